@@ -1,0 +1,1 @@
+//! The examples are in folders of their own beside this one; see the `README.md` there.

@@ -1,0 +1,134 @@
+//! What can go wrong, and why streams end.
+
+use std::any::Any;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use axum_core::BoxError;
+
+/// A `Result` whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of touka.
+///
+/// Ask what it is with the `is_*` methods. Its text is for people and may change;
+/// [`source`](StdError::source) has the cause.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: Kind,
+    /// What was attempted, and the remedy where one is known.
+    text: String,
+    source: Option<BoxError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Field,
+    Serialize,
+    Bind,
+    Signal,
+}
+
+impl Error {
+    fn new(kind: Kind, text: String, source: Option<BoxError>) -> Self {
+        Self(Box::new(Inner { kind, text, source }))
+    }
+
+    pub(crate) fn field(field: &str, value: &str, reason: &str) -> Self {
+        // A hostile value can be of any length; the message need not be.
+        let shown: String = value.chars().take(40).collect();
+        let more = if shown.len() < value.len() { "…" } else { "" };
+        Self::new(Kind::Field, format!("{shown:?}{more} cannot be an {field}: {reason}"), None)
+    }
+
+    pub(crate) fn serialize(source: serde_json::Error) -> Self {
+        Self::new(Kind::Serialize, "the value cannot be written as JSON".into(), Some(source.into()))
+    }
+
+    pub(crate) fn bind(address: &dyn fmt::Display, source: io::Error) -> Self {
+        let remedy = match source.kind() {
+            io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another port",
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose a higher one",
+            _ => "",
+        };
+        Self::new(Kind::Bind, format!("cannot listen on {address}{remedy}"), Some(source.into()))
+    }
+
+    pub(crate) fn signal(source: io::Error) -> Self {
+        let text = "cannot listen for signals; give the server a future with `shutdown_on` instead";
+        Self::new(Kind::Signal, text.into(), Some(source.into()))
+    }
+
+    /// An event name or id would have broken the wire.
+    pub fn is_field(&self) -> bool {
+        self.0.kind == Kind::Field
+    }
+
+    /// A value could not be serialised.
+    pub fn is_serialize(&self) -> bool {
+        self.0.kind == Kind::Serialize
+    }
+
+    /// The server's address could not be opened.
+    pub fn is_bind(&self) -> bool {
+        self.0.kind == Kind::Bind
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_tuple("Error");
+        debug.field(&self.0.kind).field(&self.0.text);
+        if let Some(source) = &self.0.source {
+            debug.field(source);
+        }
+        debug.finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+/// Why a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The handler's body ran to its end.
+    Completed,
+    /// The client left, or the connection broke.
+    Disconnected,
+    /// The client took nothing for the write timeout.
+    Stalled,
+    /// The client fell behind further than the topic remembers.
+    Lagged,
+    /// The stream reached its longest lifetime.
+    Expired,
+    /// The server is shutting down.
+    Shutdown,
+    /// The handler returned an error, or an event could not be encoded.
+    Failed,
+    /// The handler panicked.
+    Panicked,
+}
+
+/// The text of a caught panic, for the log.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
+    if let Some(text) = panic.downcast_ref::<&str>() {
+        text
+    } else if let Some(text) = panic.downcast_ref::<String>() {
+        text
+    } else {
+        "a value that is not text"
+    }
+}

@@ -1,0 +1,73 @@
+//! [`IntoEvent`], the way from a user's type to the wire.
+
+use bytes::BytesMut;
+
+use super::event::Event;
+use crate::error::Result;
+
+/// A type whose values are sent as events: the `T` of an [`EventStream<T>`](crate::EventStream).
+///
+/// ```
+/// use serde::Serialize;
+/// use touka::{Event, IntoEvent};
+///
+/// #[derive(Serialize)]
+/// struct Tick {
+///     count: u64,
+/// }
+///
+/// impl IntoEvent for Tick {
+///     fn into_event(self) -> touka::Result<Event> {
+///         Ok(Event::json(&self)?.event("tick").id(self.count))
+///     }
+/// }
+///
+/// let event = Tick { count: 3 }.into_event().unwrap();
+/// assert_eq!(event.to_string(), "id: 3\nevent: tick\ndata: {\"count\":3}\n\n");
+/// ```
+///
+/// A value that cannot become an event ends its own stream with an `error` event; nothing panics,
+/// and nothing of it has reached the client.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as an event",
+    label = "this is not an event type",
+    note = "implement `touka::IntoEvent` for `{Self}`, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
+)]
+pub trait IntoEvent {
+    /// Turns the value into an event.
+    ///
+    /// # Errors
+    /// The value cannot be represented, say because its serialisation failed.
+    fn into_event(self) -> Result<Event>;
+
+    /// Appends the value's wire form to `buf`. Write it yourself only to save the intermediate
+    /// [`Event`]; on an error, what was appended is cut off again.
+    ///
+    /// # Errors
+    /// As [`IntoEvent::into_event`].
+    fn encode_into(self, buf: &mut BytesMut) -> Result<()>
+    where
+        Self: Sized,
+    {
+        self.into_event()?.encode(buf);
+        Ok(())
+    }
+}
+
+impl IntoEvent for Event {
+    fn into_event(self) -> Result<Event> {
+        Ok(self)
+    }
+}
+
+impl IntoEvent for String {
+    fn into_event(self) -> Result<Event> {
+        Ok(Event::data(self))
+    }
+}
+
+impl IntoEvent for &'static str {
+    fn into_event(self) -> Result<Event> {
+        Ok(Event::from_static(self))
+    }
+}

@@ -1,0 +1,11 @@
+//! One event: its fields, its wire form, and the types that turn into it.
+
+mod encode;
+#[expect(clippy::module_inception, reason = "the folder holds what surrounds an event, the file the event")]
+mod event;
+mod field;
+mod into_event;
+
+pub use event::Event;
+pub use field::{EventId, EventName};
+pub use into_event::IntoEvent;

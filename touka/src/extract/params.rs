@@ -1,0 +1,127 @@
+//! [`Params`], what the captures of a route's path matched.
+
+use std::any::type_name;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum_core::extract::FromRequestParts;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::request::Parts;
+use percent_encoding::percent_decode_str;
+
+/// The parameters of the path: for `/rooms/{room}` what stood at `{room}`, percent-decoded.
+///
+/// `#[route]` reads them for you into parameters of the same name. By hand, and in middleware:
+///
+/// ```
+/// # use http::request::Parts;
+/// use touka::extract::{ParamError, Params};
+///
+/// fn room(parts: &Parts) -> Result<u32, ParamError> {
+///     Params::of(parts).parse("room")
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Params {
+    /// In the order of the path. Few enough that a scan beats a map.
+    values: Arc<[(String, Result<String, NotUtf8>)]>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct NotUtf8;
+
+impl Params {
+    /// Decodes what the router matched.
+    pub(crate) fn decode<'a>(raw: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
+        let values = raw.map(|(name, value)| {
+            let decoded = percent_decode_str(value).decode_utf8();
+            (name.to_owned(), decoded.map(Into::into).map_err(|_| NotUtf8))
+        });
+        Self { values: values.collect() }
+    }
+
+    /// The parameters of this request; empty where no touka route matched it.
+    pub fn of(parts: &Parts) -> Self {
+        parts.extensions.get::<Self>().cloned().unwrap_or_default()
+    }
+
+    /// The text of one parameter. `None` if the path has no such capture, or what stood there is
+    /// not UTF-8.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.find(name)?.as_deref().ok()
+    }
+
+    /// One parameter as a value.
+    ///
+    /// # Errors
+    /// The path has no such capture, or its text is not UTF-8 or not a `T`. As a response: 400
+    /// with one line that names the parameter and the reason.
+    pub fn parse<T>(&self, name: &str) -> Result<T, ParamError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let error = |reason: String| ParamError { name: name.to_owned(), reason };
+        match self.find(name) {
+            None => Err(error("the path has no such parameter".to_owned())),
+            Some(Err(NotUtf8)) => Err(error("it is not UTF-8".to_owned())),
+            Some(Ok(text)) => text.parse().map_err(|reason| {
+                let what = type_name::<T>().rsplit("::").next().unwrap_or_default();
+                error(format!("{text:?} is not a valid {what}: {reason}"))
+            }),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Result<String, NotUtf8>> {
+        self.values.iter().find_map(|(known, value)| (known == name).then_some(value))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Params {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+/// A path parameter that is not what the handler takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParamError {
+    name: String,
+    reason: String,
+}
+
+impl fmt::Display for ParamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "path parameter `{}`: {}", self.name, self.reason)
+    }
+}
+
+impl std::error::Error for ParamError {}
+
+/// 400 and the error's text.
+impl IntoResponse for ParamError {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, format!("{self}\n")).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_decoded_and_parsed() {
+        let params = Params::decode([("room", "a%20b"), ("id", "7"), ("bad", "%ff")].into_iter());
+        assert_eq!(params.get("room"), Some("a b"));
+        assert_eq!(params.parse::<u8>("id"), Ok(7));
+        assert_eq!(params.get("bad"), None);
+        assert_eq!(params.parse::<String>("bad").unwrap_err().to_string(), "path parameter `bad`: it is not UTF-8");
+        let error = params.parse::<u8>("room").unwrap_err().to_string();
+        assert_eq!(error, "path parameter `room`: \"a b\" is not a valid u8: invalid digit found in string");
+        assert!(params.parse::<u8>("nope").is_err());
+    }
+}

@@ -1,0 +1,31 @@
+//! A service's answer to one request, whatever happens.
+
+use std::future::poll_fn;
+
+use axum_core::BoxError;
+use axum_core::extract::Request;
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use tower_service::Service;
+
+use super::refusal::refusal;
+
+/// Waits until the service is ready, and asks it. Its error becomes a 500: the text may hold what
+/// is none of the client's business, so it goes to the log.
+pub(crate) async fn answer<V>(mut service: V, request: Request) -> Response
+where
+    V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
+{
+    let ready = poll_fn(|cx| service.poll_ready(cx)).await.map_err(Into::into);
+    let answered: Result<_, BoxError> = match ready {
+        Ok(()) => service.call(request).await.map_err(Into::into),
+        Err(error) => Err(error),
+    };
+    answered.map_or_else(
+        |error| {
+            tracing::error!(target: "touka::server", %error, "a service failed");
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request")
+        },
+        IntoResponse::into_response,
+    )
+}

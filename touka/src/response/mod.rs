@@ -1,0 +1,9 @@
+//! A stream of events as an HTTP response.
+
+mod answer;
+mod body;
+mod head;
+mod refusal;
+
+pub(crate) use answer::answer;
+pub(crate) use refusal::refusal;

@@ -1,0 +1,143 @@
+//! [`Route`], one method and path with its handler.
+
+use std::any::Any;
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum_core::extract::Request;
+use axum_core::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use http::{Method, StatusCode};
+
+use super::endpoint::{Endpoint, ResponseFuture};
+use crate::error::panic_text;
+use crate::response::refusal;
+
+type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
+
+/// One method and path with the handler that answers it. `#[route]` makes it for you.
+///
+/// ```
+/// use http::Method;
+/// use touka::{Event, EventStream, Router, extract::Params, routing::Route};
+///
+/// let greet = Route::new(Method::GET, "/greet/{name}", |request, _state: ()| async move {
+///     let (parts, _body) = request.into_parts();
+///     let name: String = Params::of(&parts).parse("name")?;
+///     Ok::<EventStream, touka::extract::ParamError>(EventStream::generate(|out| async move {
+///         out.emit(format!("hello {name}")).await;
+///     }))
+/// });
+/// let router = Router::new().mount([greet]);
+/// ```
+pub struct Route<S = ()> {
+    method: Method,
+    path: String,
+    name: &'static str,
+    handler: Handler<S>,
+}
+
+impl<S> Route<S> {
+    /// Makes a route by hand. The path's syntax is matchit's: `/fixed`, `/{capture}`,
+    /// `/{*rest}`.
+    ///
+    /// A handler that panics before it answers costs its own request a 500 and nobody else
+    /// anything.
+    pub fn new<H, F>(method: Method, path: impl Into<String>, handler: H) -> Self
+    where
+        H: Fn(Request, S) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        let handler = move |request, state| -> ResponseFuture {
+            // The future starts only inside, where its panic can be caught.
+            let answer = handler(request, state);
+            Box::pin(async move {
+                match AssertUnwindSafe(answer).catch_unwind().await {
+                    Ok(response) => response.into_response(),
+                    Err(panic) => panicked(&*panic),
+                }
+            })
+        };
+        Self { method, path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }
+    }
+
+    /// Names the handler, for error messages and the list of routes.
+    #[must_use]
+    pub const fn named(mut self, name: &'static str) -> Self {
+        self.name = name;
+        self
+    }
+
+    /// The method it answers. A route for GET answers HEAD too.
+    pub const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path as it was written, with the prefix it is mounted under.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The full name of the handler, such as `chat::rooms::feed`.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(super) fn under(mut self, prefix: &str) -> Self {
+        // "/api" and "/" make "/api": a route is not reached by two spellings.
+        let path = if self.path == "/" { "" } else { &self.path };
+        self.path = format!("{prefix}{path}");
+        self
+    }
+}
+
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    /// Gives the handler its state and frees the type.
+    pub(super) fn bind<S2: 'static>(self, state: S) -> Route<S2> {
+        let handler = self.handler;
+        Route {
+            method: self.method,
+            path: self.path,
+            name: self.name,
+            handler: Arc::new(move |request, _| handler(request, state.clone())),
+        }
+    }
+}
+
+impl Route {
+    pub(super) fn endpoint(&self) -> Endpoint {
+        let handler = Arc::clone(&self.handler);
+        Endpoint::new(move |request| handler(request, ()))
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> Response {
+    tracing::error!(target: "touka::routing", panic = panic_text(panic), "a handler panicked before it answered");
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this path failed")
+}
+
+impl<S> Clone for Route<S> {
+    fn clone(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            path: self.path.clone(),
+            name: self.name,
+            handler: Arc::clone(&self.handler),
+        }
+    }
+}
+
+impl<S> fmt::Debug for Route<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Route({self})")
+    }
+}
+
+/// Method, path and handler, as in `GET /clock → demo::clock`.
+impl<S> fmt::Display for Route<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} → {}", self.method, self.path, self.name)
+    }
+}

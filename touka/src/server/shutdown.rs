@@ -1,0 +1,72 @@
+//! When to stop.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use crate::error::{Error, Result};
+
+/// The wish to stop: a future of the user's, or the signals that a terminal and a service manager
+/// send.
+pub(super) enum Shutdown {
+    On(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Signals(Signals),
+}
+
+impl Shutdown {
+    /// Waits for the wish. A second one can be waited for only with signals: somebody presses
+    /// ctrl-c again because the first took too long.
+    pub(super) async fn wished(&mut self) {
+        match self {
+            Self::On(wish) => wish.await,
+            Self::Signals(signals) => signals.next().await,
+        }
+    }
+
+    pub(super) async fn wished_again(&mut self) {
+        match self {
+            Self::On(_) => std::future::pending().await,
+            Self::Signals(signals) => signals.next().await,
+        }
+    }
+}
+
+#[cfg(unix)]
+pub(super) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Listens from now on: a signal that comes before the first wait is not lost.
+    pub(super) fn listen() -> Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt()).map_err(Error::signal)?,
+            terminate: signal(SignalKind::terminate()).map_err(Error::signal)?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+#[cfg(windows)]
+pub(super) struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl Signals {
+    pub(super) fn listen() -> Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c().map_err(Error::signal)? })
+    }
+
+    async fn next(&mut self) {
+        self.interrupt.recv().await;
+    }
+}

@@ -1,0 +1,118 @@
+//! [`Emitter`], the hand that gives events to a stream.
+
+use std::fmt;
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use super::slot::{Placed, Slot};
+use crate::event::Event;
+
+/// Hands events to the stream whose body it was made for.
+///
+/// In an annotated handler `emit!(…)` uses it for you. To emit from a helper function, take a
+/// parameter of this type and pass it on:
+///
+/// ```
+/// use touka::{Emitter, Event, EventStream};
+///
+/// async fn countdown(out: &Emitter, from: u32) {
+///     for left in (0..=from).rev() {
+///         out.emit(Event::data(left.to_string())).await;
+///     }
+/// }
+///
+/// let stream: EventStream = EventStream::generate(|out| async move { countdown(&out, 3).await });
+/// ```
+pub struct Emitter<T = Event> {
+    slot: Arc<Slot<T>>,
+}
+
+impl<T> Emitter<T> {
+    pub(super) const fn new(slot: Arc<Slot<T>>) -> Self {
+        Self { slot }
+    }
+
+    /// Hands one event over and waits until the connection has taken it: that is the
+    /// back-pressure. A client that reads slowly suspends the body here.
+    ///
+    /// Gives `true`, always, inside the stream's own body: when the client leaves, the body is
+    /// dropped at this very await. An emitter that went to another task gives `false` once the
+    /// stream has ended; that task should end too.
+    ///
+    /// # Cancellation
+    /// Dropped before its first poll, nothing is sent. Dropped later, the event may still be.
+    pub fn emit(&self, event: impl Into<T>) -> Emit<'_, T> {
+        Emit { slot: &self.slot, stage: Stage::Holding(event.into()) }
+    }
+}
+
+impl<T> Clone for Emitter<T> {
+    fn clone(&self) -> Self {
+        Self { slot: Arc::clone(&self.slot) }
+    }
+}
+
+impl<T> fmt::Debug for Emitter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emitter").finish_non_exhaustive()
+    }
+}
+
+/// The future of [`Emitter::emit`].
+#[must_use = "an event is sent only when the future is awaited"]
+pub struct Emit<'a, T> {
+    slot: &'a Slot<T>,
+    stage: Stage<T>,
+}
+
+enum Stage<T> {
+    /// The event is still here.
+    Holding(T),
+    /// It is in the slot, waiting to be taken.
+    Placed(u64),
+    /// The stream has ended, and the answer is held back for one turn: a loop that ignores the
+    /// answer must not starve the other tasks of its thread.
+    Closed,
+    Done,
+}
+
+// The event is moved, never pinned.
+impl<T> Unpin for Emit<'_, T> {}
+
+impl<T> Future for Emit<'_, T> {
+    type Output = bool;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
+        match mem::replace(&mut self.stage, Stage::Done) {
+            Stage::Holding(event) => {
+                self.stage = match self.slot.place(event, cx.waker()) {
+                    Placed::Ticket(ticket) => Stage::Placed(ticket),
+                    Placed::Full(event) => Stage::Holding(event),
+                    Placed::Closed => {
+                        cx.waker().wake_by_ref();
+                        Stage::Closed
+                    }
+                };
+                Poll::Pending
+            }
+            Stage::Placed(ticket) => {
+                self.stage = Stage::Placed(ticket);
+                let taken = ready!(self.slot.poll_taken(ticket, cx));
+                self.stage = Stage::Done;
+                Poll::Ready(taken)
+            }
+            Stage::Closed => Poll::Ready(false),
+            // Polled after it was ready, which no executor does.
+            Stage::Done => Poll::Pending,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Emit<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Emit").finish_non_exhaustive()
+    }
+}

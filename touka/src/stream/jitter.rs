@@ -1,0 +1,33 @@
+//! Random spread, so that many streams do not act at the same instant.
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::time::Duration;
+
+/// A random duration between the two, both included.
+pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
+    // Each `RandomState` is keyed afresh, and hashing nothing makes a number of its key: enough
+    // to spread timers, and no dependency.
+    let random = RandomState::new().build_hasher().finish();
+    #[expect(clippy::cast_precision_loss, reason = "a fraction needs no more than 53 bits")]
+    let fraction = random as f64 / u64::MAX as f64;
+    least + most.saturating_sub(least).mul_f64(fraction)
+}
+
+/// The duration, up to a tenth shorter or longer.
+pub(super) fn about(duration: Duration) -> Duration {
+    spread(duration.mul_f64(0.9), duration.mul_f64(1.1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn about_stays_within_a_tenth_and_varies() {
+        let base = Duration::from_secs(15);
+        let drawn: Vec<_> = (0..1000).map(|_| about(base)).collect();
+        assert!(drawn.iter().all(|d| (13_500..=16_500).contains(&d.as_millis())), "{drawn:?}");
+        let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
+        assert!(*most - *least > Duration::from_secs(2), "no spread: {least:?} to {most:?}");
+    }
+}

@@ -1,0 +1,20 @@
+//! Streams of events, from the emitting body to the value that becomes a response.
+
+mod emitter;
+mod event_stream;
+mod failure;
+mod generator;
+mod jitter;
+mod keep_alive;
+mod lifecycle;
+mod opening;
+mod slot;
+
+pub use emitter::{Emit, Emitter};
+pub use event_stream::EventStream;
+pub use opening::Opening;
+
+pub(crate) use failure::Failure;
+pub(crate) use jitter::spread;
+pub(crate) use keep_alive::KeepAlive;
+pub(crate) use lifecycle::{Closer, Lifecycle};

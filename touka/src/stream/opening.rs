@@ -1,0 +1,120 @@
+//! The wait between a fallible body's start and the moment its response opens.
+
+use std::fmt;
+use std::future::Future;
+use std::panic::resume_unwind;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum_core::response::IntoResponse;
+use tokio::time::{Sleep, sleep};
+
+use super::event_stream::EventStream;
+use super::generator::{Abort, Generator, Source};
+
+/// How long the head is held for a body that neither emits nor ends. Long enough for a database
+/// to say no, short enough that `onopen` still tells the user that something is there.
+const OPEN_AFTER: Duration = Duration::from_secs(1);
+
+/// The future of [`EventStream::try_generate`]: ready when it is known whether the response is a
+/// stream or an error.
+///
+/// Dropping it drops the body: a client that leaves while the head is held cancels the work.
+#[must_use = "the body runs only when this is awaited"]
+pub struct Opening<T, E> {
+    body: Option<Pin<Box<dyn Openable<T, E>>>>,
+    open_after: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+/// A source whose error type is still known.
+trait Openable<T, E>: Send {
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>>;
+    /// Forgets the error's type: from here on it can only become an event.
+    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
+}
+
+impl<T, E, B> Openable<T, E> for Generator<T, E, B>
+where
+    T: Send + 'static,
+    E: IntoResponse + Send + 'static,
+    B: Future<Output = Result<(), E>> + Send + 'static,
+{
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
+        self.poll_body(cx)
+    }
+
+    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>> {
+        self
+    }
+}
+
+impl<T, E> Opening<T, E>
+where
+    T: Send + 'static,
+    E: IntoResponse + Send + 'static,
+{
+    pub(super) fn new<B>(generator: Generator<T, E, B>) -> Self
+    where
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Self { body: Some(Box::pin(generator)), open_after: OPEN_AFTER, timer: None }
+    }
+
+    /// Sets how long to hold the head for a body that neither emits nor ends; 1 s by default.
+    /// After that an error can no longer be a status.
+    pub const fn open_after(mut self, delay: Duration) -> Self {
+        self.open_after = delay;
+        self
+    }
+
+    fn open(&mut self, first: Option<T>) -> Poll<Result<EventStream<T>, E>> {
+        let source = self.body.take().map(Openable::into_source);
+        Poll::Ready(Ok(EventStream::from_source(first, source)))
+    }
+}
+
+// Both futures are in boxes of their own.
+impl<T, E> Unpin for Opening<T, E> {}
+
+impl<T, E> Future for Opening<T, E>
+where
+    T: Send + 'static,
+    E: IntoResponse + Send + 'static,
+{
+    type Output = Result<EventStream<T>, E>;
+
+    /// # Panics
+    /// The body panicked before the response opened: the panic goes on, for the server to answer.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else { return Poll::Pending };
+        match body.as_mut().poll_body(cx) {
+            Poll::Ready(Some(Ok(first))) => this.open(Some(first)),
+            Poll::Ready(Some(Err(Abort::Error(error)))) => {
+                this.body = None;
+                Poll::Ready(Err(error))
+            }
+            Poll::Ready(Some(Err(Abort::Panic(panic)))) => {
+                this.body = None;
+                resume_unwind(panic)
+            }
+            Poll::Ready(None) => this.open(None),
+            Poll::Pending => {
+                let delay = this.open_after;
+                let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(delay)));
+                match timer.as_mut().poll(cx) {
+                    Poll::Ready(()) => this.open(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            }
+        }
+    }
+}
+
+impl<T, E> fmt::Debug for Opening<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening").field("open_after", &self.open_after).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,164 @@
+//! The place where a body leaves one event and the connection picks it up.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Holds at most one event. That one place is the whole back-pressure: a body that has filled it
+/// waits until the connection has come for it.
+///
+/// Body and connection share a task in nearly all programs, and there a hand-over costs two
+/// uncontended locks and wakes nobody. The rest is for bodies that poll their emits with wakers of
+/// their own (`FuturesUnordered`), and for emitters that went to another task.
+#[derive(Debug)]
+pub(super) struct Slot<T> {
+    state: Mutex<State<T>>,
+    /// How many events were picked up: read by an emit without the lock.
+    taken: AtomicU64,
+    /// The connection is between [`Slot::begin`] and [`Slot::take`], so it will see what is placed
+    /// now and need not be woken. Cleared only under the lock.
+    polling: AtomicBool,
+}
+
+#[derive(Debug)]
+struct State<T> {
+    item: Option<T>,
+    /// How many events were placed: the number of the last one is its emit's ticket.
+    placed: u64,
+    /// The waker of the emit whose event is in the slot. Kept when it is taken, so that the next
+    /// emit of the same task finds it in place and clones nothing.
+    emitter: Option<Waker>,
+    /// Emits that found the slot full.
+    waiting: Vec<Waker>,
+    /// The connection, while it waits for an event.
+    consumer: Option<Waker>,
+    closed: bool,
+}
+
+/// What became of an event that was to be placed.
+pub(super) enum Placed<T> {
+    /// It is in the slot; the ticket tells when it was taken.
+    Ticket(u64),
+    /// Another one is in the slot. The waker is kept.
+    Full(T),
+    /// Nobody will come for it.
+    Closed,
+}
+
+impl<T> Slot<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                item: None,
+                placed: 0,
+                emitter: None,
+                waiting: Vec::new(),
+                consumer: None,
+                closed: false,
+            }),
+            taken: AtomicU64::new(0),
+            polling: AtomicBool::new(false),
+        }
+    }
+
+    /// Nothing of the user's runs under the lock, so a poisoned one is still in order.
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ===== the emitting side =====
+
+    pub(super) fn place(&self, item: T, waker: &Waker) -> Placed<T> {
+        let mut state = self.lock();
+        if state.closed {
+            return Placed::Closed;
+        }
+        if state.item.is_some() {
+            if !state.waiting.iter().any(|known| known.will_wake(waker)) {
+                state.waiting.push(waker.clone());
+            }
+            return Placed::Full(item);
+        }
+        state.item = Some(item);
+        state.placed += 1;
+        keep(&mut state.emitter, waker);
+        let ticket = state.placed;
+        let consumer = if self.polling.load(Ordering::Relaxed) { None } else { state.consumer.take() };
+        drop(state);
+        if let Some(consumer) = consumer {
+            consumer.wake();
+        }
+        Placed::Ticket(ticket)
+    }
+
+    /// Ready with true once the event of that ticket was taken, with false if it never will be.
+    pub(super) fn poll_taken(&self, ticket: u64, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.taken.load(Ordering::Acquire) >= ticket {
+            return Poll::Ready(true);
+        }
+        let mut state = self.lock();
+        // Between the load above and the lock it may have been taken.
+        if self.taken.load(Ordering::Acquire) >= ticket {
+            return Poll::Ready(true);
+        }
+        if state.closed {
+            return Poll::Ready(false);
+        }
+        keep(&mut state.emitter, cx.waker());
+        Poll::Pending
+    }
+
+    // ===== the connection's side =====
+
+    /// Announces that the body is about to be polled and [`Slot::take`] will follow.
+    pub(super) fn begin(&self) {
+        self.polling.store(true, Ordering::Relaxed);
+    }
+
+    /// Takes the event, if there is one; otherwise remembers whom to wake.
+    pub(super) fn take(&self, cx: &mut Context<'_>) -> Option<T> {
+        let mut state = self.lock();
+        let Some(item) = state.item.take() else {
+            keep(&mut state.consumer, cx.waker());
+            self.polling.store(false, Ordering::Relaxed);
+            return None;
+        };
+        self.taken.store(state.placed, Ordering::Release);
+        let waiting = mem::take(&mut state.waiting);
+        // Whoever shares the connection's waker is polled again with it: no wake-up needed.
+        let emitter = state.emitter.take_if(|emitter| !emitter.will_wake(cx.waker()));
+        drop(state);
+        if let Some(emitter) = emitter {
+            emitter.wake();
+        }
+        for waker in waiting {
+            waker.wake();
+        }
+        Some(item)
+    }
+
+    /// Nobody will take another event. Emits that wait are told.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let item = state.item.take();
+        let waiting = mem::take(&mut state.waiting);
+        let emitter = state.emitter.take();
+        state.consumer = None;
+        drop(state);
+        // The event is the user's type: its destructor runs outside the lock.
+        drop(item);
+        for waker in waiting.into_iter().chain(emitter) {
+            waker.wake();
+        }
+    }
+}
+
+/// Stores a waker, cloning it only if the stored one would wake another task.
+fn keep(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(kept) => kept.clone_from(waker),
+        None => *place = Some(waker.clone()),
+    }
+}
