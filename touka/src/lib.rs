@@ -2,9 +2,6 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-// The macros write `::touka::…`; this makes it true in here, for the examples above items too.
-extern crate self as touka;
-
 #[doc(hidden)]
 pub mod __private;
 mod error;

@@ -17,4 +17,4 @@ pub use opening::Opening;
 pub(crate) use failure::Failure;
 pub(crate) use jitter::spread;
 pub(crate) use keep_alive::KeepAlive;
-pub(crate) use lifecycle::{Closer, Lifecycle};
+pub(crate) use lifecycle::Closer;

@@ -1,0 +1,172 @@
+#!/usr/bin/env bash
+# Runs every test there is, and installs what they need where it is missing.
+#
+#   scripts/test.sh                  everything
+#   scripts/test.sh rust             all that needs Rust alone
+#   scripts/test.sh browser          headless Chromium, and parsers of others
+#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test features budget browser
+#
+# It stops at the first failure. It needs rustup or a Rust toolchain; Chromium and node come from
+# Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The most crates that a user of touka's default features may have to build, touka included.
+readonly CRATE_BUDGET=50
+# What undici and playwright-core ask for.
+readonly NODE_AT_LEAST=20.18.1
+readonly RUST_STAGES=(fmt clippy doc test features budget)
+
+fail() {
+    printf 'scripts/test.sh: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- what the tests need ------------------------------------------------------------------------
+
+# `apt-get install`, as root or through sudo, with the package lists fetched once.
+apt_updated=no
+apt_install() {
+    command -v apt-get >/dev/null || fail "$1 is missing and there is no apt-get: install it by hand"
+    local as_root=()
+    if [[ $EUID -ne 0 ]]; then
+        command -v sudo >/dev/null || fail "$1 is missing: install it as root with: apt-get install $*"
+        as_root=(sudo)
+    fi
+    # Another program may be at the packages: wait for it instead of failing.
+    local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
+    if [[ $apt_updated == no ]]; then
+        "${apt[@]}" update
+        apt_updated=yes
+    fi
+    printf 'installing %s\n' "$*"
+    "${apt[@]}" install --yes --no-install-recommends "$@" >/dev/null || fail "apt-get could not install: $*"
+}
+
+# rustup installs the toolchain of rust-toolchain.toml by itself when cargo is first called.
+need_cargo() {
+    command -v cargo >/dev/null || fail "cargo is missing: install Rust from https://rustup.rs"
+}
+
+# A cargo subcommand that is a component of the toolchain.
+need_component() {
+    need_cargo
+    cargo "$1" --version >/dev/null 2>&1 && return
+    command -v rustup >/dev/null || fail "cargo $1 is missing: install it for the toolchain in rust-toolchain.toml"
+    rustup component add "$2"
+}
+
+node_is_new_enough() {
+    command -v node >/dev/null || return 1
+    local version
+    version=$(node --version)
+    # In version order the least of the two must be the one asked for.
+    [[ $(printf '%s\n' "${version#v}" "$NODE_AT_LEAST" | sort -V | head -n 1) == "$NODE_AT_LEAST" ]]
+}
+
+need_node() {
+    if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
+        apt_install nodejs npm
+    fi
+    node_is_new_enough || fail "node is $(node --version): the browser tests need $NODE_AT_LEAST or newer"
+}
+
+need_chromium() {
+    [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] && return
+    [[ -z ${CHROMIUM:-} ]] || fail "CHROMIUM is $CHROMIUM, which is no program"
+    apt_install chromium
+    [[ -x /usr/bin/chromium ]] || fail "the package chromium has no /usr/bin/chromium here: set CHROMIUM"
+}
+
+# npm leaves its own copy of the lock file in node_modules when it is done.
+need_node_modules() {
+    local done=tests/browser/node_modules/.package-lock.json
+    if [[ ! -e $done || tests/browser/package-lock.json -nt $done ]]; then
+        (cd tests/browser && npm ci --no-audit --no-fund)
+        touch "$done"
+    fi
+}
+
+# ---- the stages ---------------------------------------------------------------------------------
+
+stage_fmt() {
+    need_component fmt rustfmt
+    cargo fmt --all --check
+    # These are no modules of any crate, so cargo fmt does not see them. The `fail` cases are left
+    # out: what does not parse cannot be formatted.
+    local cases
+    mapfile -d '' cases < <(find ui-tests/cases/pass -name '*.rs' -print0)
+    [[ ${#cases[@]} -gt 0 ]] || fail "ui-tests/cases/pass has no cases"
+    rustfmt --check --edition 2024 "${cases[@]}"
+}
+
+stage_clippy() {
+    need_component clippy clippy
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+}
+
+stage_doc() {
+    need_cargo
+    RUSTDOCFLAGS="${RUSTDOCFLAGS:-} -D warnings" cargo doc --workspace --no-deps --all-features
+}
+
+stage_test() {
+    need_cargo
+    cargo test --workspace --all-features
+}
+
+stage_features() {
+    need_cargo
+    cargo check -p touka --no-default-features
+}
+
+stage_budget() {
+    need_cargo
+    local crates count doubled
+    # ` (*)` marks a crate that was listed before.
+    crates=$(cargo tree -p touka -e normal --prefix none | sed 's/ (\*)$//' | sort -u)
+    count=$(wc -l <<<"$crates")
+    printf 'touka and its dependencies: %d crates of at most %d\n' "$count" "$CRATE_BUDGET"
+    if ((count > CRATE_BUDGET)); then
+        printf '%s\n' "$crates" >&2
+        fail "that is too many"
+    fi
+    doubled=$(cargo tree -p touka -d -e normal 2>/dev/null)
+    if [[ -n $doubled ]]; then
+        printf '%s\n' "$doubled" >&2
+        fail "a crate is there in two versions"
+    fi
+}
+
+stage_browser() {
+    need_cargo
+    need_node
+    need_chromium
+    need_node_modules
+    cargo build -p touka-examples --example dashboard
+    cargo build -p touka-tests --bin touka-fixture
+    (cd tests/browser && npm test)
+}
+
+# ---- which ones, in which order -----------------------------------------------------------------
+
+stages=()
+for argument in "${@:-all}"; do
+    case $argument in
+        all) stages+=("${RUST_STAGES[@]}" browser) ;;
+        rust) stages+=("${RUST_STAGES[@]}") ;;
+        fmt | clippy | doc | test | features | budget | browser) stages+=("$argument") ;;
+        *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser rust all" ;;
+    esac
+done
+
+current=
+trap '[[ $? -eq 0 || -z $current ]] || printf "scripts/test.sh: FAILED in %s\n" "$current" >&2' EXIT
+for current in "${stages[@]}"; do
+    printf '\n==== %s\n' "$current"
+    started=$SECONDS
+    "stage_$current"
+    printf '==== %s: %d s\n' "$current" $((SECONDS - started))
+done
+current=
+printf 'scripts/test.sh: all passed in %d s\n' "$SECONDS"

@@ -1,0 +1,115 @@
+// Runs the Rust programs that the tests look at: real processes, real signals.
+//
+// Nothing is built here, so that a test's time is the test's own. scripts/test.sh builds first.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+// Long enough for a machine whose cores are all busy.
+const PATIENCE = 60_000;
+
+const PROGRAMS = {
+  dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
+  fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
+};
+
+// Only cargo knows where it builds: CARGO_TARGET_DIR and any config file may move it.
+let targetDirectory;
+function target() {
+  targetDirectory ??= JSON.parse(
+    execFileSync('cargo', ['metadata', '--format-version', '1', '--no-deps'], {
+      cwd: ROOT,
+      encoding: 'utf8',
+      maxBuffer: 64 * 1024 * 1024,
+    }),
+  ).target_directory;
+  return targetDirectory;
+}
+
+// A test that fails half way must not leave its programs behind.
+const running = new Set();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+// A port for a server that will be stopped and started again. It lies outside the range that the
+// kernel takes outgoing ports from: while the server is down, nobody else gets its port by chance,
+// not even the browser that knocks at it.
+export async function freePort() {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const port = 15_000 + Math.floor(Math.random() * 15_000);
+    const free = await new Promise((resolve) => {
+      const probe = createServer();
+      probe.once('error', () => resolve(false));
+      probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+  throw new Error('no free port between 15000 and 30000');
+}
+
+// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS.
+export async function start(program, port = 0) {
+  const { path, build } = PROGRAMS[program];
+  const binary = join(target(), 'debug', path);
+  if (!existsSync(binary)) throw new Error(`${binary} is missing; build it first: ${build}`);
+
+  const child = spawn(binary, [`127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  running.add(child);
+  const exited = new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code, signal) => {
+      running.delete(child);
+      resolve({ code, signal });
+    });
+  });
+  exited.catch(() => {});
+
+  let printed = '';
+  const keep = (line) => {
+    // The end is what tells why it died; a chatty program must not fill the memory.
+    printed = `${printed}${line}\n`.slice(-20_000);
+  };
+  createInterface({ input: child.stderr }).on('line', keep);
+  const url = await withTimeout(
+    new Promise((resolve, reject) => {
+      // Both pipes are read to their end: a full pipe would stop the program.
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        keep(line);
+        const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
+        if (found) resolve(found[0]);
+      });
+      exited.then(
+        ({ code, signal }) => reject(new Error(`${program} ended (${code ?? signal}) before it was ready:\n${printed}`)),
+        reject,
+      );
+    }),
+    () => `${program} printed no address:\n${printed}`,
+  ).catch((error) => {
+    child.kill('SIGKILL');
+    throw error;
+  });
+
+  return {
+    url,
+    // Sends the signal and waits for the end of the process. Gives { code, signal }.
+    async stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return withTimeout(exited, () => `${program} is still there after ${signal}:\n${printed}`);
+    },
+  };
+}
+
+function withTimeout(promise, message) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(message())), PATIENCE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

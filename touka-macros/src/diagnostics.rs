@@ -1,0 +1,98 @@
+//! Collects every error of one function, so that one build shows them all.
+
+use std::thread;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+
+/// The errors found so far.
+///
+/// It must be finished: dropped with an error that nobody reported, it panics, so that a check
+/// cannot be forgotten.
+pub(crate) struct Diagnostics {
+    errors: Option<syn::Error>,
+}
+
+impl Diagnostics {
+    pub(crate) const fn new() -> Self {
+        Self { errors: None }
+    }
+
+    /// Adds an error at the user's tokens. The text says what is wrong and what to write instead.
+    pub(crate) fn error(&mut self, at: impl ToTokens, text: impl std::fmt::Display) {
+        self.add(syn::Error::new_spanned(at, text));
+    }
+
+    pub(crate) fn add(&mut self, error: syn::Error) {
+        match &mut self.errors {
+            Some(errors) => errors.combine(error),
+            none => *none = Some(error),
+        }
+    }
+
+    /// The compile errors, if there are any.
+    pub(crate) fn finish(mut self) -> Option<TokenStream> {
+        self.errors.take().map(|errors| errors.to_compile_error())
+    }
+}
+
+impl Drop for Diagnostics {
+    fn drop(&mut self) {
+        assert!(self.errors.is_none() || thread::panicking(), "errors were collected and not reported");
+    }
+}
+
+/// The known word that was probably meant: the nearest one, if it is at most two edits away.
+pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    known
+        .into_iter()
+        .map(|word| (distance(&typed, &word.to_lowercase()), word))
+        // A word of which more than half would have to change is another word.
+        .filter(|(edits, word)| *edits <= 2 && edits * 2 <= word.len())
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, word)| word)
+}
+
+/// `; did you mean …?` for the nearest known word, or nothing.
+pub(crate) fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(typed, known).map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
+}
+
+/// How many letters must be inserted, removed or changed to make one word of the other.
+fn distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (above, letter) in from.chars().enumerate() {
+        let mut diagonal = above;
+        row[0] = above + 1;
+        for (left, other) in to.iter().enumerate() {
+            let changed = diagonal + usize::from(letter != *other);
+            diagonal = row[left + 1];
+            row[left + 1] = changed.min(diagonal + 1).min(row[left] + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_word_is_near() {
+        let known = ["keep_alive", "retry", "end"];
+        assert_eq!(nearest("keepalive", known), Some("keep_alive"));
+        assert_eq!(nearest("RETRY", known), Some("retry"));
+        assert_eq!(nearest("rerty", known), Some("retry"));
+        assert_eq!(nearest("timeout", known), None);
+        assert_eq!(nearest("x", known), None);
+    }
+
+    #[test]
+    #[should_panic(expected = "not reported")]
+    fn a_forgotten_error_is_noticed() {
+        let mut diagnostics = Diagnostics::new();
+        diagnostics.error(proc_macro2::TokenStream::new(), "something");
+    }
+}

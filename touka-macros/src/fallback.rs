@@ -1,0 +1,54 @@
+//! What a function with mistakes expands to: its errors, and a stub of the same shape, so that
+//! one mistake is one error and not also a "cannot find" wherever the function is used.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, format_ident, quote};
+use syn::FnArg;
+
+use crate::model::{self, Handler};
+use crate::runtime::Runtime;
+
+/// The stub of an `#[sse_handler]`: callable and awaitable, with the return type it should have.
+pub(crate) fn handler(handler: &Handler, runtime: &Runtime) -> TokenStream {
+    let Handler { attrs, vis, sig, .. } = handler;
+    let mut sig = sig.clone();
+    sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
+    // A borrowed parameter may be the mistake; in the stub nothing is borrowed for long.
+    sig.inputs = sig.inputs.into_iter().filter(|input| !is_emitter(input)).collect();
+    if let syn::ReturnType::Default = sig.output {
+        let stream = runtime.event_stream();
+        sig.output = syn::parse_quote!(-> #stream);
+    }
+    quote! {
+        #(#attrs)*
+        #[allow(unused, clippy::all, clippy::pedantic)]
+        #vis #sig {
+            ::core::unreachable!("this handler did not compile")
+        }
+    }
+}
+
+fn is_emitter(input: &FnArg) -> bool {
+    matches!(input, FnArg::Typed(param) if model::is_emitter(param))
+}
+
+/// The stub of a `#[route]`: the function as it is, and a type that `routes!` finds.
+pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
+    let name = &handler.sig.ident;
+    let vis = &handler.vis;
+    let (route, state) = (runtime.route(), format_ident!("S"));
+    let function = handler.to_token_stream();
+    quote! {
+        #function
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, dead_code, missing_debug_implementations)]
+        #vis struct #name {}
+        impl #name {
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            pub fn __touka_route<#state>() -> #route<#state> {
+                ::core::unreachable!("this route did not compile")
+            }
+        }
+    }
+}
