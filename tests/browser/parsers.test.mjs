@@ -10,11 +10,11 @@ import { arrives, post, seen } from './support/corpus.mjs';
 import { below, chooseSeed, generator, text } from './support/random.mjs';
 import { start } from './support/server.mjs';
 
-const LISTS = 300;
+const LISTS = 500;
 const LIMIT = { timeout: 120_000 };
 // No `open` and no `error`: EventSource fires events of its own under these names.
 const NAMES = [undefined, 'message', 'tick', 'a b', 'a:b', 'größe', '🦀', 'data'];
-const END = { event: 'end', data: '', id: 'end' };
+const END = { event: 'end', data: 'end', id: 'end' };
 
 const seed = chooseSeed();
 let fixture;

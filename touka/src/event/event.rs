@@ -35,6 +35,7 @@ use crate::error::{Error, Result};
 /// An event with no data fires nothing at the client. Its id still counts: use that as an
 /// invisible checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[expect(clippy::struct_field_names, reason = "`event` is what the standard calls the field")]
 pub struct Event {
     comment: Option<Cow<'static, str>>,
     retry: Option<u64>,

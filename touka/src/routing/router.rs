@@ -98,32 +98,40 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     fn add(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
         self.service = Arc::default();
         for route in routes {
-            let index = self.routes.len();
-            let known = self.nodes.iter().position(|node| self.routes[node[0]].path() == route.path());
-            match known {
-                Some(node) => {
-                    let twin = self.nodes[node].iter().find(|&&other| self.routes[other].method() == route.method());
-                    if let Some(&twin) = twin {
-                        panic!(
-                            "{} and {} both answer {} {}: give one of them another path or method",
-                            self.routes[twin].name(),
-                            route.name(),
-                            route.method(),
-                            route.path()
-                        );
-                    }
-                    self.nodes[node].push(index);
-                }
-                None => {
-                    if let Err(error) = self.tree.insert(route.path(), self.nodes.len()) {
-                        self.refuse(&route, &error);
-                    }
-                    self.nodes.push(vec![index]);
-                }
+            let node = self.node(&route);
+            if let Some(twin) = self.twin(node, &route) {
+                panic!(
+                    "{} and {} both answer {} {}: give one of them another path or method",
+                    twin.name(),
+                    route.name(),
+                    route.method(),
+                    route.path()
+                );
             }
+            self.nodes[node].push(self.routes.len());
             self.routes.push(route);
         }
         self
+    }
+
+    /// The number of the route's path, which is made if no route has it yet.
+    #[track_caller]
+    fn node(&mut self, route: &Route<S>) -> usize {
+        let same_path = |node: &Vec<usize>| node.iter().any(|&other| self.routes[other].path() == route.path());
+        if let Some(known) = self.nodes.iter().position(same_path) {
+            return known;
+        }
+        if let Err(error) = self.tree.insert(route.path(), self.nodes.len()) {
+            self.refuse(route, &error);
+        }
+        self.nodes.push(Vec::new());
+        self.nodes.len() - 1
+    }
+
+    /// The route that answers the same method at the same path.
+    fn twin(&self, node: usize, route: &Route<S>) -> Option<&Route<S>> {
+        let others = self.nodes[node].iter().map(|&other| &self.routes[other]);
+        others.into_iter().find(|other| other.method() == route.method())
     }
 
     #[track_caller]

@@ -74,7 +74,7 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
             // What is ready now still goes out, once: a fast body is always ready.
             match body.poll_frame(cx) {
                 Poll::Pending => {}
-                last => return last,
+                last @ Poll::Ready(_) => return last,
             }
         }
         if let Some(closer) = &stream.closer {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use axum_core::BoxError;
 use axum_core::extract::Request;
 use bytes::Bytes;
+use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -83,21 +84,9 @@ impl Server {
         let stop = CancellationToken::new();
         let connections = TaskTracker::new();
         let longest = self.shutdown_timeout;
-        let accept = accept(listener, |stream| {
-            let (service, stop) = (service.clone(), stop.clone());
-            connections.spawn(async move {
-                let deadline = stop.clone();
-                let serve = connection::serve(stream, service, stop);
-                tokio::select! {
-                    () = serve => {}
-                    // Held by the connection itself, so that it ends in time even where nobody
-                    // waits for it any more.
-                    () = async {
-                        deadline.cancelled().await;
-                        tokio::time::sleep(longest).await;
-                    } => {}
-                }
-            });
+        let (tracker, token) = (connections.clone(), stop.clone());
+        let accept = accept(listener, move |stream| {
+            tracker.spawn(serve_until(stream, service.clone(), token.clone(), longest));
         });
         tokio::select! {
             biased;
@@ -121,8 +110,25 @@ impl Server {
     }
 }
 
+/// Serves one connection. It holds the deadline itself, so that it ends in time even where nobody
+/// waits for it any more.
+async fn serve_until<V, B>(stream: TcpStream, service: V, stop: CancellationToken, longest: Duration)
+where
+    V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    let deadline = async {
+        stop.cancelled().await;
+        tokio::time::sleep(longest).await;
+    };
+    tokio::select! {
+        () = connection::serve(stream, service, stop.clone()) => {}
+        () = deadline => {}
+    }
+}
+
 /// Takes connections until it is dropped, and with it the port.
-async fn accept(listener: Listener, each: impl Fn(tokio::net::TcpStream)) -> std::convert::Infallible {
+async fn accept(listener: Listener, each: impl Fn(TcpStream)) -> std::convert::Infallible {
     loop {
         let (stream, _peer) = listener.accept().await;
         each(stream);

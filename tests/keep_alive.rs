@@ -1,0 +1,93 @@
+//! Silence is filled with comments, and only silence.
+
+use std::time::Duration;
+
+use axum_core::body::Body;
+use axum_core::response::IntoResponse;
+use http_body_util::BodyExt;
+use support::{Client, Running};
+use tokio::time::{Instant, sleep};
+use touka::{Event, EventStream, Router, route, routes, sse_handler};
+
+async fn frame(body: &mut Body) -> String {
+    let frame = body.frame().await.expect("the stream ended").expect("the body failed");
+    String::from_utf8(frame.into_data().expect("data").to_vec()).expect("text")
+}
+
+#[sse_handler]
+async fn silent() {
+    std::future::pending::<()>().await;
+}
+
+/// Emits at 0, 10, 20 and 30 s, and then nothing.
+#[sse_handler]
+async fn every_ten_seconds() {
+    for _ in 0..4 {
+        emit!("tick");
+        sleep(Duration::from_secs(10)).await;
+    }
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_comment_comes_fifteen_seconds_after_the_last_byte_give_or_take_a_tenth() {
+    let mut body = silent().await.into_response().into_body();
+    let mut waits = Vec::new();
+    for _ in 0..100 {
+        let before = Instant::now();
+        assert_eq!(frame(&mut body).await, ":\n\n");
+        waits.push(before.elapsed());
+    }
+    let (least, most) = (Duration::from_millis(13_500), Duration::from_millis(16_501));
+    assert!(waits.iter().all(|wait| (least..=most).contains(wait)), "{waits:?}");
+    waits.sort_unstable();
+    waits.dedup();
+    assert!(waits.len() > 50, "all streams of a server would write in the same instant");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
+    let mut body = every_ten_seconds().await.into_response().into_body();
+    let start = Instant::now();
+    for tick in 0..4 {
+        assert_eq!(frame(&mut body).await, "data: tick\n\n");
+        assert_eq!(start.elapsed().as_secs(), tick * 10);
+    }
+    assert_eq!(frame(&mut body).await, ":\n\n");
+    let waited = start.elapsed() - Duration::from_secs(30);
+    assert!((13_500..=16_501).contains(&waited.as_millis()), "{waited:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_interval_can_be_set_and_turned_off() {
+    let mut body = silent().await.keep_alive(Duration::from_secs(2)).into_response().into_body();
+    let start = Instant::now();
+    assert_eq!(frame(&mut body).await, ":\n\n");
+    assert!((1_800..=2_201).contains(&start.elapsed().as_millis()));
+
+    let mut body = silent().await.keep_alive(None).into_response().into_body();
+    let nothing = tokio::time::timeout(Duration::from_hours(24), body.frame()).await;
+    assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test]
+async fn comments_reach_the_socket_between_events_and_a_parser_does_not_see_them() {
+    #[route(GET, "/")]
+    async fn slow() -> EventStream {
+        EventStream::generate(|out| async move {
+            for number in 0..3 {
+                // Longer than several intervals.
+                sleep(Duration::from_millis(100)).await;
+                out.emit(Event::data(number.to_string())).await;
+            }
+        })
+        .keep_alive(Duration::from_millis(10))
+    }
+    let server = Running::serve(Router::new().mount(routes![slow])).await;
+    let mut client = Client::stream(server.address, "/").await;
+    for number in 0..3 {
+        assert_eq!(client.data().await, number.to_string());
+        assert!(client.parser().comments().len() > number, "no comment before event {number}");
+    }
+    assert_eq!(client.next().await.unwrap(), None);
+}

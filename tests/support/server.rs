@@ -1,0 +1,66 @@
+//! A server in this process, on a port of its own.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum_core::extract::Request;
+use axum_core::response::Response;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use touka::Server;
+use touka::server::Listener;
+
+use crate::wait::within;
+
+/// A server that runs until it is stopped.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    server: JoinHandle<touka::Result<()>>,
+}
+
+impl Running {
+    /// Serves with touka's runtime.
+    pub async fn serve<V, F>(service: V) -> Self
+    where
+        V: tower_service::Service<Request, Response = Response, Error = std::convert::Infallible, Future = F>
+            + Clone
+            + Send
+            + 'static,
+        F: Future<Output = Result<Response, std::convert::Infallible>> + Send,
+    {
+        Self::serve_with(Server::new(), service).await
+    }
+
+    /// Serves with a server that was set up.
+    pub async fn serve_with<V, F>(server: Server, service: V) -> Self
+    where
+        V: tower_service::Service<Request, Response = Response, Error = std::convert::Infallible, Future = F>
+            + Clone
+            + Send
+            + 'static,
+        F: Future<Output = Result<Response, std::convert::Infallible>> + Send,
+    {
+        let listener = Listener::bind("127.0.0.1:0").await.expect("bind");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let server = server.shutdown_on(async { drop(stopped.await) });
+        let server = tokio::spawn(server.serve(listener, service));
+        Self { address, stop: Some(stop), server }
+    }
+
+    /// Begins the shutdown.
+    pub fn stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until `serve` has returned.
+    ///
+    /// # Panics
+    /// It did not within the time, or gave an error.
+    pub async fn stopped(self, longest: Duration) {
+        within(longest, "the shutdown", self.server).await.expect("the server panicked").expect("the server failed");
+    }
+}

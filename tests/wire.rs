@@ -1,0 +1,272 @@
+//! The bytes on the socket are the ones that were promised, and they come when they were promised.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BytesMut;
+use proptest::prelude::*;
+use support::{Client, Dispatched, Parser, Running};
+use tokio::sync::Semaphore;
+use touka::extract::State;
+use touka::{Event, EventId, EventName, EventStream, IntoEvent, Router, route, routes, sse_handler};
+
+#[sse_handler]
+#[route(GET, "/all-fields")]
+async fn all_fields() {
+    emit!(Event::data("line 1\nline 2").event("e").id("i").retry(Duration::from_secs(2)).comment("c"));
+}
+
+#[tokio::test]
+async fn the_head_is_exactly_this_and_the_body_is_one_chunk_and_an_end() {
+    let server = Running::serve(Router::new().mount(routes![all_fields])).await;
+    let mut client = Client::get(server.address, "/all-fields").await;
+    let head = client.head().await;
+    let lines: Vec<_> = head.lines().filter(|(name, _)| *name != "date").collect();
+    assert!(head.text.starts_with("HTTP/1.1 200 OK\r\n"), "{head:?}");
+    let expected = [
+        ("content-type", "text/event-stream"),
+        ("cache-control", "no-cache, no-transform"),
+        ("x-accel-buffering", "no"),
+        ("transfer-encoding", "chunked"),
+    ];
+    assert_eq!(lines, expected);
+    let chunk = client.chunk().await.unwrap().unwrap();
+    assert_eq!(str::from_utf8(&chunk).unwrap(), ": c\nretry: 2000\nid: i\nevent: e\ndata: line 1\ndata: line 2\n\n");
+    assert_eq!(client.chunk().await.unwrap(), None, "a clean end");
+}
+
+#[sse_handler]
+#[route(GET, "/own-headers")]
+async fn quiet() {
+    emit!("x");
+}
+
+#[route(GET, "/with-headers")]
+async fn with_headers() -> ([(&'static str, &'static str); 2], EventStream) {
+    ([("cache-control", "no-store"), ("x-trace", "7")], quiet().await)
+}
+
+#[tokio::test]
+async fn a_users_header_replaces_ours_and_none_is_sent_twice() {
+    let server = Running::serve(Router::new().mount(routes![with_headers])).await;
+    let mut client = Client::get(server.address, "/with-headers").await;
+    let head = client.head().await;
+    // `header` fails when one stands there twice.
+    assert_eq!(head.header("cache-control"), Some("no-store"));
+    assert_eq!(head.header("x-trace"), Some("7"));
+    assert_eq!(head.header("content-type"), Some("text/event-stream"));
+    assert_eq!(head.header("x-accel-buffering"), Some("no"));
+    assert_eq!(head.header("connection"), None);
+}
+
+#[sse_handler]
+#[route(GET, "/gated")]
+async fn gated(State(gate): State<Arc<Semaphore>>) {
+    for number in 0..3 {
+        // The event after this one does not exist until the test allows it.
+        gate.acquire().await.expect("open").forget();
+        emit!(Event::data(number.to_string()));
+    }
+}
+
+#[tokio::test]
+async fn head_and_each_event_arrive_before_the_next_event_exists() {
+    let gate = Arc::new(Semaphore::new(0));
+    let router = Router::new().mount(routes![gated]).with_state(Arc::clone(&gate));
+    let server = Running::serve(router).await;
+    // The head comes although nothing was emitted: `onopen` fires at once.
+    let mut client = Client::stream(server.address, "/gated").await;
+    for number in 0..3 {
+        gate.add_permits(1);
+        assert_eq!(client.data().await, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn events_that_are_ready_together_share_a_chunk() {
+    #[sse_handler]
+    #[route(GET, "/burst")]
+    async fn burst() {
+        for number in 0..100 {
+            emit!(Event::data(number.to_string()));
+        }
+        std::future::pending::<()>().await;
+    }
+    let server = Running::serve(Router::new().mount(routes![burst])).await;
+    let mut client = Client::stream(server.address, "/burst").await;
+    let mut parser = Parser::new();
+    let (mut events, mut chunks) = (0, 0);
+    while events < 100 {
+        let chunk = client.chunk().await.unwrap().unwrap();
+        assert!(chunk.ends_with(b"\n\n"), "a chunk ends with an event's end");
+        parser.feed(&chunk);
+        events += parser.take().len();
+        chunks += 1;
+    }
+    // One, if nothing else runs on the machine; a chunk closes after a millisecond.
+    assert!(chunks <= 50, "{chunks} chunks for {events} events");
+}
+
+#[tokio::test]
+async fn a_head_request_gets_the_head_and_runs_nothing() {
+    let gate = Arc::new(Semaphore::new(9));
+    let server = Running::serve(Router::new().mount(routes![gated]).with_state(Arc::clone(&gate))).await;
+    let mut client = Client::connect(server.address).await;
+    for _ in 0..3 {
+        // The same connection three times: nothing of a body may follow the head.
+        client.send("HEAD /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        let head = client.head().await;
+        assert_eq!((head.status(), head.header("content-type")), (200, Some("text/event-stream")));
+    }
+    assert_eq!(gate.available_permits(), 9);
+}
+
+#[derive(Clone, Debug)]
+struct Whole {
+    comment: Option<String>,
+    retry: Option<u64>,
+    id: Option<String>,
+    event: Option<String>,
+    data: Option<String>,
+}
+
+/// Text in which everything that matters to the wire is frequent.
+fn text() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        4 => Just("\r".to_owned()),
+        4 => Just("\n".to_owned()),
+        2 => Just("\r\n".to_owned()),
+        2 => Just(":".to_owned()),
+        2 => Just(" ".to_owned()),
+        1 => Just("\u{feff}".to_owned()),
+        1 => Just("\0".to_owned()),
+        1 => Just("\u{2028}".to_owned()),
+        1 => Just("\u{85}".to_owned()),
+        1 => Just("\ndata: forged\n\n".to_owned()),
+        1 => Just("\rid: forged\r\r".to_owned()),
+        4 => any::<char>().prop_map(String::from),
+        4 => "[a-z ]{0,12}",
+    ];
+    prop::collection::vec(piece, 0..12).prop_map(|pieces| pieces.concat())
+}
+
+fn whole() -> impl Strategy<Value = Whole> {
+    (
+        prop::option::of(text()),
+        prop::option::of(any::<u64>()),
+        prop::option::of(text()),
+        prop::option::of(text()),
+        prop::option::of(text()),
+    )
+        .prop_map(|(comment, retry, id, event, data)| Whole { comment, retry, id, event, data })
+}
+
+/// What the protocol can carry of a text: its three line ends all arrive as LF.
+fn normalised(text: &str) -> String {
+    text.replace("\r\n", "\n").replace('\r', "\n")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever goes in comes out of a parser that follows the standard, and nothing else does.
+    #[test]
+    fn every_event_survives_the_wire(events in prop::collection::vec(whole(), 1..6), cut in any::<prop::sample::Index>()) {
+        let mut wire = BytesMut::new();
+        let mut expected = Vec::new();
+        let (mut last_id, mut last_retry) = (String::new(), None);
+        for whole in events {
+            let mut event = whole.data.as_ref().map_or_else(Event::new, Event::data);
+            if let Some(comment) = whole.comment {
+                event = event.comment(comment);
+            }
+            if let Some(retry) = whole.retry {
+                event = event.retry(Duration::from_millis(retry));
+                last_retry = Some(retry);
+            }
+            // What cannot be a name or an id is refused, and then it is not part of the event.
+            let name = whole.event.and_then(|name| EventName::new(name).ok());
+            if let Some(name) = &name {
+                event = event.event(name.clone());
+            }
+            if let Some(id) = whole.id.and_then(|id| EventId::new(id).ok()) {
+                last_id = id.to_string();
+                event = event.id(id);
+            }
+            if let Some(data) = whole.data {
+                let event = name.map_or_else(|| "message".to_owned(), |name| name.to_string());
+                expected.push(Dispatched { event, data: normalised(&data), id: last_id.clone() });
+            }
+            let before = wire.len();
+            event.encode(&mut wire);
+            let shown = event.to_string();
+            prop_assert_eq!(shown.as_bytes(), &wire[before..]);
+        }
+        let mut parser = Parser::new();
+        let (left, right) = wire.split_at(cut.index(wire.len() + 1));
+        parser.feed(left);
+        parser.feed(right);
+        prop_assert_eq!(parser.take(), expected);
+        prop_assert_eq!(parser.last_id(), last_id);
+        prop_assert_eq!(parser.retry(), last_retry);
+    }
+
+    /// No text makes a constructor panic, and what it accepts comes back as a header value.
+    #[test]
+    fn an_accepted_id_is_a_header(text in text()) {
+        if let Ok(id) = EventId::new(text.clone()) {
+            let id = id.to_string();
+            prop_assert_eq!(&id, &text);
+            let header = http::HeaderValue::from_bytes(id.as_bytes()).unwrap();
+            prop_assert_eq!(header.as_bytes(), id.as_bytes());
+        }
+    }
+}
+
+struct Unserialisable;
+
+impl serde::Serialize for Unserialisable {
+    fn serialize<S: serde::Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("no"))
+    }
+}
+
+struct Reading {
+    good: bool,
+}
+
+impl IntoEvent for Reading {
+    fn into_event(self) -> touka::Result<Event> {
+        if self.good { Ok(Event::data("good")) } else { Event::json(&Unserialisable) }
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_cannot_be_serialised_ends_its_stream_with_an_error_event() {
+    #[sse_handler]
+    #[route(GET, "/readings")]
+    async fn readings() -> EventStream<Reading> {
+        emit!(Reading { good: true });
+        emit!(Reading { good: false });
+        emit!(Reading { good: true });
+    }
+    let server = Running::serve(Router::new().mount(routes![readings])).await;
+    let mut client = Client::stream(server.address, "/readings").await;
+    assert_eq!(client.data().await, "good");
+    let error = client.next().await.unwrap().unwrap();
+    assert_eq!(
+        (error.event.as_str(), error.data.as_str()),
+        ("error", r#"{"status":500,"title":"Internal Server Error"}"#)
+    );
+    assert_eq!(client.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_handler_is_a_function_whose_stream_can_be_read() {
+    use futures_util::StreamExt as _;
+    let stream = all_fields().await;
+    let events: Vec<Event> = stream.collect().await;
+    assert_eq!(events.len(), 1);
+    assert_eq!(events[0].as_data(), Some("line 1\nline 2"));
+    assert_eq!(events[0].as_id().map(ToString::to_string).as_deref(), Some("i"));
+}
