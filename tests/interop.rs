@@ -1,1 +1,127 @@
-//! x
+//! touka in axum, axum in touka: the same traits, the same services.
+
+use std::time::Duration;
+
+use axum::extract::{Query, State as AxumState};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use support::{Client, Running};
+use touka::extract::State;
+use touka::{Event, EventStream, Router, route, routes, sse_handler};
+
+#[derive(Clone)]
+struct App {
+    name: &'static str,
+}
+
+#[derive(Deserialize)]
+struct From {
+    from: u32,
+}
+
+/// axum's own extractors, in a handler of ours.
+#[sse_handler]
+async fn counting(Query(From { from }): Query<From>, AxumState(app): AxumState<App>) {
+    for number in from..from + 3 {
+        emit!(Event::data(format!("{} {number}", app.name)).id(number));
+    }
+}
+
+#[sse_handler]
+async fn checked(body: axum::Json<u32>) -> Result<EventStream, http::StatusCode> {
+    let checked = if body.0 > 9 { Err(http::StatusCode::UNPROCESSABLE_ENTITY) } else { Ok(body.0) };
+    emit!(checked?.to_string());
+}
+
+#[tokio::test]
+async fn an_annotated_function_is_an_axum_handler() {
+    let app = axum::Router::new()
+        .route("/counting", get(counting))
+        .route("/checked", post(checked))
+        .with_state(App { name: "axum" });
+    // axum's own server: nothing of touka's runtime is needed.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, app).await });
+
+    let mut client = Client::stream(address, "/counting?from=7").await;
+    for number in 7..10 {
+        let event = client.next().await.unwrap().unwrap();
+        assert_eq!((event.data, event.id), (format!("axum {number}"), number.to_string()));
+    }
+    assert_eq!(client.next().await.unwrap(), None);
+
+    for (number, status) in [("7", 200), ("70", 422)] {
+        let mut client = Client::connect(address).await;
+        let length = number.len();
+        let head = format!("POST /checked HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        client.send(head + number).await;
+        assert_eq!(client.head().await.status(), status);
+    }
+}
+
+#[sse_handler]
+#[route(GET, "/feed/{room}")]
+async fn feed(room: String, State(app): State<App>) {
+    emit!(Event::data(format!("{room} of {}", app.name)).event("said"));
+}
+
+fn touka_router() -> Router {
+    Router::new().mount(routes![feed]).with_state(App { name: "touka" })
+}
+
+#[tokio::test]
+async fn a_router_mounts_inside_axum() {
+    let nested = axum::Router::new().nest_service("/live", touka_router());
+    let fallback = axum::Router::new().route("/", get(|| async { "axum" })).fallback_service(touka_router());
+    for (app, path) in [(nested, "/live/feed/den"), (fallback, "/feed/den")] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let mut client = Client::stream(address, path).await;
+        let event = client.next().await.unwrap().unwrap();
+        assert_eq!((event.event.as_str(), event.data.as_str()), ("said", "den of touka"));
+        assert_eq!(Client::get(address, "/live/nowhere").await.head().await.status(), 404);
+    }
+}
+
+/// The same functions under axum's routes and in touka's runtime.
+#[tokio::test]
+async fn an_axum_router_runs_in_toukas_server() {
+    let app = axum::Router::new()
+        .route("/counting", get(counting))
+        .with_state(App { name: "both" })
+        .nest_service("/touka", touka_router());
+    let mut server = Running::serve(app).await;
+    let mut client = Client::stream(server.address, "/counting?from=1").await;
+    assert_eq!(client.data().await, "both 1");
+    let mut client = Client::stream(server.address, "/touka/feed/hall").await;
+    assert_eq!(client.data().await, "hall of touka");
+    let (head, _) = Client::get(server.address, "/counting?from=x").await.response().await;
+    assert_eq!(head.status(), 400);
+    server.stop();
+    server.stopped(Duration::from_secs(10)).await;
+}
+
+/// axum's extractors in a touka route.
+#[tokio::test]
+async fn axums_extractors_work_in_a_route() {
+    #[route(GET, "/sum/{left}")]
+    #[sse_handler]
+    async fn sum(left: u32, Query(From { from }): Query<From>, AxumState(app): AxumState<App>) {
+        emit!(format!("{} {}", app.name, left + from));
+    }
+    #[route(POST, "/json")]
+    async fn json(AxumState(app): AxumState<App>, axum::Json(number): axum::Json<u32>) -> axum::Json<(String, u32)> {
+        axum::Json((app.name.to_owned(), number))
+    }
+    let server = Running::serve(Router::new().mount(routes![sum, json]).with_state(App { name: "x" })).await;
+    let mut client = Client::stream(server.address, "/sum/4?from=3").await;
+    assert_eq!(client.data().await, "x 7");
+    let mut client = Client::connect(server.address).await;
+    client.send("POST /json HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n5").await;
+    assert_eq!(client.response().await.1, r#"["x",5]"#);
+    let mut client = Client::connect(server.address).await;
+    client.send("POST /json HTTP/1.1\r\nhost: t\r\ncontent-length: 1\r\n\r\n5").await;
+    assert_eq!(client.head().await.status(), 415, "a rejection is axum's own");
+}

@@ -1,1 +1,147 @@
-//! x
+//! A fallible handler's head waits until it is known whether the answer is a stream or an error.
+
+use std::time::Duration;
+
+use axum_core::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use http::StatusCode;
+use support::{Client, Count, Running};
+use tokio::time::{Instant, sleep};
+use touka::{Event, EventStream, Router, route, routes, sse_handler};
+
+#[derive(Debug)]
+enum Refusal {
+    NoSuchRoom,
+    Broken,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NoSuchRoom => (StatusCode::NOT_FOUND, "no such room\n").into_response(),
+            Self::Broken => (StatusCode::BAD_GATEWAY, "password=hunter2").into_response(),
+        }
+    }
+}
+
+impl From<std::num::ParseIntError> for Refusal {
+    fn from(_: std::num::ParseIntError) -> Self {
+        Self::Broken
+    }
+}
+
+#[sse_handler]
+#[route(GET, "/rooms/{room}")]
+async fn room(room: String) -> Result<EventStream, Refusal> {
+    if room == "none" {
+        return Err(Refusal::NoSuchRoom);
+    }
+    let first: u32 = room.parse()?;
+    emit!(Event::data(first.to_string()));
+    let second: u32 = "not a number".parse()?;
+    emit!(Event::data(second.to_string()));
+}
+
+#[tokio::test]
+async fn an_error_before_is_a_response_and_one_after_is_an_event_without_its_text() {
+    let server = Running::serve(Router::new().mount(routes![room])).await;
+    let (head, text) = Client::get(server.address, "/rooms/none").await.response().await;
+    assert_eq!((head.status(), text.as_str()), (404, "no such room\n"));
+    let (head, _) = Client::get(server.address, "/rooms/seven").await.response().await;
+    assert_eq!(head.status(), 502);
+
+    let mut client = Client::stream(server.address, "/rooms/7").await;
+    assert_eq!(client.data().await, "7");
+    let error = client.next().await.unwrap().unwrap();
+    assert_eq!((error.event.as_str(), error.data.as_str()), ("error", r#"{"status":502,"title":"Bad Gateway"}"#));
+    assert_eq!(client.next().await.unwrap(), None, "a clean end");
+}
+
+/// Waits as long as it is told before it emits or fails.
+#[sse_handler]
+async fn decides_after(delay: Duration, fails: bool) -> Result<EventStream, Refusal> {
+    sleep(delay).await;
+    if fails {
+        return Err(Refusal::NoSuchRoom);
+    }
+    emit!("decided");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_head_is_held_for_a_second_at_most() {
+    let start = Instant::now();
+    let refused = decides_after(Duration::from_millis(990), true).await;
+    assert!(matches!(refused, Err(Refusal::NoSuchRoom)));
+    assert_eq!(start.elapsed().as_millis(), 990);
+
+    let start = Instant::now();
+    let mut stream = decides_after(Duration::from_secs(5), true).await.expect("it has opened");
+    assert_eq!(start.elapsed().as_secs(), 1);
+    assert_eq!(stream.next().await, None);
+
+    let start = Instant::now();
+    let mut stream = decides_after(Duration::from_millis(300), false).await.expect("it has opened");
+    assert_eq!(start.elapsed().as_millis(), 300, "it opens at the first emit");
+    assert_eq!(stream.next().await, Some(Event::data("decided")));
+    assert_eq!(stream.next().await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_error_is_an_event_and_the_wait_can_be_set() {
+    let late = EventStream::<Event>::try_generate(|_| async {
+        sleep(Duration::from_secs(5)).await;
+        Err(Refusal::NoSuchRoom)
+    });
+    let start = Instant::now();
+    let stream = late.open_after(Duration::from_secs(3)).await.expect("it has opened");
+    assert_eq!(start.elapsed().as_secs(), 3);
+    let body = http_body_util::BodyExt::collect(stream.into_response().into_body()).await.unwrap().to_bytes();
+    assert_eq!(body, "event: error\ndata: {\"status\":404,\"title\":\"Not Found\"}\n\n");
+}
+
+#[tokio::test]
+async fn a_comment_opens_and_so_does_the_end() {
+    #[sse_handler]
+    async fn commented() -> Result<EventStream, Refusal> {
+        emit!(Event::new().comment("working on it"));
+        Err(Refusal::Broken)
+    }
+    let mut stream = commented().await.expect("the comment opened it");
+    assert_eq!(stream.next().await, Some(Event::new().comment("working on it")));
+    assert_eq!(stream.next().await, None);
+
+    #[sse_handler]
+    async fn empty() -> Result<EventStream, Refusal> {}
+    assert_eq!(empty().await.expect("the end opened it").next().await, None);
+}
+
+#[tokio::test]
+async fn nothing_runs_after_an_infallible_handler_until_it_is_read() {
+    let ran = Count::default();
+    #[sse_handler]
+    async fn lazy(ran: Count) {
+        ran.add();
+        emit!("ran");
+    }
+    let mut stream = lazy(ran.clone()).await;
+    assert_eq!(ran.get(), 0);
+    assert_eq!(stream.next().await, Some(Event::data("ran")));
+    assert_eq!(ran.get(), 1);
+}
+
+#[tokio::test]
+async fn what_a_handler_was_given_is_held_until_its_stream_ends() {
+    let held = Count::default();
+    #[sse_handler]
+    async fn with_permit(_permit: support::Held) {
+        emit!("a");
+        emit!("b");
+    }
+    let mut stream = with_permit(held.hold()).await;
+    assert_eq!(held.get(), 1, "a parameter that the body does not mention is held");
+    stream.next().await;
+    assert_eq!(held.get(), 1);
+    stream.next().await;
+    assert_eq!(stream.next().await, None);
+    assert_eq!(held.get(), 0, "dropped at the end, though the stream is still there");
+}

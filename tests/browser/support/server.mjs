@@ -32,11 +32,12 @@ function target() {
   return targetDirectory;
 }
 
-// A test that fails half way must not leave its programs behind.
+// A test that fails half way, or is stopped, must not leave its programs behind.
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
 // A port for a server that will be stopped and started again. It lies outside the range that the
 // kernel takes outgoing ports from: while the server is down, nobody else gets its port by chance,
