@@ -68,7 +68,8 @@ need_node() {
     if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
         apt_install nodejs npm
     fi
-    node_is_new_enough || fail "node is $(node --version): the browser tests need $NODE_AT_LEAST or newer"
+    node_is_new_enough ||
+        fail "node is $(node --version): the browser tests need $NODE_AT_LEAST or newer, from https://nodejs.org or a newer Debian"
 }
 
 need_chromium() {
@@ -115,9 +116,10 @@ stage_test() {
     cargo test --workspace --all-features
 }
 
+# The other stages build with all features. Without any, too, nothing may be missing or left over.
 stage_features() {
-    need_cargo
-    cargo check -p touka --no-default-features
+    need_component clippy clippy
+    cargo clippy -p touka --no-default-features -- -D warnings
 }
 
 stage_budget() {

@@ -54,8 +54,8 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
         assert_eq!(start.elapsed().as_secs(), tick * 10);
     }
     assert_eq!(frame(&mut body).await, ":\n\n");
-    let waited = start.elapsed() - Duration::from_secs(30);
-    assert!((13_500..=16_501).contains(&waited.as_millis()), "{waited:?}");
+    let waited = start.elapsed().as_millis() - 30_000;
+    assert!((13_500..=16_501).contains(&waited), "{waited} ms");
 }
 
 #[tokio::test(start_paused = true)]

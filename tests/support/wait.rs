@@ -13,7 +13,7 @@ pub fn within<F: Future>(longest: Duration, what: &str, future: F) -> impl Futur
     async move {
         match tokio::time::timeout(longest, future).await {
             Ok(output) => output,
-            Err(_) => panic!("{what} took longer than {longest:?}, at {caller}"),
+            Err(_elapsed) => panic!("{what} took longer than {longest:?}, at {caller}"),
         }
     }
 }
