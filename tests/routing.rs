@@ -143,6 +143,35 @@ async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
     }
 }
 
+/// Counts how often it is applied.
+#[derive(Clone)]
+struct Applied(support::Count);
+
+impl<S> tower_layer::Layer<S> for Applied {
+    type Service = S;
+
+    fn layer(&self, inner: S) -> S {
+        self.0.add();
+        inner
+    }
+}
+
+#[tokio::test]
+async fn a_layer_is_applied_once_and_its_state_is_everybodys() {
+    let applied = support::Count::default();
+    let router = Router::new().mount(routes![index]).layer(Applied(applied.clone()));
+    let inside: axum::Router = axum::Router::new().nest_service("/in", router.clone());
+    let server = Running::serve(inside).await;
+    for _ in 0..3 {
+        assert_eq!(get(&server, "/in").await.0, 200);
+    }
+    let server = Running::serve(router).await;
+    for _ in 0..3 {
+        assert_eq!(get(&server, "/").await.0, 200);
+    }
+    assert_eq!(applied.get(), 1);
+}
+
 #[tokio::test]
 async fn a_preflight_is_answered_by_a_cors_layer() {
     let layer = tower_http::cors::CorsLayer::permissive();

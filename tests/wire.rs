@@ -107,6 +107,17 @@ async fn events_that_are_ready_together_share_a_chunk() {
     assert!(chunks <= 50, "{chunks} chunks for {events} events");
 }
 
+/// HTTP/1.0 has no chunks: the stream is what comes until the end of the connection.
+#[tokio::test]
+async fn a_client_of_http_1_0_gets_the_bare_stream() {
+    let server = Running::serve(Router::new().mount(routes![quiet])).await;
+    let mut client = Client::connect(server.address).await;
+    client.send("GET /own-headers HTTP/1.0\r\n\r\n").await;
+    let head = client.head().await;
+    assert_eq!((head.status(), head.header("transfer-encoding")), (200, None));
+    assert_eq!(client.rest().await.unwrap(), b"data: x\n\n");
+}
+
 #[tokio::test]
 async fn a_head_request_gets_the_head_and_runs_nothing() {
     let gate = Arc::new(Semaphore::new(9));

@@ -1,0 +1,88 @@
+//! A port opens with a clear error or with room for everybody, and is taken in each of its forms.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use support::{Client, within};
+use tokio::net::{TcpListener, TcpStream};
+use touka::server::Listener;
+use touka::{Router, Server, route, routes};
+
+#[route(GET, "/")]
+async fn index() -> &'static str {
+    "fine"
+}
+
+#[tokio::test]
+async fn a_port_that_cannot_be_had_says_why_and_what_to_do() {
+    let taken = Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let error = Listener::bind(&address).await.unwrap_err();
+    assert!(error.is_bind());
+    assert_eq!(
+        error.to_string(),
+        format!("cannot listen on {address}; another program listens there: stop it or choose another port")
+    );
+    assert!(error.source().is_some(), "the system's own words are there");
+
+    for nonsense in ["", "127.0.0.1", "127.0.0.1:port", "not a host:80", "127.0.0.1:99999"] {
+        let error = Listener::bind(nonsense).await.unwrap_err();
+        assert!(error.is_bind() && error.to_string().contains(nonsense), "{error}");
+    }
+    let served = Server::new().shutdown_on(std::future::pending()).serve(address, Router::new()).await;
+    assert!(served.unwrap_err().is_bind());
+}
+
+#[tokio::test]
+async fn an_address_in_any_form_and_a_listener_of_anyone_are_taken() {
+    async fn answers(address: SocketAddr) {
+        assert_eq!(Client::get(address, "/").await.response().await.1, "fine");
+    }
+    let tokios = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tokios.local_addr().unwrap();
+    let by_tokio = tokio::spawn(Server::new().shutdown_on(std::future::pending()).serve(tokios, router()));
+    answers(address).await;
+    by_tokio.abort();
+
+    // A port that was free a moment ago; `SO_REUSEADDR` lets it be taken again at once.
+    let free = Listener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let by_address = tokio::spawn(Server::new().shutdown_on(std::future::pending()).serve(free, router()));
+    let connected = async { while TcpStream::connect(free).await.is_err() {} };
+    within(Duration::from_mins(1), "the port opens", connected).await;
+    answers(free).await;
+    by_address.abort();
+}
+
+fn router() -> Router {
+    Router::new().mount(routes![index])
+}
+
+/// After a deploy all clients come back in the same moment. The kernel must hold them until they
+/// are accepted: here nobody accepts at all.
+#[tokio::test]
+async fn many_connections_wait_to_be_accepted() {
+    // What the system allows; the server asks for 4096.
+    let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
+    let allowed: usize = allowed.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(128);
+    let many = (allowed.min(4096) / 4 * 3).max(64);
+    let listener = Listener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let connect = try_join_all((0..many).map(|_| TcpStream::connect(address)));
+    let clients = within(Duration::from_mins(2), "all connect", connect).await.unwrap();
+    assert_eq!(clients.len(), many);
+}
+
+#[tokio::test]
+async fn a_server_is_reached_over_ipv6() {
+    let Ok(listener) = Listener::bind("[::1]:0").await else {
+        // Only a machine without IPv6 may come here.
+        assert!(std::net::TcpListener::bind("[::1]:0").is_err());
+        return;
+    };
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(Server::new().shutdown_on(std::future::pending()).serve(listener, router()));
+    assert_eq!(Client::get(address, "/").await.response().await.1, "fine");
+    server.abort();
+}
