@@ -81,21 +81,24 @@ impl Machine {
     /// Starts the one sampler that all clients share.
     ///
     /// It is a thread, not a task: reading the figures blocks. It ends with the last `Machine`.
+    /// The first sample is taken here, a fifth of a second, so that no client finds nothing.
     pub(crate) fn start() -> Result<Self, sysinfo::Error> {
         let mut sampler = Sampler::new()?;
-        let (samples, history) = watch::channel(History::new());
+        thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL);
+        let (sender, history) = watch::channel(History::from([Arc::new(sampler.sample())]));
         thread::spawn(move || {
-            thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL);
-            while !samples.is_closed() {
-                let began = Instant::now();
+            let mut due = Instant::now();
+            while !sender.is_closed() {
+                // From when it was due, not from now: else each second would be a little longer.
+                due = (due + INTERVAL).max(Instant::now());
+                thread::sleep(due.saturating_duration_since(Instant::now()));
                 let sample = Arc::new(sampler.sample());
-                samples.send_modify(|history| {
+                sender.send_modify(|history| {
                     if history.len() == HISTORY {
                         history.pop_front();
                     }
                     history.push_back(sample);
                 });
-                thread::sleep(INTERVAL.saturating_sub(began.elapsed()));
             }
         });
         Ok(Self { history })
@@ -119,8 +122,8 @@ impl Machine {
     }
 
     /// The number of the latest sample.
-    pub(crate) fn latest(&self) -> Option<u64> {
-        self.history.borrow().back().map(|sample| sample.number)
+    pub(crate) fn latest(&self) -> u64 {
+        self.history.borrow().back().map_or(0, |sample| sample.number)
     }
 }
 
@@ -137,7 +140,7 @@ impl Sampler {
     /// Takes the first look. CPU use needs [`MINIMUM_CPU_UPDATE_INTERVAL`] until the second.
     fn new() -> Result<Self, sysinfo::Error> {
         let figures = RefreshKind::nothing()
-            .with_cpu(CpuRefreshKind::nothing().with_cpu_usage())
+            .with_cpu(CpuRefreshKind::nothing().with_usage())
             .with_memory(MemoryRefreshKind::everything());
         Ok(Self {
             system: System::new_with_specifics(figures)?,
@@ -212,9 +215,7 @@ fn unix_seconds() -> u64 {
 /// What is known about this machine. What the system does not tell is left out.
 pub(crate) fn facts() -> Vec<Fact> {
     let system = System::new_with_specifics(
-        RefreshKind::nothing()
-            .with_cpu(CpuRefreshKind::nothing())
-            .with_memory(MemoryRefreshKind::nothing().with_ram()),
+        RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram()),
     );
     let system = system.ok();
     let processor = system.as_ref().and_then(|system| system.cpus().first()).map(|core| core.brand().trim().to_owned());
@@ -270,10 +271,13 @@ mod tests {
     async fn one_sampler_feeds_every_clone() {
         let mut one = Machine::start().expect("this system is supported");
         let mut other = one.clone();
-        assert!(one.next().await && other.next().await);
-        let (seen, also) = (one.since(0), other.since(0));
-        assert_eq!(seen[0].number, also[0].number);
-        assert!(one.since(seen[0].number).is_empty());
+        let first = one.latest();
+        assert!(one.next().await && other.next().await, "the sampler runs");
+        for machine in [&mut one, &mut other] {
+            let [sample] = &machine.since(first)[..] else { panic!("one second, one sample") };
+            assert!(sample.number > first);
+            assert!(machine.since(sample.number).is_empty());
+        }
     }
 
     #[test]

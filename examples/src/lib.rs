@@ -1,1 +1,1 @@
-//! The examples are in folders of their own beside this one; see the `README.md` there.
+//! The examples are small programs, each in a folder beside this one; `README.md` lists them.
