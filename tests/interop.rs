@@ -54,7 +54,9 @@ async fn an_annotated_function_is_an_axum_handler() {
     for (number, status) in [("7", 200), ("70", 422)] {
         let mut client = Client::connect(address).await;
         let length = number.len();
-        let head = format!("POST /checked HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
+        let head = format!(
+            "POST /checked HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
         client.send(head + number).await;
         assert_eq!(client.head().await.status(), status);
     }

@@ -135,7 +135,9 @@ async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
         HeaderValue::from_static("1"),
     );
     let server = Running::serve(Router::new().layer(layer).mount(routes![index, post]).fallback(inner)).await;
-    for (request, status) in [("GET /", 200), ("GET /theirs", 200), ("GET /nowhere", 404), ("PUT /", 405), ("HEAD /", 200)] {
+    for (request, status) in
+        [("GET /", 200), ("GET /theirs", 200), ("GET /nowhere", 404), ("PUT /", 405), ("HEAD /", 200)]
+    {
         let mut client = Client::connect(server.address).await;
         client.send(format!("{request} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
         let head = client.head().await;

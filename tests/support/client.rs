@@ -111,7 +111,8 @@ impl Client {
             if let Some(end) = find(&self.unread, b"\r\n") {
                 let line = String::from_utf8_lossy(&self.unread[..end]).into_owned();
                 self.unread.drain(..end + 2);
-                break usize::from_str_radix(&line, 16).map_err(|_| io::Error::other(format!("not a chunk: {line:?}")))?;
+                break usize::from_str_radix(&line, 16)
+                    .map_err(|_| io::Error::other(format!("not a chunk: {line:?}")))?;
             }
             self.fill_more().await?;
         };

@@ -143,7 +143,11 @@ mod tests {
         assert_eq!(parse("data: YHOO\ndata: +2\ndata: 10\n\n"), [event("message", "YHOO\n+2\n10", "")]);
         assert_eq!(
             parse(": test stream\n\ndata: first event\nid: 1\n\ndata:second event\nid\n\ndata:  third event\n\n"),
-            [event("message", "first event", "1"), event("message", "second event", ""), event("message", " third event", "")]
+            [
+                event("message", "first event", "1"),
+                event("message", "second event", ""),
+                event("message", " third event", "")
+            ]
         );
         assert_eq!(parse("data\n\ndata\ndata\n\ndata:"), [event("message", "", ""), event("message", "\n", "")]);
         assert_eq!(parse("data:test\n\ndata: test\n\n"), vec![event("message", "test", ""); 2]);

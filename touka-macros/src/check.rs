@@ -1,16 +1,18 @@
 //! The rules that look at more than one part of a function. One rule, one function.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::ext::IdentExt;
 use syn::{FnArg, ReceiverKind, Type};
 
-use crate::diagnostics::{Diagnostics, did_you_mean};
-use crate::keyword::{EMITTER, SSE_HANDLER, YIELD};
+use crate::diagnostics::{Diagnostics, nearest};
+use crate::keyword::{EMITTER, ROUTE, SSE_HANDLER, YIELD};
 use crate::model::{self, Handler};
 use crate::path::RoutePath;
 
 /// Every rule of `#[sse_handler]`.
 pub(crate) fn handler(handler: &Handler, diagnostics: &mut Diagnostics) {
-    is_async(handler, "sse_handler", diagnostics);
+    is_async(handler, SSE_HANDLER, diagnostics);
     returns_a_stream(handler, diagnostics);
     owns_its_parameters(handler, diagnostics);
     one_emitter(handler, diagnostics);
@@ -19,12 +21,14 @@ pub(crate) fn handler(handler: &Handler, diagnostics: &mut Diagnostics) {
 
 /// Every rule of `#[route]`.
 pub(crate) fn route(handler: &Handler, path: Option<&RoutePath>, diagnostics: &mut Diagnostics) {
-    is_async(handler, "route", diagnostics);
+    is_async(handler, ROUTE, diagnostics);
     is_free(handler, diagnostics);
     is_not_generic(handler, diagnostics);
     emits_somewhere(handler, diagnostics);
-    if let Some(path) = path {
+    has_the_same_parameters_everywhere(handler, diagnostics);
+    if let Some(path) = path.filter(|path| path.legible) {
         captures_have_parameters(handler, path, diagnostics);
+        captures_are_values(handler, path, diagnostics);
         plain_values_have_captures(handler, path, diagnostics);
     }
 }
@@ -33,20 +37,19 @@ pub(crate) fn route(handler: &Handler, path: Option<&RoutePath>, diagnostics: &m
 ///
 /// With both attributes on a function, the outer one is the one to say so.
 fn is_async(handler: &Handler, attribute: &str, diagnostics: &mut Diagnostics) {
-    let said_by_the_other = attribute == "route" && handler.has_attribute(SSE_HANDLER);
+    let said_by_the_other = attribute == ROUTE && handler.has_attribute(SSE_HANDLER);
     if handler.sig.asyncness.is_none() && !said_by_the_other {
         let name = &handler.sig.ident;
-        diagnostics.error(
-            handler.sig.fn_token,
-            format!("#[{attribute}] goes on an async function: write `async fn {name}`"),
-        );
+        diagnostics
+            .error(handler.sig.fn_token, format!("#[{attribute}] goes on an async function: write `async fn {name}`"));
     }
 }
 
 /// The return type is left out, or is a stream, or a `Result` of one. A type whose name is not
 /// known here may be an alias, so it is left to the compiler.
 fn returns_a_stream(handler: &Handler, diagnostics: &mut Diagnostics) {
-    const ALLOWED: &str = "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`";
+    const ALLOWED: &str =
+        "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`";
     let Some(output) = handler.output() else { return };
     let stream = model::stream(output);
     match stream {
@@ -68,17 +71,53 @@ fn owns_its_parameters(handler: &Handler, diagnostics: &mut Diagnostics) {
     for input in &handler.sig.inputs {
         match input {
             FnArg::Receiver(receiver) if matches!(receiver.kind, ReceiverKind::Reference(..)) => {
-                diagnostics.error(receiver, "the stream outlives this call, so it cannot borrow `self`: take `self` or `self: Arc<Self>`");
+                diagnostics.error(
+                    receiver,
+                    "the stream outlives this call, so it cannot borrow `self`: take `self` or `self: Arc<Self>`",
+                );
             }
             FnArg::Typed(param) if !model::is_emitter(param) => {
-                if let Type::Reference(reference) = &*param.ty {
-                    let text = "the stream outlives this call, so a parameter owns its value: take it without the `&`";
-                    diagnostics.error(reference, text);
+                if let Some(borrow) = borrow(param.ty.to_token_stream()) {
+                    let text = "the stream outlives this call, so its parameters cannot borrow: take an owned value, such as `String` for `&str`";
+                    diagnostics.error(borrow, text);
                 }
             }
             _ => {}
         }
     }
+}
+
+/// Where a type borrows: its `&`, or a lifetime that is not `'static`.
+fn borrow(ty: TokenStream) -> Option<TokenStream> {
+    let mut tokens = ty.into_iter().peekable();
+    let mut after_a_word = false;
+    while let Some(token) = tokens.next() {
+        let is_word = matches!(token, TokenTree::Ident(_));
+        match &token {
+            // `for<'a> Fn(&'a str)` has lifetimes of its own, and `Fn(&str)` borrows when it is called.
+            TokenTree::Ident(ident) if ident == "for" => return None,
+            TokenTree::Group(group) if !after_a_word => {
+                if let Some(found) = borrow(group.stream()) {
+                    return Some(found);
+                }
+            }
+            TokenTree::Punct(punct) if matches!(punct.as_char(), '&' | '\'') => {
+                let amp = punct.as_char() == '&';
+                if amp
+                    && tokens.next_if(|next| matches!(next, TokenTree::Punct(tick) if tick.as_char() == '\'')).is_none()
+                {
+                    return Some(token.into());
+                }
+                if let Some(name) = tokens.next_if(|next| !matches!(next, TokenTree::Ident(name) if name == "static")) {
+                    return Some(quote::quote!(#token #name));
+                }
+                tokens.next();
+            }
+            _ => {}
+        }
+        after_a_word = is_word;
+    }
+    None
 }
 
 /// There is one emitter, and clones of it are for the asking.
@@ -125,6 +164,14 @@ fn is_not_generic(handler: &Handler, diagnostics: &mut Diagnostics) {
     }
 }
 
+/// What reads a parameter is generated before `#[cfg]` on it is decided.
+fn has_the_same_parameters_everywhere(handler: &Handler, diagnostics: &mut Diagnostics) {
+    for attr in handler.params().flat_map(|param| &param.attrs).filter(|attr| attr.path().is_ident("cfg")) {
+        diagnostics
+            .error(attr, "a parameter of a route cannot be conditional: put the `#[cfg(…)]` on two whole functions");
+    }
+}
+
 /// Only `#[sse_handler]` gives a function an emitter.
 fn emits_somewhere(handler: &Handler, diagnostics: &mut Diagnostics) {
     if handler.has_attribute(SSE_HANDLER) {
@@ -137,21 +184,32 @@ fn emits_somewhere(handler: &Handler, diagnostics: &mut Diagnostics) {
 
 /// Each capture has the parameter that takes it.
 fn captures_have_parameters(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
-    let names: Vec<String> = handler.params().filter_map(model::name).map(ToString::to_string).collect();
+    let names: Vec<String> = handler.params().filter_map(model::name).map(|name| name.unraw().to_string()).collect();
+    let free: Vec<&str> = names.iter().filter(|name| !path.captures.contains(name)).map(String::as_str).collect();
     for capture in path.captures.iter().filter(|capture| !names.contains(capture)) {
-        let free = names.iter().map(String::as_str).filter(|name| !path.captures.iter().any(|known| known == name));
-        let hint = did_you_mean(capture, free);
         let name = &handler.sig.ident;
-        diagnostics.error(
-            &path.literal,
-            format!("no parameter of `{name}` takes the capture `{{{capture}}}`{hint} Add `{capture}: String`, or a type of yours that is `FromStr`"),
-        );
+        let remedy = match nearest(capture, free.iter().copied()) {
+            Some(meant) => format!("; there is `{meant}`: give both the same name"),
+            None => format!(": add `{capture}: String`, or a type of yours that is `FromStr`"),
+        };
+        diagnostics.error(&path.literal, format!("no parameter of `{name}` takes the capture `{{{capture}}}`{remedy}"));
     }
-    for param in handler.params() {
-        let is_capture = model::name(param).is_some_and(|name| path.captures.iter().any(|capture| name == capture));
-        if let (true, Type::Reference(reference)) = (is_capture, &*param.ty) {
-            let text = "a captured value is owned: take `String` instead of `&str`, or another type without the `&`";
-            diagnostics.error(reference, text);
+}
+
+/// A captured value is there in every request, and nobody keeps its text.
+fn captures_are_values(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
+    for param in handler.params().filter(|param| model::name(param).is_some_and(|name| path.captures(name))) {
+        if let Type::Reference(reference) = &*param.ty {
+            // With both attributes, the other one says so.
+            if !(handler.has_attribute(SSE_HANDLER) || handler.is_stub()) {
+                let text =
+                    "a captured value is owned: take `String` instead of `&str`, or another type without the `&`";
+                diagnostics.error(reference, text);
+            }
+        } else if model::last_ident(&param.ty).is_some_and(|ty| ty == "Option") {
+            let text =
+                "a path without its capture does not match, so the value is always there: take it without the `Option`";
+            diagnostics.error(&param.ty, text);
         }
     }
 }
@@ -162,14 +220,19 @@ fn plain_values_have_captures(handler: &Handler, path: &RoutePath, diagnostics: 
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
         "usize",
     ];
+    let names: Vec<String> = handler.params().filter_map(model::name).map(|name| name.unraw().to_string()).collect();
+    // A near miss was reported at the capture already.
+    let orphans = path.captures.iter().filter(|capture| !names.contains(capture));
+    let orphans: Vec<&str> = orphans.map(String::as_str).collect();
     for param in handler.params() {
         let Some(name) = model::name(param) else { continue };
         let Some(ty) = model::last_ident(&param.ty) else { continue };
-        if PLAIN.iter().any(|plain| ty == plain) && !path.captures.iter().any(|capture| name == capture) {
-            let hint = did_you_mean(&name.to_string(), path.captures.iter().map(String::as_str));
+        let missed = nearest(&name.unraw().to_string(), orphans.iter().copied()).is_some();
+        if PLAIN.iter().any(|plain| ty == plain) && !path.captures(name) && !missed {
             let text = format!(
-                "`{name}` is neither a capture of {:?} nor an extractor{hint} Add `{{{name}}}` to the path, or take an extractor",
-                path.literal.value()
+                "`{name}` is neither a capture of {:?} nor an extractor: add `{{{}}}` to the path, or take an extractor",
+                path.literal.value(),
+                name.unraw(),
             );
             diagnostics.error(param, text);
         }

@@ -54,9 +54,12 @@ pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>)
         .map(|(_, word)| word)
 }
 
-/// `; did you mean …?` for the nearest known word, or nothing.
-pub(crate) fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(typed, known).map_or_else(String::new, |word| format!("; did you mean `{word}`?"))
+/// The end of a message about an unknown word: the known one that was probably meant, or all.
+pub(crate) fn did_you_mean(typed: &str, known: &[&str], all: &str) -> String {
+    match nearest(typed, known.iter().copied()) {
+        Some(word) => format!("; did you mean `{word}`?"),
+        None => format!(": {all} {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+    }
 }
 
 /// How many letters must be inserted, removed or changed to make one word of the other.

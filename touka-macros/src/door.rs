@@ -1,22 +1,25 @@
 //! From an attribute's tokens to its expansion: the stages in their order.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
+use syn::parse::{ParseStream, Parser};
+use syn::{Attribute, Path, Visibility};
 
 use crate::args::{HandlerArgs, RouteArgs};
 use crate::diagnostics::Diagnostics;
+use crate::keyword::{ROUTE, SSE_HANDLER};
 use crate::model::Handler;
 use crate::path::RoutePath;
 use crate::runtime::Runtime;
-use crate::{check, expand, fallback};
+use crate::{check, expand, fallback, renamed};
 
-pub(crate) fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let args = HandlerArgs::parse(args, &mut diagnostics);
-    let Some(handler) = function(&item, "sse_handler", &mut diagnostics) else {
+    let Some(handler) = function(item, SSE_HANDLER, &mut diagnostics) else {
         return with_errors(diagnostics, item);
     };
-    let runtime = Runtime::new(args.krate.as_ref());
+    let runtime = runtime(args.krate.as_ref(), SSE_HANDLER, &mut diagnostics);
     check::handler(&handler, &mut diagnostics);
     match diagnostics.finish() {
         None => expand::handler(&handler, &runtime),
@@ -27,22 +30,44 @@ pub(crate) fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
-pub(crate) fn route(args: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let args = RouteArgs::parse(args, &mut diagnostics);
-    let Some(handler) = function(&item, "route", &mut diagnostics) else {
+    let Some(handler) = function(item, ROUTE, &mut diagnostics) else {
         return with_errors(diagnostics, item);
     };
-    let runtime = Runtime::new(args.krate.as_ref());
+    let runtime = runtime(args.krate.as_ref(), ROUTE, &mut diagnostics);
     let path = args.path.map(|literal| RoutePath::parse(literal, &mut diagnostics));
     check::route(&handler, path.as_ref(), &mut diagnostics);
     match (diagnostics.finish(), args.method, path) {
-        (None, Some(method), Some(path)) => expand::route(&handler, &method, &path, &runtime),
+        (None, Some(method), Some(path)) if !broken_elsewhere(&handler) => {
+            expand::route(&handler, &method, &path, &runtime)
+        }
         (errors, ..) => {
             let stub = fallback::route(&handler, &runtime);
             quote!(#errors #stub)
         }
     }
+}
+
+/// The function has mistakes that `#[sse_handler]` reports, or has reported. Here that makes it a
+/// stub, with nothing said twice.
+fn broken_elsewhere(handler: &Handler) -> bool {
+    let mut theirs = Diagnostics::new();
+    if handler.has_attribute(SSE_HANDLER) {
+        check::handler(handler, &mut theirs);
+    }
+    theirs.finish().is_some() || handler.is_stub()
+}
+
+/// Where touka is. A crate that has it under another name must say so.
+fn runtime(krate: Option<&Path>, attribute: &str, diagnostics: &mut Diagnostics) -> Runtime {
+    let Some(name) = renamed::other_name().filter(|_| krate.is_none()) else { return Runtime::new(krate) };
+    let example = if attribute == ROUTE { "METHOD, \"/path\", " } else { "" };
+    let text = format!("this crate has touka under the name `{name}`: write #[{attribute}({example}crate = {name})]");
+    diagnostics.add(syn::Error::new(Span::call_site(), text));
+    // The stub finds it there, so that this is the only error.
+    Runtime::new(syn::parse_str(&format!("::{name}")).ok().as_ref())
 }
 
 /// The annotated function, or the error that it is none.
@@ -52,14 +77,162 @@ fn function(item: &TokenStream, attribute: &str, diagnostics: &mut Diagnostics) 
         return parsed.ok();
     }
     // The parser's own words would speak of the token where it gave up.
-    let text = format!("#[{attribute}] goes on an `async fn` with a body");
-    let head = item.clone().into_iter().next().map_or_else(TokenStream::new, Into::into);
-    diagnostics.error(head, text);
+    let what = kind.parse2(item.clone()).unwrap_or_else(|_| item.clone());
+    diagnostics.error(what, format!("#[{attribute}] goes on an `async fn` with a body"));
     None
 }
 
+/// The word that says what an item is: `struct` of `pub struct Clock;`.
+fn kind(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    input.call(Attribute::parse_outer)?;
+    input.parse::<Visibility>()?;
+    let kind: TokenTree = input.parse()?;
+    let _rest: TokenStream = input.parse()?;
+    Ok(kind.into())
+}
+
 /// The item as it is, beside its errors: what is no function is none of ours to change.
-fn with_errors(diagnostics: Diagnostics, item: TokenStream) -> TokenStream {
+fn with_errors(diagnostics: Diagnostics, item: &TokenStream) -> TokenStream {
     let errors = diagnostics.finish();
     quote!(#errors #item)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    fn tokens(text: &str) -> TokenStream {
+        TokenStream::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    /// Without the spaces, which depend on how the tokens were made.
+    fn squeezed(text: &(impl ToString + ?Sized)) -> String {
+        text.to_string().split_whitespace().collect()
+    }
+
+    fn handler(item: &str) -> String {
+        squeezed(&super::sse_handler(TokenStream::new(), &tokens(item)))
+    }
+
+    fn route(args: &str, item: &str) -> String {
+        squeezed(&super::route(tokens(args), &tokens(item)))
+    }
+
+    /// What an editor sees while the user types: the function is there, and so is what was typed.
+    #[test]
+    fn half_typed_bodies_expand() {
+        for body in [
+            "",
+            "let x = ;",
+            "foo.",
+            "emit!(x).",
+            "emit!()",
+            "emit!",
+            "emit",
+            "match x { A => }",
+            "match",
+            "if let Some(",
+            "for in 0.. { }",
+            "x?; y.",
+            "|a| ",
+            "async move",
+            "loop { break",
+            "#",
+            "#!",
+            "#![allow(unused)] let",
+            ") (",
+        ] {
+            // What does not even lex never reaches a macro.
+            let Ok(body) = TokenStream::from_str(body) else { continue };
+            let item = quote!(pub async fn room(State(app): State<App>, id: u64) { #body });
+            let expanded = squeezed(&super::sse_handler(TokenStream::new(), &item));
+            let signature = squeezed("pub async fn room(state: State<App>, id: u64) -> ::touka::EventStream");
+            assert!(expanded.contains(&signature), "{expanded}");
+            assert!(expanded.contains(&squeezed("let State(app) = state;")), "{expanded}");
+            let rest = squeezed(&body).replace("#![allow(unused)]", "");
+            assert!(expanded.contains(&rest), "{expanded}");
+
+            let args = quote!(GET, "/rooms/{id}");
+            let expanded = squeezed(&super::route(args, &item));
+            assert!(expanded.contains(&squeezed(&item).replace("#![allow(unused)]", "")), "{expanded}");
+            assert!(expanded.contains(&squeezed("pub struct room {}")), "{expanded}");
+        }
+    }
+
+    /// One mistake is one error, so whatever uses the function must find it.
+    #[test]
+    fn a_handler_with_mistakes_leaves_a_stub() {
+        for (item, stub) in [
+            ("fn clock() {}", "async fn clock() -> ::touka::EventStream"),
+            ("async fn clock(a: &str) {}", "async fn clock(a: &str) -> ::touka::EventStream"),
+            ("async fn clock() { yield 3; }", "async fn clock() -> ::touka::EventStream"),
+            ("async fn clock() -> impl Stream {}", "async fn clock() -> ::touka::EventStream"),
+            ("async fn clock() -> String {}", "async fn clock() -> String"),
+            ("async fn clock(a: Emitter, b: Emitter, c: u8) {}", "async fn clock(c: u8) -> ::touka::EventStream"),
+            ("async fn clock(&self) {}", "async fn clock(&self) -> ::touka::EventStream"),
+        ] {
+            let expanded = handler(item);
+            assert!(expanded.contains("compile_error"), "{expanded}");
+            assert!(expanded.contains(&squeezed(stub)), "{expanded}");
+        }
+    }
+
+    #[test]
+    fn a_handler_with_wrong_options_leaves_a_stub() {
+        for args in ["color = 3", "crate", "crate = 3", "\"x\"", "GET, \"/\"", "crate = a, crate = b", "= ,"] {
+            let expanded = squeezed(&super::sse_handler(tokens(args), &tokens("async fn clock() {}")));
+            assert!(expanded.contains("compile_error"), "{args}: {expanded}");
+            assert!(expanded.contains("asyncfnclock()"), "{args}: {expanded}");
+        }
+    }
+
+    #[test]
+    fn a_route_with_mistakes_leaves_the_function_and_its_type() {
+        let whole = "async fn room(id: u64) -> u8 { 3 }";
+        for args in [
+            "",
+            "GET",
+            "GET,",
+            "GET \"/{id}\"",
+            "get, \"/{id}\"",
+            "\"/{id}\"",
+            "GET, PATH",
+            "GET, \"{id}\"",
+            "GET, \"/{id}/{id}\"",
+            "GET, \"/{x-y}\"",
+            "GET, \"/{id\"",
+            "GET, \"/{id}\", x = 3",
+            "Method::GET, \"/{id}\"",
+            "3",
+        ] {
+            let expanded = route(args, whole);
+            assert!(expanded.contains("compile_error"), "{args}: {expanded}");
+            assert!(expanded.contains(&squeezed(whole)), "{args}: {expanded}");
+            assert!(expanded.contains("structroom"), "{args}: {expanded}");
+        }
+        for item in ["fn room() {}", "async fn room<T>() {}", "async fn room(a: Emitter) {}", "async fn room(n: u8) {}"]
+        {
+            let expanded = route("GET, \"/\"", item);
+            assert!(expanded.contains("compile_error"), "{expanded}");
+            assert!(expanded.contains(&squeezed(item)) && expanded.contains("structroom"), "{expanded}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_function_stays_as_it_is() {
+        for item in ["struct Clock;", "pub enum E {}", "async fn clock(self);", "3 + 4", "mod m {}"] {
+            for expanded in [handler(item), route("GET, \"/\"", item)] {
+                assert!(expanded.contains("compile_error"), "{expanded}");
+                assert!(expanded.ends_with(&squeezed(item)), "{expanded}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_reported_in_one_run() {
+        let expanded = route("get, \"rooms/{room}\", x = 1", "fn enter(seat: u32) {}");
+        assert_eq!(expanded.matches("compile_error").count(), 6, "{expanded}");
+    }
 }

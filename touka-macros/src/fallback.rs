@@ -3,8 +3,9 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
-use syn::FnArg;
+use syn::{FnArg, Type};
 
+use crate::keyword::{ROUTE, STUB};
 use crate::model::{self, Handler};
 use crate::runtime::Runtime;
 
@@ -13,16 +14,21 @@ pub(crate) fn handler(handler: &Handler, runtime: &Runtime) -> TokenStream {
     let Handler { attrs, vis, sig, .. } = handler;
     let mut sig = sig.clone();
     sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
-    // A borrowed parameter may be the mistake; in the stub nothing is borrowed for long.
     sig.inputs = sig.inputs.into_iter().filter(|input| !is_emitter(input)).collect();
-    if let syn::ReturnType::Default = sig.output {
+    // A body that only diverges is no `impl Trait`.
+    if handler.output().is_none_or(|output| matches!(output, Type::ImplTrait(_))) {
         let stream = runtime.event_stream();
         sig.output = syn::parse_quote!(-> #stream);
     }
+    let mark = handler.has_attribute(ROUTE).then(|| quote!(#[doc = #STUB]));
+    // What the signature no longer mentions is still in use: nothing else is to be reported.
+    let emitters = handler.params().filter(|param| model::is_emitter(param)).map(|param| &param.ty);
     quote! {
+        #mark
         #(#attrs)*
         #[allow(unused, clippy::all, clippy::pedantic)]
         #vis #sig {
+            #(let _ = ::core::option::Option::<#emitters>::None;)*
             ::core::unreachable!("this handler did not compile")
         }
     }
@@ -36,8 +42,12 @@ fn is_emitter(input: &FnArg) -> bool {
 pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
     let name = &handler.sig.ident;
     let vis = &handler.vis;
-    let (route, state) = (runtime.route(), format_ident!("S"));
+    let (route, state) = (runtime.private("Route"), format_ident!("S"));
     let function = handler.to_token_stream();
+    if handler.sig.receiver().is_some() {
+        // In an `impl` there is no place for a type.
+        return function;
+    }
     quote! {
         #function
         #[doc(hidden)]

@@ -6,6 +6,13 @@ pub(crate) const CRATE: &str = "crate";
 /// The attribute whose functions have a body that emits.
 pub(crate) const SSE_HANDLER: &str = "sse_handler";
 
+/// The attribute that gives a function a method and a path.
+pub(crate) const ROUTE: &str = "route";
+
+/// The documentation of a handler with mistakes. It tells `#[route]`, which expands later, that
+/// they are reported.
+pub(crate) const STUB: &str = "This handler did not compile.";
+
 /// The type whose parameter receives the emitter itself.
 pub(crate) const EMITTER: &str = "Emitter";
 

@@ -1,8 +1,8 @@
 //! The attribute macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
 //! A door here holds documentation and one call. The work is done in stages, each in a file that
-//! uses only those before it: `keyword → diagnostics → runtime → path → args → model → check →
-//! fallback → expand`.
+//! uses only those before it: `keyword → diagnostics → renamed → runtime → path → args → model →
+//! check → fallback → expand → door`.
 
 mod args;
 mod check;
@@ -13,18 +13,196 @@ mod fallback;
 mod keyword;
 mod model;
 mod path;
+mod renamed;
 mod runtime;
 
 use proc_macro::TokenStream;
 
 /// Turns an `async fn` that emits events into one that returns an event stream.
+///
+/// ```
+/// use std::time::Duration;
+/// use touka::{Event, sse_handler};
+///
+/// /// The server's clock, once a second.
+/// #[sse_handler]
+/// async fn clock() {
+///     for tick in 0u64.. {
+///         emit!(Event::data(format!("tick {tick}")).id(tick));
+///         tokio::time::sleep(Duration::from_secs(1)).await;
+///     }
+/// }
+/// ```
+///
+/// # Grammar
+/// ```text
+/// #[sse_handler]
+/// #[sse_handler(crate = path::to::touka)]
+/// ```
+/// - `crate`: where the expansion finds touka, for a crate that has it under another name or through
+///   a re-export. The default is `::touka`. `#[route]` has the same option, and needs it too.
+///
+/// # Semantics
+/// The body is an ordinary async body with one more word, `emit!(value)`: it hands one event to the
+/// client and waits until the connection has taken it. It works wherever `.await` does: in loops,
+/// nested blocks, `select!`, closures that return async blocks. The body is pasted as it stands:
+/// `?`, borrows and line numbers are those of the source.
+///
+/// What is written as the return type is what a caller gets:
+///
+/// | written | `emit!` takes | the body ends with |
+/// |---|---|---|
+/// | nothing, or `-> EventStream` | whatever is `Into<Event>` | nothing |
+/// | `-> EventStream<T>` | a `T`, which is `IntoEvent` | nothing |
+/// | `-> Result<EventStream<T>, E>` | as above | nothing or `Ok(())`; `?` works, `E` is an axum `IntoResponse` |
+///
+/// An alias of these works as well; behind an alias without `<T>`, `emit!` takes `Event`s only.
+///
+/// ```
+/// use http::StatusCode;
+/// use touka::{EventStream, sse_handler};
+///
+/// #[sse_handler]
+/// async fn countdown(from: String) -> Result<EventStream<String>, StatusCode> {
+///     // Nothing was emitted yet, so this is the status of the response.
+///     let from: u32 = from.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+///     for left in (0..=from).rev() {
+///         emit!(left.to_string());
+///     }
+/// }
+///
+/// # use futures_util::StreamExt;
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// // The handler is a function: a test calls it and reads the stream.
+/// let events: Vec<String> = countdown("2".to_owned()).await.unwrap().collect().await;
+/// assert_eq!(events, ["2", "1", "0"]);
+/// assert_eq!(countdown("x".to_owned()).await.unwrap_err(), StatusCode::BAD_REQUEST);
+/// # });
+/// ```
+///
+/// Every parameter moves into the stream and lives as long as it, also one that the body never
+/// mentions. A parameter of type `Emitter<T>` (or `&Emitter<T>`) receives the emitter, to hand to
+/// other functions; callers do not see it:
+///
+/// ```
+/// use touka::{Emitter, sse_handler};
+///
+/// async fn greeting(out: &Emitter) {
+///     out.emit("hello").await;
+/// }
+///
+/// #[sse_handler]
+/// async fn greet(name: String, out: &Emitter) {
+///     greeting(out).await;
+///     emit!(name);
+/// }
+///
+/// # drop(greet("you".to_owned()));
+/// ```
+///
+/// # What it generates
+/// The function, with the return type written out, and nothing beside it. For `clock` above,
+/// shortened by the paths and `#[allow]`s:
+///
+/// ```text
+/// async fn clock() -> touka::EventStream {
+///     <touka::EventStream as Returns>::start(move |emitter| async move {
+///         if false { let done: () = unreachable!(); return done; }  // types every `return`
+///         let emitter = &emitter;
+///         macro_rules! emit {
+///             ($event:expr $(,)?) => {{ let event = event($event); _ = emitter.emit(event).await; }};
+///             // …and two arms that explain themselves
+///         }
+///         let value: () = { /* the body, word for word */ };
+///         return value;
+///     })
+///     .await
+/// }
+/// ```
+/// `emitter` and `value` are hygienic: the body cannot name them.
+///
+/// # Limits
+/// - `yield` is refused by the compiler in every function that has an attribute: write `emit!(…)`.
+/// - The body outlives the call, so no parameter can borrow: `self`, `self: Arc<Self>` and owned
+///   values are fine, `&self` and `&str` are not. A type parameter needs `Send + 'static`.
+/// - The body is polled by the connection and moves between threads: what it holds across an emit
+///   is `Send`.
+/// - `emit!` borrows the emitter, so it does not work in a spawned task or in a nested `fn`: take an
+///   `Emitter` and give the task a clone of it.
 #[proc_macro_attribute]
 pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
-    door::sse_handler(args.into(), item.into()).into()
+    door::sse_handler(args.into(), &item.into()).into()
 }
 
 /// Gives an `async fn` a method and a path, for `routes!` to collect.
+///
+/// ```
+/// use touka::{Router, route, routes, sse_handler};
+///
+/// #[sse_handler]
+/// #[route(GET, "/rooms/{room}/countdown/{from}")]
+/// async fn countdown(room: String, from: u32) {
+///     for left in (0..=from).rev() {
+///         emit!(format!("{room}: {left}"));
+///     }
+/// }
+///
+/// #[route(GET, "/health")]
+/// async fn health() -> &'static str {
+///     "fine"
+/// }
+///
+/// let router: Router = Router::new().mount(routes![countdown, health]);
+/// ```
+///
+/// # Grammar
+/// ```text
+/// #[route(METHOD, "/path/{capture}/{*rest}")]
+/// #[route(METHOD, "/path", crate = path::to::touka)]
+///
+/// METHOD: CONNECT | DELETE | GET | HEAD | OPTIONS | PATCH | POST | PUT | TRACE
+/// ```
+/// The path is the router's own syntax: `{capture}` takes one part of it or a piece of one,
+/// `{*rest}` all that follows, `{{` and `}}` are braces. `crate` is that of `#[sse_handler]`.
+///
+/// # Semantics
+/// - A parameter named like a capture is made of its text by `FromStr`; text that it refuses is
+///   answered with 400 and a line that names the parameter and the reason. The captures are read
+///   first.
+/// - Every other parameter is an axum extractor: `FromRequestParts<S>`, and for the last of them
+///   also `FromRequest<S>`, where `S` is the router's state.
+/// - The function answers with anything that is an axum `IntoResponse`; `#[sse_handler]` beside it,
+///   above or below, makes that a stream.
+///
+/// # What it generates
+/// The function as it is, callable and testable, and a hidden type of the same name, which makes the
+/// route. Functions and types do not share names, so one `use` brings both. For `health` above,
+/// shortened by the paths and `#[allow]`s:
+///
+/// ```text
+/// async fn health() -> &'static str { "fine" }
+///
+/// struct health {}
+/// impl health {
+///     pub fn __touka_route<S>() -> Route<S> where S: AnyState {
+///         Route::new(Method::GET, "/health", |request, state: S| async move {
+///             // one `let` for each parameter, from `request` and `state`
+///             let answer = health().await;
+///             respond(answer)
+///         })
+///         .named(concat!(module_path!(), "::", "health"))
+///     }
+/// }
+/// ```
+///
+/// # Limits
+/// - It goes on free functions. In an `impl` there is no place for the type: the compiler says that
+///   a struct is not supported there.
+/// - The function is not generic, and no other type in its module has its name.
+/// - A parameter cannot be `#[cfg(…)]`.
+/// - Whether a parameter is an extractor depends on the router's state, so that mistake is reported
+///   where `routes!` names the function, with a note at the parameter.
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
-    door::route(args.into(), item.into()).into()
+    door::route(args.into(), &item.into()).into()
 }

@@ -1,12 +1,14 @@
 //! A handler, as it was written: signature parsed, body untouched.
 
-use proc_macro2::{Group, TokenStream};
-use syn::parse::{Parse, ParseStream};
+use proc_macro2::{Group, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, PathSegment, ReturnType, Signature, Type, Visibility,
+    AttrStyle, Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, PathSegment, ReturnType, Signature, Type,
+    Visibility,
 };
 
-use crate::keyword::{EMITTER, EVENT_STREAM};
+use crate::keyword::{EMITTER, EVENT_STREAM, STUB};
 
 /// An annotated function.
 ///
@@ -21,15 +23,38 @@ pub(crate) struct Handler {
 
 impl Parse for Handler {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let attrs = input.call(Attribute::parse_outer)?;
+        let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        let body: Group = input.parse()?;
+        // As a token, because a block that a `macro_rules!` captured is a group around a group.
+        let TokenTree::Group(body) = input.parse()? else {
+            return Err(input.error("expected the function's body"));
+        };
+        let body = without_inner_attributes(body, &mut attrs);
         if !input.is_empty() {
             return Err(input.error("nothing is expected after the function's body"));
         }
         Ok(Self { attrs, vis, sig, body })
     }
+}
+
+/// Takes `#![…]` from the beginning of a body and puts it on the function: it means the same there,
+/// and the body becomes a block that is not a function's own.
+fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Group {
+    let begins_with = |index: usize, punct: char| {
+        let token = body.stream().into_iter().nth(index);
+        matches!(token, Some(TokenTree::Punct(found)) if found.as_char() == punct)
+    };
+    if !(begins_with(0, '#') && begins_with(1, '!')) {
+        return body;
+    }
+    let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?));
+    // Half typed it stays, for the compiler to explain.
+    let Ok((inner, rest)) = split.parse2(body.stream()) else { return body };
+    attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
+    let mut group = Group::new(body.delimiter(), rest);
+    group.set_span(body.span());
+    group
 }
 
 impl Handler {
@@ -47,6 +72,12 @@ impl Handler {
             ReturnType::Default => None,
             ReturnType::Type(_, output) => Some(output),
         }
+    }
+
+    /// The function is what is left of a handler whose mistakes `#[sse_handler]` has reported.
+    pub(crate) fn is_stub(&self) -> bool {
+        let text = |attr: &Attribute| Some(attr.meta.require_name_value().ok()?.value.to_token_stream().to_string());
+        self.attrs.iter().filter_map(text).any(|text| text.contains(STUB))
     }
 
     /// The function carries an attribute of this name, whatever path leads to it.
@@ -136,7 +167,7 @@ pub(crate) fn is_stream(ty: &Type) -> bool {
     last_ident(ty).is_some_and(|ident| ident == EVENT_STREAM)
 }
 
-impl quote::ToTokens for Handler {
+impl ToTokens for Handler {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         for attr in &self.attrs {
             attr.to_tokens(tokens);

@@ -1,6 +1,8 @@
 //! The path of a route: its captures, checked with the router's own grammar.
 
-use syn::LitStr;
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+use syn::{Ident, LitStr};
 
 use crate::diagnostics::Diagnostics;
 
@@ -8,60 +10,92 @@ use crate::diagnostics::Diagnostics;
 pub(crate) struct RoutePath {
     pub(crate) literal: LitStr,
     pub(crate) captures: Vec<String>,
+    /// Its captures are what the user meant. Where they are not, no parameter is compared with
+    /// them: that mistake would only be the same one again.
+    pub(crate) legible: bool,
 }
 
 impl RoutePath {
-    /// Checks the path. What is wrong is reported; the captures that could be read are kept, so
-    /// that a parameter is not called unknown as well.
+    /// Checks the path and reports what is wrong.
     pub(crate) fn parse(literal: LitStr, diagnostics: &mut Diagnostics) -> Self {
         let text = literal.value();
+        let mut legible = true;
         if let Some(fault) = fault(&text) {
-            diagnostics.error(&literal, fault);
+            diagnostics.error(&literal, fault.text);
+            legible = fault.legible;
         }
-        let captures = captures(&text);
-        for (index, name) in captures.iter().enumerate() {
-            if captures[..index].contains(name) {
+        let mut captures: Vec<String> = Vec::new();
+        for name in names(&text) {
+            if captures.contains(&name) {
                 diagnostics.error(&literal, format!("the capture `{{{name}}}` stands in the path twice: rename one"));
+                continue;
             }
-            if syn::parse_str::<syn::Ident>(name).is_err() {
-                let text = format!(
-                    "the capture `{{{name}}}` must be named like the parameter that takes it, so it must be an identifier"
-                );
+            if let Some(text) = no_parameter_name(&name).filter(|_| legible) {
                 diagnostics.error(&literal, text);
+                legible = false;
             }
+            captures.push(name);
         }
-        Self { literal, captures }
+        Self { literal, captures, legible }
+    }
+
+    /// The path captures a value for a parameter of this name.
+    pub(crate) fn captures(&self, name: &Ident) -> bool {
+        let name = name.unraw();
+        self.captures.iter().any(|known| name == known)
     }
 }
 
-/// What the router would refuse, with the remedy where there is one.
-fn fault(path: &str) -> Option<String> {
-    if path.is_empty() {
-        return Some("the path is empty: the root is \"/\"".to_owned());
+/// Why no parameter can have the name of a capture.
+fn no_parameter_name(name: &str) -> Option<String> {
+    if Ident::parse_any.parse_str(name).is_ok() {
+        return None;
     }
-    if !path.starts_with('/') {
-        return Some(format!("a path begins with `/`: write \"/{path}\""));
+    let valid: String = name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
+    let hint =
+        if Ident::parse_any.parse_str(&valid).is_ok() { format!(", such as `{{{valid}}}`") } else { String::new() };
+    Some(format!(
+        "the capture `{{{name}}}` is named like the parameter that takes it, so it must be an identifier{hint}"
+    ))
+}
+
+/// What is wrong with a path.
+struct Fault {
+    text: String,
+    legible: bool,
+}
+
+/// What the router would refuse, with the remedy where there is one.
+fn fault(path: &str) -> Option<Fault> {
+    let legible = |text: String| Some(Fault { text, legible: true });
+    let garbled = |text: String| Some(Fault { text, legible: false });
+    if path.is_empty() {
+        return legible("the path is empty: the root is \"/\"".to_owned());
     }
     if path.contains('?') {
-        return Some("a path ends where its query begins: take the query with an extractor".to_owned());
+        return garbled("a path ends where its query begins: take the query with an extractor".to_owned());
     }
     if path.contains('#') {
-        return Some("a fragment never reaches a server: leave out what begins with `#`".to_owned());
+        return legible("a fragment never reaches a server: leave out what begins with `#`".to_owned());
     }
-    if let Some(name) = path.split('/').find_map(|segment| segment.strip_prefix(':')).filter(|name| !name.is_empty()) {
-        return Some(format!("a capture is written in braces: `{{{name}}}` instead of `:{name}`"));
+    if let Some(name) = path.split('/').find_map(|part| part.strip_prefix(':')).filter(|name| !name.is_empty()) {
+        return garbled(format!("a capture is written in braces: `{{{name}}}` instead of `:{name}`"));
     }
     if let Some(name) = path.split('/').find_map(|part| part.strip_prefix('<')?.strip_suffix('>')) {
-        return Some(format!("a capture is written in braces: `{{{name}}}` instead of `<{name}>`"));
+        return garbled(format!("a capture is written in braces: `{{{name}}}` instead of `<{name}>`"));
+    }
+    if !path.starts_with('/') {
+        return legible(format!("a path begins with `/`: write \"/{path}\""));
     }
     // The router itself decides the rest, so that the two cannot disagree.
     let error = matchit::Router::new().insert(path, ()).err()?;
-    Some(match error {
+    garbled(match error {
         matchit::InsertError::InvalidCatchAll => {
             "a `{*capture}` takes the rest of the path, so it stands at its end and after a `/`".to_owned()
         }
         matchit::InsertError::InvalidParam => {
-            "a capture is `{name}`, with a name and closed; a brace that means itself is doubled: `{{` or `}}`".to_owned()
+            "a capture is `{name}`, with a name and closed; a brace that means itself is doubled: `{{` or `}}`"
+                .to_owned()
         }
         matchit::InsertError::InvalidParamSegment => {
             "a part of a path between two `/` can hold one capture only".to_owned()
@@ -71,7 +105,7 @@ fn fault(path: &str) -> Option<String> {
 }
 
 /// The names between braces; doubled braces mean themselves.
-fn captures(path: &str) -> Vec<String> {
+fn names(path: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = path;
     while let Some(open) = rest.find('{') {
@@ -96,9 +130,9 @@ mod tests {
 
     #[test]
     fn captures_are_found_and_escapes_are_not() {
-        assert_eq!(captures("/"), [""; 0]);
-        assert_eq!(captures("/a/{b}/c.{d}"), ["b", "d"]);
-        assert_eq!(captures("/{{no}}/{*rest}"), ["rest"]);
+        assert_eq!(names("/"), [""; 0]);
+        assert_eq!(names("/a/{b}/c.{d}"), ["b", "d"]);
+        assert_eq!(names("/{{no}}/{*rest}"), ["rest"]);
     }
 
     #[test]
@@ -115,10 +149,10 @@ mod tests {
             ("/{a}{b}", "one capture"),
         ] {
             let fault = fault(path).unwrap_or_else(|| panic!("{path} was taken"));
-            assert!(fault.contains(part), "{path}: {fault}");
+            assert!(fault.text.contains(part), "{path}: {}", fault.text);
         }
         for path in ["/", "/a/{b}", "/{b}.json", "/a/{*rest}", "/{{a}}"] {
-            assert_eq!(fault(path), None, "{path}");
+            assert!(fault(path).is_none(), "{path}");
         }
     }
 }

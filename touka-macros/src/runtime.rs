@@ -1,7 +1,8 @@
 //! Every path that generated code may name, in one place.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
+use syn::spanned::Spanned;
 
 /// Where generated code finds touka: `::touka`, or what the `crate` option says.
 pub(crate) struct Runtime {
@@ -16,8 +17,17 @@ impl Runtime {
     /// A path inside the hidden module that belongs to the macros.
     pub(crate) fn private(&self, name: &str) -> TokenStream {
         let root = &self.root;
-        let name = proc_macro2::Ident::new(name, proc_macro2::Span::call_site());
+        let name = Ident::new(name, Span::call_site());
         quote!(#root::__private::#name)
+    }
+
+    /// The same, located at the user's tokens that it serves: what is wrong with them is said there.
+    pub(crate) fn private_at(&self, at: Span, name: &str) -> TokenStream {
+        let located = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(at));
+            token
+        };
+        self.private(name).into_iter().map(located).collect()
     }
 
     /// The stream type of a handler that names none.
@@ -25,9 +35,10 @@ impl Runtime {
         let root = &self.root;
         quote!(#root::EventStream)
     }
+}
 
-    pub(crate) fn route(&self) -> TokenStream {
-        let root = &self.root;
-        quote!(#root::routing::Route)
-    }
+/// The place of the user's tokens for code that is not theirs: errors point there, lints of the
+/// user's style do not.
+pub(crate) fn located(tokens: &impl ToTokens) -> Span {
+    Span::call_site().located_at(tokens.span())
 }

@@ -1,7 +1,7 @@
 //! What generated code may name. Not public API: it changes without notice.
 
 use std::fmt;
-use std::future::{Future, Ready, ready};
+use std::future::{Future, ready};
 use std::str::FromStr;
 
 pub use axum_core::extract::Request;
@@ -12,7 +12,8 @@ use http::request::Parts;
 
 use crate::event::{Event, IntoEvent};
 use crate::extract::Params;
-use crate::stream::{Emitter, EventStream, Opening};
+pub use crate::routing::Route;
+use crate::stream::{Emitter, EventStream};
 
 // ===== #[sse_handler] =====
 
@@ -27,22 +28,20 @@ pub trait Returns: Sized {
     type Item;
     /// What the body ends with.
     type Done;
-    /// The wait until the response can open.
-    type Start<B>: Future<Output = Self>;
 
-    fn start<F, B>(body: F) -> Self::Start<B>
+    /// Runs a handler's body as the stream that the handler returns. The future is the wait until
+    /// the response can open.
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
         B: Future<Output = Self::Done> + Send + 'static;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
     type Item = T;
     type Done = ();
-    type Start<B> = Ready<Self>;
 
-    fn start<F, B>(body: F) -> Ready<Self>
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(Emitter<T>) -> B,
         B: Future<Output = ()> + Send + 'static,
@@ -51,7 +50,6 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T, E> Returns for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
@@ -59,9 +57,8 @@ where
 {
     type Item = T;
     type Done = Result<(), E>;
-    type Start<B> = Opening<T, E>;
 
-    fn start<F, B>(body: F) -> Opening<T, E>
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(Emitter<T>) -> B,
         B: Future<Output = Result<(), E>> + Send + 'static,
@@ -105,7 +102,12 @@ impl<V: Into<Event>> Emittable for V {
     }
 }
 
-/// What the body of a fallible handler can end with.
+/// What an untyped `emit!` was given, as an event.
+pub fn event<V: Emittable>(value: V) -> Event {
+    value.into_event()
+}
+
+/// What the body of a handler can end with.
 #[diagnostic::on_unimplemented(
     message = "the body of this handler ends with `{Self}`",
     label = "expected nothing, `Ok(())`, or an `Err` of the handler's error type",
@@ -153,6 +155,11 @@ impl<T> Returned for fn() -> T {
     type Output = T;
 }
 
+/// The end of a body, as its stream takes it.
+pub fn finish<Done, V: Finish<Done>>(value: V) -> Done {
+    value.finish()
+}
+
 // ===== #[route] =====
 
 /// What a router's state must be.
@@ -193,6 +200,7 @@ impl<S, M, T: FromRequest<S, M> + Send + 'static> LastExtractor<S, M> for T {}
 )]
 pub trait Capture: Sized {
     /// Reads the capture, or says why it cannot be.
+    #[allow(clippy::result_large_err)] // the refusal is the response itself, as in every extractor
     fn capture(parts: &Parts, name: &str) -> Result<Self, Response>;
 }
 
@@ -229,4 +237,9 @@ impl<R: IntoResponse> Answer for R {
     fn answer(self) -> Response {
         self.into_response()
     }
+}
+
+/// The answer of a route.
+pub fn respond<R: Answer>(answer: R) -> Response {
+    answer.answer()
 }

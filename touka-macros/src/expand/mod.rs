@@ -1,5 +1,6 @@
 //! From a checked function to the code that stands for it.
 
+mod emit;
 mod handler;
 mod route;
 

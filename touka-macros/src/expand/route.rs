@@ -2,13 +2,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::PatType;
+use syn::ext::IdentExt;
 
 use crate::keyword::SSE_HANDLER;
 use crate::model::{self, Handler};
 use crate::path::RoutePath;
-use crate::runtime::Runtime;
+use crate::runtime::{Runtime, located};
 
 /// The function, and beside it the hidden type that `routes!` asks for the route.
 ///
@@ -17,22 +17,24 @@ use crate::runtime::Runtime;
 pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime: &Runtime) -> TokenStream {
     let function = handler.to_token_stream();
     let (name, vis, literal) = (&handler.sig.ident, &handler.vis, &path.literal);
+    // Type parameters are not hygienic: their names must be nobody else's.
     let [state, via, request, parts, whole] =
-        ["S", "M", "request", "parts", "body"].map(|name| Ident::new(name, Span::mixed_site()));
+        ["__ToukaState", "__ToukaVia", "request", "parts", "body"].map(|name| Ident::new(name, Span::mixed_site()));
     let Arguments { read, pass, bounds, takes_body } =
         arguments(handler, path, runtime, &[&state, &via, &parts, &whole]);
-    let private = |name| runtime.private(name);
-    let (route, any_state, method_type, answer) =
-        (runtime.route(), private("AnyState"), private("Method"), private("respond"));
+    let [route, any_state, method_type] = ["Route", "AnyState", "Method"].map(|name| runtime.private(name));
     let generics = if takes_body { quote!(<#state, #via>) } else { quote!(<#state>) };
-    let bounds_of_via = takes_body.then(|| quote!(#via: 'static,));
+    let bound_of_via = takes_body.then(|| quote!(#via: 'static,));
     let split = quote! {
         #[allow(unused_mut, unused_variables)]
         let (mut #parts, #whole) = #request.into_parts();
     };
-    let output = handler.output().map_or_else(Span::call_site, Spanned::span);
-    let call = quote_spanned!(output=> #answer(#name(#(#pass),*).await));
+    // What the answer lacks is said at the return type, or at the name where there is none.
+    let at = handler.output().map_or_else(|| located(name), located);
+    let (respond, answer) = (runtime.private("respond"), Ident::new("answer", Span::mixed_site().located_at(at)));
     quote! {
+        // It is async because it must be.
+        #[allow(clippy::unused_async)]
         #function
 
         #[doc(hidden)]
@@ -46,13 +48,14 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
             pub fn __touka_route #generics () -> #route<#state>
             where
                 #state: #any_state,
-                #bounds_of_via
+                #bound_of_via
                 #(#bounds)*
             {
-                #route::new(#method_type::#method, #literal, |#request, #state: #state| async move {
+                #route::new(#method_type::#method, #literal, |#request, __touka_state: #state| async move {
                     #split
                     #(#read)*
-                    #call
+                    let #answer = #name(#(#pass),*).await;
+                    #respond(#answer)
                 })
                 .named(::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)))
             }
@@ -62,7 +65,8 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
 
 /// How the arguments of the call come from the request.
 struct Arguments {
-    /// Statements that read them, in the order of the parameters.
+    /// Statements that read them: captures first, then in the order of the parameters, because the
+    /// last one may take the request apart.
     read: Vec<TokenStream>,
     /// The variables to pass.
     pass: Vec<Ident>,
@@ -86,28 +90,32 @@ fn arguments(
     for (index, param) in params.iter().enumerate() {
         let ty = &param.ty;
         let argument = format_ident!("__touka_{index}", span = Span::mixed_site());
-        let respond = |name| runtime.private(name);
-        // The span is the type's: what it lacks is said there.
-        let read = if let Some(capture) = capture(param, path) {
-            let (read, name) = (respond("capture"), capture.to_string());
-            quote_spanned!(ty.span()=> #read::<#ty>(&#parts, #name))
+        // Located at the type: what it lacks is said there.
+        let at = located(ty);
+        let private = |name| runtime.private_at(at, name);
+        let capture = capture(param, path);
+        let is_capture = capture.is_some();
+        let read = if let Some(capture) = capture {
+            let (trait_, name) = (private("Capture"), capture.unraw().to_string());
+            quote_spanned!(at=> <#ty as #trait_>::capture(&#parts, #name))
         } else if Some(index) == last {
             arguments.takes_body = true;
-            let (read, bound) = (respond("from_request"), respond("LastExtractor"));
-            arguments.bounds.push(quote_spanned!(ty.span()=> #ty: #bound<#state, #via>,));
-            let request = respond("Request");
-            quote_spanned!(ty.span()=> #read::<#ty, #state, #via>(#request::from_parts(#parts, #whole), &#state).await)
+            let (bound, read, request) = (private("LastExtractor"), private("from_request"), private("Request"));
+            arguments.bounds.push(quote_spanned!(at=> #ty: #bound<#state, #via>,));
+            quote_spanned!(at=> #read::<#ty, #state, #via>(#request::from_parts(#parts, #whole), &__touka_state).await)
         } else {
-            let (read, bound) = (respond("from_request_parts"), respond("Extractor"));
-            arguments.bounds.push(quote_spanned!(ty.span()=> #ty: #bound<#state>,));
-            quote_spanned!(ty.span()=> #read::<#ty, #state>(&mut #parts, &#state).await)
+            let (bound, read) = (private("Extractor"), private("from_request_parts"));
+            arguments.bounds.push(quote_spanned!(at=> #ty: #bound<#state>,));
+            quote_spanned!(at=> #read::<#ty, #state>(&mut #parts, &__touka_state).await)
         };
-        arguments.read.push(quote! {
+        let read = quote! {
             let #argument = match #read {
                 ::core::result::Result::Ok(value) => value,
                 ::core::result::Result::Err(refused) => return refused,
             };
-        });
+        };
+        let place = if is_capture { 0 } else { arguments.read.len() };
+        arguments.read.insert(place, read);
         arguments.pass.push(argument);
     }
     arguments
@@ -115,5 +123,5 @@ fn arguments(
 
 /// The parameter's name, if the path captures it.
 fn capture<'a>(param: &'a PatType, path: &RoutePath) -> Option<&'a Ident> {
-    model::name(param).filter(|name| path.captures.iter().any(|known| *name == known))
+    model::name(param).filter(|name| path.captures(name))
 }

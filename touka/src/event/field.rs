@@ -197,26 +197,6 @@ const fn canonical_number(text: &str) -> Option<u64> {
     Some(number)
 }
 
-/// For literals. A text known only at run time goes through [`EventName::new`].
-///
-/// # Panics
-/// The literal is not a valid name.
-impl From<&'static str> for EventName {
-    fn from(name: &'static str) -> Self {
-        Self::from_static(name)
-    }
-}
-
-/// For literals. A text known only at run time goes through [`EventId::new`].
-///
-/// # Panics
-/// The literal is not a valid id.
-impl From<&'static str> for EventId {
-    fn from(id: &'static str) -> Self {
-        Self::from_static(id)
-    }
-}
-
 macro_rules! ids_from_unsigned {
     ($($int:ty)*) => {$(
         impl From<$int> for EventId {
@@ -250,35 +230,46 @@ macro_rules! ids_from_signed {
 // `i32` is what the literal in `.id(7)` is when nothing else decides.
 ids_from_signed!(i32 i64);
 
-impl FromStr for EventName {
-    type Err = Error;
+macro_rules! checked_conversions {
+    ($($field:ident)*) => {$(
+        /// For literals. A text known only at run time goes through `new`.
+        ///
+        /// # Panics
+        /// The literal is not valid.
+        impl From<&'static str> for $field {
+            fn from(literal: &'static str) -> Self {
+                Self::from_static(literal)
+            }
+        }
 
-    fn from_str(name: &str) -> Result<Self> {
-        Self::new(name)
+        impl FromStr for $field {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+
+        impl TryFrom<String> for $field {
+            type Error = Error;
+
+            fn try_from(text: String) -> Result<Self> {
+                Self::new(text)
+            }
+        }
+    )*};
+}
+checked_conversions!(EventName EventId);
+
+impl PartialEq<str> for EventName {
+    fn eq(&self, text: &str) -> bool {
+        self.as_str() == text
     }
 }
 
-impl FromStr for EventId {
-    type Err = Error;
-
-    fn from_str(id: &str) -> Result<Self> {
-        Self::new(id)
-    }
-}
-
-impl TryFrom<String> for EventName {
-    type Error = Error;
-
-    fn try_from(name: String) -> Result<Self> {
-        Self::new(name)
-    }
-}
-
-impl TryFrom<String> for EventId {
-    type Error = Error;
-
-    fn try_from(id: String) -> Result<Self> {
-        Self::new(id)
+impl PartialEq<&str> for EventName {
+    fn eq(&self, text: &&str) -> bool {
+        self.as_str() == *text
     }
 }
 

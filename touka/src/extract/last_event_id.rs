@@ -53,7 +53,8 @@ mod tests {
     use super::*;
 
     fn read(value: &[u8]) -> Option<EventId> {
-        let headers = HeaderMap::from_iter([("last-event-id".parse().unwrap(), HeaderValue::from_bytes(value).unwrap())]);
+        let headers =
+            HeaderMap::from_iter([("last-event-id".parse().unwrap(), HeaderValue::from_bytes(value).unwrap())]);
         LastEventId::from_headers(&headers).0
     }
 

@@ -29,7 +29,11 @@ impl Endpoint {
     /// makes nobody else wait.
     pub(super) fn from_service<V>(service: V) -> Self
     where
-        V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+        V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
     {
         Self::new(move |request| Box::pin(answer(service.clone(), request)))
     }

@@ -153,7 +153,11 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     pub fn fallback<V>(mut self, service: V) -> Self
     where
-        V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static,
+        V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
     {
         self.service = Arc::default();
         self.fallback = Some(Endpoint::from_service(service));

@@ -27,7 +27,8 @@ impl Table {
             };
         };
         let Some(methods) = self.nodes.get(*matched.value) else { return ready(not_found(&request)) };
-        let find = |wanted: &Method| methods.iter().find_map(|(method, endpoint)| (method == wanted).then_some(endpoint));
+        let find =
+            |wanted: &Method| methods.iter().find_map(|(method, endpoint)| (method == wanted).then_some(endpoint));
         let head = request.method() == Method::HEAD;
         let Some(endpoint) = find(request.method()).or_else(|| if head { find(&Method::GET) } else { None }) else {
             return ready(not_allowed(&request, methods));

@@ -29,7 +29,9 @@ use crate::response::{answer, refusal};
 const MOST_BUFFERED: usize = 64 * 1024;
 
 /// A service that a connection can be served with.
-pub(super) trait Serve: Service<Request, Response = http::Response<Self::Body>> + Clone + Send + 'static {
+pub(super) trait Serve:
+    Service<Request, Response = http::Response<Self::Body>> + Clone + Send + 'static
+{
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 }
 

@@ -23,7 +23,8 @@ impl Failure {
     pub(crate) const PANICKED: Self = Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: CloseReason::Panicked };
 
     /// An event could not be encoded.
-    pub(crate) const UNENCODABLE: Self = Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: CloseReason::Failed };
+    pub(crate) const UNENCODABLE: Self =
+        Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: CloseReason::Failed };
 
     /// The last event of the stream: the status in words and never the error's own text, which may
     /// hold what is none of the client's business.

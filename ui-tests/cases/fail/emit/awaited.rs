@@ -1,0 +1,10 @@
+use touka::sse_handler;
+
+#[sse_handler]
+async fn clock() {
+    emit!("tick").await;
+}
+
+fn main() {
+    let _ = clock();
+}

@@ -1,0 +1,13 @@
+use touka::sse_handler;
+
+#[sse_handler]
+async fn clock() {
+    async fn tick() {
+        emit!("tick");
+    }
+    tick().await;
+}
+
+fn main() {
+    let _ = clock();
+}

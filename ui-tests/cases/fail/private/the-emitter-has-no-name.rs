@@ -1,0 +1,11 @@
+use touka::sse_handler;
+
+#[sse_handler]
+async fn clock() {
+    emit!("tick");
+    __touka_emitter.emit("tock").await;
+}
+
+fn main() {
+    let _ = clock();
+}

@@ -1,0 +1,9 @@
+use touka::routes;
+
+async fn clock() -> &'static str {
+    "noon"
+}
+
+fn main() {
+    let _ = touka::Router::<()>::new().mount(routes![clock]);
+}

@@ -1,0 +1,20 @@
+//! The body is where the user wrote it.
+
+use futures_util::StreamExt;
+use touka::{EventStream, sse_handler};
+
+#[sse_handler]
+async fn lines() -> EventStream<String> {
+    emit!(line!().to_string());
+    let line = line!();
+    emit!(line.to_string());
+
+    emit!(format!("{}:{}", line!(), column!()));
+    emit!(file!().rsplit('/').next().unwrap_or_default().to_owned());
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let lines: Vec<String> = lines().await.collect().await;
+    assert_eq!(lines, ["8", "9", "12:37", "spans-preserved.rs"]);
+}

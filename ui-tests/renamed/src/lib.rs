@@ -1,0 +1,55 @@
+//! A crate that knows touka only as `sse`. It is the test: were there a `::touka` in an expansion,
+//! nothing here would compile.
+
+use sse::{EventStream, IntoEvent, Router, route, routes, sse_handler};
+
+/// A typed event.
+#[derive(Debug)]
+pub struct Tick(u64);
+
+impl IntoEvent for Tick {
+    fn into_event(self) -> sse::Result<sse::Event> {
+        sse::Event::json(&self.0)
+    }
+}
+
+/// An untyped stream with a route.
+#[sse_handler(crate = sse)]
+#[route(GET, "/greet/{name}", crate = sse)]
+pub async fn greet(name: String) {
+    emit!(format!("hello {name}"));
+}
+
+/// A typed stream that can fail.
+#[route(GET, "/ticks/{count}", crate = sse)]
+#[sse_handler(crate = sse)]
+pub async fn ticks(count: u64, _last: sse::extract::LastEventId) -> Result<EventStream<Tick>, http::StatusCode> {
+    for tick in 0..count {
+        emit!(Tick(tick));
+    }
+}
+
+/// No stream at all.
+#[route(POST, "/plain", crate = ::sse)]
+pub async fn plain(body: String) -> String {
+    body
+}
+
+/// All of them.
+pub fn router() -> Router {
+    Router::new().mount(routes![greet, ticks, plain])
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::StreamExt;
+
+    #[tokio::test]
+    async fn a_renamed_touka_works() {
+        let mut stream = super::greet("you".to_owned()).await;
+        let event = stream.next().await.expect("an event");
+        assert_eq!(event.as_data(), Some("hello you"));
+        assert!(stream.next().await.is_none());
+        drop(super::router());
+    }
+}
