@@ -11,10 +11,8 @@ use std::time::{Duration, Instant};
 pub fn within<F: Future>(longest: Duration, what: &str, future: F) -> impl Future<Output = F::Output> {
     let caller = std::panic::Location::caller();
     async move {
-        match tokio::time::timeout(longest, future).await {
-            Ok(output) => output,
-            Err(_elapsed) => panic!("{what} took longer than {longest:?}, at {caller}"),
-        }
+        let output = tokio::time::timeout(longest, future).await;
+        output.unwrap_or_else(|_| panic!("{what} took longer than {longest:?}, at {caller}"))
     }
 }
 
