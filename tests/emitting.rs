@@ -107,7 +107,7 @@ async fn an_emitter_in_another_task_wakes_the_stream_and_learns_of_its_end() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let mut stream = EventStream::<Number>::generate(|out| async move {
         give.send(out).expect("the test waits");
-        pending().await
+        pending::<()>().await;
     });
     assert_eq!(stream.next().now_or_never(), None);
     let out: Emitter<Number> = given.recv().await.expect("the body has started");

@@ -28,7 +28,6 @@ type Page = ([(&'static str, &'static str); 1], &'static str);
 
 /// The page.
 #[route(GET, "/")]
-#[allow(clippy::unused_async)] // a route is an async fn, also where there is nothing to wait for
 async fn index() -> Page {
     ([("content-type", "text/html; charset=utf-8")], include_str!("page.html"))
 }

@@ -87,7 +87,7 @@ pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};
 pub use routing::Router;
 pub use server::{Server, serve};
-pub use stream::{Emitter, EventStream};
+pub use stream::{Emitter, EventSender, EventStream, EventWriter};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
 

@@ -110,6 +110,9 @@ impl EventName {
 /// is lost for good), nor an outer space (HTTP trims it), and has at most 256 bytes. It is never
 /// empty: an empty id tells the client to forget its last one.
 ///
+/// Browsers send any text back intact. Some clients in other languages do not get beyond ASCII, so
+/// an id of letters, digits and `.-_~` goes furthest.
+///
 /// Whole numbers are ids as they are, and cost no allocation:
 ///
 /// ```
@@ -170,6 +173,14 @@ impl EventId {
             Id::Number(number) => Some(number),
             Id::Text(_) => None,
         }
+    }
+
+    /// The event name of the same text: what an id may be, a name may be.
+    pub(crate) fn to_name(&self) -> EventName {
+        EventName(match &self.0 {
+            Id::Number(number) => Cow::Owned(number.to_string()),
+            Id::Text(text) => text.clone(),
+        })
     }
 
     pub(super) const fn repr(&self) -> &Id {

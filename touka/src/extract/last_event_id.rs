@@ -10,6 +10,10 @@ use crate::event::EventId;
 
 /// The id of the last event that the client has seen, if it has seen one.
 ///
+/// Read from the `Last-Event-ID` header, which a browser sends when it reconnects by itself; else
+/// from `lastEventId` or `last_event_id` in the query, for the first request of a page that knows
+/// where it was, and for clients that cannot set headers.
+///
 /// It is `None` on a first visit, and also for whatever is not a valid [`EventId`]: anyone can
 /// send any header, and a bad one is no reason to turn a client away.
 ///
@@ -30,41 +34,99 @@ use crate::event::EventId;
 pub struct LastEventId(pub Option<EventId>);
 
 impl LastEventId {
-    /// Reads the `Last-Event-ID` header.
-    pub fn from_headers(headers: &HeaderMap) -> Self {
-        // As bytes: a browser sends the id as UTF-8, which `HeaderValue::to_str` refuses.
-        let id = headers.get("last-event-id").and_then(|value| std::str::from_utf8(value.as_bytes()).ok());
-        Self(id.and_then(|id| EventId::new(id).ok()))
+    /// Reads the request's head.
+    pub fn of(parts: &Parts) -> Self {
+        let id = from_header(&parts.headers).or_else(|| from_query(parts.uri.query()?));
+        Self(id)
     }
+
+    /// The client has seen the event that [`EventStream::end`](crate::EventStream::end) of this
+    /// name sends: there is nothing more for it, and 204 tells it so.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use touka::EventStream;
+    /// use touka::extract::LastEventId;
+    ///
+    /// async fn report(from: LastEventId) -> Result<EventStream, StatusCode> {
+    ///     if from.ended("done") {
+    ///         return Err(StatusCode::NO_CONTENT);
+    ///     }
+    ///     Ok(EventStream::generate(|out| async move {
+    ///         out.emit("all there is").await;
+    ///     })
+    ///     .end("done"))
+    /// }
+    /// ```
+    pub fn ended(&self, name: &str) -> bool {
+        match &self.0 {
+            None => false,
+            // Compared as text: that is what was sent and came back.
+            Some(id) => id.to_string() == name,
+        }
+    }
+}
+
+/// As bytes: a browser sends the id as UTF-8, which `HeaderValue::to_str` refuses.
+fn from_header(headers: &HeaderMap) -> Option<EventId> {
+    let value = headers.get("last-event-id")?;
+    EventId::new(std::str::from_utf8(value.as_bytes()).ok()?).ok()
+}
+
+fn from_query(query: &str) -> Option<EventId> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (_, id) = pairs.find(|(name, _)| name == "lastEventId" || name == "last_event_id")?;
+    EventId::new(id).ok()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::from_headers(&parts.headers))
+        Ok(Self::of(parts))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
+    use http::Request;
 
     use super::*;
 
-    fn read(value: &[u8]) -> Option<EventId> {
-        let headers =
-            HeaderMap::from_iter([("last-event-id".parse().unwrap(), HeaderValue::from_bytes(value).unwrap())]);
-        LastEventId::from_headers(&headers).0
+    fn read(target: &str, header: Option<&[u8]>) -> Option<String> {
+        let mut request = Request::get(target);
+        if let Some(header) = header {
+            request = request.header("last-event-id", header);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        LastEventId::of(&parts).0.map(|id| id.to_string())
     }
 
     #[test]
-    fn utf8_arrives_and_hostile_input_is_none() {
-        assert_eq!(read("…7".as_bytes()), Some(EventId::new("…7").unwrap()));
-        assert_eq!(read(b"41"), Some(EventId::from(41)));
+    fn the_header_comes_first_and_the_query_stands_in() {
+        assert_eq!(read("/", Some("…7".as_bytes())).as_deref(), Some("…7"));
+        assert_eq!(read("/?lastEventId=5", Some(b"41")).as_deref(), Some("41"));
+        assert_eq!(read("/?a=b&lastEventId=5%20x+y", None).as_deref(), Some("5 x y"));
+        assert_eq!(read("/?last_event_id=%E2%80%A67", None).as_deref(), Some("…7"));
+        assert_eq!(read("/", None), None);
+        assert_eq!(read("/?lasteventid=5", None), None);
+    }
+
+    #[test]
+    fn hostile_input_is_none() {
         for hostile in [&b""[..], b"\xff\xfe", b"\tx", " \u{85}".as_bytes(), &[b'x'; 257]] {
-            assert_eq!(read(hostile), None, "{hostile:?}");
+            assert_eq!(read("/", Some(hostile)), None, "{hostile:?}");
         }
-        assert_eq!(LastEventId::from_headers(&HeaderMap::new()).0, None);
+        for hostile in ["/?lastEventId=", "/?lastEventId", "/?lastEventId=%0A", "/?lastEventId=%FF%00"] {
+            assert_eq!(read(hostile, None), None, "{hostile}");
+        }
+        assert_eq!(read(&format!("/?lastEventId={}", "x".repeat(257)), None), None);
+    }
+
+    #[test]
+    fn ended_compares_texts() {
+        let last = |id: &str| LastEventId(EventId::new(id).ok());
+        assert!(last("done").ended("done") && last("7").ended("7"));
+        assert!(!last("done").ended("doe") && !last("07").ended("7") && !LastEventId(None).ended(""));
     }
 }

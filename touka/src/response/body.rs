@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
+use tokio::time::{Sleep, sleep};
 
+use crate::error::CloseReason;
 use crate::event::IntoEvent;
 use crate::stream::{EventStream, Failure, KeepAlive};
 
@@ -30,6 +32,9 @@ pub(super) struct Frames<T> {
     stream: EventStream<T>,
     buf: BytesMut,
     keep_alive: KeepAlive,
+    /// Runs from the first poll on, if the stream has a longest lifetime.
+    lifetime: Option<Pin<Box<Sleep>>>,
+    opened: bool,
     finished: bool,
 }
 
@@ -45,8 +50,25 @@ enum Filled {
 
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
-        let keep_alive = KeepAlive::new(stream.keep_alive_interval());
-        Self { stream, buf: BytesMut::new(), keep_alive, finished: false }
+        let keep_alive = KeepAlive::new(stream.options().keep_alive);
+        Self { stream, buf: BytesMut::new(), keep_alive, lifetime: None, opened: false, finished: false }
+    }
+
+    /// Does what belongs to the very beginning, and appends what is to be said there.
+    fn open(&mut self) {
+        self.opened = true;
+        let options = self.stream.options();
+        self.lifetime = options.lifetime().map(|lifetime| Box::pin(sleep(lifetime)));
+        if let Some(opening) = options.opening() {
+            opening.encode(&mut self.buf);
+        }
+    }
+
+    /// The stream has reached its longest lifetime. That is no normal end, so the event that would
+    /// tell the client not to come back is not sent.
+    fn expired(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(lifetime) = &mut self.lifetime else { return false };
+        lifetime.as_mut().poll(cx).is_ready()
     }
 
     /// Appends events until the stream waits, has ended, or a frame is full.
@@ -57,11 +79,14 @@ impl<T: IntoEvent> Frames<T> {
                 Poll::Pending if self.buf.is_empty() => return Filled::Waiting,
                 Poll::Pending => return Filled::Frame,
                 Poll::Ready(None) => {
+                    if let Some(ending) = self.stream.options().ending() {
+                        ending.encode(&mut self.buf);
+                    }
                     self.finished = true;
                     return Filled::Frame;
                 }
                 Poll::Ready(Some(Err(failure))) => {
-                    self.fail(failure);
+                    self.fail(&failure);
                     return Filled::Frame;
                 }
                 Poll::Ready(Some(Ok(event))) => self.append(event),
@@ -85,20 +110,20 @@ impl<T: IntoEvent> Frames<T> {
             Ok(Ok(())) => return,
             Ok(Err(error)) => {
                 tracing::error!(target: "touka::stream", ?error, "an event could not be encoded");
-                Failure::UNENCODABLE
+                Failure::unencodable()
             }
             Err(_) => {
                 tracing::error!(target: "touka::stream", "an event's encoding panicked");
-                Failure::PANICKED
+                Failure::panicked()
             }
         };
         self.buf.truncate(start);
-        self.stream.end(failure.reason);
-        self.fail(failure);
+        self.stream.close(failure.reason);
+        self.fail(&failure);
     }
 
-    fn fail(&mut self, failure: Failure) {
-        failure.event().encode(&mut self.buf);
+    fn fail(&mut self, failure: &Failure) {
+        failure.event.encode(&mut self.buf);
         self.finished = true;
     }
 }
@@ -112,11 +137,26 @@ impl<T: IntoEvent> Body for Frames<T> {
         if this.finished {
             return Poll::Ready(None);
         }
+        if !this.opened {
+            this.open();
+        }
+        if this.expired(cx) {
+            this.stream.close(CloseReason::Expired);
+            this.finished = true;
+            return Poll::Ready(None);
+        }
         let frame = match this.fill(cx) {
             Filled::Frame if this.buf.is_empty() => return Poll::Ready(None),
             Filled::Frame => this.buf.split().freeze(),
             Filled::Waiting => {
                 ready!(this.keep_alive.poll_due(cx));
+                this.keep_alive.wrote();
+                if this.stream.lifecycle().link().is_blocked() {
+                    // The client has yet to take what was sent before: the connection is watched
+                    // by the write timeout, and a comment would only wait behind it.
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 KEEP_ALIVE
             }
             Filled::Nothing => {
@@ -160,7 +200,7 @@ mod tests {
         let mut frames = frames(|out| async move {
             out.emit("a").await;
             out.emit("b").await;
-            pending().await
+            pending::<()>().await;
         });
         assert_eq!(next(&mut frames).await.unwrap(), "data: a\n\ndata: b\n\n");
         let waits = poll_fn(|cx| Poll::Ready(Pin::new(&mut frames).poll_frame(cx).is_pending())).await;
@@ -201,7 +241,7 @@ mod tests {
         let mut frames = frames(|out| async move {
             tokio::time::sleep(Duration::from_secs(10)).await;
             out.emit("late").await;
-            pending().await
+            pending::<()>().await;
         });
         let start = tokio::time::Instant::now();
         assert_eq!(next(&mut frames).await.unwrap(), "data: late\n\n");

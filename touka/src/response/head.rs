@@ -1,5 +1,7 @@
 //! The status line and headers of a stream.
 
+use std::time::Duration;
+
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
@@ -8,6 +10,10 @@ use http::{HeaderMap, HeaderValue};
 use super::body::Frames;
 use crate::event::IntoEvent;
 use crate::stream::EventStream;
+
+/// How long the server shall let this stream's client take nothing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WriteTimeout(pub(crate) Duration);
 
 /// nginx buffers a response unless it says this.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -18,11 +24,15 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// `([("x-trace", "7")], stream)`. A header given there replaces the one here; none is sent twice.
 impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
     fn into_response(self) -> Response {
-        let closer = self.lifecycle().closer();
+        // For the server: it says when the client is stuck, and why it cut a stream short.
+        let link = self.lifecycle().link().clone();
+        let limit = self.options().write_timeout.map(WriteTimeout);
         let mut response = Response::new(Body::new(Frames::new(self)));
         stream_headers(response.headers_mut());
-        // For the server: whoever cuts the stream short says why.
-        response.extensions_mut().insert(closer);
+        response.extensions_mut().insert(link);
+        if let Some(limit) = limit {
+            response.extensions_mut().insert(limit);
+        }
         response
     }
 }

@@ -6,4 +6,5 @@ mod head;
 mod refusal;
 
 pub(crate) use answer::answer;
+pub(crate) use head::WriteTimeout;
 pub(crate) use refusal::refusal;

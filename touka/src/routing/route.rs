@@ -2,13 +2,14 @@
 
 use std::any::Any;
 use std::fmt;
-use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
-use futures_util::FutureExt;
 use http::{Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
@@ -54,10 +55,13 @@ impl<S> Route<S> {
             // The future starts only inside, where its panic can be caught.
             let answer = handler(request, state);
             Box::pin(async move {
-                match AssertUnwindSafe(answer).catch_unwind().await {
-                    Ok(response) => response.into_response(),
-                    Err(panic) => panicked(&*panic),
-                }
+                let mut answer = pin!(answer);
+                // Not polled again after a panic, so what that left half done is only dropped.
+                poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+                    Ok(polled) => polled.map(IntoResponse::into_response),
+                    Err(panic) => Poll::Ready(panicked(&*panic)),
+                })
+                .await
             })
         };
         Self { method, path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }

@@ -70,7 +70,11 @@ where
     let answer = service_fn(move |request: http::Request<Incoming>| {
         shared.call();
         let service = service.clone();
-        async move { Ok::<_, Infallible>(Drain::wrap(ask(service, request).await, shutdown)) }
+        async move {
+            let response = ask(service, request).await;
+            shared.watch(response.extensions());
+            Ok::<_, Infallible>(Drain::wrap(response, shutdown))
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -13,7 +13,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Closer, spread};
+use crate::stream::{Link, spread};
 
 /// Clients of a server that goes away come back after a time drawn from this range, so that they
 /// do not all meet its successor in one instant.
@@ -33,7 +33,7 @@ pin_project! {
 
 struct EndlessStream {
     shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-    closer: Option<Closer>,
+    link: Option<Link>,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
     ending: bool,
@@ -41,10 +41,10 @@ struct EndlessStream {
 
 impl<B> Drain<B> {
     pub(super) fn wrap(response: Response<B>, shutdown: &CancellationToken) -> Response<Self> {
-        let (mut parts, body) = response.into_parts();
+        let (parts, body) = response.into_parts();
         let stream = is_event_stream(&parts.headers).then(|| EndlessStream {
             shutdown: Box::pin(shutdown.clone().cancelled_owned()),
-            closer: parts.extensions.remove(),
+            link: parts.extensions.get().cloned(),
             plain: !parts.headers.contains_key(CONTENT_ENCODING),
             ending: false,
         });
@@ -77,8 +77,8 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
                 last @ Poll::Ready(_) => return last,
             }
         }
-        if let Some(closer) = &stream.closer {
-            closer.close(CloseReason::Shutdown);
+        if let Some(link) = &stream.link {
+            link.close(CloseReason::Shutdown);
         }
         this.body.set(None);
         Poll::Ready(stream.plain.then(|| Ok(Frame::data(farewell()))))

@@ -1,5 +1,6 @@
 //! [`Server`], which gives a service to the network.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,9 +10,9 @@ use axum_core::BoxError;
 use axum_core::extract::Request;
 use bytes::Bytes;
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
 use super::connection;
@@ -82,11 +83,17 @@ impl Server {
         };
         let listener = address.listen().await?;
         let stop = CancellationToken::new();
-        let connections = TaskTracker::new();
+        // Nothing is ever sent: each connection holds a sender, and when the last is dropped all
+        // connections are gone.
+        let (alive, mut gone) = mpsc::channel::<Infallible>(1);
         let longest = self.shutdown_timeout;
-        let (tracker, token) = (connections.clone(), stop.clone());
+        let token = stop.clone();
         let accept = accept(listener, move |stream| {
-            tracker.spawn(serve_until(stream, service.clone(), token.clone(), longest));
+            let (alive, serve) = (alive.clone(), serve_until(stream, service.clone(), token.clone(), longest));
+            tokio::spawn(async move {
+                serve.await;
+                drop(alive);
+            });
         });
         tokio::select! {
             biased;
@@ -94,18 +101,12 @@ impl Server {
             never = accept => match never {},
         }
         stop.cancel();
-        connections.close();
-        tracing::info!(target: "touka::server", connections = connections.len(), "shutting down");
-        tokio::select! {
-            drained = timeout(longest, connections.wait()) => {
-                if drained.is_err() {
-                    tracing::warn!(target: "touka::server", connections = connections.len(), "cut at the deadline");
-                }
-            }
-            () = shutdown.wished_again() => {
-                tracing::warn!(target: "touka::server", connections = connections.len(), "cut at a second signal");
-            }
-        }
+        tracing::info!(target: "touka::server", connections = gone.sender_strong_count(), "shutting down");
+        let why = tokio::select! {
+            drained = timeout(longest, gone.recv()) => if drained.is_ok() { return Ok(()) } else { "the deadline" },
+            () = shutdown.wished_again() => "a second signal",
+        };
+        tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
         Ok(())
     }
 }
@@ -128,7 +129,7 @@ where
 }
 
 /// Takes connections until it is dropped, and with it the port.
-async fn accept(listener: Listener, each: impl Fn(TcpStream)) -> std::convert::Infallible {
+async fn accept(listener: Listener, each: impl Fn(TcpStream)) -> Infallible {
     loop {
         let (stream, _peer) = listener.accept().await;
         each(stream);

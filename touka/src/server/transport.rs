@@ -3,13 +3,24 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
 
-/// A socket that can be had back when hyper is done with it.
+use crate::error::CloseReason;
+use crate::response::WriteTimeout;
+use crate::stream::Link;
+
+/// How long a client may take nothing of what is written to it.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A socket that can be had back when hyper is done with it, and that gives up on a client who
+/// takes nothing.
 ///
 /// hyper answers a request that it cannot parse by itself, with a bare status. Until the first
 /// request has reached the service, all that hyper writes is such an answer: it is swallowed here,
@@ -19,6 +30,8 @@ pub(super) struct Transport {
     /// There until it is dropped.
     stream: Option<TcpStream>,
     shared: Arc<Shared>,
+    /// Runs while the client takes nothing.
+    stall: Option<Pin<Box<Sleep>>>,
 }
 
 /// What the connection knows of its socket while hyper has it.
@@ -26,8 +39,22 @@ pub(super) struct Transport {
 pub(super) struct Shared {
     /// A request has reached the service.
     called: AtomicBool,
+    /// What is being answered.
+    response: Mutex<Watched>,
     /// The socket, once hyper has dropped it.
     returned: Mutex<Option<TcpStream>>,
+}
+
+/// What the socket must know of the response that is being written.
+#[derive(Clone, Debug, Default)]
+struct Watched {
+    link: Option<Link>,
+    write_timeout: Option<Duration>,
+}
+
+/// Nothing that can panic runs under these locks, so a poisoned one is still in order.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Shared {
@@ -42,26 +69,60 @@ impl Shared {
         !self.called.load(Ordering::Relaxed)
     }
 
+    /// A response is about to be written.
+    pub(super) fn watch(&self, response: &Extensions) {
+        let link = response.get().cloned();
+        let write_timeout = response.get().map(|WriteTimeout(longest)| *longest);
+        *lock(&self.response) = Watched { link, write_timeout };
+    }
+
     /// The socket, after hyper has dropped the transport.
     pub(super) fn take(&self) -> Option<TcpStream> {
-        self.returned.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.returned).take()
     }
 }
 
 impl Transport {
     pub(super) fn new(stream: TcpStream) -> (Self, Arc<Shared>) {
         let shared = Arc::<Shared>::default();
-        (Self { stream: Some(stream), shared: Arc::clone(&shared) }, shared)
+        (Self { stream: Some(stream), shared: Arc::clone(&shared), stall: None }, shared)
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
+
+    /// Looks at what became of a write: any progress stops the clock, none lets it run.
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            if self.stall.take().is_some() {
+                self.tell(|link| link.set_blocked(false));
+            }
+            return written;
+        }
+        if self.stall.is_none() {
+            let longest = lock(&self.shared.response).write_timeout.unwrap_or(WRITE_TIMEOUT);
+            self.stall = Some(Box::pin(sleep(longest)));
+            self.tell(|link| link.set_blocked(true));
+        }
+        let stalled = self.stall.as_mut().is_some_and(|stall| stall.as_mut().poll(cx).is_ready());
+        if stalled {
+            self.tell(|link| link.close(CloseReason::Stalled));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        }
+        Poll::Pending
+    }
+
+    fn tell(&self, what: impl FnOnce(&Link)) {
+        if let Some(link) = &lock(&self.shared.response).link {
+            what(link);
+        }
+    }
 }
 
 impl Drop for Transport {
     fn drop(&mut self) {
-        *self.shared.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
+        *lock(&self.shared.returned) = self.stream.take();
     }
 }
 
@@ -76,7 +137,8 @@ impl AsyncWrite for Transport {
         if self.shared.is_fresh() {
             return Poll::Ready(Ok(buf.len()));
         }
-        self.stream()?.poll_write(cx, buf)
+        let written = self.stream()?.poll_write(cx, buf);
+        self.watch(cx, written)
     }
 
     fn poll_write_vectored(
@@ -87,7 +149,8 @@ impl AsyncWrite for Transport {
         if self.shared.is_fresh() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        self.stream()?.poll_write_vectored(cx, bufs)
+        let written = self.stream()?.poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,30 +1,33 @@
 //! [`EventStream`], what a handler returns.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_core::Stream;
 
-use super::emitter::Emitter;
 use super::failure::Failure;
-use super::generator::{Generator, Source};
-use super::keep_alive::KeepAlive;
-use super::lifecycle::Lifecycle;
-use super::opening::Opening;
+use super::lifecycle::{Lifecycle, Link};
+use super::options::Options;
+use super::source::Source;
 use crate::error::CloseReason;
-use crate::event::Event;
+use crate::event::{Event, EventId};
 
 /// A stream of events: a [`Stream`] for whoever reads it here, a response for whoever serves it.
 ///
 /// `EventStream` without a type takes anything that is `Into<Event>`; `EventStream<T>` takes
 /// values of one [`IntoEvent`](crate::IntoEvent) type.
 ///
-/// Its body runs inside the connection, pulled by it: when the client reads slowly, the body waits
-/// at its emit; when the client leaves, the body is dropped. No task is spawned.
+/// | made by | its events come from | runs |
+/// |---|---|---|
+/// | [`generate`](Self::generate), [`try_generate`](Self::try_generate) | the emits of an async body | inside the connection, pulled by it |
+/// | [`callback`](Self::callback) | an async function that is called again and again | the same |
+/// | [`channel`](Self::channel) | an [`EventSender`](crate::EventSender) and its clones, anywhere | elsewhere; a bounded queue between |
+/// | [`from_stream`](Self::from_stream) | another stream | inside the connection |
+///
+/// What runs inside the connection waits at its emit when the client reads slowly, and is dropped
+/// when the client leaves.
 ///
 /// ```
 /// use touka::{Event, EventStream};
@@ -50,63 +53,17 @@ pub struct EventStream<T = Event> {
     /// Gone when the stream has ended, and with it all that the body held.
     source: Option<Pin<Box<dyn Source<T>>>>,
     lifecycle: Lifecycle,
-    keep_alive: Option<Duration>,
-}
-
-impl<T: Send + 'static> EventStream<T> {
-    /// A stream from an async body that cannot fail. It runs when the stream is first polled.
-    pub fn generate<B>(body: impl FnOnce(Emitter<T>) -> B) -> Self
-    where
-        B: Future<Output = ()> + Send + 'static,
-    {
-        let generator = Generator::new(|out| {
-            let body = body(out);
-            async move {
-                body.await;
-                Ok::<(), std::convert::Infallible>(())
-            }
-        });
-        Self::from_source(None, Some(Box::pin(generator)))
-    }
-
-    /// A stream from an async body that can fail. Await it: it is ready when it is known whether
-    /// the response is a stream or the error.
-    ///
-    /// The head is held until the first emit, the end, or one second
-    /// ([`Opening::open_after`] changes that). An error before is the `Err`, and so a real HTTP
-    /// response; an error after it closes the stream with an `error` event that carries the
-    /// error's status.
-    ///
-    /// ```
-    /// use http::StatusCode;
-    /// use touka::{Event, EventStream};
-    ///
-    /// async fn lines(path: &str) -> Result<EventStream, StatusCode> {
-    ///     let text = std::fs::read_to_string(path).map_err(|_| StatusCode::NOT_FOUND);
-    ///     EventStream::try_generate(|out| async move {
-    ///         for line in text?.lines() {
-    ///             out.emit(line).await;
-    ///         }
-    ///         Ok(())
-    ///     })
-    ///     .await
-    /// }
-    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-    /// assert_eq!(lines("/no/such/file").await.unwrap_err(), StatusCode::NOT_FOUND);
-    /// # });
-    /// ```
-    pub fn try_generate<E, B>(body: impl FnOnce(Emitter<T>) -> B) -> Opening<T, E>
-    where
-        E: IntoResponse + Send + 'static,
-        B: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        Opening::new(Generator::new(body))
-    }
+    options: Options,
 }
 
 impl<T> EventStream<T> {
-    pub(super) fn from_source(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>) -> Self {
-        Self { first, source, lifecycle: Lifecycle::new(), keep_alive: Some(KeepAlive::DEFAULT) }
+    pub(super) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
+        Self::opened(None, Some(source), Link::default())
+    }
+
+    /// A stream whose first event, if there is one, is known already.
+    pub(super) const fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, link: Link) -> Self {
+        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT }
     }
 
     /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
@@ -114,12 +71,64 @@ impl<T> EventStream<T> {
     /// without a word.
     #[must_use]
     pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
-        self.keep_alive = interval.into();
+        self.options.keep_alive = interval.into();
         self
     }
 
-    pub(crate) const fn keep_alive_interval(&self) -> Option<Duration> {
-        self.keep_alive
+    /// Tells the client, when the stream opens, how long to wait before it reconnects: this long,
+    /// give or take a fifth. By default nothing is said, and browsers wait about 3 s.
+    ///
+    /// On the wire: `retry: 2871` and a blank line.
+    #[must_use]
+    pub const fn retry(mut self, delay: Duration) -> Self {
+        self.options.retry = Some(delay);
+        self
+    }
+
+    /// Marks the normal end of a finite stream with an event of this name and id.
+    ///
+    /// A browser takes the end of a response for an accident, and comes back. With this the last
+    /// thing it gets is `event: done`, and it comes back with `Last-Event-ID: done`; a 204 then
+    /// tells it to stop. Under `#[route]` that happens by itself; elsewhere
+    /// [`LastEventId::ended`](crate::extract::LastEventId::ended) tells.
+    ///
+    /// On the wire: `id: done`, `event: done`, `data: ` and a blank line.
+    ///
+    /// # Panics
+    /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`].
+    #[must_use]
+    pub fn end(mut self, name: impl Into<EventId>) -> Self {
+        self.options.end = Some(name.into());
+        self
+    }
+
+    /// Ends the stream after this time, give or take a tenth: clients spread over new servers, and
+    /// what was checked when it opened is checked again. By default a stream lives as long as it
+    /// likes.
+    #[must_use]
+    pub const fn max_lifetime(mut self, longest: Duration) -> Self {
+        self.options.max_lifetime = Some(longest);
+        self
+    }
+
+    /// Sets how long a client may take nothing of what was sent, before the connection is closed;
+    /// 30 s by default. Only touka's own [`Server`](crate::Server) enforces it.
+    #[must_use]
+    pub const fn write_timeout(mut self, longest: Duration) -> Self {
+        self.options.write_timeout = Some(longest);
+        self
+    }
+
+    /// Calls this once when the stream is gone, with the reason. It runs in a `drop`, so it must
+    /// not block.
+    #[must_use]
+    pub fn on_close(mut self, then: impl FnOnce(CloseReason) + Send + 'static) -> Self {
+        self.lifecycle.on_close(then);
+        self
+    }
+
+    pub(crate) const fn options(&self) -> &Options {
+        &self.options
     }
 
     pub(crate) const fn lifecycle(&self) -> &Lifecycle {
@@ -135,15 +144,15 @@ impl<T> EventStream<T> {
         let polled = ready!(source.as_mut().poll_event(cx));
         match &polled {
             Some(Ok(_)) => {}
-            Some(Err(failure)) => self.end(failure.reason),
-            None => self.end(CloseReason::Completed),
+            Some(Err(failure)) => self.close(failure.reason),
+            None => self.close(CloseReason::Completed),
         }
         Poll::Ready(polled)
     }
 
     /// Ends the stream and frees its body.
-    pub(crate) fn end(&mut self, reason: CloseReason) {
-        self.lifecycle.end(reason);
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.lifecycle.link().close(reason);
         self.source = None;
     }
 }
@@ -151,8 +160,8 @@ impl<T> EventStream<T> {
 // The event in `first` is moved, never pinned; the source is in a box of its own.
 impl<T> Unpin for EventStream<T> {}
 
-/// Yields what the handler emits. The `error` event of a failed handler is part of the response,
-/// not of this: here the stream just ends.
+/// Yields what the handler emits. What is part of the response and not of this: the `error` event
+/// of a handler that failed, and what the options send. Here the stream just ends.
 impl<T> Stream for EventStream<T> {
     type Item = T;
 
@@ -163,6 +172,9 @@ impl<T> Stream for EventStream<T> {
 
 impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EventStream").field("ended", &self.source.is_none()).finish_non_exhaustive()
+        f.debug_struct("EventStream")
+            .field("ended", &self.source.is_none())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }

@@ -7,32 +7,41 @@ use crate::error::CloseReason;
 use crate::event::{Event, EventName};
 
 /// A failure past the point where a status could be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
-    status: StatusCode,
     pub(crate) reason: CloseReason,
+    /// The last event of the stream.
+    pub(crate) event: Event,
 }
 
 impl Failure {
     /// The body returned this error.
     pub(super) fn returned(error: impl IntoResponse) -> Self {
-        Self { status: error.into_response().status(), reason: CloseReason::Failed }
+        Self { reason: CloseReason::Failed, event: event(error.into_response().status()) }
     }
 
-    /// The body panicked.
-    pub(crate) const PANICKED: Self = Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: CloseReason::Panicked };
+    /// The body returned an error, and this is what the user has the client told of it.
+    pub(super) const fn told(event: Event) -> Self {
+        Self { reason: CloseReason::Failed, event }
+    }
+
+    /// The user's code panicked.
+    pub(crate) fn panicked() -> Self {
+        Self { reason: CloseReason::Panicked, event: event(StatusCode::INTERNAL_SERVER_ERROR) }
+    }
 
     /// An event could not be encoded.
-    pub(crate) const UNENCODABLE: Self =
-        Self { status: StatusCode::INTERNAL_SERVER_ERROR, reason: CloseReason::Failed };
-
-    /// The last event of the stream: the status in words and never the error's own text, which may
-    /// hold what is none of the client's business.
-    pub(crate) fn event(self) -> Event {
-        const ERROR: EventName = EventName::from_static("error");
-        let status = self.status.as_u16();
-        // Reason phrases are a fixed list without a character that JSON would escape.
-        let title = self.status.canonical_reason().unwrap_or("Error");
-        Event::data(format!(r#"{{"status":{status},"title":"{title}"}}"#)).event(ERROR)
+    pub(crate) fn unencodable() -> Self {
+        Self { reason: CloseReason::Failed, event: event(StatusCode::INTERNAL_SERVER_ERROR) }
     }
+}
+
+/// The status in words and never the error's own text, which may hold what is none of the client's
+/// business.
+fn event(status: StatusCode) -> Event {
+    const ERROR: EventName = EventName::from_static("error");
+    let number = status.as_u16();
+    // Reason phrases are a fixed list without a character that JSON would escape.
+    let title = status.canonical_reason().unwrap_or("Error");
+    Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR)
 }

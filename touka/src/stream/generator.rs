@@ -1,33 +1,25 @@
 //! A stream whose events come from an async body, polled by whoever reads the stream.
 
-use std::any::Any;
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use axum_core::response::IntoResponse;
+use futures_core::Stream;
 use pin_project_lite::pin_project;
 
 use super::emitter::Emitter;
+use super::event_stream::EventStream;
 use super::failure::Failure;
+use super::opening::Opening;
 use super::slot::Slot;
-use crate::error::panic_text;
-
-/// Where a stream's events come from, once the type of its body is forgotten.
-pub(super) trait Source<T>: Send {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>>;
-}
-
-/// How a body ended when it did not run to its end.
-pub(super) enum Abort<E> {
-    Error(E),
-    Panic(Box<dyn Any + Send>),
-}
+use super::source::{Abort, Fallible, Source, poll_opened};
 
 pin_project! {
-    pub(super) struct Generator<T, E, B> {
+    struct Generator<T, E, B> {
         slot: Arc<Slot<T>>,
         // Dropped as soon as it ends, so that what it holds is free while the last bytes drain.
         #[pin]
@@ -43,18 +35,21 @@ pin_project! {
     }
 }
 
-impl<T, E, B> Generator<T, E, B>
-where
-    B: Future<Output = Result<(), E>>,
-{
-    pub(super) fn new(body: impl FnOnce(Emitter<T>) -> B) -> Self {
+impl<T, E, B> Generator<T, E, B> {
+    fn new(body: impl FnOnce(Emitter<T>) -> B) -> Self {
         let slot = Arc::new(Slot::new());
         let body = body(Emitter::new(Arc::clone(&slot)));
         Self { slot, body: Some(body), abort: None }
     }
+}
 
-    /// The next event, or how the body aborted, or its end.
-    pub(super) fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
+impl<T, E, B> Fallible<T, E> for Generator<T, E, B>
+where
+    T: Send + 'static,
+    E: IntoResponse + Send + 'static,
+    B: Future<Output = Result<(), E>> + Send + 'static,
+{
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
         let mut this = self.project();
         if let Some(body) = this.body.as_mut().as_pin_mut() {
             this.slot.begin();
@@ -81,27 +76,110 @@ where
         }
         Poll::Ready(this.abort.take().map(Err))
     }
+
+    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>> {
+        self
+    }
 }
 
 impl<T, E, B> Source<T> for Generator<T, E, B>
 where
-    T: Send,
-    E: IntoResponse + Send,
-    B: Future<Output = Result<(), E>> + Send,
+    T: Send + 'static,
+    E: IntoResponse + Send + 'static,
+    B: Future<Output = Result<(), E>> + Send + 'static,
 {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        Poll::Ready(match ready!(self.poll_body(cx)) {
-            None => None,
-            Some(Ok(event)) => Some(Ok(event)),
-            Some(Err(Abort::Error(error))) => {
-                let failure = Failure::returned(error);
-                tracing::debug!(target: "touka::stream", ?failure, "the handler returned an error");
-                Some(Err(failure))
+        poll_opened(self, cx)
+    }
+}
+
+impl<T: Send + 'static> EventStream<T> {
+    /// A stream from an async body that cannot fail. It runs when the stream is first polled.
+    pub fn generate<B>(body: impl FnOnce(Emitter<T>) -> B) -> Self
+    where
+        B: Future<Output = ()> + Send + 'static,
+    {
+        Self::from_source(Box::pin(Generator::new(|out| {
+            let body = body(out);
+            async move {
+                body.await;
+                Ok::<(), Infallible>(())
             }
-            Some(Err(Abort::Panic(panic))) => {
-                tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "the handler panicked");
-                Some(Err(Failure::PANICKED))
+        })))
+    }
+
+    /// A stream from an async body that can fail. Await it: it is ready when it is known whether
+    /// the response is a stream or the error.
+    ///
+    /// The head is held until the first emit, the end, or one second
+    /// ([`Opening::open_after`] changes that). An error before is the `Err`, and so a real HTTP
+    /// response; an error after it closes the stream with an `error` event that carries the
+    /// error's status.
+    ///
+    /// ```
+    /// use http::StatusCode;
+    /// use touka::EventStream;
+    ///
+    /// async fn lines(path: &str) -> Result<EventStream, StatusCode> {
+    ///     let text = std::fs::read_to_string(path).map_err(|_| StatusCode::NOT_FOUND);
+    ///     EventStream::try_generate(|out| async move {
+    ///         for line in text?.lines() {
+    ///             out.emit(line).await;
+    ///         }
+    ///         Ok(())
+    ///     })
+    ///     .await
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+    /// assert_eq!(lines("/no/such/file").await.unwrap_err(), StatusCode::NOT_FOUND);
+    /// # });
+    /// ```
+    pub fn try_generate<E, B>(body: impl FnOnce(Emitter<T>) -> B) -> Opening<T, E>
+    where
+        E: IntoResponse + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Opening::new(Box::pin(Generator::new(body)))
+    }
+
+    /// A stream from another one.
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use touka::EventStream;
+    ///
+    /// let stream: EventStream = EventStream::from_stream(stream::iter(["one", "two"]));
+    /// ```
+    pub fn from_stream<S>(stream: S) -> Self
+    where
+        S: Stream<Item: Into<T> + Send> + Send + 'static,
+    {
+        Self::generate(|out| async move {
+            let mut stream = pin!(stream);
+            while let Some(event) = next(stream.as_mut()).await {
+                out.emit(event).await;
             }
         })
     }
+
+    /// A stream from another one that can fail: an error before its first item is the `Err`, one
+    /// after it an `error` event, as with [`EventStream::try_generate`].
+    pub fn from_try_stream<S, V, E>(stream: S) -> Opening<T, E>
+    where
+        S: Stream<Item = Result<V, E>> + Send + 'static,
+        V: Into<T> + Send,
+        E: IntoResponse + Send + 'static,
+    {
+        Self::try_generate(|out| async move {
+            let mut stream = pin!(stream);
+            while let Some(event) = next(stream.as_mut()).await {
+                out.emit(event?).await;
+            }
+            Ok(())
+        })
+    }
+}
+
+async fn next<S: Stream>(mut stream: Pin<&mut S>) -> Option<S::Item> {
+    std::future::poll_fn(|cx| stream.as_mut().poll_next(cx)).await
 }

@@ -13,9 +13,10 @@ pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
     least + most.saturating_sub(least).mul_f64(fraction)
 }
 
-/// The duration, up to a tenth shorter or longer.
-pub(super) fn about(duration: Duration) -> Duration {
-    spread(duration.mul_f64(0.9), duration.mul_f64(1.1))
+/// The duration, shorter or longer by up to this part of it.
+pub(super) fn within(duration: Duration, part: f64) -> Duration {
+    let span = duration.mul_f64(part);
+    spread(duration.saturating_sub(span), duration.saturating_add(span))
 }
 
 #[cfg(test)]
@@ -23,11 +24,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn about_stays_within_a_tenth_and_varies() {
+    fn it_stays_within_its_part_and_varies() {
         let base = Duration::from_secs(15);
-        let drawn: Vec<_> = (0..1000).map(|_| about(base)).collect();
+        let drawn: Vec<_> = (0..1000).map(|_| within(base, 0.1)).collect();
         assert!(drawn.iter().all(|d| (13_500..=16_500).contains(&d.as_millis())), "{drawn:?}");
         let (least, most) = (drawn.iter().min().unwrap(), drawn.iter().max().unwrap());
-        assert!(*most - *least > Duration::from_secs(2), "no spread: {least:?} to {most:?}");
+        assert!(*most > *least + Duration::from_secs(2), "no spread: {least:?} to {most:?}");
+    }
+
+    #[test]
+    fn no_duration_is_too_long() {
+        assert!(within(Duration::MAX, 0.2) > Duration::from_secs(1));
+        assert_eq!(within(Duration::ZERO, 0.2), Duration::ZERO);
     }
 }

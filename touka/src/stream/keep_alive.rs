@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::jitter::about;
+use super::jitter::within;
 
 /// Tells when nothing was written for the interval, give or take a tenth.
 ///
@@ -22,8 +22,6 @@ pub(crate) struct KeepAlive {
 }
 
 impl KeepAlive {
-    pub(crate) const DEFAULT: Duration = Duration::from_secs(15);
-
     pub(crate) const fn new(interval: Option<Duration>) -> Self {
         Self { interval, last_write: None, timer: None }
     }
@@ -41,19 +39,25 @@ impl KeepAlive {
     pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(interval) = self.interval else { return Poll::Pending };
         let last_write = *self.last_write.get_or_insert_with(Instant::now);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(last_write + about(interval))));
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(after(last_write, interval))));
         loop {
             ready!(timer.as_mut().poll(cx));
             // It fired. If bytes went out since it was set, it fired for an older write.
             let set_for = timer.deadline();
-            let due = last_write + about(interval);
-            if last_write + interval.mul_f64(0.9) <= set_for {
-                timer.as_mut().reset(set_for + about(interval));
+            if set_for.saturating_duration_since(last_write) >= interval.mul_f64(0.9) {
+                timer.as_mut().reset(after(set_for, interval));
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(due);
+            timer.as_mut().reset(after(last_write, interval));
         }
     }
+}
+
+/// An interval after that moment, give or take a tenth. An interval too long for the clock is a
+/// keep-alive that is never due.
+fn after(moment: Instant, interval: Duration) -> Instant {
+    const NEVER: Duration = Duration::from_hours(24 * 365);
+    moment + within(interval.min(NEVER), 0.1)
 }
 
 #[cfg(test)]
@@ -83,7 +87,7 @@ mod tests {
     async fn off_is_off() {
         let mut keep_alive = KeepAlive::new(None);
         keep_alive.wrote();
-        let due = tokio::time::timeout(Duration::from_secs(86_400), poll_fn(|cx| keep_alive.poll_due(cx)));
+        let due = tokio::time::timeout(Duration::from_hours(24), poll_fn(|cx| keep_alive.poll_due(cx)));
         assert!(due.await.is_err());
     }
 }

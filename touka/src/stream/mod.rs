@@ -1,5 +1,6 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
 
+mod channel;
 mod emitter;
 mod event_stream;
 mod failure;
@@ -8,13 +9,19 @@ mod jitter;
 mod keep_alive;
 mod lifecycle;
 mod opening;
+mod options;
+mod queue;
 mod slot;
+mod source;
+mod writer;
 
+pub use channel::{EventSender, SendError, TrySendError};
 pub use emitter::{Emit, Emitter};
 pub use event_stream::EventStream;
 pub use opening::Opening;
+pub use writer::EventWriter;
 
 pub(crate) use failure::Failure;
 pub(crate) use jitter::spread;
 pub(crate) use keep_alive::KeepAlive;
-pub(crate) use lifecycle::Closer;
+pub(crate) use lifecycle::Link;

@@ -11,55 +11,34 @@ use axum_core::response::IntoResponse;
 use tokio::time::{Sleep, sleep};
 
 use super::event_stream::EventStream;
-use super::generator::{Abort, Generator, Source};
+use super::lifecycle::Link;
+use super::source::{Abort, Fallible, OnError, WithOnError};
+use crate::event::Event;
 
 /// How long the head is held for a body that neither emits nor ends. Long enough for a database
 /// to say no, short enough that `onopen` still tells the user that something is there.
 const OPEN_AFTER: Duration = Duration::from_secs(1);
 
-/// The future of [`EventStream::try_generate`]: ready when it is known whether the response is a
-/// stream or an error.
+/// The future of a stream that can fail: ready when it is known whether the response is a stream
+/// or an error.
 ///
 /// Dropping it drops the body: a client that leaves while the head is held cancels the work.
 #[must_use = "the body runs only when this is awaited"]
 pub struct Opening<T, E> {
-    body: Option<Pin<Box<dyn Openable<T, E>>>>,
+    body: Option<Pin<Box<dyn Fallible<T, E>>>>,
+    link: Link,
     open_after: Duration,
+    on_error: Option<OnError<E>>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// A source whose error type is still known.
-trait Openable<T, E>: Send {
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>>;
-    /// Forgets the error's type: from here on it can only become an event.
-    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
-}
-
-impl<T, E, B> Openable<T, E> for Generator<T, E, B>
-where
-    T: Send + 'static,
-    E: IntoResponse + Send + 'static,
-    B: Future<Output = Result<(), E>> + Send + 'static,
-{
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
-        self.poll_body(cx)
+impl<T, E> Opening<T, E> {
+    pub(super) fn new(body: Pin<Box<dyn Fallible<T, E>>>) -> Self {
+        Self::with_link(body, Link::default())
     }
 
-    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>> {
-        self
-    }
-}
-
-impl<T, E> Opening<T, E>
-where
-    T: Send + 'static,
-    E: IntoResponse + Send + 'static,
-{
-    pub(super) fn new<B>(generator: Generator<T, E, B>) -> Self
-    where
-        B: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        Self { body: Some(Box::pin(generator)), open_after: OPEN_AFTER, timer: None }
+    pub(super) const fn with_link(body: Pin<Box<dyn Fallible<T, E>>>, link: Link) -> Self {
+        Self { body: Some(body), link, open_after: OPEN_AFTER, on_error: None, timer: None }
     }
 
     /// Sets how long to hold the head for a body that neither emits nor ends; 1 s by default.
@@ -69,19 +48,35 @@ where
         self
     }
 
-    fn open(&mut self, first: Option<T>) -> Poll<Result<EventStream<T>, E>> {
-        let source = self.body.take().map(Openable::into_source);
-        Poll::Ready(Ok(EventStream::from_source(first, source)))
+    /// Makes the last event of an error that comes after the response has opened, in place of the
+    /// `error` event with its status. Mind what it tells: the client sees all of it.
+    pub fn on_error(mut self, event: impl FnOnce(E) -> Event + Send + 'static) -> Self {
+        self.on_error = Some(Box::new(event));
+        self
     }
 }
 
-// Both futures are in boxes of their own.
+impl<T, E> Opening<T, E>
+where
+    T: 'static,
+    E: IntoResponse + 'static,
+{
+    fn open(&mut self, first: Option<T>) -> Poll<Result<EventStream<T>, E>> {
+        let source = self.body.take().map(|body| match self.on_error.take() {
+            None => body.into_source(),
+            on_error => Box::pin(WithOnError { body, on_error }),
+        });
+        Poll::Ready(Ok(EventStream::opened(first, source, self.link.clone())))
+    }
+}
+
+// All futures in it are in boxes of their own.
 impl<T, E> Unpin for Opening<T, E> {}
 
 impl<T, E> Future for Opening<T, E>
 where
-    T: Send + 'static,
-    E: IntoResponse + Send + 'static,
+    T: 'static,
+    E: IntoResponse + 'static,
 {
     type Output = Result<EventStream<T>, E>;
 

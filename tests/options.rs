@@ -1,0 +1,214 @@
+//! What can be set of a stream, as it shows on the wire.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum_core::body::Body;
+use axum_core::response::IntoResponse;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use support::{Client, Count, Running, until};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use touka::{CloseReason, Event, EventStream, Router, route, routes};
+
+async fn text(stream: EventStream) -> String {
+    let body = stream.into_response().into_body().collect().await.expect("no error").to_bytes();
+    String::from_utf8(body.to_vec()).expect("text")
+}
+
+fn numbers(count: u32) -> EventStream {
+    EventStream::generate(move |out| async move {
+        for number in 0..count {
+            out.emit(number.to_string()).await;
+        }
+    })
+}
+
+fn endless() -> EventStream {
+    EventStream::generate(|out| async move {
+        loop {
+            out.emit("tick").await;
+            sleep(Duration::from_secs(1)).await;
+        }
+    })
+}
+
+async fn frame(body: &mut Body) -> Option<String> {
+    let data = body.frame().await?.expect("no error").into_data().expect("data");
+    Some(String::from_utf8(data.to_vec()).expect("text"))
+}
+
+#[tokio::test]
+async fn retry_is_said_first_and_spread() {
+    let mut said = Vec::new();
+    for _ in 0..50 {
+        let text = text(numbers(1).retry(Duration::from_secs(10))).await;
+        let (retry, rest) = text.split_once("\n\n").expect("a block");
+        assert_eq!(rest, "data: 0\n\n");
+        let retry: u64 = retry.strip_prefix("retry: ").expect("a retry").parse().expect("digits");
+        assert!((8_000..=12_000).contains(&retry), "{retry}");
+        said.push(retry);
+    }
+    said.sort_unstable();
+    said.dedup();
+    assert!(said.len() > 20, "all clients would come back at once: {said:?}");
+}
+
+#[tokio::test]
+async fn retry_is_said_before_the_first_event_exists() {
+    let stream: EventStream = EventStream::generate(|_| std::future::pending());
+    let mut body = stream.retry(Duration::from_secs(1)).into_response().into_body();
+    assert!(frame(&mut body).await.expect("a frame").starts_with("retry: "));
+}
+
+#[tokio::test]
+async fn the_end_is_marked_when_it_is_the_bodys_own() {
+    assert_eq!(text(numbers(1).end("done")).await, "data: 0\n\nid: done\nevent: done\ndata: \n\n");
+    assert_eq!(text(numbers(0).end(7)).await, "id: 7\nevent: 7\ndata: \n\n");
+    let failed = EventStream::try_generate(|out| async move {
+        out.emit("one").await;
+        Err(StatusCode::CONFLICT)
+    });
+    let text = text(failed.await.expect("open").end("done")).await;
+    assert!(!text.contains("done") && text.contains("event: error"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lifetime_ends_a_stream_cleanly_and_not_all_in_one_moment() {
+    let mut ends = Vec::new();
+    for _ in 0..50 {
+        let reason = Arc::new(Mutex::new(None));
+        let told = Arc::clone(&reason);
+        let stream = endless().end("done").max_lifetime(Duration::from_hours(1));
+        let stream = stream.on_close(move |reason| *told.lock().unwrap() = Some(reason));
+        let start = Instant::now();
+        let mut body = stream.into_response().into_body();
+        let mut last = String::new();
+        while let Some(frame) = frame(&mut body).await {
+            last = frame;
+        }
+        assert_eq!(last, "data: tick\n\n", "an end that is not the body's own is not marked as one");
+        let lived = start.elapsed().as_secs();
+        assert!((3_239..=3_961).contains(&lived), "{lived}");
+        ends.push(lived);
+        drop(body);
+        assert_eq!(*reason.lock().unwrap(), Some(CloseReason::Expired));
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    assert!(ends.len() > 20, "{ends:?}");
+}
+
+#[tokio::test]
+async fn on_error_makes_the_last_event() {
+    struct Refused(&'static str);
+    impl IntoResponse for Refused {
+        fn into_response(self) -> axum_core::response::Response {
+            StatusCode::FORBIDDEN.into_response()
+        }
+    }
+    let opening = EventStream::try_generate(|out| async move {
+        out.emit("one").await;
+        Err(Refused("too late"))
+    });
+    let opening = opening.on_error(|Refused(why)| Event::data(why).event("refused"));
+    let Ok(stream) = opening.await else { panic!("it has opened") };
+    assert_eq!(text(stream).await, "data: one\n\nevent: refused\ndata: too late\n\n");
+
+    // A panic is none of the user's errors.
+    let opening = EventStream::try_generate(|out| async move {
+        out.emit("one").await;
+        let nothing: Result<(), Refused> = Ok(());
+        assert!(nothing.is_err(), "this body panics on purpose");
+        nothing
+    });
+    let Ok(stream) = opening.on_error(|Refused(why)| Event::data(why)).await else { panic!("it has opened") };
+    assert!(
+        text(stream).await.ends_with("event: error\ndata: {\"status\":500,\"title\":\"Internal Server Error\"}\n\n")
+    );
+}
+
+/// Every way a stream can end that a body or a client can bring about, seen by `on_close`.
+#[tokio::test]
+async fn on_close_is_told_once_and_why() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let app = {
+        let make = move |stream: EventStream| {
+            let tell = tell.clone();
+            stream.on_close(move |reason| tell.send(reason).expect("the test waits"))
+        };
+        let [completed, failed, panicked, endless_] = [make.clone(), make.clone(), make.clone(), make];
+        axum::Router::new()
+            .route("/completed", axum::routing::get(async move || completed(numbers(1))))
+            .route(
+                "/failed",
+                axum::routing::get(async move || {
+                    let opening = EventStream::try_generate(|out| async move {
+                        out.emit("one").await;
+                        Err(StatusCode::CONFLICT)
+                    });
+                    opening.await.map(failed)
+                }),
+            )
+            .route(
+                "/panicked",
+                axum::routing::get(async move || {
+                    panicked(EventStream::generate(|out| async move {
+                        out.emit("one").await;
+                        panic!("this body panics on purpose");
+                    }))
+                }),
+            )
+            .route("/endless", axum::routing::get(async move || endless_(endless())))
+    };
+    let mut server = Running::serve(app).await;
+    for (path, reason) in
+        [("/completed", CloseReason::Completed), ("/failed", CloseReason::Failed), ("/panicked", CloseReason::Panicked)]
+    {
+        let mut client = Client::stream(server.address, path).await;
+        while client.next().await.expect("a clean end").is_some() {}
+        assert_eq!(told.recv().await, Some(reason), "{path}");
+    }
+    let mut client = Client::stream(server.address, "/endless").await;
+    client.data().await;
+    drop(client);
+    assert_eq!(told.recv().await, Some(CloseReason::Disconnected));
+    let mut client = Client::stream(server.address, "/endless").await;
+    client.data().await;
+    server.stop();
+    assert_eq!(told.recv().await, Some(CloseReason::Shutdown));
+    server.stopped(Duration::from_secs(10)).await;
+    assert!(told.try_recv().is_err(), "told twice");
+}
+
+#[tokio::test]
+async fn an_on_close_that_panics_harms_nobody() {
+    drop(numbers(1).on_close(|_| panic!("this panics on purpose")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_takes_nothing_is_given_up() {
+    static REASON: Mutex<Option<CloseReason>> = Mutex::new(None);
+    #[route(GET, "/flood")]
+    async fn flood(touka::extract::State(held): touka::extract::State<Count>) -> EventStream {
+        let held = held.hold();
+        EventStream::generate(|out| async move {
+            let _held = held;
+            let text = "x".repeat(1024);
+            loop {
+                out.emit(text.as_str()).await;
+            }
+        })
+        .write_timeout(Duration::from_millis(300))
+        .on_close(|reason| *REASON.lock().unwrap() = Some(reason))
+    }
+    let held = Count::default();
+    let server = Running::serve(Router::new().mount(routes![flood]).with_state(held.clone())).await;
+    let mut client = Client::connect_small(server.address, 16 * 1024).await;
+    client.send("GET /flood HTTP/1.1\r\nhost: t\r\n\r\n").await;
+    until(Duration::from_mins(1), "the stream runs", || held.get() == 1).await;
+    until(Duration::from_mins(1), "the stream is given up", || held.get() == 0).await;
+    until(Duration::from_mins(1), "the reason is told", || REASON.lock().unwrap().is_some()).await;
+    assert_eq!(*REASON.lock().unwrap(), Some(CloseReason::Stalled));
+}

@@ -1,0 +1,75 @@
+//! Where a stream's events come from.
+
+use std::any::Any;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use axum_core::response::IntoResponse;
+
+use super::failure::Failure;
+use crate::error::panic_text;
+use crate::event::Event;
+
+/// A source of events, once the type of its error is forgotten.
+pub(super) trait Source<T>: Send {
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>>;
+}
+
+/// A source whose error still has its type: until the response has opened, it can be returned.
+pub(super) trait Fallible<T, E>: Send {
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>>;
+
+    /// Forgets the type. An error becomes an event from now on.
+    fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
+}
+
+/// How a body ended when it did not run to its end.
+pub(super) enum Abort<E> {
+    Error(E),
+    Panic(Box<dyn Any + Send>),
+}
+
+impl<E: IntoResponse> Abort<E> {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Error(error) => {
+                let failure = Failure::returned(error);
+                tracing::debug!(target: "touka::stream", ?failure, "the handler returned an error");
+                failure
+            }
+            Self::Panic(panic) => {
+                tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "the handler panicked");
+                Failure::panicked()
+            }
+        }
+    }
+}
+
+/// Polls a body whose response has opened.
+pub(super) fn poll_opened<T, E: IntoResponse>(
+    body: Pin<&mut impl Fallible<T, E>>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<T, Failure>>> {
+    body.poll_body(cx).map(|event| event.map(|event| event.map_err(Abort::into_failure)))
+}
+
+/// What makes the last event of an error.
+pub(super) type OnError<E> = Box<dyn FnOnce(E) -> Event + Send>;
+
+/// A source with an `error` event of the user's.
+pub(super) struct WithOnError<T, E> {
+    pub(super) body: Pin<Box<dyn Fallible<T, E>>>,
+    pub(super) on_error: Option<OnError<E>>,
+}
+
+impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
+        let polled = ready!(self.body.as_mut().poll_body(cx));
+        Poll::Ready(polled.map(|event| {
+            event.map_err(|abort| match (abort, self.on_error.take()) {
+                (Abort::Error(error), Some(on_error)) => Failure::told(on_error(error)),
+                (abort, _) => abort.into_failure(),
+            })
+        }))
+    }
+}

@@ -1,0 +1,67 @@
+//! [`EventWriter`] and the callback mode: a function that is called again and again.
+
+use std::fmt;
+use std::future::Future;
+
+use tokio::task::coop::consume_budget;
+
+use super::emitter::{Emit, Emitter};
+use super::event_stream::EventStream;
+use crate::event::Event;
+
+/// What a callback writes its events to.
+pub struct EventWriter<T = Event> {
+    out: Emitter<T>,
+}
+
+impl<T> EventWriter<T> {
+    #[doc(hidden)] // for generated code
+    pub const fn new(out: Emitter<T>) -> Self {
+        Self { out }
+    }
+
+    /// Writes one event and waits until the connection has taken it. All that is said of
+    /// [`Emitter::emit`] holds.
+    pub fn write(&mut self, event: impl Into<T>) -> Emit<'_, T> {
+        self.out.emit(event)
+    }
+}
+
+impl<T> fmt::Debug for EventWriter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventWriter").finish_non_exhaustive()
+    }
+}
+
+impl<T: Send + 'static> EventStream<T> {
+    /// A stream from an async function that is called again and again, until it returns `false`.
+    ///
+    /// It runs inside the connection, as a generator does: a call begins when the client has taken
+    /// what the one before has written.
+    ///
+    /// ```
+    /// use touka::EventStream;
+    ///
+    /// let mut left = 3;
+    /// let stream: EventStream = EventStream::callback(move |mut out| {
+    ///     left -= 1;
+    ///     async move {
+    ///         out.write(left.to_string()).await;
+    ///         left > 0
+    ///     }
+    /// });
+    /// ```
+    pub fn callback<F, B>(mut call: F) -> Self
+    where
+        F: FnMut(EventWriter<T>) -> B + Send + 'static,
+        B: Future<Output = bool> + Send,
+    {
+        Self::generate(|out| async move {
+            while call(EventWriter::new(out.clone())).await {
+                // A callback that neither writes nor waits would otherwise keep its thread for
+                // itself.
+                consume_budget().await;
+            }
+        })
+    }
+}
