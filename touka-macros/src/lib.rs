@@ -1,17 +1,19 @@
 //! The attribute macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
 //! A door here holds documentation and one call. The work is done in stages, each in a file that
-//! uses only those before it: `keyword → diagnostics → renamed → runtime → path → args → model →
-//! check → fallback → expand → door`.
+//! uses only those before it: `keyword → diagnostics → renamed → runtime → path → args → duration →
+//! options → model → check → fallback → expand → door`.
 
 mod args;
 mod check;
 mod diagnostics;
 mod door;
+mod duration;
 mod expand;
 mod fallback;
 mod keyword;
 mod model;
+mod options;
 mod path;
 mod renamed;
 mod runtime;

@@ -8,12 +8,14 @@ pub use axum_core::extract::Request;
 use axum_core::extract::{FromRequest, FromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 pub use http::Method;
+use http::StatusCode;
 use http::request::Parts;
 
 use crate::event::{Event, IntoEvent};
-use crate::extract::Params;
+use crate::extract::{LastEventId, Params};
 pub use crate::routing::Route;
-use crate::stream::{Emitter, EventStream};
+pub use crate::stream::EventWriter;
+use crate::stream::{Emitter, EventSender, EventStream, Opening};
 
 // ===== #[sse_handler] =====
 
@@ -35,6 +37,20 @@ pub trait Returns: Sized {
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
         B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, on a task of its own with a queue between.
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, with a plain function on the blocking pool.
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+
+    /// Applies settings to the stream.
+    fn configure(returned: Self, set: impl FnOnce(EventStream<Self::Item>) -> EventStream<Self::Item>) -> Self;
 }
 
 impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
@@ -47,6 +63,25 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
         B: Future<Output = ()> + Send + 'static,
     {
         ready(Self::generate(body))
+    }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = ()> + Send + 'static,
+    {
+        ready(Self::spawn(length, body))
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) + Send + 'static,
+    {
+        ready(Self::spawn_blocking(length, body))
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(Self) -> Self) -> Self {
+        set(returned)
     }
 }
 
@@ -65,6 +100,85 @@ where
     {
         EventStream::try_generate(body)
     }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(EventStream<T>) -> EventStream<T>) -> Self {
+        returned.map(set)
+    }
+}
+
+/// The return types of a handler that can fail, whose opening has settings.
+#[diagnostic::on_unimplemented(
+    message = "`open_after` and `on_error` are for a handler that can fail",
+    label = "this handler cannot fail",
+    note = "let it return a `Result`, as in `-> Result<EventStream, E>`"
+)]
+pub trait Opens: Returns {
+    type Error;
+
+    fn open_start<F, B>(body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(Emitter<Self::Item>) -> B,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+}
+
+impl<T, E> Opens for Result<EventStream<T>, E>
+where
+    T: IntoEvent + Send + 'static,
+    E: Refusal,
+{
+    type Error = E;
+
+    fn open_start<F, B>(body: F) -> Opening<T, E>
+    where
+        F: FnOnce(Emitter<T>) -> B,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_generate(body)
+    }
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+}
+
+/// Lets other tasks of the thread run, if this one has had its share.
+pub async fn give_way() {
+    tokio::task::coop::consume_budget().await;
 }
 
 /// The error of a handler.
@@ -219,6 +333,11 @@ pub async fn from_request_parts<T: Extractor<S>, S: AnyState>(parts: &mut Parts,
 /// Reads the last parameter from the whole request.
 pub async fn from_request<T: LastExtractor<S, M>, S: AnyState, M>(request: Request, state: &S) -> Result<T, Response> {
     T::from_request(request, state).await.map_err(IntoResponse::into_response)
+}
+
+/// The answer to a client that has seen the end of this name: 204 tells it not to come back.
+pub fn ended(parts: &Parts, name: &str) -> Option<Response> {
+    LastEventId::of(parts).ended(name).then(|| StatusCode::NO_CONTENT.into_response())
 }
 
 /// What a route answers with.

@@ -2,7 +2,9 @@
 
 mod emit;
 mod handler;
+mod mode;
 mod route;
+mod setting;
 
 pub(crate) use handler::handler;
 pub(crate) use route::route;

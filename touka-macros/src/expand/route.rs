@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::PatType;
 use syn::ext::IdentExt;
+use syn::{LitStr, PatType};
 
 use crate::keyword::SSE_HANDLER;
 use crate::model::{self, Handler};
@@ -14,7 +14,13 @@ use crate::runtime::{Runtime, located};
 ///
 /// A function's name and a type's do not collide, so `room(…)` calls the one and `routes![room]`
 /// finds the other; `use api::room` brings both.
-pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime: &Runtime) -> TokenStream {
+pub(crate) fn route(
+    handler: &Handler,
+    method: &Ident,
+    path: &RoutePath,
+    end: Option<&LitStr>,
+    runtime: &Runtime,
+) -> TokenStream {
     let function = handler.to_token_stream();
     let (name, vis, literal) = (&handler.sig.ident, &handler.vis, &path.literal);
     // Type parameters are not hygienic: their names must be nobody else's.
@@ -29,6 +35,15 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
         #[allow(unused_mut, unused_variables)]
         let (mut #parts, #whole) = #request.into_parts();
     };
+    // A client that has seen the end is told so before anything is read or run.
+    let ended = end.map(|end| {
+        let ended = runtime.private("ended");
+        quote! {
+            if let ::core::option::Option::Some(over) = #ended(&#parts, #end) {
+                return over;
+            }
+        }
+    });
     // What the answer lacks is said at the return type, or at the name where there is none.
     let at = handler.output().map_or_else(|| located(name), located);
     let (respond, answer) = (runtime.private("respond"), Ident::new("answer", Span::mixed_site().located_at(at)));
@@ -53,6 +68,7 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
             {
                 #route::new(#method_type::#method, #literal, |#request, __touka_state: #state| async move {
                     #split
+                    #ended
                     #(#read)*
                     let #answer = #name(#(#pass),*).await;
                     #respond(#answer)
@@ -83,9 +99,9 @@ fn arguments(
     [state, via, parts, whole]: &[&Ident; 4],
 ) -> Arguments {
     let mut arguments = Arguments { read: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
-    // `#[sse_handler]` takes its emitter out of the signature, if it has not done so already.
+    // `#[sse_handler]` takes what it gives out of the signature, if it has not done so already.
     let emits = handler.has_attribute(SSE_HANDLER);
-    let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::is_emitter(param))).collect();
+    let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
     let last = params.iter().rposition(|param| capture(param, path).is_none());
     for (index, param) in params.iter().enumerate() {
         let ty = &param.ty;
