@@ -9,9 +9,6 @@ pub(crate) const SSE_HANDLER: &str = "sse_handler";
 /// The type whose parameter receives the emitter itself.
 pub(crate) const EMITTER: &str = "Emitter";
 
-/// The type that a handler returns.
-pub(crate) const EVENT_STREAM: &str = "EventStream";
-
 /// The word that hands over an event.
 pub(crate) const EMIT: &str = "emit";
 

@@ -2,11 +2,9 @@
 
 use proc_macro2::{Group, TokenStream};
 use syn::parse::{Parse, ParseStream};
-use syn::{
-    Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, PathSegment, ReturnType, Signature, Type, Visibility,
-};
+use syn::{Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, ReturnType, Signature, Type, Visibility};
 
-use crate::keyword::{EMITTER, EVENT_STREAM};
+use crate::keyword::EMITTER;
 
 /// An annotated function.
 ///
@@ -74,50 +72,27 @@ pub(crate) fn is_emitter(param: &syn::PatType) -> bool {
 
 /// The last word of a type's path: `Vec` of `std::vec::Vec<u8>`.
 pub(crate) fn last_ident(ty: &Type) -> Option<&Ident> {
-    last_segment(ty).map(|last| &last.ident)
-}
-
-fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
-        Type::Path(path) => path.path.segments.last(),
-        // What a `macro_rules!` captured as a type comes in a group that cannot be seen.
-        Type::Group(group) => last_segment(&group.elem),
-        Type::Paren(paren) => last_segment(&paren.elem),
+        Type::Path(path) => path.path.segments.last().map(|last| &last.ident),
+        Type::Group(group) => last_ident(&group.elem),
+        Type::Paren(paren) => last_ident(&paren.elem),
         _ => None,
     }
 }
 
 /// The stream within a return type: `EventStream<T>` of `Result<EventStream<T>, E>`.
 pub(crate) fn stream(output: &Type) -> &Type {
-    let Some(last) = last_segment(output).filter(|_| fallible(output)) else { return output };
-    match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(of_type).unwrap_or(output),
+    match (output, fallible(output)) {
+        (Type::Path(path), true) => {
+            let arguments = path.path.segments.last().map(|last| &last.arguments);
+            let Some(PathArguments::AngleBracketed(arguments)) = arguments else { return output };
+            match arguments.args.first() {
+                Some(GenericArgument::Type(first)) => first,
+                _ => output,
+            }
+        }
+        (Type::Group(group), _) => stream(&group.elem),
         _ => output,
-    }
-}
-
-/// The `T` of `EventStream<T>`, if the stream is written like that.
-pub(crate) fn item(stream: &Type) -> Option<&Type> {
-    let last = last_segment(stream).filter(|last| last.ident == EVENT_STREAM)?;
-    match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(of_type),
-        _ => None,
-    }
-}
-
-/// The `E` of `Result<EventStream, E>`, if both are written.
-pub(crate) fn error(output: &Type) -> Option<&Type> {
-    let last = last_segment(output).filter(|_| fallible(output))?;
-    match &last.arguments {
-        PathArguments::AngleBracketed(arguments) => arguments.args.iter().filter_map(of_type).nth(1),
-        _ => None,
-    }
-}
-
-fn of_type(argument: &GenericArgument) -> Option<&Type> {
-    match argument {
-        GenericArgument::Type(ty) => Some(ty),
-        _ => None,
     }
 }
 
@@ -128,12 +103,15 @@ pub(crate) fn fallible(output: &Type) -> bool {
 
 /// The stream names no event type, so it takes whatever is `Into<Event>`.
 pub(crate) fn untyped(stream: &Type) -> bool {
-    is_stream(stream) && item(stream).is_none()
-}
-
-/// The type is written `EventStream`, with an event type or without.
-pub(crate) fn is_stream(ty: &Type) -> bool {
-    last_ident(ty).is_some_and(|ident| ident == EVENT_STREAM)
+    match stream {
+        Type::Path(path) => path
+            .path
+            .segments
+            .last()
+            .is_some_and(|last| last.ident == "EventStream" && matches!(last.arguments, PathArguments::None)),
+        Type::Group(group) => untyped(&group.elem),
+        _ => false,
+    }
 }
 
 impl quote::ToTokens for Handler {

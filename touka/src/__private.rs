@@ -19,7 +19,7 @@ use crate::stream::{Emitter, EventStream, Opening};
 /// The return types of a handler.
 #[diagnostic::on_unimplemented(
     message = "an `#[sse_handler]` cannot return `{Self}`",
-    label = "not a stream of events",
+    label = "this is not a stream of events",
     note = "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`"
 )]
 pub trait Returns: Sized {
@@ -36,7 +36,6 @@ pub trait Returns: Sized {
         B: Future<Output = Self::Done> + Send + 'static;
 }
 
-#[diagnostic::do_not_recommend]
 impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
     type Item = T;
     type Done = ();
@@ -51,11 +50,10 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<T, E> Returns for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
-    E: Refusal,
+    E: IntoResponse + Send + 'static,
 {
     type Item = T;
     type Done = Result<(), E>;
@@ -70,29 +68,21 @@ where
     }
 }
 
-/// The error of a handler.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a handler",
-    label = "the error of this handler is not a response",
-    note = "implement axum's `IntoResponse` for `{Self}`: before the stream opens the error is the answer, with a status of its own"
-)]
-pub trait Refusal: IntoResponse + Send + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<E: IntoResponse + Send + 'static> Refusal for E {}
-
-/// What a typed `emit!` was given, where only the emitter knows the type.
-pub const fn item<T>(_: &Emitter<T>, event: T) -> T {
-    event
+/// Runs a handler's body as the stream that the handler returns.
+pub fn start<R, F, B>(body: F) -> R::Start<B>
+where
+    R: Returns,
+    F: FnOnce(Emitter<R::Item>) -> B,
+    B: Future<Output = R::Done> + Send + 'static,
+{
+    R::start(body)
 }
 
 /// What an untyped `emit!` takes.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be emitted here",
-    label = "neither text nor an `Event`",
-    note = "make an event of the value: `Event::json(&value)?`, or `Event::data(value.to_string())`",
-    note = "or return `EventStream<T>`, where `T` is a type of yours that implements `IntoEvent`",
-    note = "if it is a `Result`, put a `?` behind it"
+    message = "`{Self}` cannot be emitted by an untyped handler",
+    label = "this is not `Into<Event>`",
+    note = "build an event of it, say with `Event::json(&value)`, or return `EventStream<{Self}>` and implement `IntoEvent` for it"
 )]
 pub trait Emittable {
     fn into_event(self) -> Event;
@@ -105,30 +95,27 @@ impl<V: Into<Event>> Emittable for V {
     }
 }
 
+/// What an untyped `emit!` was given, as an event.
+pub fn event<V: Emittable>(value: V) -> Event {
+    value.into_event()
+}
+
 /// What the body of a fallible handler can end with.
 #[diagnostic::on_unimplemented(
     message = "the body of this handler ends with `{Self}`",
-    label = "expected nothing, `Ok(())`, or an `Err` of the handler's error type",
-    note = "values are handed over with `emit!(…)`"
+    label = "expected nothing, or `Ok(())`",
+    note = "a handler hands its values over with `emit!(…)`; its body ends with nothing, or with `Ok(())` where it returns a `Result`"
 )]
 pub trait Finish<Done> {
     fn finish(self) -> Done;
 }
 
-// Where the return type is an alias, nobody but the compiler knows that the body cannot fail.
-#[diagnostic::do_not_recommend]
-impl Finish<()> for () {
-    fn finish(self) {}
-}
-
-#[diagnostic::do_not_recommend]
 impl<E> Finish<Result<(), E>> for () {
     fn finish(self) -> Result<(), E> {
         Ok(())
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<E> Finish<Result<(), E>> for Result<(), E> {
     fn finish(self) -> Self {
         self
@@ -137,7 +124,6 @@ impl<E> Finish<Result<(), E>> for Result<(), E> {
 
 /// A body that never ends, such as a `loop`. The type `!` cannot be named here, but what a
 /// function pointer returns can be.
-#[diagnostic::do_not_recommend]
 impl<E> Finish<Result<(), E>> for <fn() -> ! as Returned>::Output {
     fn finish(self) -> Result<(), E> {
         self
@@ -153,6 +139,11 @@ impl<T> Returned for fn() -> T {
     type Output = T;
 }
 
+/// The end of a body, as its stream takes it.
+pub fn finish<Done, V: Finish<Done>>(value: V) -> Done {
+    value.finish()
+}
+
 // ===== #[route] =====
 
 /// What a router's state must be.
@@ -162,11 +153,9 @@ impl<S: Clone + Send + Sync + 'static> AnyState for S {}
 
 /// A parameter that reads the head of the request.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
-    note = "a type that takes the body, such as `Json`, must be the last parameter",
-    note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
+    message = "`{Self}` is not an extractor for a router whose state is `{S}`",
+    label = "neither a capture of the path nor an extractor",
+    note = "name the parameter like a capture, or take a type that is `FromRequestParts<{S}>`; one that takes the body (`FromRequest`) stands last"
 )]
 pub trait Extractor<S>: FromRequestParts<S> + Send + 'static {}
 
@@ -175,32 +164,21 @@ impl<S, T: FromRequestParts<S> + Send + 'static> Extractor<S> for T {}
 
 /// The last parameter, which may take the body too.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
-    note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
+    message = "`{Self}` is not an extractor for a router whose state is `{S}`",
+    label = "neither a capture of the path nor an extractor",
+    note = "name the parameter like a capture, or take a type that is `FromRequestParts<{S}>` or `FromRequest<{S}>`"
 )]
 pub trait LastExtractor<S, M>: FromRequest<S, M> + Send + 'static {}
 
 #[diagnostic::do_not_recommend]
 impl<S, M, T: FromRequest<S, M> + Send + 'static> LastExtractor<S, M> for T {}
 
-/// A parameter that a capture fills.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be read from a capture of the path",
-    label = "cannot be made of the captured text",
-    note = "implement `FromStr` for `{Self}`, with an error that is `Display`: the client is told what was wrong"
-)]
-pub trait Capture: Sized {
-    /// Reads the capture, or says why it cannot be.
-    fn capture(parts: &Parts, name: &str) -> Result<Self, Response>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T: FromStr<Err: fmt::Display>> Capture for T {
-    fn capture(parts: &Parts, name: &str) -> Result<Self, Response> {
-        Params::of(parts).parse(name).map_err(IntoResponse::into_response)
-    }
+/// Reads a capture, or says why it cannot be.
+pub fn capture<T>(parts: &Parts, name: &str) -> Result<T, Response>
+where
+    T: FromStr<Err: fmt::Display>,
+{
+    Params::of(parts).parse(name).map_err(IntoResponse::into_response)
 }
 
 /// Reads a parameter from the head of the request.
@@ -213,20 +191,7 @@ pub async fn from_request<T: LastExtractor<S, M>, S: AnyState, M>(request: Reque
     T::from_request(request, state).await.map_err(IntoResponse::into_response)
 }
 
-/// What a route answers with.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the answer of a route",
-    label = "not a response",
-    note = "return a type that is axum's `IntoResponse`, such as `String` or `StatusCode`; of a `Result` both types must be",
-    note = "a function that emits events is an `#[sse_handler]` too"
-)]
-pub trait Answer {
-    fn answer(self) -> Response;
-}
-
-#[diagnostic::do_not_recommend]
-impl<R: IntoResponse> Answer for R {
-    fn answer(self) -> Response {
-        self.into_response()
-    }
+/// The answer of a handler.
+pub fn respond(answer: impl IntoResponse) -> Response {
+    answer.into_response()
 }
