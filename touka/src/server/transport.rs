@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 /// A socket that can be had back when hyper is done with it.
 ///
@@ -15,22 +14,22 @@ use tokio::net::TcpStream;
 /// request has reached the service, all that hyper writes is such an answer: it is swallowed here,
 /// and the connection writes one that says what was wrong.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(super) struct Transport<I> {
     /// There until it is dropped.
-    stream: Option<TcpStream>,
-    shared: Arc<Shared>,
+    stream: Option<I>,
+    shared: Arc<Shared<I>>,
 }
 
 /// What the connection knows of its socket while hyper has it.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
+#[derive(Debug)]
+pub(super) struct Shared<I> {
     /// A request has reached the service.
     called: AtomicBool,
     /// The socket, once hyper has dropped it.
-    returned: Mutex<Option<TcpStream>>,
+    returned: Mutex<Option<I>>,
 }
 
-impl Shared {
+impl<I> Shared<I> {
     /// A request is about to reach the service: hyper's writes count from now on.
     pub(super) fn call(&self) {
         // Set and read by the connection's one task.
@@ -43,35 +42,35 @@ impl Shared {
     }
 
     /// The socket, after hyper has dropped the transport.
-    pub(super) fn take(&self) -> Option<TcpStream> {
+    pub(super) fn take(&self) -> Option<I> {
         self.returned.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-impl Transport {
-    pub(super) fn new(stream: TcpStream) -> (Self, Arc<Shared>) {
-        let shared = Arc::<Shared>::default();
+impl<I: Unpin> Transport<I> {
+    pub(super) fn new(stream: I) -> (Self, Arc<Shared<I>>) {
+        let shared = Arc::new(Shared { called: AtomicBool::new(false), returned: Mutex::new(None) });
         (Self { stream: Some(stream), shared: Arc::clone(&shared) }, shared)
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut I>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 }
 
-impl Drop for Transport {
+impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
         *self.shared.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
     }
 }
 
-impl AsyncRead for Transport {
+impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.stream()?.poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Transport {
+impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.shared.is_fresh() {
             return Poll::Ready(Ok(buf.len()));
@@ -91,7 +90,7 @@ impl AsyncWrite for Transport {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
