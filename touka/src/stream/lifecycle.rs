@@ -22,6 +22,12 @@ impl Closer {
     pub(crate) fn close(&self, reason: CloseReason) {
         let _ = self.reason.set(reason);
     }
+
+    /// Whether the stream still runs, for a test that asserts that none does.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_open(&self) -> bool {
+        self.reason.get().is_none()
+    }
 }
 
 impl Lifecycle {
