@@ -220,7 +220,7 @@ async fn a_client_that_has_seen_the_end_gets_204_and_nothing_runs() {
         let mut client = Client::stream(server.address, path).await;
         assert_eq!(client.data().await, "x");
         let end = client.next().await.unwrap().unwrap();
-        assert_eq!((end.event.as_str(), end.data.as_str(), end.id.as_str()), ("done", "", "done"));
+        assert_eq!((end.name.as_str(), end.data.as_str(), end.id.as_str()), ("done", "", "done"));
         assert_eq!(client.next().await.unwrap(), None);
         assert_eq!(ran.get(), before + 1);
 

@@ -66,10 +66,13 @@
 //! - [`extract`]: what a handler takes from its request.
 //! - [`server`]: sockets, connections, shutdown.
 //! - [`routing`]: from a path to a handler.
+//! - `testing`: the test kit, with the feature of that name.
 //!
 //! # Features
 //!
 //! `macros` (on): the attributes. Without it the crate has no compile-time dependency on syn.
+//!
+//! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.
 //!
 //! There is no unsafe code in this crate, and its macros generate none.
 
@@ -82,6 +85,8 @@ mod response;
 pub mod routing;
 pub mod server;
 pub mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};

@@ -73,7 +73,7 @@ fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runti
     let value = value(handler);
     let (body, give_way) = (&handler.body, runtime.private("give_way"));
     let (question, finished) =
-        if fallible { (quote!(?), quote!(::core::result::Result::Ok(()))) } else { (quote!(), quote!(())) };
+        if fallible { (quote!(?), quote!(::core::result::Result::Ok(()))) } else { (quote!(), quote!()) };
     let name = located(&handler.sig.ident);
     let run = quote! {
         #moves
@@ -142,7 +142,12 @@ fn given(handler: &Handler, value: impl Fn(bool) -> TokenStream) -> TokenStream 
         let value = value(matches!(&**ty, Type::Reference(_)));
         // Located at the type, which is what can be wrong about it.
         let own = Ident::new("__touka_own", Span::mixed_site().located_at(ty.span()));
-        statements.extend(quote!(let #own = #value; #(#attrs)* let #pat: #ty = #own;));
+        statements.extend(quote! {
+            let #own = #value;
+            #[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)]
+            #(#attrs)*
+            let #pat: #ty = #own;
+        });
     }
     statements
 }
