@@ -39,10 +39,26 @@ use proc_macro::TokenStream;
 /// # Grammar
 /// ```text
 /// #[sse_handler]
-/// #[sse_handler(crate = path::to::touka)]
+/// #[sse_handler(option, option = value, …)]
 /// ```
-/// - `crate`: where the expansion finds touka, for a crate that has it under another name or through
-///   a re-export. The default is `::touka`. `#[route]` has the same option, and needs it too.
+///
+/// | option | value | what it does |
+/// |---|---|---|
+/// | `callback` | | the body is called again and again; see the modes below |
+/// | `channel` | the queue's length | the body runs on a task of its own; see below |
+/// | `keep_alive` | duration, or `off` | the silence after which a comment is sent; 15 s |
+/// | `retry` | duration | the reconnection time, sent when the stream opens, give or take a fifth |
+/// | `open_after` | duration | how long a handler that can fail holds the head; 1 s |
+/// | `end` | text | the name and id of an event that marks the normal end; see below |
+/// | `max_lifetime` | duration | the longest that a stream lives, give or take a tenth |
+/// | `write_timeout` | duration | the longest that a client takes nothing; 30 s; only touka's own server enforces it |
+/// | `on_error` | path of a `fn(E) -> Event` | makes the last event of an error that comes too late for a status |
+/// | `on_close` | path of a `fn(CloseReason)` | is called once when the stream is gone |
+/// | `crate` | path | where the expansion finds touka, for a crate that has it under another name; `#[route]` needs it too |
+///
+/// A duration is whole numbers with units, in quotes: `"15s"`, `"250ms"`, `"1h30m"`. All but the
+/// first two and the last are methods of the same name on `EventStream`, or on the `Opening` of a
+/// stream that can fail.
 ///
 /// # Semantics
 /// The body is an ordinary async body with one more word, `emit!(value)`: it hands one event to the
@@ -102,17 +118,66 @@ use proc_macro::TokenStream;
 /// # drop(greet("you".to_owned()));
 /// ```
 ///
+/// # Modes
+/// The default is a generator: the body runs inside the connection, waits at each emit until it was
+/// taken, and is dropped when the client leaves.
+///
+/// With `callback`, the function is called again and again until it returns `false`. It writes to
+/// an `EventWriter`. Its parameters live as long as the stream, and keep what a call leaves in them:
+///
+/// ```
+/// use touka::{EventWriter, sse_handler};
+///
+/// #[sse_handler(callback)]
+/// async fn countdown(mut left: u32, out: &mut EventWriter) -> bool {
+///     out.write(left.to_string()).await;
+///     left -= 1;
+///     left > 0
+/// }
+///
+/// # use futures_util::StreamExt;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(countdown(3).await.count().await, 3);
+/// # });
+/// ```
+///
+/// The written return type is the loop's, `bool` or `Result<bool, E>`; the caller gets an
+/// `EventStream`, typed as the `EventWriter` is.
+///
+/// With `channel = N`, the body runs on a task of its own and sends into a queue of that length: for
+/// several sources, and for producers that must not wait for the socket. The task is aborted when
+/// the client leaves. A plain `fn` runs on tokio's blocking pool instead, and ends at its next send:
+///
+/// ```
+/// use touka::{EventSender, sse_handler};
+///
+/// #[sse_handler(channel = 32)]
+/// fn lines(path: String, events: EventSender) {
+///     for line in std::fs::read_to_string(path).unwrap_or_default().lines() {
+///         if events.blocking_send(line).is_err() {
+///             return; // the client has left
+///         }
+///     }
+/// }
+/// ```
+///
+/// # The end of a finite stream
+/// A browser takes the end of a response for an accident and comes back. With `end = "done"` the last
+/// thing it gets is `event: done` with the id `done`, and when it comes back with that id, `#[route]`
+/// answers 204, which tells it to stop; the body does not run. In an axum route,
+/// `LastEventId::ended("done")` tells.
+///
 /// # What it generates
 /// The function, with the return type written out, and nothing beside it. For `clock` above,
 /// shortened by the paths and `#[allow]`s:
 ///
 /// ```text
 /// async fn clock() -> touka::EventStream {
-///     <touka::EventStream as Returns>::start(move |emitter| async move {
+///     <touka::EventStream as Returns>::start(move |hand| async move {
 ///         if false { let done: () = unreachable!(); return done; }  // types every `return`
-///         let emitter = &emitter;
+///         let hand = &hand;
 ///         macro_rules! emit {
-///             ($event:expr $(,)?) => {{ let event = event($event); _ = emitter.emit(event).await; }};
+///             ($event:expr $(,)?) => {{ let event = event($event); _ = hand.emit(event).await; }};
 ///             // …and two arms that explain themselves
 ///         }
 ///         let value: () = { /* the body, word for word */ };
@@ -121,7 +186,8 @@ use proc_macro::TokenStream;
 ///     .await
 /// }
 /// ```
-/// `emitter` and `value` are hygienic: the body cannot name them.
+/// `hand` and `value` are hygienic: the body cannot name them. Settings become calls on the stream:
+/// `Returns::configure(…, |stream| stream.retry(…))`.
 ///
 /// # Limits
 /// - `yield` is refused by the compiler in every function that has an attribute: write `emit!(…)`.
