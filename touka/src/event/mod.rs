@@ -6,6 +6,7 @@ mod event;
 mod field;
 mod into_event;
 
+pub use encode::Encoder;
 pub use event::Event;
 pub use field::{EventId, EventName};
 pub use into_event::IntoEvent;
