@@ -6,6 +6,7 @@
 
 mod args;
 mod check;
+mod derive;
 mod diagnostics;
 mod door;
 mod duration;
@@ -273,4 +274,10 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
     door::route(args.into(), &item.into()).into()
+}
+
+/// Sends the values of a type as events.
+#[proc_macro_derive(IntoEvent, attributes(event, serde))]
+pub fn into_event(item: TokenStream) -> TokenStream {
+    derive::into_event(item.into()).into()
 }

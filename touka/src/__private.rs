@@ -362,3 +362,15 @@ impl<R: IntoResponse> Answer for R {
 pub fn respond<R: Answer>(answer: R) -> Response {
     answer.answer()
 }
+
+// ===== #[derive(IntoEvent)] =====
+
+#[cfg(feature = "macros")]
+pub mod derived {
+    pub use bytes::BytesMut;
+    pub use serde;
+
+    pub use crate::error::Result;
+    pub use crate::event::sink::{Derived, IdValue, RetryValue, SerializeFor, Sink, TextValue, through};
+    pub use crate::event::{Encoder, Event, EventName, IntoEvent};
+}

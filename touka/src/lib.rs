@@ -94,7 +94,7 @@ pub use routing::Router;
 pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
 #[cfg(feature = "macros")]
-pub use touka_macros::{route, sse_handler};
+pub use touka_macros::{IntoEvent, route, sse_handler};
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "macros"))]

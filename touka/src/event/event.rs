@@ -163,6 +163,11 @@ impl Event {
         self.comment.as_deref()
     }
 
+    #[cfg(feature = "macros")]
+    pub(super) fn with_data_of(self, other: Self) -> Self {
+        Self { data: other.data, ..self }
+    }
+
     pub(super) const fn retry_millis(&self) -> Option<u64> {
         self.retry
     }

@@ -31,7 +31,7 @@ use crate::error::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as an event",
     label = "this is not an event type",
-    note = "implement `touka::IntoEvent` for `{Self}`, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
+    note = "derive it with `#[derive(touka::IntoEvent)]`, implement it, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
 )]
 pub trait IntoEvent {
     /// Turns the value into an event.

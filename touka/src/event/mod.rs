@@ -5,6 +5,8 @@ mod encode;
 mod event;
 mod field;
 mod into_event;
+#[cfg(feature = "macros")]
+pub(crate) mod sink;
 
 pub use encode::Encoder;
 pub use event::Event;
