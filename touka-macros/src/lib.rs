@@ -276,7 +276,73 @@ pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
     door::route(args.into(), &item.into()).into()
 }
 
-/// Sends the values of a type as events.
+/// # Grammar
+///
+/// ```text
+/// on an enum             #[event(rename_all = "CASE", crate = PATH)]
+/// on a struct            #[event(name = "NAME", data = "DATA", crate = PATH)]
+/// on a variant           #[event(name = "NAME", data = "DATA")]
+/// on a field             #[event(id)]   #[event(retry)]
+///
+/// CASE  lowercase | UPPERCASE | PascalCase | camelCase | snake_case | SCREAMING_SNAKE_CASE
+///       | kebab-case | SCREAMING-KEBAB-CASE
+/// DATA  json | text
+/// ```
+///
+/// # The event's name
+///
+/// The name of the variant, or of the struct, in kebab-case, unless `rename_all` or `name` says
+/// otherwise. As in serde, each capital begins a word: `HTTPError` is `h-t-t-p-error`.
+///
+/// - `message` is what clients call an event without a name, so the line is left out.
+/// - Two variants have two names; any number may be `message`.
+/// - `EventSource` fires `open` and `error` itself. A name that would come out as one of these is
+///   refused unless `name` spells it.
+/// - A name that would break the wire does not compile.
+///
+/// # The data
+///
+/// | fields | data |
+/// |---|---|
+/// | none, no braces | empty, so that the event fires |
+/// | one, without a name | the JSON of that field |
+/// | several, without names | a JSON array |
+/// | in braces | a JSON object |
+/// | one, with `data = "text"` | what its `Display` writes, a `data` line for each line |
+///
+/// Fields that are the id or the reconnection time are not counted and not in the data: the client
+/// has them as `lastEventId` and knows what to do with the other.
+///
+/// `#[serde(…)]` attributes of the fields mean what they mean to serde: `rename`, `skip`,
+/// `skip_serializing_if`, `serialize_with`, `with`, `flatten` and the rest. So do those of a struct,
+/// and of an enum those that speak of its fields: `rename_all_fields`, `bound`, and on a variant
+/// `rename_all`, `with`, `serialize_with`. How an enum is tagged (`tag`, `untagged`, a variant's
+/// `rename` or `skip`) is for others who read the type: here the event's name tells. A type can be
+/// `Serialize` as well.
+///
+/// # The id and the reconnection time
+///
+/// `#[event(id)]` takes a number, a `String`, an `EventId`, anything that is `Display`.
+/// `#[event(retry)]` takes a `Duration`. An `Option` (written so) of either leaves the line out when it is
+/// `None`.
+///
+/// # What is generated
+///
+/// An `IntoEvent` whose `encode_into` writes straight into the connection's buffer: no `Event` and
+/// no `String` in between. `into_event` makes the same event as a value. For JSON of more than one
+/// field there is also a hidden copy of the type on which serde's own derive works. A type parameter
+/// that is in the data must be `Serialize`, one in text or in an id `Display`; serde's `bound`
+/// replaces the former.
+///
+/// Nothing panics. A value that cannot be serialised, and an id that would break the wire, is an
+/// error, which ends its stream with an `error` event and leaves nothing of itself behind.
+///
+/// # Limits
+///
+/// - Text is one field. For more, implement `IntoEvent` by hand.
+/// - In an enum, serde's attributes do not reach the only unnamed payload beside an id: name the
+///   fields.
+/// - Unions cannot be sent.
 #[proc_macro_derive(IntoEvent, attributes(event, serde))]
 pub fn into_event(item: TokenStream) -> TokenStream {
     derive::into_event(item.into()).into()

@@ -371,6 +371,8 @@ pub mod derived {
     pub use serde;
 
     pub use crate::error::Result;
-    pub use crate::event::sink::{Derived, IdValue, RetryValue, SerializeFor, Sink, TextValue, through};
+    pub use crate::event::sink::{
+        Derived, IdValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
+    };
     pub use crate::event::{Encoder, Event, EventName, IntoEvent};
 }

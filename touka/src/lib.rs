@@ -94,7 +94,49 @@ pub use routing::Router;
 pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
 #[cfg(feature = "macros")]
-pub use touka_macros::{IntoEvent, route, sse_handler};
+pub use touka_macros::{route, sse_handler};
+
+/// Sends the values of a type as events: each variant of an enum, or the struct.
+///
+/// ```
+/// use serde::Serialize;
+/// use touka::IntoEvent;
+///
+/// #[derive(Serialize)]
+/// struct Usage {
+///     input: u32,
+/// }
+///
+/// #[derive(IntoEvent)]
+/// enum Chat {
+///     // The name in kebab-case, the fields as JSON.
+///     Token { text: &'static str },
+///     // One field without a name: its own JSON.
+///     #[event(name = "usage")]
+///     Billed(Usage),
+///     // The id stands in its own line, not in the data.
+///     Moved { #[event(id)] seq: u64, x: f64, y: f64 },
+///     // Text as it is, not JSON.
+///     #[event(data = "text")]
+///     Log(String),
+///     // Nothing to say but that it happened.
+///     TurnIsOver,
+///     // No name: what `onmessage` hears.
+///     #[event(name = "message", data = "text")]
+///     Done(&'static str),
+/// }
+///
+/// let wire = |event: Chat| event.into_event().unwrap().to_string();
+/// assert_eq!(wire(Chat::Token { text: "Hi" }), "event: token\ndata: {\"text\":\"Hi\"}\n\n");
+/// assert_eq!(wire(Chat::Billed(Usage { input: 3 })), "event: usage\ndata: {\"input\":3}\n\n");
+/// assert_eq!(wire(Chat::Moved { seq: 9, x: 1.5, y: 2.0 }), "id: 9\nevent: moved\ndata: {\"x\":1.5,\"y\":2.0}\n\n");
+/// assert_eq!(wire(Chat::Log("two\nlines".into())), "event: log\ndata: two\ndata: lines\n\n");
+/// assert_eq!(wire(Chat::TurnIsOver), "event: turn-is-over\ndata: \n\n");
+/// assert_eq!(wire(Chat::Done("[DONE]")), "data: [DONE]\n\n");
+/// ```
+///
+#[cfg(feature = "macros")]
+pub use touka_macros::IntoEvent;
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "macros"))]

@@ -221,13 +221,11 @@ fn misplaced(typed: &str, place: Place) -> String {
 /// The end of a message about an unknown word: the known one that was probably meant, or all.
 fn hint<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    match nearest(typed, known.iter().copied()) {
-        Some(word) => format!("; did you mean `{word}`?"),
-        None => {
-            let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
-            format!(": there is {}", known.join(", "))
-        }
+    if let Some(word) = nearest(typed, known.iter().copied()) {
+        return format!("; did you mean `{word}`?");
     }
+    let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+    format!(": there is {}", known.join(", "))
 }
 
 fn example(word: &str) -> &'static str {

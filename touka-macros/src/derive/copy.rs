@@ -21,7 +21,8 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
     }
     let copy = Ident::new(COPY, Span::call_site());
     let serde_alias = Ident::new(SERDE, Span::call_site());
-    let [serde, serialize_for, result] = ["serde", "SerializeFor", "Result"].map(|name| paths.to(name));
+    let [serde, serialize_for, refused, result] =
+        ["serde", "SerializeFor", "RefusedBySerde", "Result"].map(|name| paths.to(name));
     let (ident, attributes) = (&input.ident, input.serde.attributes());
     let declared = &input.generics;
     let declared_where = &declared.where_clause;
@@ -46,11 +47,13 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
             let message = &input.messages[0];
             let name = (!input.serde.has(&["rename"])).then(|| quote!(#[serde(rename = #remote)]));
             let is_lone = message.style == Style::Tuple && message.fields.len() > 1 && message.data().count() == 1;
-            let lone = (is_lone && !input.serde.has(&["transparent", "into"])).then(|| quote!(#[serde(transparent)]));
+            let lone = (is_lone && !input.serde.has(&["transparent", "into", "from", "try_from"]))
+                .then(|| quote!(#[serde(transparent)]));
             let fields = fields(input, message, true);
-            match message.style {
-                Style::Named => quote!(#name #lone struct #copy #declared #declared_where #fields),
-                _ => quote!(#name #lone struct #copy #declared #fields #declared_where;),
+            if message.style == Style::Named {
+                quote!(#name #lone struct #copy #declared #declared_where #fields)
+            } else {
+                quote!(#name #lone struct #copy #declared #fields #declared_where;)
             }
         }
     };
@@ -68,6 +71,8 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
                 value: &#ident #ty_generics,
                 serializer: __S,
             ) -> #result<__S::Ok, __S::Error> {
+                #[allow(unused_imports)]
+                use #refused as _;
                 Self::serialize(value, serializer)
             }
         }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::spanned::Spanned;
+use syn::Type;
 
 use super::bounds;
 use super::copy::{self, COPY};
@@ -66,7 +66,7 @@ fn arm(input: &Input, message: &Message, paths: &Paths) -> TokenStream {
         Some(quote!(#member: ref #variable,))
     });
     let retry = retry.map(|field| give(field, "retry", None, paths));
-    let id = id.map(|field| give(field, "id", Some(quote!(?)), paths));
+    let id = id.map(|field| give(field, "id", Some(&quote!(?)), paths));
     let event_name = event_name(message, paths);
     let data = send(input, &payload, paths);
     quote! {
@@ -80,11 +80,10 @@ fn arm(input: &Input, message: &Message, paths: &Paths) -> TokenStream {
 }
 
 /// Gives a field to the sink, where it has a value.
-fn give(field: &Field, method: &str, failure: Option<TokenStream>, paths: &Paths) -> TokenStream {
+fn give(field: &Field, method: &str, failure: Option<&TokenStream>, paths: &Paths) -> TokenStream {
     let value = local(method);
     let optional = field.optional();
-    let at = located(optional.unwrap_or(&field.ty).span());
-    let give = call(method, &value, at, paths);
+    let give = call(method, &value, optional.unwrap_or(&field.ty), paths);
     let out = out();
     if optional.is_none() {
         return quote!(let #out = #give #failure;);
@@ -113,8 +112,8 @@ fn send(input: &Input, payload: &Payload<'_>, paths: &Paths) -> TokenStream {
     let (sink, out) = (paths.to("Sink"), out());
     match payload {
         Payload::Empty => quote!(#sink::text(#out, "")),
-        Payload::Text(field) => call("text", &local("data"), located(field.ty.span()), paths),
-        Payload::Lone(field) => call("json", &local("data"), located(field.ty.span()), paths),
+        Payload::Text(field) => call("text", &local("data"), &field.ty, paths),
+        Payload::Lone(field) => call("json", &local("data"), &field.ty, paths),
         Payload::Whole => {
             let through = paths.to("through");
             let copy = Ident::new(COPY, Span::call_site());
@@ -124,25 +123,21 @@ fn send(input: &Input, payload: &Payload<'_>, paths: &Paths) -> TokenStream {
     }
 }
 
-/// A call whose every token stands at the field's type: what the type lacks is said there.
-fn call(method: &str, value: &Ident, at: Span, paths: &Paths) -> TokenStream {
-    let sink = respan(paths.to("Sink"), at);
-    let (method, out) = (Ident::new(method, at), respan(out().into_token_stream(), at));
-    let value = respan(value.to_token_stream(), at);
-    quote_spanned!(at=> #sink::#method(#out, #value))
+/// A call whose argument stands at the field's type, from its first token to its last: what the
+/// type lacks is said there.
+fn call(method: &str, value: &Ident, ty: &Type, paths: &Paths) -> TokenStream {
+    let (sink, method, out) = (paths.to("Sink"), Ident::new(method, Span::call_site()), out());
+    let spans: Vec<Span> = ty.to_token_stream().into_iter().map(|token| located(token.span())).collect();
+    let (first, last) = (spans.first().copied().unwrap_or(method.span()), spans.last().copied());
+    let value = Ident::new(&value.to_string(), last.unwrap_or(first));
+    let reborrow = quote_spanned!(first=> &*);
+    quote!(#sink::#method(#out, #reborrow #value))
 }
 
-fn respan(tokens: TokenStream, at: Span) -> TokenStream {
-    let located = tokens.into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(at));
-        token
-    });
-    located.collect()
-}
-
-/// A variable that no name of the user's can be mistaken for.
+/// A variable. No code of the user's stands beside it, so its name need only differ from those of
+/// the user's constants.
 fn local(name: &str) -> Ident {
-    Ident::new(&format!("__touka_{name}"), Span::mixed_site())
+    Ident::new(&format!("__touka_{name}"), Span::call_site())
 }
 
 fn out() -> Ident {

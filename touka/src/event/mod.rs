@@ -6,6 +6,7 @@ mod event;
 mod field;
 mod into_event;
 #[cfg(feature = "macros")]
+#[expect(clippy::missing_errors_doc, clippy::return_self_not_must_use, reason = "only generated code calls it")]
 pub(crate) mod sink;
 
 pub use encode::Encoder;

@@ -148,6 +148,17 @@ pub trait SerializeFor<V> {
     fn serialize_for<S: Serializer>(value: &V, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
+/// Stands in for the function that serde's derive did not make, because it refused an attribute:
+/// what serde says of that is then the only error.
+pub trait RefusedBySerde: Sized {
+    /// Never called: the build has failed.
+    fn serialize<V, S: Serializer>(_: &V, _: S) -> Result<S::Ok, S::Error> {
+        Err(serde::ser::Error::custom("this event type did not compile"))
+    }
+}
+
+impl<T> RefusedBySerde for T {}
+
 /// A value, serialised as its copy says.
 #[expect(missing_debug_implementations, reason = "only generated code has one, for the time of a call")]
 pub struct Through<'a, V, C>(&'a V, PhantomData<C>);
