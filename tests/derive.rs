@@ -21,20 +21,21 @@ fn wire<T: IntoEvent + Clone>(value: &T) -> String {
 #[track_caller]
 fn wire_of<T: IntoEvent>(value: impl Fn() -> T) -> String {
     let mut straight = BytesMut::from("data: before\n\n");
-    value().encode_into(&mut straight).unwrap();
+    value().encode_into(&mut straight).expect("it can be sent");
     let mut by_event = BytesMut::from("data: before\n\n");
-    value().into_event().unwrap().encode(&mut by_event);
+    value().into_event().expect("it can be sent").encode(&mut by_event);
     assert_eq!(straight, by_event);
-    String::from_utf8(straight.to_vec()).unwrap().strip_prefix("data: before\n\n").unwrap().to_owned()
+    let text = String::from_utf8(straight.to_vec()).expect("it is UTF-8");
+    text.strip_prefix("data: before\n\n").expect("what was there stays").to_owned()
 }
 
 /// A value that cannot be sent fails both ways, and leaves nothing behind.
 #[track_caller]
 fn refused<T: IntoEvent + Clone>(value: &T) -> touka::Error {
     let mut buf = BytesMut::from("data: before\n\n");
-    value.clone().encode_into(&mut buf).unwrap_err();
+    value.clone().encode_into(&mut buf).expect_err("it cannot be sent");
     assert_eq!(buf, "data: before\n\n");
-    value.clone().into_event().unwrap_err()
+    value.clone().into_event().expect_err("it cannot be sent")
 }
 
 #[derive(Clone, Serialize)]
@@ -244,6 +245,7 @@ enum Attributed {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn pair<S: Serializer>(first: &u8, second: &u8, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{first}-{second}"))
 }
@@ -443,6 +445,7 @@ enum Fails {
     Panics(#[serde(serialize_with = "panics")] u8),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
 fn panics<S: Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
     panic!("in the user's own code")
 }
@@ -460,10 +463,10 @@ fn what_cannot_be_serialised_is_an_error_and_leaves_nothing() {
 #[tokio::test]
 async fn what_cannot_be_sent_ends_its_stream_after_what_was_sent_before() {
     #[sse_handler]
-    async fn failing(with: Fails) -> EventStream<Result2> {
-        emit!(Result2::Fine { x: 1 });
-        emit!(Result2::Bad(Held(with)));
-        emit!(Result2::Fine { x: 2 });
+    async fn failing(with: Fails) -> EventStream<Mixed> {
+        emit!(Mixed::Fine { x: 1 });
+        emit!(Mixed::Bad(Held(with)));
+        emit!(Mixed::Fine { x: 2 });
     }
     for with in [Fails::Lone(Unsteady("secret")), Fails::Panics(1)] {
         let stream = failing(with).await;
@@ -478,7 +481,7 @@ async fn what_cannot_be_sent_ends_its_stream_after_what_was_sent_before() {
 
 /// What the stream above emits.
 #[derive(IntoEvent)]
-enum Result2 {
+enum Mixed {
     Fine { x: u8 },
     Bad(Held),
 }

@@ -372,7 +372,7 @@ pub mod derived {
 
     pub use crate::error::Result;
     pub use crate::event::sink::{
-        Derived, IdValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
+        Derived, IdValue, JsonValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
     };
     pub use crate::event::{Encoder, Event, EventName, IntoEvent};
 }

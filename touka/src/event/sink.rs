@@ -31,7 +31,7 @@ pub trait Sink: Sized {
     /// The name.
     fn name(self, name: &'static EventName) -> Self;
     /// The data as JSON, and the end.
-    fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self::Done>;
+    fn json<T: JsonValue + ?Sized>(self, value: &T) -> Result<Self::Done>;
     /// The data as text, and the end.
     fn text<T: TextValue + ?Sized>(self, value: &T) -> Result<Self::Done>;
 }
@@ -52,7 +52,7 @@ impl Sink for Encoder<'_> {
         self.event(name)
     }
 
-    fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<()> {
+    fn json<T: JsonValue + ?Sized>(self, value: &T) -> Result<()> {
         Encoder::json(self, value)
     }
 
@@ -77,7 +77,7 @@ impl Sink for Event {
         self.event(name.clone())
     }
 
-    fn json<T: Serialize + ?Sized>(self, value: &T) -> Result<Self> {
+    fn json<T: JsonValue + ?Sized>(self, value: &T) -> Result<Self> {
         Ok(self.with_data_of(Event::json(value)?))
     }
 
@@ -112,6 +112,17 @@ pub trait IdValue: Display {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> IdValue for T {}
+
+/// What is sent as JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be sent as JSON",
+    label = "this is not `Serialize`",
+    note = "derive `serde::Serialize` for `{Self}`, or send what its `Display` writes with `#[event(data = \"text\")]`"
+)]
+pub trait JsonValue: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> JsonValue for T {}
 
 /// What `#[event(data = "text")]` sends.
 #[diagnostic::on_unimplemented(
