@@ -27,8 +27,9 @@
 //!
 //! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]. It knows no server: an [`EventStream`]
 //!    is a response in any axum app, and a `Stream` in any test.
-//! 2. **Macros**: [`sse_handler`], [`route`], [`routes!`]. Sugar only: what they do can be written
-//!    by hand with [`EventStream::generate`] and [`routing::Route::new`].
+//! 2. **Macros**: [`sse_handler`], [`route`], [`routes!`], [`derive(IntoEvent)`](derive@IntoEvent).
+//!    Sugar only: what they do can be written by hand with [`EventStream::generate`],
+//!    [`routing::Route::new`] and [`event::Encoder`].
 //! 3. **Runtime**: [`Router`] and [`Server`]. The router is a tower service and mounts in axum; the
 //!    server serves any tower service, an `axum::Router` too.
 //!
@@ -134,7 +135,6 @@ pub use touka_macros::{route, sse_handler};
 /// assert_eq!(wire(Chat::TurnIsOver), "event: turn-is-over\ndata: \n\n");
 /// assert_eq!(wire(Chat::Done("[DONE]")), "data: [DONE]\n\n");
 /// ```
-///
 #[cfg(feature = "macros")]
 pub use touka_macros::IntoEvent;
 

@@ -42,3 +42,61 @@ pub(crate) fn into_event(item: TokenStream) -> TokenStream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::str::FromStr;
+
+    use super::*;
+
+    fn expanded(item: &str) -> String {
+        let tokens = into_event(TokenStream::from_str(item).unwrap());
+        let file = syn::parse2(tokens).unwrap_or_else(|error| panic!("{item}: {error}"));
+        prettyplease::unparse(&file)
+    }
+
+    /// Whatever a half-typed attribute holds, the type stays an event type: an editor that completes
+    /// by it must not lose it.
+    #[test]
+    fn half_typed_attributes_are_one_error_and_keep_the_impl() {
+        let attributes = [
+            "event",
+            "event()",
+            "event(,)",
+            "event(n)",
+            "event(name)",
+            "event(name =)",
+            "event(name = ,)",
+            "event(= \"a\")",
+            "event(name = \"a\" \"b\")",
+            "event(name(\"a\"))",
+            "event(name: \"a\")",
+            "event(5)",
+            "event = \"a\"",
+            "event(data = 3)",
+            "event(data =)",
+            "event(name.x = \"a\")",
+            "event[name]",
+        ];
+        for attribute in attributes {
+            let code = expanded(&format!("enum Chat {{ #[{attribute}] Token {{ text: String }} }}"));
+            assert_eq!(code.matches("compile_error").count(), 1, "{attribute}: {code}");
+            assert!(code.contains("IntoEvent for Chat"), "{attribute}: {code}");
+        }
+        for attribute in
+            ["event(crate)", "event(crate =)", "event(crate = \"a\")", "event(rename_all)", "event(name = \"a\")"]
+        {
+            let code = expanded(&format!("#[{attribute}] enum Chat {{ Token }}"));
+            assert_eq!(code.matches("compile_error").count(), 1, "{attribute}: {code}");
+        }
+    }
+
+    #[test]
+    fn a_copy_is_made_only_where_serde_is_needed() {
+        let lone = expanded("enum Chat<T> { Usage(T), Done, #[event(data = \"text\")] Line { text: String } }");
+        assert!(!lone.contains("__ToukaData"), "{lone}");
+        assert!(lone.contains("T: ::touka::__private::derived::serde::Serialize"), "{lone}");
+        let whole = expanded("enum Chat { Usage(u8), Moved { x: u8 } }");
+        assert!(whole.contains("enum __ToukaData"), "{whole}");
+    }
+}

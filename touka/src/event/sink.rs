@@ -117,7 +117,7 @@ impl<T: Display + ?Sized> IdValue for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as JSON",
     label = "this is not `Serialize`",
-    note = "derive `serde::Serialize` for `{Self}`, or send what its `Display` writes with `#[event(data = \"text\")]`"
+    note = "derive `serde::Serialize` for it and for each type of yours in it, or send what its `Display` writes with `#[event(data = \"text\")]`"
 )]
 pub trait JsonValue: Serialize {}
 
@@ -174,7 +174,7 @@ impl<T> RefusedBySerde for T {}
 #[expect(missing_debug_implementations, reason = "only generated code has one, for the time of a call")]
 pub struct Through<'a, V, C>(&'a V, PhantomData<C>);
 
-/// Makes a [`Through`]; a function, so that generated code needs no field.
+/// Makes a `Through`; a function, so that generated code needs no field.
 pub fn through<C: SerializeFor<V>, V>(value: &V) -> Through<'_, V, C> {
     Through(value, PhantomData)
 }
