@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use http_body_util::BodyExt;
 use proptest::prelude::*;
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use touka::{EventId, EventStream, IntoEvent, sse_handler};
 
 /// The wire form of a value, which must be that of its event.
@@ -494,6 +495,20 @@ impl Serialize for Held {
         let event = self.0.clone().into_event().map_err(serde::ser::Error::custom)?;
         serializer.serialize_str(event.as_data().unwrap_or_default())
     }
+}
+
+// ===== JSON that was there before =====
+
+#[test]
+fn raw_json_of_several_lines_becomes_one() {
+    #[derive(Clone, IntoEvent)]
+    enum Raw {
+        Lone(Box<RawValue>),
+        Named { json: Box<RawValue> },
+    }
+    let json = RawValue::from_string("{\r\n  \"a\":\t1\n}".into()).expect("it is JSON");
+    assert_eq!(wire(&Raw::Lone(json.clone())), "event: lone\ndata: {    \"a\":\t1 }\n\n");
+    assert_eq!(wire(&Raw::Named { json }), "event: named\ndata: {\"json\":{    \"a\":\t1 }}\n\n");
 }
 
 // ===== both ways agree =====
