@@ -12,12 +12,13 @@ mod model;
 mod paths;
 mod serde;
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::quote;
 
 use self::model::Input;
 use self::paths::Paths;
 use crate::diagnostics::Diagnostics;
+use crate::renamed;
 
 /// The derive.
 pub(crate) fn into_event(item: TokenStream) -> TokenStream {
@@ -32,7 +33,14 @@ pub(crate) fn into_event(item: TokenStream) -> TokenStream {
     let Some(input) = input else {
         return diagnostics.finish().unwrap_or_default();
     };
-    let paths = Paths::new(input.krate.as_ref());
+    let other_name = renamed::other_name().filter(|_| input.krate.is_none());
+    if let Some(name) = &other_name {
+        let text = format!("this crate has touka under the name `{name}`: write #[event(crate = {name})]");
+        diagnostics.add(syn::Error::new(Span::call_site(), text));
+    }
+    // The stub finds it there, so that this is the only error.
+    let found = other_name.and_then(|name| syn::parse_str(&format!("::{name}")).ok());
+    let paths = Paths::new(input.krate.as_ref().or(found.as_ref()));
     check::input(&input, &mut diagnostics);
     match diagnostics.finish() {
         None => expand::expand(&input, &paths),
