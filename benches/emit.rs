@@ -88,14 +88,14 @@ fn main() {
     if let [_, contender, count] = &env::args().collect::<Vec<_>>()[..]
         && let Ok(count) = count.parse()
     {
-        return runtime.block_on(run(contender, count));
+        return in_a_task(&runtime, contender, count);
     }
     let rows: Vec<Vec<String>> = CONTENDERS
         .iter()
         .map(|contender| {
-            let time = median(9, || runtime.block_on(run(contender, EVENTS)));
+            let time = median(9, || in_a_task(&runtime, contender, EVENTS));
             let region = Region::new(ALLOCATOR);
-            runtime.block_on(run(contender, EVENTS));
+            in_a_task(&runtime, contender, EVENTS);
             let allocations = region.change().allocations;
             #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
             let per_event = time.as_nanos() as f64 / EVENTS as f64;
@@ -109,6 +109,13 @@ fn main() {
         })
         .collect();
     table(&["one event", "ns", "instructions", "allocations"], &rows);
+}
+
+/// As under a server, which polls a stream in its connection's task.
+fn in_a_task(runtime: &tokio::runtime::Runtime, contender: &str, count: u64) {
+    let contender = contender.to_owned();
+    let task = runtime.spawn(async move { run(&contender, count).await });
+    runtime.block_on(task).expect("no panic");
 }
 
 /// Instructions for each event, or nothing where there is no valgrind.

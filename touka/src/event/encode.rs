@@ -245,8 +245,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn wire(event: impl std::borrow::Borrow<Event>, expected: &str) {
-        assert_eq!(event.borrow().to_string(), expected);
+    fn wire(event: &Event, expected: &str) {
+        assert_eq!(event.to_string(), expected);
     }
 
     #[test]
