@@ -19,8 +19,9 @@ use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
 use super::event::Event;
-use super::field::{EventId, EventName, Id};
+use super::id::{EventId, Id};
 use super::lines::Lines;
+use super::name::EventName;
 use crate::error::{Error, Result};
 
 /// Writes one event straight into a buffer, field by field.

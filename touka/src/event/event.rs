@@ -8,7 +8,8 @@ use bytes::BytesMut;
 use serde::Serialize;
 
 use super::encode::millis;
-use super::field::{EventId, EventName};
+use super::id::EventId;
+use super::name::EventName;
 use crate::error::{Error, Result};
 
 /// One Server-Sent Event.

@@ -4,13 +4,16 @@ mod encode;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds an event, the file the event")]
 mod event;
 mod field;
+mod id;
 mod into_event;
 mod lines;
+mod name;
 #[cfg(feature = "macros")]
 #[expect(clippy::missing_errors_doc, clippy::return_self_not_must_use, reason = "only generated code calls it")]
 pub(crate) mod sink;
 
 pub use encode::Encoder;
 pub use event::Event;
-pub use field::{EventId, EventName};
+pub use id::EventId;
 pub use into_event::IntoEvent;
+pub use name::EventName;

@@ -10,7 +10,8 @@ use serde::{Serialize, Serializer};
 
 use super::encode::Encoder;
 use super::event::Event;
-use super::field::{EventId, EventName};
+use super::id::EventId;
+use super::name::EventName;
 use crate::error::{Error, Result};
 
 /// A type whose `IntoEvent` is derived.
