@@ -11,7 +11,8 @@ pub use http::Method;
 use http::request::Parts;
 
 use crate::event::{Event, IntoEvent};
-use crate::extract::Params;
+pub use crate::extract::QueryParams;
+use crate::extract::{ParamError, Params};
 pub use crate::routing::Route;
 use crate::stream::{Emitter, EventStream};
 
@@ -170,8 +171,8 @@ impl<S: Clone + Send + Sync + 'static> AnyState for S {}
 /// A parameter that reads the head of the request.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
+    label = "one of its parameters is neither a placeholder nor an extractor",
+    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
     note = "a type that takes the body, such as `Json`, must be the last parameter",
     note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
 )]
@@ -183,8 +184,8 @@ impl<S, T: FromRequestParts<S> + Send + 'static> Extractor<S> for T {}
 /// The last parameter, which may take the body too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
+    label = "one of its parameters is neither a placeholder nor an extractor",
+    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
     note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
 )]
 pub trait LastExtractor<S, M>: FromRequest<S, M> + Send + 'static {}
@@ -208,6 +209,52 @@ pub trait Capture: Sized {
 impl<T: FromStr<Err: fmt::Display>> Capture for T {
     fn capture(parts: &Parts, name: &str) -> Result<Self, Response> {
         Params::of(parts).parse(name).map_err(IntoResponse::into_response)
+    }
+}
+
+/// A parameter that the query fills. `M` tells the kinds apart, and is found by the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the query",
+    label = "cannot be made of the text of a query parameter",
+    note = "take a type that is `FromStr`, with an error that is `Display`: the client is told what was wrong",
+    note = "or an `Option` of one where the parameter may be missing, or a `Vec` of one where it may be repeated"
+)]
+pub trait FromQuery<M>: Sized {
+    /// Reads the parameter, or says why it cannot be.
+    #[allow(clippy::result_large_err)] // the refusal is the response itself, as in every extractor
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response>;
+}
+
+/// The parameter is there, once.
+#[derive(Debug)]
+pub enum Once {}
+
+/// The parameter is there once, or not at all.
+#[derive(Debug)]
+pub enum Maybe {}
+
+/// The parameter is there any number of times.
+#[derive(Debug)]
+pub enum Repeated {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Once> for T {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse(name).map_err(ParamError::into_response)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Maybe> for Option<T> {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse_optional(name).map_err(ParamError::into_response)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Repeated> for Vec<T> {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse_all(name).map_err(ParamError::into_response)
     }
 }
 
