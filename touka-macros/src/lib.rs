@@ -1,8 +1,8 @@
-//! The attribute macros of touka. Use them through the `touka` crate, which re-exports them.
+//! The macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
 //! A door here holds documentation and one call. The work is done in stages, each in a file that
 //! uses only those before it: `keyword → diagnostics → renamed → runtime → query → path → args →
-//! model → placeholders → check → fallback → expand → door`.
+//! model → placeholders → check → yields → infallible → fallback → expand → door`.
 
 mod args;
 mod check;
@@ -10,6 +10,7 @@ mod diagnostics;
 mod door;
 mod expand;
 mod fallback;
+mod infallible;
 mod keyword;
 mod model;
 mod path;
@@ -17,6 +18,7 @@ mod placeholders;
 mod query;
 mod renamed;
 mod runtime;
+mod yields;
 
 use proc_macro::TokenStream;
 
@@ -230,4 +232,14 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
     door::route(args.into(), &item.into()).into()
+}
+
+/// What `touka::sse!` calls, with the crate that it belongs to in front of the body. The
+/// documentation is there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __sse(input: TokenStream) -> TokenStream {
+    let mut tokens = proc_macro2::TokenStream::from(input).into_iter();
+    let krate = tokens.next().into_iter().collect();
+    door::sse(krate, tokens.collect()).into()
 }

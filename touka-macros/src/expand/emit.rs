@@ -12,10 +12,14 @@ use crate::runtime::Runtime;
 /// It is one macro, unless the function was made by a `macro_rules!` whose caller wrote some of the
 /// body: macro names are hygienic, so the `emit!` of each author needs a definition of its own.
 pub(super) fn emit(handler: &Handler, emitter: &Ident, runtime: &Runtime) -> TokenStream {
-    let value = value(handler, emitter, runtime);
+    define(handler.body.stream(), emitter, &value(handler, emitter, runtime))
+}
+
+/// The same for any body, where it is known how a value becomes an event.
+pub(super) fn define(body: TokenStream, emitter: &Ident, value: &TokenStream) -> TokenStream {
     let mut names = vec![Ident::new(EMIT, Span::call_site())];
-    authors(handler.body.stream(), &mut names);
-    names.iter().map(|name| definition(name, emitter, &value)).collect()
+    authors(body, &mut names);
+    names.iter().map(|name| definition(name, emitter, value)).collect()
 }
 
 /// Adds an `emit` of each author.

@@ -3,6 +3,8 @@
 mod emit;
 mod handler;
 mod route;
+mod sse;
 
 pub(crate) use handler::handler;
 pub(crate) use route::route;
+pub(crate) use sse::{sse, stub};
