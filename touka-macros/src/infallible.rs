@@ -31,7 +31,7 @@ pub(crate) fn check(body: TokenStream, diagnostics: &mut Diagnostics) -> bool {
                 _ => {}
             },
             TokenTree::Ident(word) if ["async", "fn", "macro_rules", "try"].iter().any(|other| word == other) => {
-                elsewhere = true
+                elsewhere = true;
             }
             TokenTree::Group(group) if !elsewhere && !is_sign(last.as_ref(), '!') => {
                 found |= check(group.stream(), diagnostics);

@@ -131,7 +131,7 @@ impl Rewrite<'_> {
         if value.is_empty() {
             // Without it the rest of the body is what it was, and an editor goes on with it.
             self.diagnostics.error(word, format!("a `yield` hands over an event: {STATEMENT}"));
-            return Some(Group::new(Delimiter::Brace, TokenStream::new())).map(TokenTree::from).map(Into::into);
+            return Some(TokenTree::from(Group::new(Delimiter::Brace, TokenStream::new())).into());
         }
         let value = self.tokens(value, Place { statements: false, ours: place.ours });
         Some(emit(word.span(), value))
