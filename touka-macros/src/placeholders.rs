@@ -87,12 +87,12 @@ fn plain_values_have_placeholders(handler: &Handler, path: &RoutePath, diagnosti
         if path.has(&name) || nearest(&name, orphans.iter().copied()).is_some() {
             continue;
         }
-        let begins = if path.queries.is_empty() { '?' } else { '&' };
+        let (begins, place) = if path.queries.is_empty() { ('?', "behind it") } else { ('&', "to the query") };
         // What may be missing or repeated has no place in the path.
         let (neither, remedy) = if is_of_a_query(&param.ty) {
             ("in the query", format!("add `{begins}{{{name}}}` to it"))
         } else {
-            ("a placeholder", format!("add `{{{name}}}` to the path, or `{begins}{{{name}}}` to the query"))
+            ("a placeholder", format!("add `{{{name}}}` to the path, or `{begins}{{{name}}}` {place}"))
         };
         let text = format!(
             "`{name}` is neither {neither} of {:?} nor an extractor: {remedy}, or take an extractor",

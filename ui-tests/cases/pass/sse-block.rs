@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::StreamExt;
-use touka::{Event, EventStream, IntoEvent, Router, route, routes, sse};
+use touka::{Event, EventStream, IntoEvent, Router, route, routes, sse, sse_handler};
 
 #[derive(Clone, Debug, PartialEq)]
 struct Tick(u64);
@@ -132,6 +132,20 @@ async fn raced() -> Option<Event> {
     }
 }
 
+/// A block has its own `emit!`, and the handler around it keeps its own.
+#[sse_handler]
+async fn around() {
+    emit!("before");
+    let mut inner: EventStream<Tick> = sse! { yield Tick(1); emit!(Tick(2)); };
+    while let Some(Tick(number)) = inner.next().await {
+        emit!(format!("inner {number}"));
+    }
+}
+
+fn generic<T: IntoEvent + Send + 'static>(event: T) -> EventStream<T> {
+    sse! { yield event }
+}
+
 /// Made by a macro of the user's, with words from both sides.
 macro_rules! stream_of {
     ($($value:expr),* ; $($last:tt)*) => {
@@ -155,7 +169,12 @@ fn main() {
     let router: Router = Router::new().mount(routes![report]);
     let router: axum::Router = axum::Router::new()
         .route("/typed", axum::routing::get(|| typed(3)))
-        .route("/block", axum::routing::get(|| async { sse! { yield "axum" } }))
+        .route(
+            "/block",
+            axum::routing::get(|| async {
+                sse! { yield "axum" }
+            }),
+        )
         .fallback_service(router);
     drop((router, opaque()));
     run(async {
@@ -167,10 +186,25 @@ fn main() {
         assert_eq!(
             texts(anywhere().await),
             [
-                "received", "select", "left", "right", "1", "if", "block", "async 3", "attribute", "match", "twice",
-                "twice", "inner 7", "yield", "a variable of this name",
+                "received",
+                "select",
+                "left",
+                "right",
+                "1",
+                "if",
+                "block",
+                "async 3",
+                "attribute",
+                "match",
+                "twice",
+                "twice",
+                "inner 7",
+                "yield",
+                "a variable of this name",
             ]
         );
+        assert_eq!(texts(around().await.collect().await), ["before", "inner 1", "inner 2"]);
+        assert_eq!(generic(Tick(5)).collect::<Vec<_>>().await, [Tick(5)]);
         assert_eq!(raced().await.unwrap().as_data(), Some("first"));
         let stream: EventStream = stream_of!("a", "b"; yield "c"; emit!("d"));
         assert_eq!(texts(stream.collect().await), ["a", "b", "macro", "c", "d"]);
