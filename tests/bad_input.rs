@@ -126,7 +126,7 @@ async fn a_handler_that_panics_fails_or_never_emits_costs_its_own_stream_only() 
             assert_eq!(client.data().await, before);
         }
         let error = client.next().await.unwrap().unwrap();
-        assert_eq!((error.event.as_str(), error.data.as_str()), ("error", data), "{path}");
+        assert_eq!((error.name.as_str(), error.data.as_str()), ("error", data), "{path}");
         assert_eq!(client.next().await.unwrap(), None, "{path}: a clean end");
         // The connection itself is in order: it takes another request.
         client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;

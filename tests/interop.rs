@@ -82,7 +82,7 @@ async fn a_router_mounts_inside_axum() {
         tokio::spawn(async move { axum::serve(listener, app).await });
         let mut client = Client::stream(address, path).await;
         let event = client.next().await.unwrap().unwrap();
-        assert_eq!((event.event.as_str(), event.data.as_str()), ("said", "den of touka"));
+        assert_eq!((event.name.as_str(), event.data.as_str()), ("said", "den of touka"));
         assert_eq!(Client::get(address, "/live/nowhere").await.head().await.status(), 404);
     }
 }

@@ -209,10 +209,10 @@ async fn a_task_fails_and_panics_as_a_body_does() {
     for (path, count, status) in [("/late", 2, 402), ("/panics", 1, 500), ("/blocking", 10, 409)] {
         let mut client = Client::stream(server.address, path).await;
         for _ in 0..count {
-            assert_eq!(client.next().await.unwrap().unwrap().event, "message", "{path}");
+            assert_eq!(client.next().await.unwrap().unwrap().name, "message", "{path}");
         }
         let error = client.next().await.unwrap().unwrap();
-        assert_eq!(error.event, "error");
+        assert_eq!(error.name, "error");
         assert!(error.data.starts_with(&format!("{{\"status\":{status},")), "{path}: {error:?}");
         assert_eq!(client.next().await.unwrap(), None);
     }

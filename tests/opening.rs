@@ -53,7 +53,7 @@ async fn an_error_before_is_a_response_and_one_after_is_an_event_without_its_tex
     let mut client = Client::stream(server.address, "/rooms/7").await;
     assert_eq!(client.data().await, "7");
     let error = client.next().await.unwrap().unwrap();
-    assert_eq!((error.event.as_str(), error.data.as_str()), ("error", r#"{"status":502,"title":"Bad Gateway"}"#));
+    assert_eq!((error.name.as_str(), error.data.as_str()), ("error", r#"{"status":502,"title":"Bad Gateway"}"#));
     assert_eq!(client.next().await.unwrap(), None, "a clean end");
 }
 

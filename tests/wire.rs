@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use proptest::prelude::*;
-use support::{Client, Dispatched, Parser, Running};
+use support::{Client, Parser, Received, Running};
 use tokio::sync::Semaphore;
 use touka::extract::State;
 use touka::{Event, EventId, EventName, EventStream, IntoEvent, Router, route, routes, sse_handler};
@@ -193,7 +193,7 @@ proptest! {
             }
             if let Some(retry) = whole.retry {
                 event = event.retry(Duration::from_millis(retry));
-                last_retry = Some(retry);
+                last_retry = Some(Duration::from_millis(retry));
             }
             // What cannot be a name or an id is refused, and then it is not part of the event.
             let name = whole.event.and_then(|name| EventName::new(name).ok());
@@ -206,7 +206,7 @@ proptest! {
             }
             if let Some(data) = whole.data {
                 let event = name.map_or_else(|| "message".to_owned(), |name| name.to_string());
-                expected.push(Dispatched { event, data: normalised(&data), id: last_id.clone() });
+                expected.push(Received { name: event, data: normalised(&data), id: last_id.clone() });
             }
             let before = wire.len();
             event.encode(&mut wire);
@@ -218,7 +218,7 @@ proptest! {
         parser.feed(left);
         parser.feed(right);
         prop_assert_eq!(parser.take(), expected);
-        prop_assert_eq!(parser.last_id(), last_id);
+        prop_assert_eq!(parser.last_event_id(), last_id);
         prop_assert_eq!(parser.retry(), last_retry);
     }
 
@@ -266,7 +266,7 @@ async fn a_value_that_cannot_be_serialised_ends_its_stream_with_an_error_event()
     assert_eq!(client.data().await, "good");
     let error = client.next().await.unwrap().unwrap();
     assert_eq!(
-        (error.event.as_str(), error.data.as_str()),
+        (error.name.as_str(), error.data.as_str()),
         ("error", r#"{"status":500,"title":"Internal Server Error"}"#)
     );
     assert_eq!(client.next().await.unwrap(), None);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use touka::testing::{Parser, Received};
 
-use crate::parser::{Dispatched, Parser};
 use crate::wait::within;
 
 /// Long enough for a machine that is busy with something else.
@@ -49,7 +49,7 @@ pub struct Client {
     /// Read and not yet looked at.
     unread: Vec<u8>,
     parser: Parser,
-    events: VecDeque<Dispatched>,
+    events: VecDeque<Received>,
 }
 
 impl Client {
@@ -129,7 +129,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::chunk`].
-    pub async fn next(&mut self) -> io::Result<Option<Dispatched>> {
+    pub async fn next(&mut self) -> io::Result<Option<Received>> {
         loop {
             if let Some(event) = self.events.pop_front() {
                 return Ok(Some(event));

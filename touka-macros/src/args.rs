@@ -1,4 +1,4 @@
-//! The arguments of the attributes, as they were written.
+//! The arguments of `#[route(…)]`, as they were written.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -6,13 +6,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, LitStr, Path, Token};
 
 use crate::diagnostics::{Diagnostics, did_you_mean};
-use crate::keyword::{CRATE, METHODS};
-
-/// `#[sse_handler(…)]`
-#[derive(Default)]
-pub(crate) struct HandlerArgs {
-    pub(crate) krate: Option<Path>,
-}
+use crate::keyword::{CRATE, END, METHODS};
 
 /// `#[route(METHOD, "/path", …)]`
 #[derive(Default)]
@@ -20,36 +14,18 @@ pub(crate) struct RouteArgs {
     pub(crate) method: Option<Ident>,
     pub(crate) path: Option<LitStr>,
     pub(crate) krate: Option<Path>,
+    /// The id of the event after which there is nothing more to send.
+    pub(crate) end: Option<LitStr>,
 }
 
+/// What a user writes here. `end` comes from `#[sse_handler]`, which hands it on.
 const OPTIONS: [&str; 1] = [CRATE];
 
 /// The whole of a route's attribute, for the messages.
 const EXAMPLE: &str = "as in #[route(GET, \"/rooms/{room}\")]";
 
-impl HandlerArgs {
-    pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
-        let mut args = Self::default();
-        let parser = |input: ParseStream<'_>| {
-            if let Some(word) = looks_like_a_route(input) {
-                diagnostics.error(
-                    word,
-                    "a method and a path belong to an attribute of their own: #[route(METHOD, \"/path\")]",
-                );
-                let _rest: TokenStream = input.parse()?;
-                return Ok(());
-            }
-            options(input, &mut args.krate, diagnostics)
-        };
-        if let Err(error) = parser.parse2(tokens) {
-            diagnostics.add(error);
-        }
-        args
-    }
-}
-
 /// A method or a path, where an option should be.
-fn looks_like_a_route(input: ParseStream<'_>) -> Option<TokenTree> {
+pub(crate) fn looks_like_a_route(input: ParseStream<'_>) -> Option<TokenTree> {
     let fork = input.fork();
     let word: TokenTree = fork.parse().ok()?;
     let is_method = METHODS.contains(&word.to_string().as_str());
@@ -92,7 +68,7 @@ impl RouteArgs {
             }
             args.path = Some(input.parse()?);
             comma(input)?;
-            options(input, &mut args.krate, diagnostics)
+            options(input, &mut args, diagnostics)
         };
         if let Err(error) = parser.parse2(tokens) {
             diagnostics.add(error);
@@ -152,17 +128,20 @@ fn not_a_path(input: ParseStream<'_>) -> String {
 }
 
 /// `name = value` options, separated by commas.
-fn options(input: ParseStream<'_>, krate: &mut Option<Path>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+fn options(input: ParseStream<'_>, args: &mut RouteArgs, diagnostics: &mut Diagnostics) -> syn::Result<()> {
     while !input.is_empty() {
         let Ok(name) = input.call(Ident::parse_any) else {
             return Err(input.error("an option is a name and a value, as in `crate = touka`"));
         };
         if name == CRATE {
             if let Some(path) = crate_path(&name, input, diagnostics)?
-                && krate.replace(path).is_some()
+                && args.krate.replace(path).is_some()
             {
                 diagnostics.error(&name, "`crate` is given twice: keep one");
             }
+        } else if name == END {
+            input.parse::<Token![=]>()?;
+            args.end = Some(input.parse()?);
         } else {
             let hint = did_you_mean(&name.to_string(), &OPTIONS, "there is only");
             diagnostics.error(&name, format!("unknown option `{name}`{hint}"));
@@ -174,7 +153,11 @@ fn options(input: ParseStream<'_>, krate: &mut Option<Path>, diagnostics: &mut D
 }
 
 /// The path behind `crate =`.
-fn crate_path(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Path>> {
+pub(crate) fn crate_path(
+    name: &Ident,
+    input: ParseStream<'_>,
+    diagnostics: &mut Diagnostics,
+) -> syn::Result<Option<Path>> {
     const REMEDY: &str = "`crate` takes the path of touka, as in `crate = touka`";
     if !input.peek(Token![=]) {
         diagnostics.error(name, REMEDY);
@@ -194,7 +177,7 @@ fn crate_path(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
 }
 
 /// Steps over the comma between two arguments.
-fn comma(input: ParseStream<'_>) -> syn::Result<()> {
+pub(crate) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
     if !input.is_empty() && input.parse::<Token![,]>().is_err() {
         return Err(input.error("a comma stands between two arguments"));
     }
@@ -202,7 +185,7 @@ fn comma(input: ParseStream<'_>) -> syn::Result<()> {
 }
 
 /// Steps over the value of an option that is not known, to find the mistakes behind it.
-fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
+pub(crate) fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         TokenTree::parse(input)?;
     }

@@ -5,17 +5,25 @@ use quote::ToTokens;
 use syn::{FnArg, ReceiverKind, Type};
 
 use crate::diagnostics::Diagnostics;
-use crate::keyword::{EMITTER, ROUTE, SSE_HANDLER, YIELD};
-use crate::model::{self, Handler};
+use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_WRITER, ROUTE, SSE_HANDLER, YIELD};
+use crate::model::{self, Given, Handler};
+use crate::options::{Mode, Options, Setting};
 use crate::path::RoutePath;
 use crate::placeholders;
 
 /// Every rule of `#[sse_handler]`.
-pub(crate) fn handler(handler: &Handler, diagnostics: &mut Diagnostics) {
-    is_async(handler, SSE_HANDLER, diagnostics);
-    returns_a_stream(handler, diagnostics);
+pub(crate) fn handler(handler: &Handler, options: &Options, diagnostics: &mut Diagnostics) {
+    // On the blocking pool, a plain function is the point.
+    if !matches!(options.mode, Mode::Channel(..)) {
+        is_async(handler, SSE_HANDLER, diagnostics);
+    }
+    match &options.mode {
+        Mode::Callback(_) => says_whether_to_go_on(handler, diagnostics),
+        Mode::Generator | Mode::Channel(..) => returns_a_stream(handler, diagnostics),
+    }
     owns_its_parameters(handler, diagnostics);
-    one_emitter(handler, diagnostics);
+    takes_what_its_mode_gives(handler, &options.mode, diagnostics);
+    fails_where_that_is_set(handler, options, diagnostics);
     no_yield(handler, diagnostics);
 }
 
@@ -74,7 +82,7 @@ fn owns_its_parameters(handler: &Handler, diagnostics: &mut Diagnostics) {
                     "the stream outlives this call, so it cannot borrow `self`: take `self` or `self: Arc<Self>`",
                 );
             }
-            FnArg::Typed(param) if !model::is_emitter(param) => {
+            FnArg::Typed(param) if model::given(param).is_none() => {
                 if let Some(borrow) = borrow(param.ty.to_token_stream()) {
                     let text = "the stream outlives this call, so its parameters cannot borrow: take an owned value, such as `String` for `&str`";
                     diagnostics.error(borrow, text);
@@ -118,10 +126,69 @@ fn borrow(ty: TokenStream) -> Option<TokenStream> {
     None
 }
 
-/// There is one emitter, and clones of it are for the asking.
-fn one_emitter(handler: &Handler, diagnostics: &mut Diagnostics) {
-    for extra in handler.params().filter(|param| model::is_emitter(param)).skip(1) {
-        diagnostics.error(extra, "a handler has one emitter: clone it instead of taking it twice");
+/// Each mode gives the body one thing to hand its events to, and a body that takes another wants
+/// another mode.
+fn takes_what_its_mode_gives(handler: &Handler, mode: &Mode, diagnostics: &mut Diagnostics) {
+    const WRITER: &str = "the callback mode gives an `EventWriter`";
+    const SENDER: &str = "the channel mode gives an `EventSender`";
+    let wanted = match mode {
+        Mode::Generator => Given::Emitter,
+        Mode::Callback(_) => Given::Writer,
+        Mode::Channel(..) => Given::Sender,
+    };
+    let mut found = false;
+    for param in handler.params() {
+        let Some(given) = model::given(param) else { continue };
+        if given != wanted {
+            let text = match (mode, given) {
+                (Mode::Generator, Given::Writer) => format!("{WRITER}: write #[sse_handler(callback)]"),
+                (Mode::Generator, _) => format!("{SENDER}: write #[sse_handler(channel = 32)]"),
+                (Mode::Callback(_), _) => format!("{WRITER}: take `out: &mut EventWriter`"),
+                (Mode::Channel(..), _) => format!("{SENDER}: take `events: EventSender`"),
+            };
+            diagnostics.error(param, text);
+        } else if found {
+            let text = match wanted {
+                Given::Emitter => "a handler has one emitter: clone it instead of taking it twice",
+                Given::Writer => "a callback has one writer: take it once",
+                Given::Sender => "a handler has one sender: clone it instead of taking it twice",
+            };
+            diagnostics.error(param, text);
+        }
+        found = true;
+    }
+    match mode {
+        Mode::Callback(name) if !found => {
+            diagnostics.error(name, "a callback writes to an `EventWriter`: add the parameter `out: &mut EventWriter`");
+        }
+        Mode::Channel(name, _) if !found => {
+            diagnostics.error(name, "in the channel mode events are sent: add the parameter `events: EventSender`");
+        }
+        _ => {}
+    }
+}
+
+/// A callback returns whether it is to be called again.
+fn says_whether_to_go_on(handler: &Handler, diagnostics: &mut Diagnostics) {
+    const REMEDY: &str = "a callback returns whether it is to be called again: write `-> bool` or `-> Result<bool, E>`";
+    match handler.output() {
+        None => diagnostics.error(&handler.sig.ident, REMEDY),
+        Some(output) if !model::returns_bool(output) => diagnostics.error(output, REMEDY),
+        Some(_) => {}
+    }
+}
+
+/// Options about errors belong to handlers that can fail. An alias may hide a `Result`, so it is
+/// left to the compiler.
+fn fails_where_that_is_set(handler: &Handler, options: &Options, diagnostics: &mut Diagnostics) {
+    let infallible = handler.output().is_none_or(|output| model::is_stream(output) || model::is_bool(output));
+    for (name, setting) in &options.settings {
+        if infallible && matches!(setting, Setting::OpenAfter(_) | Setting::OnError(_)) {
+            let text = format!(
+                "`{name}` is for a handler that can fail: let it return a `Result`, as in `-> Result<EventStream, E>`"
+            );
+            diagnostics.error(name, text);
+        }
     }
 }
 
@@ -175,8 +242,14 @@ fn emits_somewhere(handler: &Handler, diagnostics: &mut Diagnostics) {
     if handler.has_attribute(SSE_HANDLER) {
         return;
     }
-    for param in handler.params().filter(|param| model::is_emitter(param)) {
-        diagnostics.error(param, format!("an `{EMITTER}` is given by #[sse_handler]: add that attribute"));
+    for param in handler.params() {
+        let (what, attribute) = match model::given(param) {
+            None => continue,
+            Some(Given::Emitter) => (EMITTER, "#[sse_handler]"),
+            Some(Given::Writer) => (EVENT_WRITER, "#[sse_handler(callback)]"),
+            Some(Given::Sender) => (EVENT_SENDER, "#[sse_handler(channel = 32)]"),
+        };
+        diagnostics.error(param, format!("an `{what}` is given by {attribute}: add that attribute"));
     }
 }
 

@@ -3,12 +3,13 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
 use syn::parse::{ParseStream, Parser};
-use syn::{Attribute, Path, Visibility};
+use syn::{Attribute, Ident, Meta, Path, Visibility};
 
-use crate::args::{HandlerArgs, RouteArgs};
+use crate::args::RouteArgs;
 use crate::diagnostics::Diagnostics;
-use crate::keyword::{ROUTE, SSE_HANDLER};
+use crate::keyword::{END, ROUTE, SSE_HANDLER};
 use crate::model::Handler;
+use crate::options::Options;
 use crate::path::RoutePath;
 use crate::runtime::Runtime;
 use crate::yields::Body;
@@ -16,14 +17,15 @@ use crate::{check, expand, fallback, infallible, renamed};
 
 pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
-    let args = HandlerArgs::parse(args, &mut diagnostics);
-    let Some(handler) = function(item, SSE_HANDLER, &mut diagnostics) else {
+    let options = Options::parse(args, &mut diagnostics);
+    let Some(mut handler) = function(item, SSE_HANDLER, &mut diagnostics) else {
         return with_errors(diagnostics, item);
     };
-    let runtime = runtime(args.krate.as_ref(), SSE_HANDLER, &mut diagnostics);
-    check::handler(&handler, &mut diagnostics);
+    let runtime = runtime(options.krate.as_ref(), SSE_HANDLER, &mut diagnostics);
+    check::handler(&handler, &options, &mut diagnostics);
+    tell_route(&mut handler, &options);
     match diagnostics.finish() {
-        None => expand::handler(&handler, &runtime),
+        None => expand::handler(&handler, &options, &runtime),
         Some(errors) => {
             let stub = fallback::handler(&handler, &runtime);
             quote!(#errors #stub)
@@ -42,7 +44,8 @@ pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     check::route(&handler, path.as_ref(), &mut diagnostics);
     match (diagnostics.finish(), args.method, path) {
         (None, Some(method), Some(path)) if !broken_elsewhere(&handler) => {
-            expand::route(&handler, &method, &path, &runtime)
+            let end = args.end.or_else(|| theirs(&handler).end().cloned());
+            expand::route(&handler, &method, &path, end.as_ref(), &runtime)
         }
         (errors, ..) => {
             let stub = fallback::route(&handler, &runtime);
@@ -71,10 +74,37 @@ pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
 /// stub, with nothing said twice.
 fn broken_elsewhere(handler: &Handler) -> bool {
     let mut theirs = Diagnostics::new();
-    if handler.has_attribute(SSE_HANDLER) {
-        check::handler(handler, &mut theirs);
+    if let Some(attr) = handler.attribute(SSE_HANDLER) {
+        let options = Options::parse(arguments(attr), &mut theirs);
+        check::handler(handler, &options, &mut theirs);
     }
     theirs.finish().is_some() || handler.is_stub()
+}
+
+/// The options of the `#[sse_handler]` that expands after this `#[route]`.
+fn theirs(handler: &Handler) -> Options {
+    let mut said_there = Diagnostics::new();
+    let options = handler.attribute(SSE_HANDLER).map(|attr| Options::parse(arguments(attr), &mut said_there));
+    drop(said_there.finish());
+    options.unwrap_or_default()
+}
+
+/// Hands the name of the end on to a `#[route]` that expands after this `#[sse_handler]`: it
+/// answers the clients that have seen it.
+fn tell_route(handler: &mut Handler, options: &Options) {
+    let (Some(end), Some(attr)) = (options.end(), handler.attribute_mut(ROUTE)) else { return };
+    if let Meta::List(list) = &mut attr.meta {
+        let (written, word) = (&list.tokens, Ident::new(END, end.span()));
+        list.tokens = quote!(#written, #word = #end);
+    }
+}
+
+/// What stands between an attribute's parentheses.
+fn arguments(attr: &Attribute) -> TokenStream {
+    match &attr.meta {
+        Meta::List(list) => list.tokens.clone(),
+        _ => TokenStream::new(),
+    }
 }
 
 /// Where touka is. A crate that has it under another name must say so.

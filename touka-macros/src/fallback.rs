@@ -14,28 +14,28 @@ pub(crate) fn handler(handler: &Handler, runtime: &Runtime) -> TokenStream {
     let Handler { attrs, vis, sig, .. } = handler;
     let mut sig = sig.clone();
     sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
-    sig.inputs = sig.inputs.into_iter().filter(|input| !is_emitter(input)).collect();
+    sig.inputs = sig.inputs.into_iter().filter(|input| !is_given(input)).collect();
     // A body that only diverges is no `impl Trait`.
-    if handler.output().is_none_or(|output| matches!(output, Type::ImplTrait(_))) {
+    if handler.output().is_none_or(|output| matches!(output, Type::ImplTrait(_)) || model::returns_bool(output)) {
         let stream = runtime.event_stream();
         sig.output = syn::parse_quote!(-> #stream);
     }
     let mark = handler.has_attribute(ROUTE).then(|| quote!(#[doc = #STUB]));
     // What the signature no longer mentions is still in use: nothing else is to be reported.
-    let emitters = handler.params().filter(|param| model::is_emitter(param)).map(|param| &param.ty);
+    let given = handler.params().filter(|param| model::given(param).is_some()).map(|param| &param.ty);
     quote! {
         #mark
         #(#attrs)*
         #[allow(unused, clippy::all, clippy::pedantic)]
         #vis #sig {
-            #(let _ = ::core::option::Option::<#emitters>::None;)*
+            #(let _ = ::core::option::Option::<#given>::None;)*
             ::core::unreachable!("this handler did not compile")
         }
     }
 }
 
-fn is_emitter(input: &FnArg) -> bool {
-    matches!(input, FnArg::Typed(param) if model::is_emitter(param))
+fn is_given(input: &FnArg) -> bool {
+    matches!(input, FnArg::Typed(param) if model::given(param).is_some())
 }
 
 /// The stub of a `#[route]`: the function as it is, and a type that `routes!` finds.

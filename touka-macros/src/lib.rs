@@ -2,17 +2,21 @@
 //!
 //! A door here holds documentation and one call. The work is done in stages, each in a file that
 //! uses only those before it: `keyword → diagnostics → renamed → runtime → query → path → args →
-//! model → placeholders → check → yields → infallible → fallback → expand → door`.
+//! duration → options → model → placeholders → check → yields → infallible → fallback → expand →
+//! door`.
 
 mod args;
 mod check;
+mod derive;
 mod diagnostics;
 mod door;
+mod duration;
 mod expand;
 mod fallback;
 mod infallible;
 mod keyword;
 mod model;
+mod options;
 mod path;
 mod placeholders;
 mod query;
@@ -41,10 +45,26 @@ use proc_macro::TokenStream;
 /// # Grammar
 /// ```text
 /// #[sse_handler]
-/// #[sse_handler(crate = path::to::touka)]
+/// #[sse_handler(option, option = value, …)]
 /// ```
-/// - `crate`: where the expansion finds touka, for a crate that has it under another name or through
-///   a re-export. The default is `::touka`. `#[route]` has the same option, and needs it too.
+///
+/// | option | value | what it does |
+/// |---|---|---|
+/// | `callback` | | the body is called again and again; see the modes below |
+/// | `channel` | the queue's length | the body runs on a task of its own; see below |
+/// | `keep_alive` | duration, or `off` | the silence after which a comment is sent; 15 s |
+/// | `retry` | duration | the reconnection time, sent when the stream opens, give or take a fifth |
+/// | `open_after` | duration | how long a handler that can fail holds the head; 1 s |
+/// | `end` | text | the name and id of an event that marks the normal end; see below |
+/// | `max_lifetime` | duration | the longest that a stream lives, give or take a tenth |
+/// | `write_timeout` | duration | the longest that a client takes nothing; 30 s; only touka's own server enforces it |
+/// | `on_error` | path of a `fn(E) -> Event` | makes the last event of an error that comes too late for a status |
+/// | `on_close` | path of a `fn(CloseReason)` | is called once when the stream is gone |
+/// | `crate` | path | where the expansion finds touka, for a crate that has it under another name; `#[route]` needs it too |
+///
+/// A duration is whole numbers with units, in quotes: `"15s"`, `"250ms"`, `"1h30m"`. All but the
+/// first two and the last are methods of the same name on `EventStream`, or on the `Opening` of a
+/// stream that can fail.
 ///
 /// # Semantics
 /// The body is an ordinary async body with one more word, `emit!(value)`: it hands one event to the
@@ -104,17 +124,66 @@ use proc_macro::TokenStream;
 /// # drop(greet("you".to_owned()));
 /// ```
 ///
+/// # Modes
+/// The default is a generator: the body runs inside the connection, waits at each emit until it was
+/// taken, and is dropped when the client leaves.
+///
+/// With `callback`, the function is called again and again until it returns `false`. It writes to
+/// an `EventWriter`. Its parameters live as long as the stream, and keep what a call leaves in them:
+///
+/// ```
+/// use touka::{EventWriter, sse_handler};
+///
+/// #[sse_handler(callback)]
+/// async fn countdown(mut left: u32, out: &mut EventWriter) -> bool {
+///     out.write(left.to_string()).await;
+///     left -= 1;
+///     left > 0
+/// }
+///
+/// # use futures_util::StreamExt;
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// assert_eq!(countdown(3).await.count().await, 3);
+/// # });
+/// ```
+///
+/// The written return type is the loop's, `bool` or `Result<bool, E>`; the caller gets an
+/// `EventStream`, typed as the `EventWriter` is.
+///
+/// With `channel = N`, the body runs on a task of its own and sends into a queue of that length: for
+/// several sources, and for producers that must not wait for the socket. The task is aborted when
+/// the client leaves. A plain `fn` runs on tokio's blocking pool instead, and ends at its next send:
+///
+/// ```
+/// use touka::{EventSender, sse_handler};
+///
+/// #[sse_handler(channel = 32)]
+/// fn lines(path: String, events: EventSender) {
+///     for line in std::fs::read_to_string(path).unwrap_or_default().lines() {
+///         if events.blocking_send(line).is_err() {
+///             return; // the client has left
+///         }
+///     }
+/// }
+/// ```
+///
+/// # The end of a finite stream
+/// A browser takes the end of a response for an accident and comes back. With `end = "done"` the last
+/// thing it gets is `event: done` with the id `done`, and when it comes back with that id, `#[route]`
+/// answers 204, which tells it to stop; the body does not run. In an axum route,
+/// `LastEventId::ended("done")` tells.
+///
 /// # What it generates
 /// The function, with the return type written out, and nothing beside it. For `clock` above,
 /// shortened by the paths and `#[allow]`s:
 ///
 /// ```text
 /// async fn clock() -> touka::EventStream {
-///     <touka::EventStream as Returns>::start(move |emitter| async move {
+///     <touka::EventStream as Returns>::start(move |hand| async move {
 ///         if false { let done: () = unreachable!(); return done; }  // types every `return`
-///         let emitter = &emitter;
+///         let hand = &hand;
 ///         macro_rules! emit {
-///             ($event:expr $(,)?) => {{ let event = event($event); _ = emitter.emit(event).await; }};
+///             ($event:expr $(,)?) => {{ let event = event($event); _ = hand.emit(event).await; }};
 ///             // …and two arms that explain themselves
 ///         }
 ///         let value: () = { /* the body, word for word */ };
@@ -123,7 +192,8 @@ use proc_macro::TokenStream;
 ///     .await
 /// }
 /// ```
-/// `emitter` and `value` are hygienic: the body cannot name them.
+/// `hand` and `value` are hygienic: the body cannot name them. Settings become calls on the stream:
+/// `Returns::configure(…, |stream| stream.retry(…))`.
 ///
 /// # Limits
 /// - `yield` is refused by the compiler in every function that has an attribute: write `emit!(…)`.
@@ -232,6 +302,78 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
     door::route(args.into(), &item.into()).into()
+}
+
+/// # Grammar
+///
+/// ```text
+/// on an enum             #[event(rename_all = "CASE", crate = PATH)]
+/// on a struct            #[event(name = "NAME", data = "DATA", crate = PATH)]
+/// on a variant           #[event(name = "NAME", data = "DATA")]
+/// on a field             #[event(id)]   #[event(retry)]
+///
+/// CASE  lowercase | UPPERCASE | PascalCase | camelCase | snake_case | SCREAMING_SNAKE_CASE
+///       | kebab-case | SCREAMING-KEBAB-CASE
+/// DATA  json | text
+/// ```
+///
+/// # The event's name
+///
+/// The name of the variant, or of the struct, in kebab-case, unless `rename_all` or `name` says
+/// otherwise. As in serde, each capital begins a word: `HTTPError` is `h-t-t-p-error`.
+///
+/// - `message` is what clients call an event without a name, so the line is left out.
+/// - Two variants have two names; any number may be `message`.
+/// - `EventSource` fires `open` and `error` itself. A name that would come out as one of these is
+///   refused unless `name` spells it.
+/// - A name that would break the wire does not compile.
+///
+/// # The data
+///
+/// | fields | data |
+/// |---|---|
+/// | none, no braces | empty, so that the event fires |
+/// | one, without a name | the JSON of that field |
+/// | several, without names | a JSON array |
+/// | in braces | a JSON object |
+/// | one, with `data = "text"` | what its `Display` writes, a `data` line for each line |
+///
+/// Fields that are the id or the reconnection time are not counted and not in the data: the client
+/// has them as `lastEventId` and knows what to do with the other.
+///
+/// `#[serde(…)]` attributes of the fields mean what they mean to serde: `rename`, `skip`,
+/// `skip_serializing_if`, `serialize_with`, `with`, `flatten` and the rest. So do those of a struct,
+/// and of an enum those that speak of its fields: `rename_all_fields`, `bound`, and on a variant
+/// `rename_all`, `with`, `serialize_with`. How an enum is tagged (`tag`, `untagged`, a variant's
+/// `rename` or `skip`) is for others who read the type: here the event's name tells. A type can be
+/// `Serialize` as well.
+///
+/// # The id and the reconnection time
+///
+/// `#[event(id)]` takes a number, a `String`, an `EventId`, anything that is `Display`.
+/// `#[event(retry)]` takes a `Duration`. An `Option` (written so) of either leaves the line out when it is
+/// `None`.
+///
+/// # What is generated
+///
+/// An `IntoEvent` whose `encode_into` writes straight into the connection's buffer: no `Event` and
+/// no `String` in between. `into_event` makes the same event as a value. For JSON of more than one
+/// field there is also a hidden copy of the type on which serde's own derive works. A type parameter
+/// that is in the data must be `Serialize`, one in text or in an id `Display`; serde's `bound`
+/// replaces the former.
+///
+/// Nothing panics. A value that cannot be serialised, and an id that would break the wire, is an
+/// error, which ends its stream with an `error` event and leaves nothing of itself behind.
+///
+/// # Limits
+///
+/// - Text is one field. For more, implement `IntoEvent` by hand.
+/// - In an enum, serde's attributes do not reach the only unnamed payload beside an id: name the
+///   fields.
+/// - Unions cannot be sent.
+#[proc_macro_derive(IntoEvent, attributes(event, serde))]
+pub fn into_event(item: TokenStream) -> TokenStream {
+    derive::into_event(item.into()).into()
 }
 
 /// What `touka::sse!` calls, with the crate that it belongs to in front of the body. The

@@ -8,7 +8,7 @@ use syn::{
     Visibility,
 };
 
-use crate::keyword::{EMITTER, EVENT_STREAM, STUB};
+use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_STREAM, EVENT_WRITER, STUB};
 
 /// An annotated function.
 ///
@@ -82,8 +82,22 @@ impl Handler {
 
     /// The function carries an attribute of this name, whatever path leads to it.
     pub(crate) fn has_attribute(&self, name: &str) -> bool {
-        self.attrs.iter().any(|attr| attr.path().segments.last().is_some_and(|last| last.ident == name))
+        self.attribute(name).is_some()
     }
+
+    /// The attribute of this name.
+    pub(crate) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attrs.iter().find(|attr| is_called(attr, name))
+    }
+
+    /// The attribute of this name, to add to it.
+    pub(crate) fn attribute_mut(&mut self, name: &str) -> Option<&mut Attribute> {
+        self.attrs.iter_mut().find(|attr| is_called(attr, name))
+    }
+}
+
+fn is_called(attr: &Attribute, name: &str) -> bool {
+    attr.path().segments.last().is_some_and(|last| last.ident == name)
 }
 
 /// The parameter's name, if its pattern is nothing but a name.
@@ -94,13 +108,39 @@ pub(crate) fn name(param: &syn::PatType) -> Option<&Ident> {
     }
 }
 
-/// The parameter receives the emitter itself: it is of type `Emitter<…>` or `&Emitter<…>`.
-pub(crate) fn is_emitter(param: &syn::PatType) -> bool {
-    let ty = match &*param.ty {
-        Type::Reference(reference) => &*reference.elem,
+/// What `#[sse_handler]` gives to a parameter, by the parameter's type. Callers do not see it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// `Emitter<T>` or `&Emitter<T>`
+    Emitter,
+    /// `&mut EventWriter<T>`
+    Writer,
+    /// `EventSender<T>`
+    Sender,
+}
+
+/// What the attribute gives to this parameter, if the caller does not.
+pub(crate) fn given(param: &syn::PatType) -> Option<Given> {
+    let name = last_ident(without_reference(&param.ty))?;
+    [(EMITTER, Given::Emitter), (EVENT_WRITER, Given::Writer), (EVENT_SENDER, Given::Sender)]
+        .into_iter()
+        .find_map(|(known, given)| (name == known).then_some(given))
+}
+
+/// The `T` of what the attribute gives, as in `EventSender<T>`.
+pub(crate) fn given_item(param: &syn::PatType) -> Option<&Type> {
+    given(param)?;
+    match &last_segment(without_reference(&param.ty))?.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.iter().find_map(of_type),
+        _ => None,
+    }
+}
+
+fn without_reference(ty: &Type) -> &Type {
+    match ty {
+        Type::Reference(reference) => &reference.elem,
         ty => ty,
-    };
-    last_ident(ty).is_some_and(|ident| ident == EMITTER)
+    }
 }
 
 /// The last word of a type's path: `Vec` of `std::vec::Vec<u8>`.
@@ -116,6 +156,22 @@ fn last_segment(ty: &Type) -> Option<&PathSegment> {
         Type::Paren(paren) => last_segment(&paren.elem),
         _ => None,
     }
+}
+
+/// The return type with another type in place of what `Result` holds.
+pub(crate) fn with_stream(output: &Type, stream: &Type) -> Type {
+    let mut output = output.clone();
+    if let Type::Path(path) = &mut output
+        && let Some(last) = path.path.segments.last_mut()
+        && let PathArguments::AngleBracketed(arguments) = &mut last.arguments
+        && let Some(first) = arguments.args.iter_mut().find_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
+    {
+        *first = stream.clone();
+    }
+    output
 }
 
 /// The stream within a return type: `EventStream<T>` of `Result<EventStream<T>, E>`.
@@ -150,6 +206,16 @@ fn of_type(argument: &GenericArgument) -> Option<&Type> {
         GenericArgument::Type(ty) => Some(ty),
         _ => None,
     }
+}
+
+/// The type is `bool`.
+pub(crate) fn is_bool(ty: &Type) -> bool {
+    last_ident(ty).is_some_and(|ident| ident == "bool")
+}
+
+/// The return type is `bool`, or a `Result` of it, as a callback's is.
+pub(crate) fn returns_bool(output: &Type) -> bool {
+    is_bool(stream(output))
 }
 
 /// The return type says `Result`.

@@ -8,13 +8,15 @@ pub use axum_core::extract::Request;
 use axum_core::extract::{FromRequest, FromRequestParts};
 use axum_core::response::{IntoResponse, Response};
 pub use http::Method;
+use http::StatusCode;
 use http::request::Parts;
 
 use crate::event::{Event, IntoEvent};
 pub use crate::extract::QueryParams;
-use crate::extract::{ParamError, Params};
+use crate::extract::{LastEventId, ParamError, Params};
 pub use crate::routing::Route;
-use crate::stream::{Emitter, EventStream};
+pub use crate::stream::EventWriter;
+use crate::stream::{Emitter, EventSender, EventStream, Opening};
 #[cfg(feature = "macros")]
 pub use touka_macros::__sse;
 
@@ -38,6 +40,20 @@ pub trait Returns: Sized {
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
         B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, on a task of its own with a queue between.
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, with a plain function on the blocking pool.
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+
+    /// Applies settings to the stream.
+    fn configure(returned: Self, set: impl FnOnce(EventStream<Self::Item>) -> EventStream<Self::Item>) -> Self;
 }
 
 impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
@@ -50,6 +66,25 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
         B: Future<Output = ()> + Send + 'static,
     {
         ready(Self::generate(body))
+    }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = ()> + Send + 'static,
+    {
+        ready(Self::spawn(length, body))
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) + Send + 'static,
+    {
+        ready(Self::spawn_blocking(length, body))
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(Self) -> Self) -> Self {
+        set(returned)
     }
 }
 
@@ -68,6 +103,85 @@ where
     {
         EventStream::try_generate(body)
     }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(EventStream<T>) -> EventStream<T>) -> Self {
+        returned.map(set)
+    }
+}
+
+/// The return types of a handler that can fail, whose opening has settings.
+#[diagnostic::on_unimplemented(
+    message = "`open_after` and `on_error` are for a handler that can fail",
+    label = "this handler cannot fail",
+    note = "let it return a `Result`, as in `-> Result<EventStream, E>`"
+)]
+pub trait Opens: Returns {
+    type Error;
+
+    fn open_start<F, B>(body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(Emitter<Self::Item>) -> B,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+}
+
+impl<T, E> Opens for Result<EventStream<T>, E>
+where
+    T: IntoEvent + Send + 'static,
+    E: Refusal,
+{
+    type Error = E;
+
+    fn open_start<F, B>(body: F) -> Opening<T, E>
+    where
+        F: FnOnce(Emitter<T>) -> B,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_generate(body)
+    }
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+}
+
+/// Lets other tasks of the thread run, if this one has had its share.
+pub async fn give_way() {
+    tokio::task::coop::consume_budget().await;
 }
 
 /// The error of a handler.
@@ -317,6 +431,11 @@ pub async fn from_request<T: LastExtractor<S, M>, S: AnyState, M>(request: Reque
     T::from_request(request, state).await.map_err(IntoResponse::into_response)
 }
 
+/// The answer to a client that has seen the end of this name: 204 tells it not to come back.
+pub fn ended(parts: &Parts, name: &str) -> Option<Response> {
+    LastEventId::of(parts).ended(name).then(|| StatusCode::NO_CONTENT.into_response())
+}
+
 /// What a route answers with.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the answer of a route",
@@ -338,4 +457,18 @@ impl<R: IntoResponse> Answer for R {
 /// The answer of a route.
 pub fn respond<R: Answer>(answer: R) -> Response {
     answer.answer()
+}
+
+// ===== #[derive(IntoEvent)] =====
+
+#[cfg(feature = "macros")]
+pub mod derived {
+    pub use bytes::BytesMut;
+    pub use serde;
+
+    pub use crate::error::Result;
+    pub use crate::event::sink::{
+        Derived, IdValue, JsonValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
+    };
+    pub use crate::event::{Encoder, Event, EventName, IntoEvent};
 }

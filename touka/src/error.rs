@@ -47,6 +47,10 @@ impl Error {
         Self::new(Kind::Serialize, "the value cannot be written as JSON".into(), Some(source.into()))
     }
 
+    pub(crate) fn display() -> Self {
+        Self::new(Kind::Serialize, "the value cannot be written as text: its `Display` failed".into(), None)
+    }
+
     pub(crate) fn bind(address: &dyn fmt::Display, source: io::Error) -> Self {
         let remedy = match source.kind() {
             io::ErrorKind::AddrInUse => "; another program listens there: stop it or choose another port",

@@ -27,8 +27,9 @@
 //!
 //! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]. It knows no server: an [`EventStream`]
 //!    is a response in any axum app, and a `Stream` in any test.
-//! 2. **Macros**: [`sse_handler`], [`sse!`], [`route`], [`routes!`]. Sugar only: what they do can
-//!    be written by hand with [`EventStream::generate`] and [`routing::Route::new`].
+//! 2. **Macros**: [`sse_handler`], [`sse!`], [`route`], [`routes!`],
+//!    [`derive(IntoEvent)`](derive@IntoEvent). Sugar only: what they do can be written by hand with
+//!    [`EventStream::generate`], [`routing::Route::new`] and [`event::Encoder`].
 //! 3. **Runtime**: [`Router`] and [`Server`]. The router is a tower service and mounts in axum; the
 //!    server serves any tower service, an `axum::Router` too.
 //!
@@ -66,10 +67,13 @@
 //! - [`extract`]: what a handler takes from its request.
 //! - [`server`]: sockets, connections, shutdown.
 //! - [`routing`]: from a path to a handler.
+//! - `testing`: the test kit, with the feature of that name.
 //!
 //! # Features
 //!
 //! `macros` (on): the attributes. Without it the crate has no compile-time dependency on syn.
+//!
+//! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.
 //!
 //! There is no unsafe code in this crate, and its macros generate none.
 
@@ -82,6 +86,8 @@ mod response;
 pub mod routing;
 pub mod server;
 pub mod stream;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};
@@ -90,6 +96,47 @@ pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
+
+/// Sends the values of a type as events: each variant of an enum, or the struct.
+///
+/// ```
+/// use serde::Serialize;
+/// use touka::IntoEvent;
+///
+/// #[derive(Serialize)]
+/// struct Usage {
+///     input: u32,
+/// }
+///
+/// #[derive(IntoEvent)]
+/// enum Chat {
+///     // The name in kebab-case, the fields as JSON.
+///     Token { text: &'static str },
+///     // One field without a name: its own JSON.
+///     #[event(name = "usage")]
+///     Billed(Usage),
+///     // The id stands in its own line, not in the data.
+///     Moved { #[event(id)] seq: u64, x: f64, y: f64 },
+///     // Text as it is, not JSON.
+///     #[event(data = "text")]
+///     Log(String),
+///     // Nothing to say but that it happened.
+///     TurnIsOver,
+///     // No name: what `onmessage` hears.
+///     #[event(name = "message", data = "text")]
+///     Done(&'static str),
+/// }
+///
+/// let wire = |event: Chat| event.into_event().unwrap().to_string();
+/// assert_eq!(wire(Chat::Token { text: "Hi" }), "event: token\ndata: {\"text\":\"Hi\"}\n\n");
+/// assert_eq!(wire(Chat::Billed(Usage { input: 3 })), "event: usage\ndata: {\"input\":3}\n\n");
+/// assert_eq!(wire(Chat::Moved { seq: 9, x: 1.5, y: 2.0 }), "id: 9\nevent: moved\ndata: {\"x\":1.5,\"y\":2.0}\n\n");
+/// assert_eq!(wire(Chat::Log("two\nlines".into())), "event: log\ndata: two\ndata: lines\n\n");
+/// assert_eq!(wire(Chat::TurnIsOver), "event: turn-is-over\ndata: \n\n");
+/// assert_eq!(wire(Chat::Done("[DONE]")), "data: [DONE]\n\n");
+/// ```
+#[cfg(feature = "macros")]
+pub use touka_macros::IntoEvent;
 
 /// The README's example, compiled.
 #[cfg(all(doctest, feature = "macros"))]

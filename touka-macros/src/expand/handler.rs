@@ -1,105 +1,63 @@
 //! `#[sse_handler]`: the body moves into a stream, word for word.
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::{FnArg, Pat, PatType, Type};
 
-use super::emit::emit;
+use super::mode;
+use super::setting;
 use crate::model::{self, Handler};
+use crate::options::{Mode, Options};
 use crate::runtime::{Runtime, located};
 
 /// The function with its public signature, and its body as the body of a stream.
-pub(crate) fn handler(handler: &Handler, runtime: &Runtime) -> TokenStream {
+pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -> TokenStream {
     let Handler { attrs, vis, .. } = handler;
-    let output = handler.output().map_or_else(|| runtime.event_stream(), ToTokens::to_token_stream);
-    let emitter = Ident::new("__touka_emitter", Span::mixed_site());
+    let output = output(handler, &options.mode, runtime);
     let mut sig = handler.sig.clone();
-    let (inputs, moves) = parameters(handler, &emitter);
+    let (inputs, moves) = parameters(handler);
     sig.inputs = inputs;
     sig.output = syn::parse_quote!(-> #output);
+    // It is awaited like any other handler, also where its body runs on the blocking pool.
+    sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
 
-    // What is wrong with the return type is said there, and what is wrong with the body as a whole
-    // at the function's name.
-    let name = located(&sig.ident);
-    let place = handler.output().map_or(name, located);
-    let done = done(handler, place);
-    let head = head(done.as_ref(), place);
-    let emit = emit(handler, &emitter, runtime);
-    let end = end(handler, done.as_ref(), runtime);
-    let returns = runtime.private_at(place, "Returns");
-    let body = quote! {
-        #head
-        #moves
-        // A reference, so that nested `async move` blocks can emit as well.
-        let #emitter = &#emitter;
-        #emit
-        #end
+    // What is wrong with the return type is said there.
+    let place = handler.output().map_or_else(|| located(&sig.ident), located);
+    let opens = setting::opens(options);
+    let (start, body) = mode::run(handler, options, &moves, place, runtime);
+    let trait_ = if opens { "Opens" } else { "Returns" };
+    let start = if opens { format!("open_{start}") } else { start.to_owned() };
+    let start = Ident::new(&start, place);
+    let trait_ = runtime.private_at(place, trait_);
+    let opening = setting::of_the_opening(options);
+    let run = quote_spanned!(place=> <#output as #trait_>::#start(#body) #opening .await);
+    let run = match setting::of_the_stream(options) {
+        None => run,
+        Some(set) => {
+            let returns = runtime.private_at(place, "Returns");
+            quote_spanned!(place=> <#output as #returns>::configure(#run, |stream| stream #set))
+        }
     };
-    let closure = quote_spanned!(name=> move |#emitter| async move { #body });
-    let run = quote_spanned!(place=> <#output as #returns>::start(#closure).await);
     quote! {
         #(#attrs)*
         #vis #sig { #run }
     }
 }
 
-/// What the body returns, if the return type is not an alias, whose end is found out later.
-fn done(handler: &Handler, place: Span) -> Option<TokenStream> {
-    match handler.output().filter(|output| !model::is_stream(output)) {
-        None => Some(quote_spanned!(place=> ())),
-        Some(output) => {
-            let error = model::error(output)?;
-            Some(quote_spanned!(place=> ::core::result::Result<(), #error>))
-        }
-    }
-}
-
-/// Tells the compiler first what the body returns, so that a wrong `return` in it is the mistake,
-/// and not the right end.
-fn head(done: Option<&TokenStream>, place: Span) -> Option<TokenStream> {
-    let done = done?;
-    Some(quote_spanned! {place=>
-        #[allow(unreachable_code, clippy::all, clippy::pedantic)]
-        if false {
-            let done: #done = ::core::unreachable!();
-            return done;
-        }
-    })
-}
-
-/// The body, and its value in the form that the stream takes.
-fn end(handler: &Handler, done: Option<&TokenStream>, runtime: &Runtime) -> TokenStream {
-    let body = &handler.body;
-    // What is wrong with the value is said where the body ends.
-    let at = Span::call_site().located_at(last(body));
-    let value = Ident::new("__touka_value", Span::mixed_site().located_at(at));
-    if handler.output().is_none_or(model::is_stream) {
-        return quote! {
-            let #value: () = #body;
-            #[allow(unreachable_code, clippy::needless_return)]
-            return #value;
-        };
-    }
-    // With `Result`, the body may end with nothing, with `Ok(())`, or never.
-    let finish = runtime.private_at(at, "finish");
-    let done = done.map_or_else(|| quote!(_), ToTokens::to_token_stream);
-    let finished = quote_spanned!(at=> #finish::<#done, _>(#value));
-    quote! {
-        let #value = #body;
-        #[allow(unreachable_code, clippy::needless_return, clippy::unit_arg)]
-        return #finished;
-    }
-}
-
-/// The place where a body ends: its last word, or its brace.
-fn last(body: &Group) -> Span {
-    match body.stream().into_iter().last() {
-        // What a `macro_rules!` captured as a block is a group around a group.
-        Some(TokenTree::Group(inner)) if body.delimiter() == Delimiter::None => last(&inner),
-        Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => body.span_close(),
-        Some(token) => token.span(),
-        None => body.span_close(),
+/// What the function returns to its caller: what is written, unless the mode wants something else
+/// written there.
+fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
+    let given = || {
+        let item = handler.params().find_map(model::given_item);
+        let stream = runtime.event_stream();
+        item.map_or_else(|| stream.clone(), |item| quote!(#stream<#item>))
+    };
+    match (mode, handler.output()) {
+        (Mode::Generator, None) => runtime.event_stream(),
+        (Mode::Generator | Mode::Channel(..), Some(output)) => output.to_token_stream(),
+        (Mode::Callback(_), Some(output)) if model::fallible(output) => syn::parse2(given())
+            .map_or_else(|_| given(), |stream| model::with_stream(output, &stream).to_token_stream()),
+        (Mode::Callback(_), _) | (Mode::Channel(..), None) => given(),
     }
 }
 
@@ -107,7 +65,7 @@ fn last(body: &Group) -> Span {
 ///
 /// All of them move, also those that the body never mentions: a permit or a guard is held until
 /// the stream ends, as it would be in an ordinary async function.
-fn parameters(handler: &Handler, emitter: &Ident) -> (syn::punctuated::Punctuated<FnArg, syn::Token![,]>, TokenStream) {
+fn parameters(handler: &Handler) -> (syn::punctuated::Punctuated<FnArg, syn::Token![,]>, TokenStream) {
     let mut moves = TokenStream::new();
     let mut inputs = syn::punctuated::Punctuated::new();
     for input in &handler.sig.inputs {
@@ -115,15 +73,10 @@ fn parameters(handler: &Handler, emitter: &Ident) -> (syn::punctuated::Punctuate
             inputs.push(input.clone());
             continue;
         };
-        let PatType { attrs, pat, ty, .. } = param;
-        if model::is_emitter(param) {
-            let borrowed = matches!(&**ty, Type::Reference(_));
-            let value = if borrowed { quote!(&#emitter) } else { quote!(::core::clone::Clone::clone(&#emitter)) };
-            // Located at the type, which is what can be wrong about it.
-            let own = Ident::new("__touka_own", Span::mixed_site().located_at(ty.span()));
-            moves.extend(quote!(let #own = #value; #(#attrs)* let #pat: #ty = #own;));
+        if model::given(param).is_some() {
             continue;
         }
+        let PatType { attrs, pat, ty, .. } = param;
         let outer = match &**pat {
             Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => ident.ident.clone(),
             _ => readable_name(handler, ty),

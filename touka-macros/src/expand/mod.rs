@@ -2,7 +2,9 @@
 
 mod emit;
 mod handler;
+mod mode;
 mod route;
+mod setting;
 mod sse;
 
 pub(crate) use handler::handler;

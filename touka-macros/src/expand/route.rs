@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::PatType;
 use syn::ext::IdentExt;
+use syn::{LitStr, PatType};
 
 use crate::keyword::SSE_HANDLER;
 use crate::model::{self, Handler};
@@ -14,7 +14,13 @@ use crate::runtime::{Runtime, located};
 ///
 /// A function's name and a type's do not collide, so `room(…)` calls the one and `routes![room]`
 /// finds the other; `use api::room` brings both.
-pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime: &Runtime) -> TokenStream {
+pub(crate) fn route(
+    handler: &Handler,
+    method: &Ident,
+    path: &RoutePath,
+    end: Option<&LitStr>,
+    runtime: &Runtime,
+) -> TokenStream {
     let function = handler.to_token_stream();
     let (name, vis, literal) = (&handler.sig.ident, &handler.vis, path.of_the_router());
     // Type parameters are not hygienic: their names must be nobody else's.
@@ -33,6 +39,15 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
     let split_query = (!path.queries.is_empty()).then(|| {
         let params = runtime.private("QueryParams");
         quote!(let #query = #params::of(&#parts);)
+    });
+    // A client that has seen the end is told so before anything is read or run.
+    let ended = end.map(|end| {
+        let ended = runtime.private("ended");
+        quote! {
+            if let ::core::option::Option::Some(over) = #ended(&#parts, #end) {
+                return over;
+            }
+        }
     });
     // What the answer lacks is said at the return type, or at the name where there is none.
     let at = handler.output().map_or_else(|| located(name), located);
@@ -58,6 +73,7 @@ pub(crate) fn route(handler: &Handler, method: &Ident, path: &RoutePath, runtime
             {
                 #route::new(#method_type::#method, #literal, |#request, __touka_state: #state| async move {
                     #split
+                    #ended
                     #split_query
                     #(#read)*
                     let #answer = #name(#(#pass),*).await;
@@ -89,9 +105,9 @@ fn arguments(
     [state, via, parts, whole, query]: &[&Ident; 5],
 ) -> Arguments {
     let mut arguments = Arguments { read: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
-    // `#[sse_handler]` takes its emitter out of the signature, if it has not done so already.
+    // `#[sse_handler]` takes what it gives out of the signature, if it has not done so already.
     let emits = handler.has_attribute(SSE_HANDLER);
-    let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::is_emitter(param))).collect();
+    let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
     let last = params.iter().rposition(|param| placeholder(param, path).is_none());
     let mut placeholders = 0;
     for (index, param) in params.iter().enumerate() {

@@ -10,7 +10,11 @@ use crate::runtime::Runtime;
 pub(crate) fn sse(body: &TokenStream, runtime: &Runtime) -> TokenStream {
     let [emitter, value] = ["__touka_emitter", "__touka_value"].map(|name| Ident::new(name, Span::mixed_site()));
     let emitted = runtime.private("emitted");
-    let emit = define(body.clone(), &emitter, &quote!(let event = #emitted(#emitter, $event);));
+    let hand_over = quote! {
+        let event = #emitted(#emitter, $event);
+        _ = #emitter.emit(event).await;
+    };
+    let emit = define(body.clone(), &hand_over);
     // What is wrong with the body as a whole is said where it stands, from its first word to its
     // last.
     let [first, last] = [body.clone().into_iter().next(), body.clone().into_iter().last()]

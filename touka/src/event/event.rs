@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use serde::Serialize;
 
+use super::encode::millis;
 use super::field::{EventId, EventName};
 use crate::error::{Error, Result};
 
@@ -93,7 +94,12 @@ impl Event {
     /// The value cannot be written as JSON: its `Serialize` failed, or it is a map whose keys are
     /// not strings. [`Error::is_serialize`] tells.
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self> {
-        serde_json::to_string(value).map(Self::data).map_err(Error::serialize)
+        let mut json = serde_json::to_string(value).map_err(Error::serialize)?;
+        // Only a `RawValue` can hold a line end, and there it is whitespace.
+        if json.contains(['\r', '\n']) {
+            json = json.replace(['\r', '\n'], " ");
+        }
+        Ok(Self::data(json))
     }
 
     /// Names the event: what a client listens for. A literal, or an [`EventName`].
@@ -121,7 +127,7 @@ impl Event {
     /// Sets the time that the client waits before it reconnects, in whole milliseconds.
     #[must_use]
     pub fn retry(mut self, delay: Duration) -> Self {
-        self.retry = Some(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX));
+        self.retry = Some(millis(delay));
         self
     }
 
@@ -157,16 +163,13 @@ impl Event {
         self.comment.as_deref()
     }
 
-    pub(super) const fn retry_millis(&self) -> Option<u64> {
-        self.retry
+    #[cfg(feature = "macros")]
+    pub(super) fn with_data_of(self, other: Self) -> Self {
+        Self { data: other.data, ..self }
     }
 
-    pub(super) const fn is_empty(&self) -> bool {
-        self.comment.is_none()
-            && self.retry.is_none()
-            && self.id.is_none()
-            && self.event.is_none()
-            && self.data.is_none()
+    pub(super) const fn retry_millis(&self) -> Option<u64> {
+        self.retry
     }
 }
 

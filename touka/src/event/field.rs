@@ -143,9 +143,7 @@ impl EventId {
     /// a space.
     pub fn new(id: impl Into<String>) -> Result<Self> {
         let id = id.into();
-        if let Some(fault) = fault(id.as_bytes(), MAX_ID_BYTES) {
-            return Err(Error::field("event id", &id, fault.message()));
-        }
+        Self::check(id.as_bytes())?;
         Ok(Self(match canonical_number(&id) {
             Some(number) => Id::Number(number),
             None => Id::Text(Cow::Owned(id)),
@@ -181,6 +179,14 @@ impl EventId {
             Id::Number(number) => Cow::Owned(number.to_string()),
             Id::Text(text) => text.clone(),
         })
+    }
+
+    /// Checks an id that is written already, and so never becomes a value.
+    pub(super) fn check(id: &[u8]) -> Result<()> {
+        match fault(id, MAX_ID_BYTES) {
+            None => Ok(()),
+            Some(fault) => Err(Error::field("event id", &String::from_utf8_lossy(id), fault.message())),
+        }
     }
 
     pub(super) const fn repr(&self) -> &Id {

@@ -7,23 +7,32 @@ use crate::error::Result;
 
 /// A type whose values are sent as events: the `T` of an [`EventStream<T>`](crate::EventStream).
 ///
+/// Derive it:
+///
 /// ```
-/// use serde::Serialize;
+/// use touka::IntoEvent;
+///
+/// #[derive(IntoEvent)]
+/// enum Clock {
+///     Tick { #[event(id)] count: u64, text: &'static str },
+/// }
+///
+/// let event = Clock::Tick { count: 3, text: "tock" }.into_event().unwrap();
+/// assert_eq!(event.to_string(), "id: 3\nevent: tick\ndata: {\"text\":\"tock\"}\n\n");
+/// ```
+///
+/// Or write it, where an event is made in a way of your own:
+///
+/// ```
 /// use touka::{Event, IntoEvent};
 ///
-/// #[derive(Serialize)]
-/// struct Tick {
-///     count: u64,
-/// }
+/// struct Tick(u64);
 ///
 /// impl IntoEvent for Tick {
 ///     fn into_event(self) -> touka::Result<Event> {
-///         Ok(Event::json(&self)?.event("tick").id(self.count))
+///         Ok(Event::data(format!("tick {}", self.0)).id(self.0))
 ///     }
 /// }
-///
-/// let event = Tick { count: 3 }.into_event().unwrap();
-/// assert_eq!(event.to_string(), "id: 3\nevent: tick\ndata: {\"count\":3}\n\n");
 /// ```
 ///
 /// A value that cannot become an event ends its own stream with an `error` event; nothing panics,
@@ -31,7 +40,7 @@ use crate::error::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as an event",
     label = "this is not an event type",
-    note = "implement `touka::IntoEvent` for `{Self}`, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
+    note = "derive it with `#[derive(touka::IntoEvent)]`, implement it, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
 )]
 pub trait IntoEvent {
     /// Turns the value into an event.
@@ -40,8 +49,9 @@ pub trait IntoEvent {
     /// The value cannot be represented, say because its serialisation failed.
     fn into_event(self) -> Result<Event>;
 
-    /// Appends the value's wire form to `buf`. Write it yourself only to save the intermediate
-    /// [`Event`]; on an error, what was appended is cut off again.
+    /// Appends the value's wire form to `buf`. Write it yourself, with an
+    /// [`Encoder`](crate::event::Encoder), only to save the intermediate [`Event`]; it must then be
+    /// the same event. On an error, what was appended is cut off again.
     ///
     /// # Errors
     /// As [`IntoEvent::into_event`].

@@ -5,7 +5,12 @@ mod encode;
 mod event;
 mod field;
 mod into_event;
+mod lines;
+#[cfg(feature = "macros")]
+#[expect(clippy::missing_errors_doc, clippy::return_self_not_must_use, reason = "only generated code calls it")]
+pub(crate) mod sink;
 
+pub use encode::Encoder;
 pub use event::Event;
 pub use field::{EventId, EventName};
 pub use into_event::IntoEvent;

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::error::CloseReason;
 use crate::event::IntoEvent;
-use crate::stream::{EventStream, Failure, KeepAlive};
+use crate::stream::{EventStream, Failure, KeepAlive, Step};
 
 /// A frame is sent when it holds this much, though more events are ready: large enough that the
 /// cost of a write is spread over many events, small enough to bound a slow client's memory.
@@ -73,23 +73,26 @@ impl<T: IntoEvent> Frames<T> {
 
     /// Appends events until the stream waits, has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
-        let mut since = None;
+        let (mut since, mut event) = (None, None);
         loop {
-            match self.stream.poll_event(cx) {
+            match self.stream.poll_event(cx, &mut event) {
                 Poll::Pending if self.buf.is_empty() => return Filled::Waiting,
                 Poll::Pending => return Filled::Frame,
-                Poll::Ready(None) => {
+                Poll::Ready(Step::End) => {
                     if let Some(ending) = self.stream.options().ending() {
                         ending.encode(&mut self.buf);
                     }
                     self.finished = true;
                     return Filled::Frame;
                 }
-                Poll::Ready(Some(Err(failure))) => {
+                Poll::Ready(Step::Abort(failure)) => {
                     self.fail(&failure);
                     return Filled::Frame;
                 }
-                Poll::Ready(Some(Ok(event))) => self.append(event),
+                Poll::Ready(Step::Event) => {}
+            }
+            if let Some(event) = event.take() {
+                self.append(event);
             }
             if self.finished || self.buf.len() >= FRAME_BYTES {
                 return Filled::Frame;

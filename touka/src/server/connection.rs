@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum_core::BoxError;
 use axum_core::body::Body;
@@ -15,7 +16,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
@@ -29,7 +30,7 @@ use crate::response::{answer, refusal};
 const MOST_BUFFERED: usize = 64 * 1024;
 
 /// A service that a connection can be served with.
-pub(super) trait Serve:
+pub(crate) trait Serve:
     Service<Request, Response = http::Response<Self::Body>> + Clone + Send + 'static
 {
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
@@ -43,28 +44,52 @@ where
     type Body = B;
 }
 
-/// Serves one connection until its client leaves, or until the shutdown has ended its streams.
-pub(super) async fn serve<V>(stream: TcpStream, service: V, shutdown: CancellationToken)
+/// What a connection can run over: a socket, or what stands for one in a test.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for I {}
+
+/// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
+/// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
+/// any more.
+pub(crate) async fn serve<I, V>(io: I, service: V, shutdown: CancellationToken, longest: Duration)
 where
+    I: Io,
     V: Serve<Error: Into<BoxError>, Future: Send>,
 {
-    let (transport, shared) = Transport::new(stream);
-    let finished = drive(transport, &shared, service, &shutdown).await;
+    let deadline = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(longest).await;
+    };
+    tokio::select! {
+        () = serve_to_the_end(io, service, &shutdown) => {}
+        () = deadline => {}
+    }
+}
+
+async fn serve_to_the_end<I, V>(io: I, service: V, shutdown: &CancellationToken)
+where
+    I: Io,
+    V: Serve<Error: Into<BoxError>, Future: Send>,
+{
+    let (transport, shared) = Transport::new(io);
+    let finished = drive(transport, &shared, service, shutdown).await;
     let Err(error) = finished else { return };
     match shared.take() {
-        Some(stream) if shared.is_fresh() => explain(stream, &error).await,
+        Some(io) if shared.is_fresh() => explain(io, &error).await,
         // A client that leaves in the middle of a stream is no error: it is how streams end.
         _ => tracing::debug!(target: "touka::server", %error, "connection closed"),
     }
 }
 
-async fn drive<V>(
-    transport: Transport,
-    shared: &Arc<Shared>,
+async fn drive<I, V>(
+    transport: Transport<I>,
+    shared: &Arc<Shared<I>>,
     service: V,
     shutdown: &CancellationToken,
 ) -> hyper::Result<()>
 where
+    I: Io,
     V: Serve<Error: Into<BoxError>, Future: Send>,
 {
     let answer = service_fn(move |request: http::Request<Incoming>| {

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long a client may take to read the answer.
@@ -13,7 +12,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// Says what was wrong with the first request of a connection, and closes it.
 ///
 /// Nothing is answered to a client that just left, or that sent nothing.
-pub(super) async fn explain(mut stream: TcpStream, error: &hyper::Error) {
+pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, error: &hyper::Error) {
     let Some(status) = status(error) else { return };
     let line = format!("the request cannot be read: {error}\n");
     let answer = format!(

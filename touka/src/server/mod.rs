@@ -11,3 +11,8 @@ mod transport;
 
 pub use listener::{Listen, Listener};
 pub use server::{Server, serve};
+
+#[cfg(feature = "testing")]
+pub(crate) use connection::{Serve, serve as serve_connection};
+#[cfg(feature = "testing")]
+pub(crate) use server::SHUTDOWN_TIMEOUT;

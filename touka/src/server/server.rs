@@ -21,7 +21,7 @@ use super::shutdown::{Shutdown, Signals};
 use crate::error::Result;
 
 /// How long open streams and running requests have once the shutdown began.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Serves any tower service over HTTP/1.1: a [`Router`](crate::Router), an `axum::Router`, one of
 /// your own.
@@ -89,7 +89,7 @@ impl Server {
         let longest = self.shutdown_timeout;
         let token = stop.clone();
         let accept = accept(listener, move |stream| {
-            let (alive, serve) = (alive.clone(), serve_until(stream, service.clone(), token.clone(), longest));
+            let (alive, serve) = (alive.clone(), connection::serve(stream, service.clone(), token.clone(), longest));
             tokio::spawn(async move {
                 serve.await;
                 drop(alive);
@@ -108,23 +108,6 @@ impl Server {
         };
         tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
         Ok(())
-    }
-}
-
-/// Serves one connection. It holds the deadline itself, so that it ends in time even where nobody
-/// waits for it any more.
-async fn serve_until<V, B>(stream: TcpStream, service: V, stop: CancellationToken, longest: Duration)
-where
-    V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    let deadline = async {
-        stop.cancelled().await;
-        tokio::time::sleep(longest).await;
-    };
-    tokio::select! {
-        () = connection::serve(stream, service, stop.clone()) => {}
-        () = deadline => {}
     }
 }
 

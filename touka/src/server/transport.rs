@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use crate::error::CloseReason;
@@ -26,23 +25,23 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// request has reached the service, all that hyper writes is such an answer: it is swallowed here,
 /// and the connection writes one that says what was wrong.
 #[derive(Debug)]
-pub(super) struct Transport {
+pub(super) struct Transport<I> {
     /// There until it is dropped.
-    stream: Option<TcpStream>,
-    shared: Arc<Shared>,
+    stream: Option<I>,
+    shared: Arc<Shared<I>>,
     /// Runs while the client takes nothing.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
 /// What the connection knows of its socket while hyper has it.
-#[derive(Debug, Default)]
-pub(super) struct Shared {
+#[derive(Debug)]
+pub(super) struct Shared<I> {
     /// A request has reached the service.
     called: AtomicBool,
     /// What is being answered.
     response: Mutex<Watched>,
     /// The socket, once hyper has dropped it.
-    returned: Mutex<Option<TcpStream>>,
+    returned: Mutex<Option<I>>,
 }
 
 /// What the socket must know of the response that is being written.
@@ -57,7 +56,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Shared {
+impl<I> Shared<I> {
     /// A request is about to reach the service: hyper's writes count from now on.
     pub(super) fn call(&self) {
         // Set and read by the connection's one task.
@@ -77,18 +76,19 @@ impl Shared {
     }
 
     /// The socket, after hyper has dropped the transport.
-    pub(super) fn take(&self) -> Option<TcpStream> {
+    pub(super) fn take(&self) -> Option<I> {
         lock(&self.returned).take()
     }
 }
 
-impl Transport {
-    pub(super) fn new(stream: TcpStream) -> (Self, Arc<Shared>) {
-        let shared = Arc::<Shared>::default();
+impl<I: Unpin> Transport<I> {
+    pub(super) fn new(stream: I) -> (Self, Arc<Shared<I>>) {
+        let shared =
+            Arc::new(Shared { called: AtomicBool::new(false), response: Mutex::default(), returned: Mutex::new(None) });
         (Self { stream: Some(stream), shared: Arc::clone(&shared), stall: None }, shared)
     }
 
-    fn stream(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn stream(&mut self) -> io::Result<Pin<&mut I>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
@@ -120,19 +120,19 @@ impl Transport {
     }
 }
 
-impl Drop for Transport {
+impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
         *lock(&self.shared.returned) = self.stream.take();
     }
 }
 
-impl AsyncRead for Transport {
+impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.stream()?.poll_read(cx, buf)
     }
 }
 
-impl AsyncWrite for Transport {
+impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.shared.is_fresh() {
             return Poll::Ready(Ok(buf.len()));
@@ -154,7 +154,7 @@ impl AsyncWrite for Transport {
     }
 
     fn is_write_vectored(&self) -> bool {
-        true
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::future::Future;
-use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -45,7 +44,7 @@ impl<T> Emitter<T> {
     /// # Cancellation
     /// Dropped before its first poll, nothing is sent. Dropped later, the event may still be.
     pub fn emit(&self, event: impl Into<T>) -> Emit<'_, T> {
-        Emit { slot: &self.slot, stage: Stage::Holding(event.into()) }
+        Emit { slot: &self.slot, event: Some(event.into()), stage: Stage::Holding }
     }
 }
 
@@ -65,12 +64,15 @@ impl<T> fmt::Debug for Emitter<T> {
 #[must_use = "an event is sent only when the future is awaited"]
 pub struct Emit<'a, T> {
     slot: &'a Slot<T>,
-    stage: Stage<T>,
+    /// There until it is placed.
+    event: Option<T>,
+    stage: Stage,
 }
 
-enum Stage<T> {
+#[derive(Clone, Copy)]
+enum Stage {
     /// The event is still here.
-    Holding(T),
+    Holding,
     /// It is in the slot, waiting to be taken.
     Placed(u64),
     /// The stream has ended, and the answer is held back for one turn: a loop that ignores the
@@ -86,25 +88,28 @@ impl<T> Future for Emit<'_, T> {
     type Output = bool;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
-        match mem::replace(&mut self.stage, Stage::Done) {
-            Stage::Holding(event) => {
-                self.stage = match self.slot.place(event, cx.waker()) {
-                    Placed::Ticket(ticket) => Stage::Placed(ticket),
-                    Placed::Full(event) => Stage::Holding(event),
+        let this = &mut *self;
+        match this.stage {
+            Stage::Holding => {
+                match this.slot.place(&mut this.event, cx.waker()) {
+                    Placed::Ticket(ticket) => this.stage = Stage::Placed(ticket),
+                    Placed::Full => {}
                     Placed::Closed => {
                         cx.waker().wake_by_ref();
-                        Stage::Closed
+                        this.stage = Stage::Closed;
                     }
-                };
+                }
                 Poll::Pending
             }
             Stage::Placed(ticket) => {
-                self.stage = Stage::Placed(ticket);
-                let taken = ready!(self.slot.poll_taken(ticket, cx));
-                self.stage = Stage::Done;
+                let taken = ready!(this.slot.poll_taken(ticket, cx));
+                this.stage = Stage::Done;
                 Poll::Ready(taken)
             }
-            Stage::Closed => Poll::Ready(false),
+            Stage::Closed => {
+                this.stage = Stage::Done;
+                Poll::Ready(false)
+            }
             // Polled after it was ready, which no executor does.
             Stage::Done => Poll::Pending,
         }

@@ -10,7 +10,7 @@ use futures_core::Stream;
 use super::failure::Failure;
 use super::lifecycle::{Lifecycle, Link};
 use super::options::Options;
-use super::source::Source;
+use super::source::{Source, Step};
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
 
@@ -135,19 +135,20 @@ impl<T> EventStream<T> {
         &self.lifecycle
     }
 
-    /// The next event, or why there is none.
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
+    /// The next event goes to `out`; or why there is none.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+        if self.first.is_some() {
+            *out = self.first.take();
+            return Poll::Ready(Step::Event);
         }
-        let Some(source) = &mut self.source else { return Poll::Ready(None) };
-        let polled = ready!(source.as_mut().poll_event(cx));
-        match &polled {
-            Some(Ok(_)) => {}
-            Some(Err(failure)) => self.close(failure.reason),
-            None => self.close(CloseReason::Completed),
+        let Some(source) = &mut self.source else { return Poll::Ready(Step::End) };
+        let step = ready!(source.as_mut().poll_event(cx, out));
+        match &step {
+            Step::Event => {}
+            Step::Abort(failure) => self.close(failure.reason),
+            Step::End => self.close(CloseReason::Completed),
         }
-        Poll::Ready(polled)
+        Poll::Ready(step)
     }
 
     /// Ends the stream and frees its body.
@@ -166,7 +167,9 @@ impl<T> Stream for EventStream<T> {
     type Item = T;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
-        self.poll_event(cx).map(|event| event.and_then(Result::ok))
+        let mut event = None;
+        let _end_or_event = ready!(self.poll_event(cx, &mut event));
+        Poll::Ready(event)
     }
 }
 

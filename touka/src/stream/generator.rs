@@ -16,7 +16,7 @@ use super::event_stream::EventStream;
 use super::failure::Failure;
 use super::opening::Opening;
 use super::slot::Slot;
-use super::source::{Abort, Fallible, Source, poll_opened};
+use super::source::{Abort, Fallible, Source, Step, poll_opened};
 
 pin_project! {
     struct Generator<T, E, B> {
@@ -49,7 +49,7 @@ where
     E: IntoResponse + Send + 'static,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>> {
         let mut this = self.project();
         if let Some(body) = this.body.as_mut().as_pin_mut() {
             this.slot.begin();
@@ -68,13 +68,13 @@ where
             }
         }
         // An event whose emit was cancelled may still be here after the body's end: it counts.
-        if let Some(event) = this.slot.take(cx) {
-            return Poll::Ready(Some(Ok(event)));
+        if this.slot.take(cx, out) {
+            return Poll::Ready(Step::Event);
         }
         if this.body.is_some() {
             return Poll::Pending;
         }
-        Poll::Ready(this.abort.take().map(Err))
+        Poll::Ready(this.abort.take().map_or(Step::End, Step::Abort))
     }
 
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>> {
@@ -88,8 +88,8 @@ where
     E: IntoResponse + Send + 'static,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        poll_opened(self, cx)
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+        poll_opened(self, cx, out)
     }
 }
 

@@ -50,6 +50,12 @@ impl Link {
         }
         *self.0.reason.get_or_init(|| CloseReason::Disconnected)
     }
+
+    /// Whether the stream still runs, for a test that asserts that none does.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_open(&self) -> bool {
+        !self.0.is_gone.load(Ordering::Acquire)
+    }
 }
 
 /// Belongs to one stream and reports its end exactly once: when it is dropped. Without a reason

@@ -27,3 +27,4 @@ pub(crate) use failure::Failure;
 pub(crate) use jitter::spread;
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Link;
+pub(crate) use source::Step;

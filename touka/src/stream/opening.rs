@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::event_stream::EventStream;
 use super::lifecycle::Link;
-use super::source::{Abort, Fallible, OnError, WithOnError};
+use super::source::{Abort, Fallible, OnError, Step, WithOnError};
 use crate::event::Event;
 
 /// How long the head is held for a body that neither emits nor ends. Long enough for a database
@@ -85,17 +85,17 @@ where
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Pending };
-        match body.as_mut().poll_body(cx) {
-            Poll::Ready(Some(Ok(first))) => this.open(Some(first)),
-            Poll::Ready(Some(Err(Abort::Error(error)))) => {
+        let mut first = None;
+        match body.as_mut().poll_body(cx, &mut first) {
+            Poll::Ready(Step::Event | Step::End) => this.open(first),
+            Poll::Ready(Step::Abort(Abort::Error(error))) => {
                 this.body = None;
                 Poll::Ready(Err(error))
             }
-            Poll::Ready(Some(Err(Abort::Panic(panic)))) => {
+            Poll::Ready(Step::Abort(Abort::Panic(panic))) => {
                 this.body = None;
                 resume_unwind(panic)
             }
-            Poll::Ready(None) => this.open(None),
             Poll::Pending => {
                 let delay = this.open_after;
                 let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(delay)));

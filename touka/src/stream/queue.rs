@@ -14,14 +14,15 @@ use super::event_stream::EventStream;
 use super::failure::Failure;
 use super::lifecycle::Link;
 use super::opening::Opening;
-use super::source::{Abort, Fallible, Source, poll_opened};
+use super::source::{Abort, Fallible, Source, Step, poll_opened};
 
 /// A queue that senders anywhere fill.
 struct Queue<T>(mpsc::Receiver<T>);
 
 impl<T: Send> Source<T> for Queue<T> {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        self.0.poll_recv(cx).map(|event| event.map(Ok))
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+        *out = ready!(self.0.poll_recv(cx));
+        Poll::Ready(if out.is_some() { Step::Event } else { Step::End })
     }
 }
 
@@ -62,21 +63,23 @@ impl<T, E> Spawned<T, E> {
 }
 
 impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spawned<T, E> {
-    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>> {
+    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>> {
         if let Some(start) = self.start.take() {
             self.task = Some(Task(start()));
         }
-        let event = self.queue.poll_recv(cx);
-        if let Poll::Ready(Some(event)) = event {
-            return Poll::Ready(Some(Ok(event)));
+        let received = self.queue.poll_recv(cx);
+        let all_gone = received.is_ready();
+        if let Poll::Ready(Some(event)) = received {
+            *out = Some(event);
+            return Poll::Ready(Step::Event);
         }
         // The queue is empty now, so an error here comes after all that was sent before it. The
         // end, however, needs both: the body may have handed senders on, or may still be busy
         // after it has dropped its own.
         match self.poll_task(cx) {
-            Poll::Ready(Some(abort)) => Poll::Ready(Some(Err(abort))),
-            Poll::Ready(None) => event.map(|_| None),
-            Poll::Pending => Poll::Pending,
+            Poll::Ready(Some(abort)) => Poll::Ready(Step::Abort(abort)),
+            Poll::Ready(None) if all_gone => Poll::Ready(Step::End),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
 
@@ -86,8 +89,8 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
 }
 
 impl<T: Send + 'static, E: IntoResponse + Send + 'static> Source<T> for Spawned<T, E> {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        poll_opened(self, cx)
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+        poll_opened(self, cx, out)
     }
 }
 

@@ -37,11 +37,11 @@ struct State<T> {
 }
 
 /// What became of an event that was to be placed.
-pub(super) enum Placed<T> {
+pub(super) enum Placed {
     /// It is in the slot; the ticket tells when it was taken.
     Ticket(u64),
     /// Another one is in the slot. The waker is kept.
-    Full(T),
+    Full,
     /// Nobody will come for it.
     Closed,
 }
@@ -69,7 +69,9 @@ impl<T> Slot<T> {
 
     // ===== the emitting side =====
 
-    pub(super) fn place(&self, item: T, waker: &Waker) -> Placed<T> {
+    /// Moves the event into the slot, if there is room. Events are large enough that each move
+    /// between here and the frame shows: they go from place to place, and never through a result.
+    pub(super) fn place(&self, event: &mut Option<T>, waker: &Waker) -> Placed {
         let mut state = self.lock();
         if state.closed {
             return Placed::Closed;
@@ -78,9 +80,9 @@ impl<T> Slot<T> {
             if !state.waiting.iter().any(|known| known.will_wake(waker)) {
                 state.waiting.push(waker.clone());
             }
-            return Placed::Full(item);
+            return Placed::Full;
         }
-        state.item = Some(item);
+        state.item = event.take();
         state.placed += 1;
         keep(&mut state.emitter, waker);
         let ticket = state.placed;
@@ -116,14 +118,15 @@ impl<T> Slot<T> {
         self.polling.store(true, Ordering::Relaxed);
     }
 
-    /// Takes the event, if there is one; otherwise remembers whom to wake.
-    pub(super) fn take(&self, cx: &mut Context<'_>) -> Option<T> {
+    /// Moves the event to `out`, if there is one; otherwise remembers whom to wake.
+    pub(super) fn take(&self, cx: &mut Context<'_>, out: &mut Option<T>) -> bool {
         let mut state = self.lock();
-        let Some(item) = state.item.take() else {
+        if state.item.is_none() {
             keep(&mut state.consumer, cx.waker());
             self.polling.store(false, Ordering::Relaxed);
-            return None;
-        };
+            return false;
+        }
+        *out = state.item.take();
         self.taken.store(state.placed, Ordering::Release);
         let waiting = mem::take(&mut state.waiting);
         // Whoever shares the connection's waker is polled again with it: no wake-up needed.
@@ -135,7 +138,7 @@ impl<T> Slot<T> {
         for waker in waiting {
             waker.wake();
         }
-        Some(item)
+        true
     }
 
     /// Nobody will take another event. Emits that wait are told.

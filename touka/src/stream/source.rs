@@ -10,14 +10,25 @@ use super::failure::Failure;
 use crate::error::panic_text;
 use crate::event::Event;
 
+/// What a source has to say. An event itself goes to the place that the caller gives: it is the
+/// large part, and would be moved once more by each function that hands it on.
+pub(crate) enum Step<A> {
+    /// The next event is in its place.
+    Event,
+    /// There is no other.
+    End,
+    /// There is no other, for this reason.
+    Abort(A),
+}
+
 /// A source of events, once the type of its error is forgotten.
 pub(super) trait Source<T>: Send {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>>;
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>>;
 }
 
 /// A source whose error still has its type: until the response has opened, it can be returned.
 pub(super) trait Fallible<T, E>: Send {
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Abort<E>>>>;
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>>;
 
     /// Forgets the type. An error becomes an event from now on.
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
@@ -49,8 +60,13 @@ impl<E: IntoResponse> Abort<E> {
 pub(super) fn poll_opened<T, E: IntoResponse>(
     body: Pin<&mut impl Fallible<T, E>>,
     cx: &mut Context<'_>,
-) -> Poll<Option<Result<T, Failure>>> {
-    body.poll_body(cx).map(|event| event.map(|event| event.map_err(Abort::into_failure)))
+    out: &mut Option<T>,
+) -> Poll<Step<Failure>> {
+    Poll::Ready(match ready!(body.poll_body(cx, out)) {
+        Step::Event => Step::Event,
+        Step::End => Step::End,
+        Step::Abort(abort) => Step::Abort(abort.into_failure()),
+    })
 }
 
 /// What makes the last event of an error.
@@ -63,13 +79,14 @@ pub(super) struct WithOnError<T, E> {
 }
 
 impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<T, Failure>>> {
-        let polled = ready!(self.body.as_mut().poll_body(cx));
-        Poll::Ready(polled.map(|event| {
-            event.map_err(|abort| match (abort, self.on_error.take()) {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+        Poll::Ready(match ready!(self.body.as_mut().poll_body(cx, out)) {
+            Step::Event => Step::Event,
+            Step::End => Step::End,
+            Step::Abort(abort) => Step::Abort(match (abort, self.on_error.take()) {
                 (Abort::Error(error), Some(on_error)) => Failure::told(on_error(error)),
                 (abort, _) => abort.into_failure(),
-            })
-        }))
+            }),
+        })
     }
 }

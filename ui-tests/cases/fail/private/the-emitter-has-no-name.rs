@@ -3,7 +3,7 @@ use touka::sse_handler;
 #[sse_handler]
 async fn clock() {
     emit!("tick");
-    __touka_emitter.emit("tock").await;
+    __touka_hand.emit("tock").await;
 }
 
 fn main() {

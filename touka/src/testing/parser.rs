@@ -1,17 +1,28 @@
-//! An event stream parser written from the standard's own steps, and from nothing of touka's.
+//! [`Parser`], the client's side of the wire format.
+//!
+//! It is written from the standard's own steps and uses nothing of the encoder: the tests compare
+//! the two.
 
-/// One dispatched event, as a client's listener gets it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dispatched {
-    /// The event's type: `message` where none was given.
-    pub event: String,
-    /// The event's data.
-    pub data: String,
-    /// The last event id at the moment of dispatch.
-    pub id: String,
-}
+use std::time::Duration;
 
-/// The state of "interpreting an event stream", fed with bytes in pieces of any size.
+use super::received::Received;
+
+/// Reads an event stream as the standard says, from bytes in pieces of any size.
+///
+/// [`Events`](super::Events) has one inside. By itself it is for bytes that come from elsewhere,
+/// say from a real socket.
+///
+/// ```
+/// use touka::testing::Parser;
+///
+/// let mut parser = Parser::new();
+/// parser.feed(b": hello\nretry: 2000\ndata: one\nda");
+/// parser.feed(b"ta: two\n\ndata: not yet ended");
+/// let events = parser.take();
+/// assert_eq!((events.len(), events[0].data.as_str()), (1, "one\ntwo"));
+/// assert_eq!(parser.comments(), ["hello"]);
+/// assert_eq!(parser.retry(), Some(std::time::Duration::from_secs(2)));
+/// ```
 #[derive(Debug, Default)]
 pub struct Parser {
     /// Bytes of a line whose end has not come yet.
@@ -23,47 +34,64 @@ pub struct Parser {
     event: String,
     id_buffer: String,
     last_id: String,
-    retry: Option<u64>,
+    retry: Option<Duration>,
     comments: Vec<String>,
-    dispatched: Vec<Dispatched>,
+    dispatched: Vec<Received>,
 }
 
 impl Parser {
-    /// The standard's initial state.
+    /// The state in which a first connection begins.
     pub fn new() -> Self {
         Self::default()
     }
 
+    /// The state in which a client comes back: it still has its last event id.
+    pub(super) fn resume(last_id: &str) -> Self {
+        Self { id_buffer: last_id.to_owned(), last_id: last_id.to_owned(), ..Self::default() }
+    }
+
     /// Takes more of the stream.
-    pub fn feed(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
+    pub fn feed(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let used = self.feed_line(bytes);
+            bytes = &bytes[used..];
+        }
+    }
+
+    /// Takes bytes up to the end of a line, and tells how many.
+    pub(super) fn feed_line(&mut self, bytes: &[u8]) -> usize {
+        for (index, &byte) in bytes.iter().enumerate() {
             let completes_crlf = self.after_cr && byte == b'\n';
             self.after_cr = byte == b'\r';
             match byte {
                 b'\n' if completes_crlf => {}
-                b'\n' | b'\r' => self.end_of_line(),
+                b'\n' | b'\r' => {
+                    self.end_of_line();
+                    return index + 1;
+                }
                 _ => self.line.push(byte),
             }
         }
+        bytes.len()
     }
 
     /// The events dispatched since the last call.
-    pub fn take(&mut self) -> Vec<Dispatched> {
+    pub fn take(&mut self) -> Vec<Received> {
         std::mem::take(&mut self.dispatched)
     }
 
-    /// The comments so far.
+    /// The comments so far. As with a field, one space after the colon is not part of the text.
     pub fn comments(&self) -> &[String] {
         &self.comments
     }
 
-    /// The reconnection time, if one was set.
-    pub fn retry(&self) -> Option<u64> {
+    /// The reconnection time, if the server set one.
+    pub const fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// The id that a reconnect would send.
-    pub fn last_id(&self) -> &str {
+    /// The id that a reconnect would send; empty for none.
+    pub fn last_event_id(&self) -> &str {
         &self.last_id
     }
 
@@ -79,10 +107,13 @@ impl Parser {
         let line = String::from_utf8_lossy(&bytes).into_owned();
         if line.is_empty() {
             self.dispatch();
-        } else if let Some(comment) = line.strip_prefix(':') {
-            self.comments.push(comment.to_owned());
         } else if let Some((field, value)) = line.split_once(':') {
-            self.field(field, value.strip_prefix(' ').unwrap_or(value));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            if field.is_empty() {
+                self.comments.push(value.to_owned());
+            } else {
+                self.field(field, value);
+            }
         } else {
             self.field(&line, "");
         }
@@ -97,7 +128,8 @@ impl Parser {
             }
             "id" if !value.contains('\0') => value.clone_into(&mut self.id_buffer),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                self.retry = value.parse().ok();
+                // The standard knows no largest number; one that does not fit is as good as endless.
+                self.retry = Some(Duration::from_millis(value.parse().unwrap_or(u64::MAX)));
             }
             _ => {}
         }
@@ -105,14 +137,14 @@ impl Parser {
 
     fn dispatch(&mut self) {
         self.last_id.clone_from(&self.id_buffer);
-        let event = std::mem::take(&mut self.event);
+        let name = std::mem::take(&mut self.event);
         let mut data = std::mem::take(&mut self.data);
         if data.is_empty() {
             return;
         }
         data.pop();
-        let event = if event.is_empty() { "message".to_owned() } else { event };
-        self.dispatched.push(Dispatched { event, data, id: self.last_id.clone() });
+        let name = if name.is_empty() { "message".to_owned() } else { name };
+        self.dispatched.push(Received { name, data, id: self.last_id.clone() });
     }
 }
 
@@ -130,7 +162,7 @@ mod tests {
             bytewise.feed(&[*byte]);
         }
         assert_eq!(bytewise.take(), events);
-        events.into_iter().map(|event| (event.event, event.data, event.id)).collect()
+        events.into_iter().map(|event| (event.name, event.data, event.id)).collect()
     }
 
     fn event(event: &str, data: &str, id: &str) -> (String, String, String) {
@@ -151,6 +183,15 @@ mod tests {
         );
         assert_eq!(parse("data\n\ndata\ndata\n\ndata:"), [event("message", "", ""), event("message", "\n", "")]);
         assert_eq!(parse("data:test\n\ndata: test\n\n"), vec![event("message", "test", ""); 2]);
+    }
+
+    #[test]
+    fn comments_and_reconnection_times() {
+        let mut parser = Parser::new();
+        parser.feed(b":\n: a\n:  b\nretry: 03000\nretry: 1x\nretry\n\n");
+        assert_eq!(parser.comments(), ["", "a", " b"]);
+        assert_eq!(parser.retry(), Some(Duration::from_secs(3)));
+        assert!(parser.take().is_empty());
     }
 
     #[test]

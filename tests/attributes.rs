@@ -1,0 +1,244 @@
+//! What the options of `#[sse_handler(…)]` do, as seen by a caller and by a client.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use axum_core::response::IntoResponse;
+use futures_util::StreamExt;
+use http::StatusCode;
+use http_body_util::BodyExt;
+use support::{Client, Count, Running, until};
+use tokio::time::{Instant, sleep};
+use touka::extract::{LastEventId, State};
+use touka::{CloseReason, Event, EventSender, EventStream, EventWriter, IntoEvent, Router, route, routes, sse_handler};
+
+#[derive(Debug, PartialEq, Eq)]
+struct Tick(u32);
+
+impl IntoEvent for Tick {
+    fn into_event(self) -> touka::Result<Event> {
+        Ok(Event::data(self.0.to_string()).event("tick"))
+    }
+}
+
+// ===== callback =====
+
+#[sse_handler(callback)]
+async fn count_up(mut next: u32, last: u32, out: &mut EventWriter<Tick>) -> bool {
+    if next == 2 {
+        // Ends this call, not the stream.
+        next += 1;
+        return true;
+    }
+    out.write(Tick(next)).await;
+    emit!(Tick(next + 100));
+    next += 1;
+    next <= last
+}
+
+#[tokio::test]
+async fn a_callback_keeps_its_parameters_between_calls() {
+    let seen: Vec<u32> = count_up(1, 3).await.map(|tick| tick.0).collect().await;
+    assert_eq!(seen, [1, 101, 3, 103]);
+}
+
+#[sse_handler(callback)]
+#[route(GET, "/parsed/{first}")]
+async fn parsed(mut first: String, out: &mut EventWriter) -> Result<bool, StatusCode> {
+    let number: u32 = first.parse().map_err(|_| StatusCode::BAD_REQUEST)?;
+    out.write(number.to_string()).await;
+    first = if number > 1 { (number - 1).to_string() } else { "no number".to_owned() };
+    Ok(true)
+}
+
+#[tokio::test]
+async fn a_callback_that_fails_is_a_status_first_and_an_event_later() {
+    let server = Running::serve(Router::new().mount(routes![parsed])).await;
+    assert_eq!(Client::get(server.address, "/parsed/x").await.head().await.status(), 400);
+    let mut client = Client::stream(server.address, "/parsed/2").await;
+    assert_eq!((client.data().await, client.data().await), ("2".into(), "1".into()));
+    assert_eq!(client.data().await, r#"{"status":400,"title":"Bad Request"}"#);
+    assert_eq!(client.next().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_callback_that_does_nothing_starves_nobody() {
+    #[sse_handler(callback)]
+    async fn idle(_out: &mut EventWriter) -> bool {
+        true
+    }
+    let mut stream = idle().await;
+    assert!(tokio::time::timeout(Duration::from_millis(20), stream.next()).await.is_err());
+}
+
+// ===== channel =====
+
+#[sse_handler(channel = 4)]
+#[route(GET, "/many")]
+async fn many(State(held): State<Count>, events: EventSender) {
+    let _held = held.hold();
+    emit!("by emit");
+    let other = events.clone();
+    tokio::spawn(async move { other.send("by a clone").await });
+    events.send("by send").await.expect("the client reads");
+    let why = events.closed().await;
+    unreachable!("the task is aborted before it is told {why:?}");
+}
+
+#[tokio::test]
+async fn a_channel_body_runs_on_a_task_that_ends_with_the_client() {
+    let held = Count::default();
+    let server = Running::serve(Router::new().mount(routes![many]).with_state(held.clone())).await;
+    let mut client = Client::stream(server.address, "/many").await;
+    let mut seen = [client.data().await, client.data().await, client.data().await];
+    seen.sort_unstable();
+    assert_eq!(seen, ["by a clone", "by emit", "by send"]);
+    assert_eq!(held.get(), 1);
+    drop(client);
+    until(Duration::from_secs(1), "the task is aborted", || held.get() == 0).await;
+}
+
+#[sse_handler(channel = 2)]
+fn squares(up_to: u32, events: EventSender<Tick>) {
+    for number in 1..=up_to {
+        if events.blocking_send(Tick(number * number)).is_err() {
+            return;
+        }
+    }
+}
+
+#[route(GET, "/blocking")]
+#[sse_handler(channel = 2)]
+fn blocking(events: EventSender) -> Result<EventStream, StatusCode> {
+    events.blocking_send("one").expect("the client reads");
+    let nothing: Result<(), u8> = Err(1);
+    nothing.map_err(|_| StatusCode::CONFLICT)?;
+}
+
+#[tokio::test]
+async fn a_plain_function_runs_on_the_blocking_pool() {
+    let seen: Vec<u32> = squares(4).await.map(|tick| tick.0).collect().await;
+    assert_eq!(seen, [1, 4, 9, 16]);
+
+    let server = Running::serve(Router::new().mount(routes![blocking])).await;
+    let mut client = Client::stream(server.address, "/blocking").await;
+    assert_eq!(client.data().await, "one");
+    assert_eq!(client.data().await, r#"{"status":409,"title":"Conflict"}"#);
+}
+
+// ===== settings =====
+
+async fn text(response: impl IntoResponse) -> String {
+    let body = response.into_response().into_body().collect().await.expect("no error").to_bytes();
+    String::from_utf8(body.to_vec()).expect("text")
+}
+
+static CLOSED: Mutex<Vec<CloseReason>> = Mutex::new(Vec::new());
+
+fn remember(reason: CloseReason) {
+    CLOSED.lock().expect("nobody panics here").push(reason);
+}
+
+fn apologise(status: StatusCode) -> Event {
+    Event::data(status.as_str()).event("sorry")
+}
+
+#[sse_handler(
+    keep_alive = "2s",
+    retry = "10s",
+    open_after = "3s",
+    max_lifetime = "1h",
+    write_timeout = "1m30s",
+    on_error = apologise,
+    on_close = remember,
+)]
+async fn everything(wait: Duration, fails: bool) -> Result<EventStream, StatusCode> {
+    sleep(wait).await;
+    if fails {
+        return Err(StatusCode::GONE);
+    }
+    emit!("late");
+    Err(StatusCode::IM_A_TEAPOT)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_settings_of_the_attribute_are_those_of_the_stream() {
+    // Within the three seconds, an error is still an answer.
+    assert_eq!(everything(Duration::from_millis(2_900), true).await.unwrap_err(), StatusCode::GONE);
+    let start = Instant::now();
+    let stream = everything(Duration::from_secs(8), false).await.expect("it has opened");
+    assert_eq!(start.elapsed().as_secs(), 3, "open_after");
+    let text = text(stream).await;
+    let (retry, rest) = text.split_once("\n\n").expect("a block");
+    assert!(retry.starts_with("retry: "), "{text}");
+    // Two comments in the five seconds that are left, two seconds apart.
+    assert_eq!(rest, ":\n\n:\n\ndata: late\n\nevent: sorry\ndata: 418\n\n");
+    assert_eq!(*CLOSED.lock().unwrap(), [CloseReason::Failed]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn keep_alive_can_be_off() {
+    #[sse_handler(keep_alive = off)]
+    async fn quiet() {
+        sleep(Duration::from_hours(1)).await;
+        emit!("x");
+    }
+    assert_eq!(text(quiet().await).await, "data: x\n\n");
+}
+
+// ===== end =====
+
+#[sse_handler(end = "done")]
+#[route(GET, "/above/{started}")]
+async fn above(started: String, State(ran): State<Count>) {
+    ran.add();
+    emit!(Event::data(started).id(1));
+}
+
+#[route(GET, "/below")]
+#[sse_handler(end = "done")]
+async fn below(State(ran): State<Count>) -> Result<EventStream, StatusCode> {
+    ran.add();
+    emit!(Event::data("x").id(1));
+}
+
+/// By hand, as in an axum app.
+#[route(GET, "/by-hand")]
+async fn by_hand(from: LastEventId, State(ran): State<Count>) -> Result<EventStream, StatusCode> {
+    if from.ended("done") {
+        return Err(StatusCode::NO_CONTENT);
+    }
+    below(State(ran)).await
+}
+
+#[tokio::test]
+async fn a_client_that_has_seen_the_end_gets_204_and_nothing_runs() {
+    let ran = Count::default();
+    let server = Running::serve(Router::new().mount(routes![above, below, by_hand]).with_state(ran.clone())).await;
+    for path in ["/above/x", "/below", "/by-hand"] {
+        let before = ran.get();
+        let mut client = Client::stream(server.address, path).await;
+        assert_eq!(client.data().await, "x");
+        let end = client.next().await.unwrap().unwrap();
+        assert_eq!((end.name.as_str(), end.data.as_str(), end.id.as_str()), ("done", "", "done"));
+        assert_eq!(client.next().await.unwrap(), None);
+        assert_eq!(ran.get(), before + 1);
+
+        // The browser comes back with the id of the end, in the header; other clients in the query.
+        for request in [
+            format!("GET {path} HTTP/1.1\r\nhost: t\r\nlast-event-id: done\r\n\r\n"),
+            format!("GET {path}?lastEventId=done HTTP/1.1\r\nhost: t\r\n\r\n"),
+        ] {
+            let mut client = Client::connect(server.address).await;
+            client.send(request).await;
+            assert_eq!(client.head().await.status(), 204, "{path}");
+        }
+        assert_eq!(ran.get(), before + 1, "the body ran for a client that had all there is");
+
+        // One that was cut off in the middle gets the stream again.
+        let mut client = Client::connect(server.address).await;
+        client.send(format!("GET {path} HTTP/1.1\r\nhost: t\r\nlast-event-id: 1\r\n\r\n")).await;
+        assert_eq!(client.head().await.status(), 200);
+        assert_eq!(client.data().await, "x");
+    }
+}

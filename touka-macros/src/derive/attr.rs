@@ -1,0 +1,240 @@
+//! What stands in `#[event(…)]`, as it was written. Knows which word belongs where.
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
+
+use super::case::Case;
+use crate::diagnostics::{Diagnostics, nearest};
+use crate::keyword::CRATE;
+
+const EVENT: &str = "event";
+const NAME: &str = "name";
+const RENAME_ALL: &str = "rename_all";
+const DATA: &str = "data";
+const ID: &str = "id";
+const RETRY: &str = "retry";
+
+/// What an attribute stands on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Enum,
+    Struct,
+    Variant,
+    Field,
+}
+
+impl Place {
+    /// The words that belong here.
+    const fn words(self) -> &'static [&'static str] {
+        match self {
+            Self::Enum => &[RENAME_ALL, CRATE],
+            Self::Struct => &[NAME, DATA, CRATE],
+            Self::Variant => &[NAME, DATA],
+            Self::Field => &[ID, RETRY],
+        }
+    }
+
+    const fn article(self) -> &'static str {
+        match self {
+            Self::Enum => "an enum",
+            Self::Struct => "a struct",
+            Self::Variant => "a variant",
+            Self::Field => "a field",
+        }
+    }
+}
+
+/// Where a word belongs, for whoever wrote it elsewhere.
+const BELONGS: [(&str, &str); 6] = [
+    (NAME, "names one event: write it on a variant, or on a struct"),
+    (
+        RENAME_ALL,
+        "spells the names of all variants: write it on an enum; fields are renamed with #[serde(rename_all = \"…\")]",
+    ),
+    (DATA, "is about one event: write it on a variant, or on a struct"),
+    (ID, "marks the field whose value is the event's id: write it on that field"),
+    (RETRY, "marks the field whose value is the reconnection time: write it on that field"),
+    (CRATE, "says where touka is: write it on the whole type"),
+];
+
+/// The attributes of one item.
+#[derive(Default)]
+pub(super) struct Attrs {
+    pub(super) krate: Option<Path>,
+    pub(super) rename_all: Option<Case>,
+    pub(super) name: Option<LitStr>,
+    /// The value of `data = "text"`.
+    pub(super) text: Option<LitStr>,
+    pub(super) id: Option<Ident>,
+    pub(super) retry: Option<Ident>,
+}
+
+impl Attrs {
+    pub(super) fn parse(attrs: &[Attribute], place: Place, diagnostics: &mut Diagnostics) -> Self {
+        let mut found = Self::default();
+        let mut seen = Vec::new();
+        for attr in attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
+            let example = format!("#[event({})]", example(place.words()[0]));
+            let Meta::List(list) = &attr.meta else {
+                diagnostics.error(attr, format!("an option is missing, as in {example}"));
+                continue;
+            };
+            if list.tokens.is_empty() {
+                diagnostics.error(attr, format!("an option is missing, as in {example}"));
+            }
+            let parser = |input: ParseStream<'_>| found.options(input, place, &mut seen, diagnostics);
+            if let Err(error) = parser.parse2(list.tokens.clone()) {
+                diagnostics.add(error);
+            }
+        }
+        found
+    }
+
+    fn options(
+        &mut self,
+        input: ParseStream<'_>,
+        place: Place,
+        seen: &mut Vec<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> syn::Result<()> {
+        while !input.is_empty() {
+            if input.peek(LitStr) {
+                let name: LitStr = input.parse()?;
+                let text = format!("a string needs its word: write `{NAME} = {:?}`", name.value());
+                diagnostics.error(&name, text);
+            } else {
+                let word: Ident = input.call(Ident::parse_any)?;
+                self.option(&word, input, place, seen, diagnostics)?;
+            }
+            // What is left of a value that was not understood is part of that mistake.
+            rest_of_option(input)?;
+            if !input.is_empty() {
+                input.parse::<Token![,]>()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn option(
+        &mut self,
+        word: &Ident,
+        input: ParseStream<'_>,
+        place: Place,
+        seen: &mut Vec<String>,
+        diagnostics: &mut Diagnostics,
+    ) -> syn::Result<()> {
+        let typed = word.to_string();
+        if !place.words().contains(&typed.as_str()) {
+            diagnostics.error(word, misplaced(&typed, place));
+            return Ok(());
+        }
+        if seen.contains(&typed) {
+            diagnostics.error(word, format!("`{typed}` is given twice: keep one"));
+            return Ok(());
+        }
+        seen.push(typed.clone());
+        match typed.as_str() {
+            ID | RETRY => {
+                if !input.is_empty() && !input.peek(Token![,]) {
+                    let text = format!("`{typed}` takes no value: the field's own value is sent");
+                    diagnostics.error(rest_of_option(input)?, text);
+                }
+                let mark = if typed == ID { &mut self.id } else { &mut self.retry };
+                *mark = Some(word.clone());
+            }
+            CRATE => {
+                if !input.peek(Token![=]) {
+                    diagnostics.error(word, format!("`{CRATE}` takes a path, as in `{}`", example(CRATE)));
+                    return Ok(());
+                }
+                input.parse::<Token![=]>()?;
+                self.krate = Some(input.call(Path::parse_mod_style)?);
+            }
+            _ => {
+                if let Some(literal) = text_value(word, input, diagnostics)? {
+                    self.text_option(&typed, literal, diagnostics);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn text_option(&mut self, word: &str, literal: LitStr, diagnostics: &mut Diagnostics) {
+        let value = literal.value();
+        match word {
+            NAME => self.name = Some(literal),
+            RENAME_ALL => {
+                self.rename_all = Case::parse(&value);
+                if self.rename_all.is_none() {
+                    let hint = hint(&value, Case::names());
+                    diagnostics.error(literal, format!("`{value}` is not a way to spell names{hint}"));
+                }
+            }
+            _ => match value.as_str() {
+                "json" => {}
+                "text" => self.text = Some(literal),
+                _ => {
+                    let hint = hint(&value, ["json", "text"]);
+                    diagnostics.error(literal, format!("data is not sent as `{value}`{hint}"));
+                }
+            },
+        }
+    }
+}
+
+/// The string literal behind a word and its `=`.
+fn text_value(word: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<LitStr>> {
+    let usage = format!("`{word}` takes a string literal, as in `{}`", example(&word.to_string()));
+    if !input.peek(Token![=]) {
+        let _rest = rest_of_option(input)?;
+        diagnostics.error(word, usage);
+        return Ok(None);
+    }
+    input.parse::<Token![=]>()?;
+    let value = rest_of_option(input)?;
+    let literal = syn::parse2::<LitStr>(value.clone());
+    if literal.is_err() {
+        let at = if value.is_empty() { quote::ToTokens::to_token_stream(word) } else { value };
+        diagnostics.error(at, usage);
+    }
+    Ok(literal.ok())
+}
+
+/// Everything up to the next comma.
+fn rest_of_option(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    let mut rest = TokenStream::new();
+    while !input.is_empty() && !input.peek(Token![,]) {
+        rest.extend([TokenTree::parse(input)?]);
+    }
+    Ok(rest)
+}
+
+fn misplaced(typed: &str, place: Place) -> String {
+    match BELONGS.iter().find(|(word, _)| *word == typed) {
+        Some((word, belongs)) => format!("not on {}: `{word}` {belongs}", place.article()),
+        None => format!("unknown option `{typed}`{}", hint(typed, place.words().iter().copied())),
+    }
+}
+
+/// The end of a message about an unknown word: the known one that was probably meant, or all.
+fn hint<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(word) = nearest(typed, known.iter().copied()) {
+        return format!("; did you mean `{word}`?");
+    }
+    let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+    format!(": there is {}", known.join(", "))
+}
+
+fn example(word: &str) -> &'static str {
+    match word {
+        NAME => "name = \"tick\"",
+        RENAME_ALL => "rename_all = \"snake_case\"",
+        DATA => "data = \"text\"",
+        CRATE => "crate = my::touka",
+        RETRY => "retry",
+        _ => "id",
+    }
+}

@@ -1,0 +1,123 @@
+//! The rules that look at more than one attribute. One rule, one function.
+
+use quote::ToTokens;
+use syn::Ident;
+
+use super::model::{Field, Input, Kind, Message, Style};
+use crate::diagnostics::Diagnostics;
+
+/// Every rule.
+pub(super) fn input(input: &Input, diagnostics: &mut Diagnostics) {
+    for message in &input.messages {
+        name_is_fit_for_the_wire(message, diagnostics);
+        name_is_not_event_sources_own(input, message, diagnostics);
+        one_of(message, "id", |field| field.id.as_ref(), diagnostics);
+        one_of(message, "reconnection time", |field| field.retry.as_ref(), diagnostics);
+        one_role(message, diagnostics);
+        text_is_one_value(input, message, diagnostics);
+        lone_payload_is_plain(input, message, diagnostics);
+    }
+    names_differ(input, diagnostics);
+}
+
+/// What `EventName` refuses is refused here, at the literal. What slipped through would still fail
+/// the build, as the names are made by `EventName::from_static` in a `static`.
+fn name_is_fit_for_the_wire(message: &Message, diagnostics: &mut Diagnostics) {
+    let Some(literal) = &message.name.literal else { return };
+    let name = &message.name.text;
+    if name.is_empty() {
+        diagnostics.error(literal, "an event's name is not empty: write `name = \"message\"` to send none");
+    } else if name.contains(char::is_control) {
+        diagnostics.error(literal, "a control character in an event's name would break the stream: leave it out");
+    } else if name.starts_with(' ') || name.ends_with(' ') {
+        let text = format!("clients drop spaces around an event's name: write {:?}", name.trim_matches(' '));
+        diagnostics.error(literal, text);
+    }
+}
+
+/// `EventSource` fires `open` and `error` itself, so whoever sends them says so in so many words.
+fn name_is_not_event_sources_own(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
+    let name = &message.name.text;
+    if message.name.literal.is_none() && ["open", "error"].contains(&name.as_str()) {
+        let what = if input.kind == Kind::Enum { "variant" } else { "struct" };
+        let text = format!(
+            "this {what} would be sent as `{name}`, an event that `EventSource` fires for its own use: give it another name, \
+             as in #[event(name = \"{example}\")], or write #[event(name = \"{name}\")] if you mean that one",
+            example = if name == "open" { "opened" } else { "failed" },
+        );
+        diagnostics.error(&message.ident, text);
+    }
+}
+
+/// A client tells events apart by their names. Those without one are told apart by their data.
+fn names_differ(input: &Input, diagnostics: &mut Diagnostics) {
+    for (index, message) in input.messages.iter().enumerate() {
+        let same = |other: &&Message| other.name.text == message.name.text;
+        if message.name.is_left_out() {
+            continue;
+        }
+        if let Some(other) = input.messages[..index].iter().find(same) {
+            let text = format!(
+                "`{}` and `{}` are both sent as `{}`: give one of them another name, as in #[event(name = \"…\")]",
+                other.ident, message.ident, message.name.text
+            );
+            diagnostics.error(message.name.tokens(&message.ident), text);
+        }
+    }
+}
+
+/// An event has one id and one reconnection time.
+fn one_of<'a>(
+    message: &'a Message,
+    what: &str,
+    mark: impl Fn(&'a Field) -> Option<&'a Ident>,
+    diagnostics: &mut Diagnostics,
+) {
+    let mut marked = message.fields.iter().filter_map(|field| mark(field).map(|mark| (field, mark)));
+    let Some((first, _)) = marked.next() else { return };
+    for (_, mark) in marked {
+        let first = first.member.to_token_stream();
+        diagnostics.error(mark, format!("an event has one {what}, and field `{first}` is it: keep one of the two"));
+    }
+}
+
+/// A field goes to one place.
+fn one_role(message: &Message, diagnostics: &mut Diagnostics) {
+    for field in &message.fields {
+        if let (Some(_), Some(retry)) = (&field.id, &field.retry) {
+            diagnostics.error(retry, "a field is the id or the reconnection time, not both: keep one");
+        }
+    }
+}
+
+/// Text has no structure, so it is one value.
+fn text_is_one_value(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
+    let Some(text) = &message.text else { return };
+    let name = &message.ident;
+    match message.data().count() {
+        1 => {}
+        0 => diagnostics.error(text, format!("`{name}` has no field to send as text: remove `data = \"text\"`")),
+        _ => {
+            let remedy = if input.kind == Kind::Enum { "send JSON" } else { "implement `IntoEvent` by hand" };
+            diagnostics.error(
+                text,
+                format!("text is the value of one field, and `{name}` has several: keep one, or {remedy}"),
+            );
+        }
+    }
+}
+
+/// In an enum, the payload beside an id is not seen by serde's derive, so serde's attributes on it
+/// would do nothing.
+fn lone_payload_is_plain(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
+    let mut data = message.data();
+    let (Some(payload), None) = (data.next(), data.next()) else { return };
+    let beside_an_id = input.kind == Kind::Enum && message.style == Style::Tuple && message.fields.len() > 1;
+    if beside_an_id && message.text.is_none() && input.asks_serde(message, payload) {
+        let text = format!(
+            "serde's attributes do not reach the only payload beside an id: write `{}` with named fields, or make the payload a type of its own",
+            message.ident
+        );
+        diagnostics.error(&payload.ty, text);
+    }
+}

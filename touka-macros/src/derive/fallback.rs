@@ -1,0 +1,22 @@
+//! What a type with mistakes expands to beside its errors: an impl of the same shape, so that one
+//! mistake is one error and not also a "cannot be sent as an event" wherever the type is used.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::model::Input;
+use super::paths::Paths;
+
+pub(super) fn fallback(input: &Input, paths: &Paths) -> TokenStream {
+    let (impl_generics, ty_generics, where_clause) = input.generics.split_for_impl();
+    let ident = &input.ident;
+    let [into_event, result, event] = ["IntoEvent", "Result", "Event"].map(|name| paths.to(name));
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #into_event for #ident #ty_generics #where_clause {
+            fn into_event(self) -> #result<#event> {
+                ::core::unreachable!("this event type did not compile")
+            }
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The type as the derive sees it: messages, each with a name and fields that have a role.
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::ext::IdentExt;
+use syn::{Fields, GenericArgument, Generics, Ident, Index, Item, LitStr, Member, Path, PathArguments, Type};
+
+use super::attr::{Attrs, Place};
+use super::case::Case;
+use super::serde::Entries;
+use crate::diagnostics::Diagnostics;
+
+/// The type.
+pub(super) struct Input {
+    pub(super) ident: Ident,
+    pub(super) generics: Generics,
+    pub(super) krate: Option<Path>,
+    pub(super) serde: Entries,
+    pub(super) kind: Kind,
+    pub(super) messages: Vec<Message>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Enum,
+    Struct,
+    /// Not supported; here so that it can be told.
+    Union,
+}
+
+/// A variant, or the struct: what becomes one event.
+pub(super) struct Message {
+    pub(super) ident: Ident,
+    pub(super) name: Name,
+    pub(super) text: Option<LitStr>,
+    pub(super) serde: Entries,
+    pub(super) style: Style,
+    pub(super) fields: Vec<Field>,
+}
+
+/// The event's name.
+pub(super) struct Name {
+    pub(super) text: String,
+    /// The literal, where the user wrote one.
+    pub(super) literal: Option<LitStr>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Style {
+    Unit,
+    Tuple,
+    Named,
+}
+
+pub(super) struct Field {
+    pub(super) member: Member,
+    pub(super) ty: Type,
+    pub(super) serde: Entries,
+    /// The word that gave it its role.
+    pub(super) id: Option<Ident>,
+    pub(super) retry: Option<Ident>,
+}
+
+/// What a message sends as data.
+pub(super) enum Payload<'a> {
+    /// The empty text, so that the event fires.
+    Empty,
+    /// What the field's `Display` writes.
+    Text(&'a Field),
+    /// The JSON of one field.
+    Lone(&'a Field),
+    /// The JSON that serde's own derive makes of all fields that are data.
+    Whole,
+}
+
+impl Input {
+    pub(super) fn read(item: Item, diagnostics: &mut Diagnostics) -> Option<Self> {
+        Some(match item {
+            Item::Struct(item) => {
+                let attrs = Attrs::parse(&item.attrs, Place::Struct, diagnostics);
+                let krate = attrs.krate.clone();
+                // What serde is told about a struct is told of its one message.
+                let message =
+                    Message::read(&item.ident, item.fields, attrs, Entries::default(), Case::Kebab, diagnostics);
+                Self {
+                    ident: item.ident,
+                    generics: item.generics,
+                    krate,
+                    serde: Entries::of_struct(&item.attrs),
+                    kind: Kind::Struct,
+                    messages: vec![message],
+                }
+            }
+            Item::Enum(item) => {
+                let attrs = Attrs::parse(&item.attrs, Place::Enum, diagnostics);
+                let case = attrs.rename_all.unwrap_or(Case::Kebab);
+                let messages = item.variants.into_iter().map(|variant| {
+                    let attrs = Attrs::parse(&variant.attrs, Place::Variant, diagnostics);
+                    let serde = Entries::of_variant(&variant.attrs);
+                    Message::read(&variant.ident, variant.fields, attrs, serde, case, diagnostics)
+                });
+                let messages = messages.collect();
+                Self {
+                    ident: item.ident,
+                    generics: item.generics,
+                    krate: attrs.krate,
+                    serde: Entries::of_enum(&item.attrs),
+                    kind: Kind::Enum,
+                    messages,
+                }
+            }
+            Item::Union(item) => {
+                let text = "a union cannot be sent, as nothing tells what it holds: use an enum";
+                diagnostics.error(item.union_token, text);
+                Self {
+                    ident: item.ident,
+                    generics: item.generics,
+                    krate: None,
+                    serde: Entries::default(),
+                    kind: Kind::Union,
+                    messages: Vec::new(),
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    /// What the message sends as data.
+    pub(super) fn payload<'a>(&self, message: &'a Message) -> Payload<'a> {
+        let mut data = message.data();
+        let (first, second) = (data.next(), data.next());
+        match (first, second) {
+            (Some(field), None) if message.text.is_some() => Payload::Text(field),
+            (None, _) if message.style != Style::Named => Payload::Empty,
+            (Some(field), None) if message.style == Style::Tuple && !self.asks_serde(message, field) => {
+                Payload::Lone(field)
+            }
+            _ => Payload::Whole,
+        }
+    }
+
+    /// Something is said to serde about the message's only payload.
+    pub(super) fn asks_serde(&self, message: &Message, payload: &Field) -> bool {
+        let of_the_type = self.kind == Kind::Struct && !self.serde.is_empty();
+        of_the_type || !message.serde.is_empty() || !payload.serde.is_empty()
+    }
+}
+
+impl Message {
+    fn read(
+        ident: &Ident,
+        fields: Fields,
+        attrs: Attrs,
+        serde: Entries,
+        case: Case,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let text = attrs.name.as_ref().map_or_else(|| case.apply(&ident.unraw().to_string()), LitStr::value);
+        let style = match &fields {
+            Fields::Unit => Style::Unit,
+            Fields::Unnamed(_) => Style::Tuple,
+            Fields::Named(_) => Style::Named,
+        };
+        let fields = fields.into_iter().enumerate().map(|(index, field)| {
+            let attrs = Attrs::parse(&field.attrs, Place::Field, diagnostics);
+            Field {
+                member: field.ident.map_or_else(|| Member::Unnamed(Index::from(index)), Member::Named),
+                serde: Entries::of_field(&field.attrs),
+                ty: field.ty,
+                id: attrs.id,
+                retry: attrs.retry,
+            }
+        });
+        let fields = fields.collect();
+        Self { ident: ident.clone(), name: Name { text, literal: attrs.name }, text: attrs.text, serde, style, fields }
+    }
+
+    /// The fields that are neither id nor retry.
+    pub(super) fn data(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(|field| field.is_data())
+    }
+}
+
+impl Name {
+    /// `message` is what an event without a name is called.
+    pub(super) fn is_left_out(&self) -> bool {
+        self.text == "message"
+    }
+
+    /// The user's tokens that made the name.
+    pub(super) fn tokens(&self, ident: &Ident) -> TokenStream {
+        self.literal.as_ref().map_or_else(|| ident.to_token_stream(), ToTokens::to_token_stream)
+    }
+}
+
+impl Field {
+    pub(super) const fn is_data(&self) -> bool {
+        self.id.is_none() && self.retry.is_none()
+    }
+
+    /// The `T` of an `Option<T>`: a field that may leave its line out.
+    pub(super) fn optional(&self) -> Option<&Type> {
+        let Type::Path(path) = &self.ty else { return None };
+        let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+        let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+        match arguments.args.first() {
+            Some(GenericArgument::Type(inner)) if arguments.args.len() == 1 => Some(inner),
+            _ => None,
+        }
+    }
+}

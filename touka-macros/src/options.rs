@@ -1,0 +1,225 @@
+//! The options of `#[sse_handler(…)]`.
+
+use std::time::Duration;
+
+use proc_macro2::{TokenStream, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{ParseStream, Parser};
+use syn::{Ident, LitInt, LitStr, Path, Token};
+
+use crate::args::{comma, crate_path, looks_like_a_route, skip_value};
+use crate::diagnostics::{Diagnostics, did_you_mean};
+use crate::duration;
+use crate::keyword::{
+    CALLBACK, CHANNEL, CRATE, END, KEEP_ALIVE, MAX_LIFETIME, ON_CLOSE, ON_ERROR, OPEN_AFTER, OPTIONS, RETRY,
+    WRITE_TIMEOUT,
+};
+
+/// What was written, each option with its name, which is where an error about it stands.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) krate: Option<Path>,
+    pub(crate) mode: Mode,
+    /// In the order they were written.
+    pub(crate) settings: Vec<(Ident, Setting)>,
+}
+
+/// How the body runs.
+#[derive(Default)]
+pub(crate) enum Mode {
+    /// Inside the connection, emitting.
+    #[default]
+    Generator,
+    /// Called again and again.
+    Callback(Ident),
+    /// On a task of its own, with a queue of this length.
+    Channel(Ident, LitInt),
+}
+
+/// One setting of the stream.
+pub(crate) enum Setting {
+    KeepAlive(Option<Duration>),
+    Retry(Duration),
+    OpenAfter(Duration),
+    MaxLifetime(Duration),
+    WriteTimeout(Duration),
+    End(LitStr),
+    OnError(Path),
+    OnClose(Path),
+}
+
+impl Options {
+    pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
+        let mut options = Self::default();
+        let parser = |input: ParseStream<'_>| options.read(input, diagnostics);
+        if let Err(error) = parser.parse2(tokens) {
+            diagnostics.add(error);
+        }
+        options
+    }
+
+    fn read(&mut self, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+        if let Some(word) = looks_like_a_route(input) {
+            diagnostics
+                .error(word, "a method and a path belong to an attribute of their own: #[route(METHOD, \"/path\")]");
+            let _rest: TokenStream = input.parse()?;
+            return Ok(());
+        }
+        let mut seen: Vec<String> = Vec::new();
+        while !input.is_empty() {
+            let Ok(name) = input.call(Ident::parse_any) else {
+                return Err(input.error("an option is a name and a value, as in `retry = \"3s\"`"));
+            };
+            let word = name.to_string();
+            if seen.contains(&word) {
+                diagnostics.error(&name, format!("`{word}` is given twice: keep one"));
+                skip_value(input)?;
+            } else {
+                self.option(&name, input, diagnostics)?;
+                seen.push(word);
+            }
+            comma(input)?;
+        }
+        Ok(())
+    }
+
+    fn option(&mut self, name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+        let word = name.to_string();
+        let setting = match word.as_str() {
+            CRATE => {
+                self.krate = crate_path(name, input, diagnostics)?;
+                return Ok(());
+            }
+            CALLBACK | CHANNEL => return self.read_mode(name, input, diagnostics),
+            KEEP_ALIVE => keep_alive(name, input, diagnostics)?,
+            RETRY => a_duration(name, input, diagnostics)?.map(Setting::Retry),
+            OPEN_AFTER => a_duration(name, input, diagnostics)?.map(Setting::OpenAfter),
+            MAX_LIFETIME => a_duration(name, input, diagnostics)?.map(Setting::MaxLifetime),
+            WRITE_TIMEOUT => a_duration(name, input, diagnostics)?.map(Setting::WriteTimeout),
+            END => the_end(name, input, diagnostics)?,
+            ON_ERROR => function(name, input, diagnostics)?.map(Setting::OnError),
+            ON_CLOSE => function(name, input, diagnostics)?.map(Setting::OnClose),
+            _ => {
+                let hint = did_you_mean(&word, &OPTIONS, "there are");
+                diagnostics.error(name, format!("unknown option `{word}`{hint}"));
+                skip_value(input)?;
+                None
+            }
+        };
+        self.settings.extend(setting.map(|setting| (name.clone(), setting)));
+        Ok(())
+    }
+
+    fn read_mode(&mut self, name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+        if !matches!(self.mode, Mode::Generator) {
+            diagnostics.error(name, "a handler runs in one mode: keep `callback` or `channel`");
+            return skip_value(input);
+        }
+        if name == CALLBACK {
+            if !input.is_empty() && !input.peek(Token![,]) {
+                diagnostics.error(name, "`callback` stands alone, without a value");
+                skip_value(input)?;
+            }
+            self.mode = Mode::Callback(name.clone());
+            return Ok(());
+        }
+        // Whatever is wrong with the length, the mode is known: nothing else is said about it.
+        let one = LitInt::new("1", name.span());
+        let length = value::<LitInt>(input)?.filter(|length| length.base10_parse::<usize>().is_ok_and(|n| n > 0));
+        if length.is_none() {
+            let text = "`channel` takes the length of its queue, at least 1, as in `channel = 32`";
+            diagnostics.error(name, text);
+            skip_value(input)?;
+        }
+        self.mode = Mode::Channel(name.clone(), length.unwrap_or(one));
+        Ok(())
+    }
+
+    /// The name of the event that marks a normal end.
+    pub(crate) fn end(&self) -> Option<&LitStr> {
+        self.settings.iter().find_map(|(_, setting)| match setting {
+            Setting::End(end) => Some(end),
+            _ => None,
+        })
+    }
+}
+
+/// The value behind `=`, if there is one of this kind.
+fn value<T: syn::parse::Parse>(input: ParseStream<'_>) -> syn::Result<Option<T>> {
+    if !input.peek(Token![=]) {
+        return Ok(None);
+    }
+    input.parse::<Token![=]>()?;
+    if input.fork().parse::<T>().is_err() { Ok(None) } else { input.parse().map(Some) }
+}
+
+fn a_duration(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Duration>> {
+    if let Some(text) = value::<LitStr>(input)? {
+        return Ok(checked(&text, diagnostics));
+    }
+    diagnostics.error(name, format!("`{name}` takes a duration in quotes, as in `{name} = \"3s\"`"));
+    skip_value(input)?;
+    Ok(None)
+}
+
+fn checked(text: &LitStr, diagnostics: &mut Diagnostics) -> Option<Duration> {
+    duration::parse(&text.value()).map_err(|fault| diagnostics.error(text, fault)).ok()
+}
+
+fn keep_alive(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
+    if let Some(text) = value::<LitStr>(input)? {
+        return Ok(checked(&text, diagnostics).map(|interval| Setting::KeepAlive(Some(interval))));
+    }
+    if let Ok(word) = input.fork().parse::<Ident>()
+        && word == "off"
+    {
+        input.parse::<Ident>()?;
+        return Ok(Some(Setting::KeepAlive(None)));
+    }
+    diagnostics.error(name, "`keep_alive` takes a duration in quotes, as in `keep_alive = \"15s\"`, or `off`");
+    skip_value(input)?;
+    Ok(None)
+}
+
+/// The end's name becomes an id, which comes back as a header: it obeys the rules of both.
+fn the_end(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
+    let Some(text) = value::<LitStr>(input)? else {
+        diagnostics.error(name, "`end` takes the name of the last event in quotes, as in `end = \"done\"`");
+        skip_value(input)?;
+        return Ok(None);
+    };
+    let end = text.value();
+    let fault = if end.is_empty() {
+        "the name of the last event is empty: take one such as \"done\""
+    } else if end.chars().any(char::is_control) {
+        "the name of the last event holds a control character, which would break the event stream"
+    } else if end.trim_matches(' ') != end {
+        "the name of the last event starts or ends with a space, which clients drop"
+    } else if end.len() > 256 {
+        "the name of the last event is longer than 256 bytes, more than a request header should carry back"
+    } else {
+        return Ok(Some(Setting::End(text)));
+    };
+    diagnostics.error(&text, fault);
+    Ok(None)
+}
+
+fn function(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Path>> {
+    if let Some(path) = value::<Path>(input)? {
+        // A closure or a call begins like a path.
+        if input.is_empty() || input.peek(Token![,]) {
+            return Ok(Some(path));
+        }
+    }
+    diagnostics.error(name, format!("`{name}` takes the path of a function, as in `{name} = my::function`"));
+    skip_all(input)?;
+    Ok(None)
+}
+
+/// Steps over a value whose own commas cannot be told from those between options.
+fn skip_all(input: ParseStream<'_>) -> syn::Result<()> {
+    while !input.is_empty() {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! The test kit: an app in memory, and clients that read its events.
+//!
+//! It needs the feature `testing`, so write it under `[dev-dependencies]`:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! touka = { version = "0.1", features = ["testing"] }
+//! tokio = { version = "1", features = ["macros", "rt", "test-util"] }
+//! ```
+//!
+//! A test of a handler, whole:
+//!
+//! ```
+//! use std::time::Duration;
+//! use touka::{Event, Router, route, routes, sse_handler, testing::TestApp};
+//!
+//! /// The server's clock, once a minute.
+//! #[sse_handler]
+//! #[route(GET, "/clock")]
+//! async fn clock() {
+//!     for tick in 0u64.. {
+//!         emit!(Event::data(tick.to_string()).event("tick").id(tick));
+//!         tokio::time::sleep(Duration::from_secs(60)).await;
+//!     }
+//! }
+//!
+//! // #[tokio::test(start_paused = true)]
+//! async fn the_clock_ticks_once_a_minute() {
+//!     let app = TestApp::new(Router::new().mount(routes![clock]));
+//!
+//!     let mut events = app.get("/clock").events().await;
+//!     let first = events.next_event().await.unwrap();
+//!     assert_eq!((first.name.as_str(), first.data.as_str()), ("tick", "0"));
+//!
+//!     // The clock is paused: a minute passes at once.
+//!     events.assert_silent(Duration::from_secs(59)).await;
+//!     assert_eq!(events.next::<u64>().await, 1);
+//!
+//!     // In between it has sent keep-alive comments.
+//!     assert!(events.comments().len() >= 3);
+//!
+//!     // When the client leaves, the handler ends.
+//!     events.disconnect();
+//!     app.assert_nothing_left().await;
+//! }
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+//! #     .block_on(the_clock_ticks_once_a_minute());
+//! ```
+//!
+//! # What is real and what is not
+//!
+//! Requests and responses pass through hyper on both sides and through the code that serves the
+//! connections of a [`Server`](crate::Server). Only the socket is not real: it is a pipe in
+//! memory. So nothing waits for a network, and with `start_paused = true` the clock moves on
+//! exactly when the handler and the client both have nothing to do.
+//!
+//! # When a test fails
+//!
+//! Everything here asserts: what goes wrong is a panic that says what was expected and what came,
+//! and at which line of the test. Every wait has a limit, 5 s of tokio's time unless the test says
+//! otherwise, so no test hangs: see [`Wait`]. A handler that blocks its thread without an await is
+//! beyond that.
+//!
+//! # Layout
+//!
+//! - `app`, `request`, `response`, `events`: what a test uses, in that order.
+//! - `wait`: limits, and how a test is failed.
+//! - `pipe`, `link`: the connection, from the server's end to the client's.
+//! - `parser`, `received`: from bytes to events, by the standard.
+//! - `reader`: how far a client has read.
+//! - `watch`: what is alive.
+
+#![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
+
+mod app;
+mod events;
+mod link;
+mod parser;
+mod pipe;
+mod reader;
+mod received;
+mod request;
+mod response;
+mod wait;
+mod watch;
+
+pub use app::TestApp;
+pub use events::Events;
+pub use parser::Parser;
+pub use received::Received;
+pub use request::TestRequest;
+pub use response::TestResponse;
+pub use wait::Wait;

@@ -1,0 +1,9 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+struct Moved {
+    #[event(id = "seq")]
+    seq: u64,
+}
+
+fn main() {}

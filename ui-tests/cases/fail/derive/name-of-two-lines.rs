@@ -1,0 +1,9 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+enum Chat {
+    #[event(name = "usage\ndata: forged")]
+    Usage(u32),
+}
+
+fn main() {}

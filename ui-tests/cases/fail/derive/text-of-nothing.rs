@@ -1,0 +1,9 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+enum Log {
+    #[event(data = "text")]
+    Rotated,
+}
+
+fn main() {}

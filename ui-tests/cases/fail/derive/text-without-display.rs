@@ -1,0 +1,7 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+#[event(data = "text")]
+struct Lines(Vec<String>);
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! A callback writes to something.
+
+use touka::sse_handler;
+
+#[sse_handler(callback)]
+async fn poll() -> bool {
+    true
+}
+
+fn main() {}

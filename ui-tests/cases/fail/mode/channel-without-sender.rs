@@ -1,0 +1,13 @@
+//! In the channel mode events are sent.
+
+use touka::{Emitter, sse_handler};
+
+#[sse_handler(channel = 32)]
+async fn none() {}
+
+#[sse_handler(channel = 32)]
+async fn another(out: Emitter) {
+    out.emit("x").await;
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+//! What belongs to errors needs a handler that can have one.
+
+use touka::{Event, EventStream, sse_handler};
+
+fn sorry(_: http::StatusCode) -> Event {
+    Event::data("sorry")
+}
+
+#[sse_handler(open_after = "2s", on_error = sorry)]
+async fn clock() {
+    emit!("tick");
+}
+
+type Feed = EventStream;
+
+#[sse_handler(on_error = sorry)]
+async fn aliased() -> Feed {
+    emit!(Event::data("tick"));
+}
+
+fn main() {}
