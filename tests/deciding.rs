@@ -88,7 +88,7 @@ async fn a_typed_block_emits_within_a_select_and_ends_at_its_return() {
     assert_eq!(client.head().await.status(), 200);
     for tick in ["3", "2", "1"] {
         let event = client.next().await.expect("a stream").expect("an event");
-        assert_eq!((event.event.as_str(), event.data.as_str()), ("tick", tick));
+        assert_eq!((event.name.as_str(), event.data.as_str()), ("tick", tick));
     }
     assert_eq!(client.next().await.expect("a clean end"), None);
 }
