@@ -2,14 +2,14 @@
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
-use syn::ext::IdentExt;
 use syn::{FnArg, ReceiverKind, Type};
 
-use crate::diagnostics::{Diagnostics, nearest};
+use crate::diagnostics::Diagnostics;
 use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_WRITER, ROUTE, SSE_HANDLER, YIELD};
 use crate::model::{self, Given, Handler};
 use crate::options::{Mode, Options, Setting};
 use crate::path::RoutePath;
+use crate::placeholders;
 
 /// Every rule of `#[sse_handler]`.
 pub(crate) fn handler(handler: &Handler, options: &Options, diagnostics: &mut Diagnostics) {
@@ -35,9 +35,7 @@ pub(crate) fn route(handler: &Handler, path: Option<&RoutePath>, diagnostics: &m
     emits_somewhere(handler, diagnostics);
     has_the_same_parameters_everywhere(handler, diagnostics);
     if let Some(path) = path.filter(|path| path.legible) {
-        captures_have_parameters(handler, path, diagnostics);
-        captures_are_values(handler, path, diagnostics);
-        plain_values_have_captures(handler, path, diagnostics);
+        placeholders::check(handler, path, diagnostics);
     }
 }
 
@@ -252,63 +250,6 @@ fn emits_somewhere(handler: &Handler, diagnostics: &mut Diagnostics) {
             Some(Given::Sender) => (EVENT_SENDER, "#[sse_handler(channel = 32)]"),
         };
         diagnostics.error(param, format!("an `{what}` is given by {attribute}: add that attribute"));
-    }
-}
-
-/// Each capture has the parameter that takes it.
-fn captures_have_parameters(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
-    let names: Vec<String> = handler.params().filter_map(model::name).map(|name| name.unraw().to_string()).collect();
-    let free: Vec<&str> = names.iter().filter(|name| !path.captures.contains(name)).map(String::as_str).collect();
-    for capture in path.captures.iter().filter(|capture| !names.contains(capture)) {
-        let name = &handler.sig.ident;
-        let remedy = match nearest(capture, free.iter().copied()) {
-            Some(meant) => format!("; there is `{meant}`: give both the same name"),
-            None => format!(": add `{capture}: String`, or a type of yours that is `FromStr`"),
-        };
-        diagnostics.error(&path.literal, format!("no parameter of `{name}` takes the capture `{{{capture}}}`{remedy}"));
-    }
-}
-
-/// A captured value is there in every request, and nobody keeps its text.
-fn captures_are_values(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
-    for param in handler.params().filter(|param| model::name(param).is_some_and(|name| path.captures(name))) {
-        if let Type::Reference(reference) = &*param.ty {
-            // With both attributes, the other one says so.
-            if !(handler.has_attribute(SSE_HANDLER) || handler.is_stub()) {
-                let text =
-                    "a captured value is owned: take `String` instead of `&str`, or another type without the `&`";
-                diagnostics.error(reference, text);
-            }
-        } else if model::last_ident(&param.ty).is_some_and(|ty| ty == "Option") {
-            let text =
-                "a path without its capture does not match, so the value is always there: take it without the `Option`";
-            diagnostics.error(&param.ty, text);
-        }
-    }
-}
-
-/// A number or a flag cannot come from anywhere but a capture.
-fn plain_values_have_captures(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
-    const PLAIN: [&str; 16] = [
-        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
-        "usize",
-    ];
-    let names: Vec<String> = handler.params().filter_map(model::name).map(|name| name.unraw().to_string()).collect();
-    // A near miss was reported at the capture already.
-    let orphans = path.captures.iter().filter(|capture| !names.contains(capture));
-    let orphans: Vec<&str> = orphans.map(String::as_str).collect();
-    for param in handler.params() {
-        let Some(name) = model::name(param) else { continue };
-        let Some(ty) = model::last_ident(&param.ty) else { continue };
-        let missed = nearest(&name.unraw().to_string(), orphans.iter().copied()).is_some();
-        if PLAIN.iter().any(|plain| ty == plain) && !path.captures(name) && !missed {
-            let text = format!(
-                "`{name}` is neither a capture of {:?} nor an extractor: add `{{{}}}` to the path, or take an extractor",
-                path.literal.value(),
-                name.unraw(),
-            );
-            diagnostics.error(param, text);
-        }
     }
 }
 

@@ -12,7 +12,8 @@ use crate::model::Handler;
 use crate::options::Options;
 use crate::path::RoutePath;
 use crate::runtime::Runtime;
-use crate::{check, expand, fallback, renamed};
+use crate::yields::Body;
+use crate::{check, expand, fallback, infallible, renamed};
 
 pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
@@ -50,6 +51,22 @@ pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
             let stub = fallback::route(&handler, &runtime);
             quote!(#errors #stub)
         }
+    }
+}
+
+/// The body of an `sse!` block, behind the crate that it was written for.
+pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
+    let mut diagnostics = Diagnostics::new();
+    let runtime = Runtime::at(krate);
+    let body = Body::parse(body, &mut diagnostics);
+    let can_fail = infallible::check(body.tokens.clone(), &mut diagnostics);
+    let errors = diagnostics.finish();
+    // Only a body that is merely unfinished goes on: of the others the compiler would say the same
+    // once more.
+    let stream = if body.sound && !can_fail { expand::sse(&body.tokens, &runtime) } else { expand::stub(&runtime) };
+    match errors {
+        None => stream,
+        Some(errors) => quote!({ #errors #stream }),
     }
 }
 
@@ -188,6 +205,32 @@ mod tests {
             let expanded = squeezed(&super::route(args, &item));
             assert!(expanded.contains(&squeezed(&item).replace("#![allow(unused)]", "")), "{expanded}");
             assert!(expanded.contains(&squeezed("pub struct room {}")), "{expanded}");
+        }
+    }
+
+    #[test]
+    fn half_typed_blocks_expand() {
+        for body in
+            ["", "let x = ;", "foo.", "yield", "yield foo.", "emit!", "match x { A => yield", "x; y.", "#!", "yield ,;"]
+        {
+            let Ok(body) = TokenStream::from_str(body) else { continue };
+            let expanded = squeezed(&super::sse(quote!(touka), quote!(let before = 3; #body)));
+            assert!(expanded.contains("touka::__private::block"), "{expanded}");
+            assert!(expanded.contains("letbefore=3;"), "{expanded}");
+            assert!(expanded.contains("foo.") == body.to_string().contains("foo"), "{expanded}");
+        }
+    }
+
+    #[test]
+    fn a_block_with_mistakes_is_still_a_stream() {
+        for body in ["let x = yield 3;", "a()?;", "yield;"] {
+            let expanded = squeezed(&super::sse(quote!(touka), tokens(body)));
+            assert_eq!(
+                expanded.matches("compile_error").count(),
+                1 + 2 * expanded.matches("()=>").count(),
+                "{expanded}"
+            );
+            assert!(expanded.contains("touka::__private::block"), "{expanded}");
         }
     }
 

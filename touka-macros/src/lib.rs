@@ -1,8 +1,9 @@
-//! The attribute macros of touka. Use them through the `touka` crate, which re-exports them.
+//! The macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
 //! A door here holds documentation and one call. The work is done in stages, each in a file that
-//! uses only those before it: `keyword → diagnostics → renamed → runtime → path → args → duration →
-//! options → model → check → fallback → expand → door`.
+//! uses only those before it: `keyword → diagnostics → renamed → runtime → query → path → args →
+//! duration → options → model → placeholders → check → yields → infallible → fallback → expand →
+//! door`.
 
 mod args;
 mod check;
@@ -12,12 +13,16 @@ mod door;
 mod duration;
 mod expand;
 mod fallback;
+mod infallible;
 mod keyword;
 mod model;
 mod options;
 mod path;
+mod placeholders;
+mod query;
 mod renamed;
 mod runtime;
+mod yields;
 
 use proc_macro::TokenStream;
 
@@ -216,28 +221,48 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 ///     }
 /// }
 ///
+/// /// `/log?level=3&tag=db&tag=http`
+/// #[route(GET, "/log?{level}&{since}&{tag}")]
+/// async fn log(level: u8, since: Option<u64>, tag: Vec<String>) -> String {
+///     format!("{level} {since:?} {tag:?}")
+/// }
+///
 /// #[route(GET, "/health")]
 /// async fn health() -> &'static str {
 ///     "fine"
 /// }
 ///
-/// let router: Router = Router::new().mount(routes![countdown, health]);
+/// let router: Router = Router::new().mount(routes![countdown, log, health]);
 /// ```
 ///
 /// # Grammar
 /// ```text
-/// #[route(METHOD, "/path/{capture}/{*rest}")]
+/// #[route(METHOD, "/path/{capture}/{*rest}?{name}&{name}")]
 /// #[route(METHOD, "/path", crate = path::to::touka)]
 ///
 /// METHOD: CONNECT | DELETE | GET | HEAD | OPTIONS | PATCH | POST | PUT | TRACE
 /// ```
 /// The path is the router's own syntax: `{capture}` takes one part of it or a piece of one,
-/// `{*rest}` all that follows, `{{` and `}}` are braces. `crate` is that of `#[sse_handler]`.
+/// `{*rest}` all that follows, `{{` and `}}` are braces. After a `?` stand names of the query,
+/// separated by `&`. All of them are identifiers, and no two are the same. `crate` is that of
+/// `#[sse_handler]`.
 ///
 /// # Semantics
 /// - A parameter named like a capture is made of its text by `FromStr`; text that it refuses is
-///   answered with 400 and a line that names the parameter and the reason. The captures are read
-///   first.
+///   answered with 400 and a line that names the parameter and the reason.
+/// - A parameter named like a name of the query is made of the query, whose names and values are
+///   decoded as those of a form:
+///
+///   | written | the query has it not | once | more than once |
+///   |---|---|---|---|
+///   | `T` | 400 | the value | 400 |
+///   | `Option<T>` | `None` | `Some` of the value | 400 |
+///   | `Vec<T>` | empty | one value | all of them, in their order |
+///
+///   `T` is `FromStr`, and text that it refuses is 400 in each row: `/log?since=` is not
+///   `/log` without `since`. The order of the query does not matter, and other names in it are
+///   nobody's concern. By hand it is read with `touka::extract::QueryParams`.
+/// - Captures and names are read first, in the order of the parameters.
 /// - Every other parameter is an axum extractor: `FromRequestParts<S>`, and for the last of them
 ///   also `FromRequest<S>`, where `S` is the router's state.
 /// - The function answers with anything that is an axum `IntoResponse`; `#[sse_handler]` beside it,
@@ -269,6 +294,9 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   a struct is not supported there.
 /// - The function is not generic, and no other type in its module has its name.
 /// - A parameter cannot be `#[cfg(…)]`.
+/// - A name of the query that is no identifier, such as `page-size`, needs the extractor
+///   `touka::extract::Query` and serde's `rename`.
+/// - The query does not choose the route: two functions cannot share a method and a path.
 /// - Whether a parameter is an extractor depends on the router's state, so that mistake is reported
 ///   where `routes!` names the function, with a note at the parameter.
 #[proc_macro_attribute]
@@ -346,4 +374,14 @@ pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_derive(IntoEvent, attributes(event, serde))]
 pub fn into_event(item: TokenStream) -> TokenStream {
     derive::into_event(item.into()).into()
+}
+
+/// What `touka::sse!` calls, with the crate that it belongs to in front of the body. The
+/// documentation is there.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __sse(input: TokenStream) -> TokenStream {
+    let mut tokens = proc_macro2::TokenStream::from(input).into_iter();
+    let krate = tokens.next().into_iter().collect();
+    door::sse(krate, tokens.collect()).into()
 }

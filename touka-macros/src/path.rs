@@ -1,16 +1,19 @@
-//! The path of a route: its captures, checked with the router's own grammar.
+//! The path of a route: its captures, checked with the router's own grammar, and its query.
 
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 use syn::{Ident, LitStr};
 
 use crate::diagnostics::Diagnostics;
+use crate::query;
 
-/// The path of a route and the names of its captures, in order.
+/// The path of a route and the names of its placeholders, in order.
 pub(crate) struct RoutePath {
+    /// As it was written, with the query.
     pub(crate) literal: LitStr,
     pub(crate) captures: Vec<String>,
-    /// Its captures are what the user meant. Where they are not, no parameter is compared with
+    pub(crate) queries: Vec<String>,
+    /// Its placeholders are what the user meant. Where they are not, no parameter is compared with
     /// them: that mistake would only be the same one again.
     pub(crate) legible: bool,
 }
@@ -19,13 +22,14 @@ impl RoutePath {
     /// Checks the path and reports what is wrong.
     pub(crate) fn parse(literal: LitStr, diagnostics: &mut Diagnostics) -> Self {
         let text = literal.value();
+        let (path, query) = query::split(&text);
         let mut legible = true;
-        if let Some(fault) = fault(&text) {
+        if let Some(fault) = fault(path, query) {
             diagnostics.error(&literal, fault.text);
             legible = fault.legible;
         }
         let mut captures: Vec<String> = Vec::new();
-        for name in names(&text) {
+        for name in names(path) {
             if captures.contains(&name) {
                 diagnostics.error(&literal, format!("the capture `{{{name}}}` stands in the path twice: rename one"));
                 continue;
@@ -36,13 +40,48 @@ impl RoutePath {
             }
             captures.push(name);
         }
-        Self { literal, captures, legible }
+        let mut queries: Vec<String> = Vec::new();
+        let found = query.filter(|_| legible).map_or(Ok(Vec::new()), query::names);
+        for name in found.unwrap_or_else(|text| {
+            diagnostics.error(&literal, text);
+            legible = false;
+            Vec::new()
+        }) {
+            if queries.contains(&name) {
+                let text = format!(
+                    "the name `{{{name}}}` stands in the query twice: once is enough, and a `Vec` takes what is repeated"
+                );
+                diagnostics.error(&literal, text);
+            } else if captures.contains(&name) {
+                let text = format!("`{{{name}}}` stands in the path and in the query: rename one");
+                diagnostics.error(&literal, text);
+            } else {
+                queries.push(name);
+            }
+        }
+        Self { literal, captures, queries, legible }
+    }
+
+    /// What the router gets: the path without its query.
+    pub(crate) fn of_the_router(&self) -> LitStr {
+        LitStr::new(query::split(&self.literal.value()).0, self.literal.span())
     }
 
     /// The path captures a value for a parameter of this name.
     pub(crate) fn captures(&self, name: &Ident) -> bool {
         let name = name.unraw();
         self.captures.iter().any(|known| name == known)
+    }
+
+    /// The query has a value for a parameter of this name.
+    pub(crate) fn queries(&self, name: &Ident) -> bool {
+        let name = name.unraw();
+        self.queries.iter().any(|known| name == known)
+    }
+
+    /// A placeholder has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.captures.iter().chain(&self.queries).any(|known| known == name)
     }
 }
 
@@ -66,17 +105,19 @@ struct Fault {
 }
 
 /// What the router would refuse, with the remedy where there is one.
-fn fault(path: &str) -> Option<Fault> {
+fn fault(path: &str, query: Option<&str>) -> Option<Fault> {
     let legible = |text: String| Some(Fault { text, legible: true });
     let garbled = |text: String| Some(Fault { text, legible: false });
     if path.is_empty() {
         return legible("the path is empty: the root is \"/\"".to_owned());
     }
-    if path.contains('?') {
-        return garbled("a path ends where its query begins: take the query with an extractor".to_owned());
+    if let Some((_, name)) = path.rsplit_once('{').filter(|(_, name)| query.is_some() && !name.contains('}')) {
+        return garbled(format!(
+            "a capture cannot be optional: write a second route without it, or take it from the query, as in `?{{{name}}}`"
+        ));
     }
-    if path.contains('#') {
-        return legible("a fragment never reaches a server: leave out what begins with `#`".to_owned());
+    if path.contains('#') || query.is_some_and(|query| query.contains('#')) {
+        return garbled("a fragment never reaches a server: leave out what begins with `#`".to_owned());
     }
     if let Some(name) = path.split('/').find_map(|part| part.strip_prefix(':')).filter(|name| !name.is_empty()) {
         return garbled(format!("a capture is written in braces: `{{{name}}}` instead of `:{name}`"));
@@ -140,7 +181,7 @@ mod tests {
         for (path, part) in [
             ("", "\"/\""),
             ("rooms", "\"/rooms\""),
-            ("/a?b", "extractor"),
+            ("/a#b", "fragment"),
             ("/:id", "`{id}`"),
             ("/<id>", "`{id}`"),
             ("/{*all}/x", "at its end"),
@@ -148,11 +189,13 @@ mod tests {
             ("/{}", "with a name"),
             ("/{a}{b}", "one capture"),
         ] {
-            let fault = fault(path).unwrap_or_else(|| panic!("{path} was taken"));
+            let fault = fault(path, None).unwrap_or_else(|| panic!("{path} was taken"));
             assert!(fault.text.contains(part), "{path}: {}", fault.text);
         }
+        assert!(fault("/a", Some("{b}#c")).is_some_and(|fault| fault.text.contains("fragment")));
+        assert!(fault("/a/{b", Some("}")).is_some_and(|fault| fault.text.contains("`?{b}`")));
         for path in ["/", "/a/{b}", "/{b}.json", "/a/{*rest}", "/{{a}}"] {
-            assert!(fault(path).is_none(), "{path}");
+            assert!(fault(path, Some("{q}")).is_none(), "{path}");
         }
     }
 }

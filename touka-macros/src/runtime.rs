@@ -14,6 +14,11 @@ impl Runtime {
         Self { root: root.map_or_else(|| quote!(::touka), ToTokens::to_token_stream) }
     }
 
+    /// Where a `macro_rules!` of touka says that touka is.
+    pub(crate) const fn at(root: TokenStream) -> Self {
+        Self { root }
+    }
+
     /// A path inside the hidden module that belongs to the macros.
     pub(crate) fn private(&self, name: &str) -> TokenStream {
         let root = &self.root;

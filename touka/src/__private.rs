@@ -12,10 +12,13 @@ use http::StatusCode;
 use http::request::Parts;
 
 use crate::event::{Event, IntoEvent};
-use crate::extract::{LastEventId, Params};
+pub use crate::extract::QueryParams;
+use crate::extract::{LastEventId, ParamError, Params};
 pub use crate::routing::Route;
 pub use crate::stream::EventWriter;
 use crate::stream::{Emitter, EventSender, EventStream, Opening};
+#[cfg(feature = "macros")]
+pub use touka_macros::__sse;
 
 // ===== #[sse_handler] =====
 
@@ -274,6 +277,53 @@ pub fn finish<Done, V: Finish<Done>>(value: V) -> Done {
     value.finish()
 }
 
+// ===== sse! =====
+
+/// Chooses the event type of an `sse!` block: that of the place where it stands, else `Event`.
+///
+/// A type parameter of a function has no default, but an integer literal has: it is an `i32` unless
+/// something wants another type. Here nothing but an `Event` goes with an `i32`, and everything
+/// with a `u8`. So a place that asks for an `EventStream<Tick>` makes the literal a `u8`, and where
+/// none asks, the literal becomes an `i32` in the end, and the stream one of `Event`s.
+pub trait Choice<T> {}
+
+impl Choice<Event> for i32 {}
+
+impl<T> Choice<T> for u8 {}
+
+/// The stream of an `sse!` block.
+pub fn block<T, C, B>(_: C, body: impl FnOnce(Emitter<T>) -> B) -> EventStream<T>
+where
+    T: IntoEvent + Send + 'static,
+    C: Choice<T>,
+    B: Future<Output = ()> + Send + 'static,
+{
+    EventStream::generate(body)
+}
+
+/// What an `sse!` block can emit.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be emitted into an `EventStream<{T}>`",
+    label = "not what this stream takes",
+    note = "where no type is asked for, an `sse!` block takes text and `Event`s: make one of the value, as in `Event::data(value.to_string())`",
+    note = "a block of values of your own is given their type, which is `IntoEvent`: `let stream: EventStream<Tick> = sse! {{ … }};`"
+)]
+pub trait Emitted<T> {
+    fn emitted(self) -> T;
+}
+
+#[diagnostic::do_not_recommend]
+impl<V: Into<T>, T> Emitted<T> for V {
+    fn emitted(self) -> T {
+        self.into()
+    }
+}
+
+/// What an `sse!` block emits, as its stream takes it.
+pub fn emitted<T, V: Emitted<T>>(_: &Emitter<T>, value: V) -> T {
+    value.emitted()
+}
+
 // ===== #[route] =====
 
 /// What a router's state must be.
@@ -284,8 +334,8 @@ impl<S: Clone + Send + Sync + 'static> AnyState for S {}
 /// A parameter that reads the head of the request.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
+    label = "one of its parameters is neither a placeholder nor an extractor",
+    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
     note = "a type that takes the body, such as `Json`, must be the last parameter",
     note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
 )]
@@ -297,8 +347,8 @@ impl<S, T: FromRequestParts<S> + Send + 'static> Extractor<S> for T {}
 /// The last parameter, which may take the body too.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
-    label = "one of its parameters is neither a capture of the path nor an extractor",
-    note = "name the parameter like a capture, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
+    label = "one of its parameters is neither a placeholder nor an extractor",
+    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
     note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
 )]
 pub trait LastExtractor<S, M>: FromRequest<S, M> + Send + 'static {}
@@ -322,6 +372,52 @@ pub trait Capture: Sized {
 impl<T: FromStr<Err: fmt::Display>> Capture for T {
     fn capture(parts: &Parts, name: &str) -> Result<Self, Response> {
         Params::of(parts).parse(name).map_err(IntoResponse::into_response)
+    }
+}
+
+/// A parameter that the query fills. `M` tells the kinds apart, and is found by the compiler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from the query",
+    label = "cannot be made of the text of a query parameter",
+    note = "take a type that is `FromStr`, with an error that is `Display`: the client is told what was wrong",
+    note = "or an `Option` of one where the parameter may be missing, or a `Vec` of one where it may be repeated"
+)]
+pub trait FromQuery<M>: Sized {
+    /// Reads the parameter, or says why it cannot be.
+    #[allow(clippy::result_large_err)] // the refusal is the response itself, as in every extractor
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response>;
+}
+
+/// The parameter is there, once.
+#[derive(Debug)]
+pub enum Once {}
+
+/// The parameter is there once, or not at all.
+#[derive(Debug)]
+pub enum Maybe {}
+
+/// The parameter is there any number of times.
+#[derive(Debug)]
+pub enum Repeated {}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Once> for T {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse(name).map_err(ParamError::into_response)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Maybe> for Option<T> {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse_optional(name).map_err(ParamError::into_response)
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr<Err: fmt::Display>> FromQuery<Repeated> for Vec<T> {
+    fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
+        query.parse_all(name).map_err(ParamError::into_response)
     }
 }
 

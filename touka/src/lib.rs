@@ -27,9 +27,9 @@
 //!
 //! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]. It knows no server: an [`EventStream`]
 //!    is a response in any axum app, and a `Stream` in any test.
-//! 2. **Macros**: [`sse_handler`], [`route`], [`routes!`], [`derive(IntoEvent)`](derive@IntoEvent).
-//!    Sugar only: what they do can be written by hand with [`EventStream::generate`],
-//!    [`routing::Route::new`] and [`event::Encoder`].
+//! 2. **Macros**: [`sse_handler`], [`sse!`], [`route`], [`routes!`],
+//!    [`derive(IntoEvent)`](derive@IntoEvent). Sugar only: what they do can be written by hand with
+//!    [`EventStream::generate`], [`routing::Route::new`] and [`event::Encoder`].
 //! 3. **Runtime**: [`Router`] and [`Server`]. The router is a tower service and mounts in axum; the
 //!    server serves any tower service, an `axum::Router` too.
 //!

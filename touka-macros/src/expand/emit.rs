@@ -30,10 +30,14 @@ pub(super) fn emit(handler: &Handler, hand: &Ident, by: By, runtime: &Runtime) -
         }
     };
     let value = value(handler, hand, by, runtime);
-    let value = quote!(#value #hand_over);
+    define(handler.body.stream(), &quote!(#value #hand_over))
+}
+
+/// The same for any body, where it is known how a value becomes an event and is handed over.
+pub(super) fn define(body: TokenStream, value: &TokenStream) -> TokenStream {
     let mut names = vec![Ident::new(EMIT, Span::call_site())];
-    authors(handler.body.stream(), &mut names);
-    names.iter().map(|name| definition(name, &value)).collect()
+    authors(body, &mut names);
+    names.iter().map(|name| definition(name, value)).collect()
 }
 
 /// Adds an `emit` of each author.

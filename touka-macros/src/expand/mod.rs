@@ -5,6 +5,8 @@ mod handler;
 mod mode;
 mod route;
 mod setting;
+mod sse;
 
 pub(crate) use handler::handler;
 pub(crate) use route::route;
+pub(crate) use sse::{sse, stub};

@@ -22,12 +22,13 @@ pub(crate) fn route(
     runtime: &Runtime,
 ) -> TokenStream {
     let function = handler.to_token_stream();
-    let (name, vis, literal) = (&handler.sig.ident, &handler.vis, &path.literal);
+    let (name, vis, literal) = (&handler.sig.ident, &handler.vis, path.of_the_router());
     // Type parameters are not hygienic: their names must be nobody else's.
-    let [state, via, request, parts, whole] =
-        ["__ToukaState", "__ToukaVia", "request", "parts", "body"].map(|name| Ident::new(name, Span::mixed_site()));
+    let [state, via, request, parts, whole, query] =
+        ["__ToukaState", "__ToukaVia", "request", "parts", "body", "query"]
+            .map(|name| Ident::new(name, Span::mixed_site()));
     let Arguments { read, pass, bounds, takes_body } =
-        arguments(handler, path, runtime, &[&state, &via, &parts, &whole]);
+        arguments(handler, path, runtime, &[&state, &via, &parts, &whole, &query]);
     let [route, any_state, method_type] = ["Route", "AnyState", "Method"].map(|name| runtime.private(name));
     let generics = if takes_body { quote!(<#state, #via>) } else { quote!(<#state>) };
     let bound_of_via = takes_body.then(|| quote!(#via: 'static,));
@@ -35,6 +36,10 @@ pub(crate) fn route(
         #[allow(unused_mut, unused_variables)]
         let (mut #parts, #whole) = #request.into_parts();
     };
+    let split_query = (!path.queries.is_empty()).then(|| {
+        let params = runtime.private("QueryParams");
+        quote!(let #query = #params::of(&#parts);)
+    });
     // A client that has seen the end is told so before anything is read or run.
     let ended = end.map(|end| {
         let ended = runtime.private("ended");
@@ -69,6 +74,7 @@ pub(crate) fn route(
                 #route::new(#method_type::#method, #literal, |#request, __touka_state: #state| async move {
                     #split
                     #ended
+                    #split_query
                     #(#read)*
                     let #answer = #name(#(#pass),*).await;
                     #respond(#answer)
@@ -81,8 +87,8 @@ pub(crate) fn route(
 
 /// How the arguments of the call come from the request.
 struct Arguments {
-    /// Statements that read them: captures first, then in the order of the parameters, because the
-    /// last one may take the request apart.
+    /// Statements that read them: placeholders first, then extractors, because the last one may
+    /// take the request apart; each in the order of the parameters.
     read: Vec<TokenStream>,
     /// The variables to pass.
     pass: Vec<Ident>,
@@ -96,24 +102,27 @@ fn arguments(
     handler: &Handler,
     path: &RoutePath,
     runtime: &Runtime,
-    [state, via, parts, whole]: &[&Ident; 4],
+    [state, via, parts, whole, query]: &[&Ident; 5],
 ) -> Arguments {
     let mut arguments = Arguments { read: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
     // `#[sse_handler]` takes what it gives out of the signature, if it has not done so already.
     let emits = handler.has_attribute(SSE_HANDLER);
     let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
-    let last = params.iter().rposition(|param| capture(param, path).is_none());
+    let last = params.iter().rposition(|param| placeholder(param, path).is_none());
+    let mut placeholders = 0;
     for (index, param) in params.iter().enumerate() {
         let ty = &param.ty;
         let argument = format_ident!("__touka_{index}", span = Span::mixed_site());
         // Located at the type: what it lacks is said there.
         let at = located(ty);
         let private = |name| runtime.private_at(at, name);
-        let capture = capture(param, path);
-        let is_capture = capture.is_some();
-        let read = if let Some(capture) = capture {
-            let (trait_, name) = (private("Capture"), capture.unraw().to_string());
-            quote_spanned!(at=> <#ty as #trait_>::capture(&#parts, #name))
+        let placeholder = placeholder(param, path);
+        let read = if let Some(Placeholder::Capture(name)) = &placeholder {
+            let bound = private("Capture");
+            quote_spanned!(at=> <#ty as #bound>::capture(&#parts, #name))
+        } else if let Some(Placeholder::Query(name)) = &placeholder {
+            let bound = private("FromQuery");
+            quote_spanned!(at=> <#ty as #bound<_>>::from_query(&#query, #name))
         } else if Some(index) == last {
             arguments.takes_body = true;
             let (bound, read, request) = (private("LastExtractor"), private("from_request"), private("Request"));
@@ -130,14 +139,30 @@ fn arguments(
                 ::core::result::Result::Err(refused) => return refused,
             };
         };
-        let place = if is_capture { 0 } else { arguments.read.len() };
-        arguments.read.insert(place, read);
+        if placeholder.is_some() {
+            arguments.read.insert(placeholders, read);
+            placeholders += 1;
+        } else {
+            arguments.read.push(read);
+        }
         arguments.pass.push(argument);
     }
     arguments
 }
 
-/// The parameter's name, if the path captures it.
-fn capture<'a>(param: &'a PatType, path: &RoutePath) -> Option<&'a Ident> {
-    model::name(param).filter(|name| path.captures(name))
+/// What fills a parameter by its name.
+enum Placeholder {
+    Capture(String),
+    Query(String),
+}
+
+/// The placeholder that has the parameter's name, if there is one.
+fn placeholder(param: &PatType, path: &RoutePath) -> Option<Placeholder> {
+    let name = model::name(param)?;
+    let text = name.unraw().to_string();
+    match () {
+        () if path.captures(name) => Some(Placeholder::Capture(text)),
+        () if path.queries(name) => Some(Placeholder::Query(text)),
+        () => None,
+    }
 }

@@ -3,12 +3,16 @@
 mod json;
 mod last_event_id;
 mod pairs;
+mod param_error;
 mod params;
 mod query;
+mod query_params;
 mod state;
 
 pub use json::{Json, JsonError};
 pub use last_event_id::LastEventId;
-pub use params::{ParamError, Params};
+pub use param_error::ParamError;
+pub use params::Params;
 pub use query::{Query, QueryError};
+pub use query_params::QueryParams;
 pub use state::State;

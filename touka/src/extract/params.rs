@@ -1,20 +1,20 @@
 //! [`Params`], what the captures of a route's path matched.
 
-use std::any::type_name;
 use std::convert::Infallible;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
 use axum_core::extract::FromRequestParts;
-use axum_core::response::{IntoResponse, Response};
-use http::StatusCode;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use super::param_error::{ParamError, Place};
+
 /// The parameters of the path: for `/rooms/{room}` what stood at `{room}`, percent-decoded.
 ///
-/// `#[route]` reads them for you into parameters of the same name. By hand, and in middleware:
+/// `#[route]` reads them for you into parameters of the same name; those of the query are
+/// [`QueryParams`](super::QueryParams). By hand, and in middleware:
 ///
 /// ```
 /// # use http::request::Parts;
@@ -63,14 +63,10 @@ impl Params {
     where
         T: FromStr<Err: fmt::Display>,
     {
-        let error = |reason: String| ParamError { name: name.to_owned(), reason };
         match self.find(name) {
-            None => Err(error("the path has no such parameter".to_owned())),
-            Some(Err(NotUtf8)) => Err(error("it is not UTF-8".to_owned())),
-            Some(Ok(text)) => text.parse().map_err(|reason| {
-                let what = type_name::<T>().rsplit("::").next().unwrap_or_default();
-                error(format!("{text:?} is not a valid {what}: {reason}"))
-            }),
+            None => Err(ParamError::new(Place::Path, name, "the path has no such parameter")),
+            Some(Err(NotUtf8)) => Err(ParamError::new(Place::Path, name, "it is not UTF-8")),
+            Some(Ok(text)) => ParamError::parse(Place::Path, name, text),
         }
     }
 
@@ -84,28 +80,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
         Ok(Self::of(parts))
-    }
-}
-
-/// A path parameter that is not what the handler takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParamError {
-    name: String,
-    reason: String,
-}
-
-impl fmt::Display for ParamError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "path parameter `{}`: {}", self.name, self.reason)
-    }
-}
-
-impl std::error::Error for ParamError {}
-
-/// 400 and the error's text.
-impl IntoResponse for ParamError {
-    fn into_response(self) -> Response {
-        (StatusCode::BAD_REQUEST, format!("{self}\n")).into_response()
     }
 }
 

@@ -13,6 +13,8 @@ mod options;
 mod queue;
 mod slot;
 mod source;
+#[cfg(feature = "macros")]
+mod sse;
 mod writer;
 
 pub use channel::{EventSender, SendError, TrySendError};

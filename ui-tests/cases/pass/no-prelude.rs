@@ -21,6 +21,19 @@ async fn plain(body: ::std::string::String) -> ::std::string::String {
     body
 }
 
+#[::touka::route(GET, "/query?{one}&{maybe}&{many}")]
+async fn query(
+    one: u8,
+    maybe: ::core::option::Option<u8>,
+    many: ::std::vec::Vec<u8>,
+) -> ::touka::EventStream<::std::string::String> {
+    let _ = (one, maybe, many);
+    ::touka::sse! {
+        yield ::std::string::String::new();
+        emit!(::std::string::String::new());
+    }
+}
+
 fn main() {
-    let _: ::touka::Router = ::touka::Router::new().mount(::touka::routes![untyped, fallible, plain]);
+    let _: ::touka::Router = ::touka::Router::new().mount(::touka::routes![untyped, fallible, plain, query]);
 }

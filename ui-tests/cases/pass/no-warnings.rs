@@ -31,7 +31,32 @@
 pub mod api {
     use http::StatusCode;
     use touka::extract::{LastEventId, State};
-    use touka::{EventStream, route, sse_handler};
+    use touka::{EventStream, route, sse, sse_handler};
+
+    /// Of the query.
+    #[route(GET, "/log?{level}&{since}&{tag}")]
+    pub async fn log(level: u8, tag: Vec<String>, since: Option<u64>) -> String {
+        format!("{level} {since:?} {tag:?}")
+    }
+
+    /// Blocks that never emit, never end, return early, and end with a value of no use.
+    pub fn blocks(early: bool) -> [EventStream; 4] {
+        [
+            sse! {},
+            sse! {
+                loop {
+                    yield "again";
+                }
+            },
+            sse! {
+                if early {
+                    return;
+                }
+                yield "late"
+            },
+            sse! { emit!("emitted") },
+        ]
+    }
 
     /// Untyped.
     #[sse_handler]

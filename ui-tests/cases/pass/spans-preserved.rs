@@ -1,7 +1,7 @@
 //! The body is where the user wrote it.
 
 use futures_util::StreamExt;
-use touka::{EventStream, sse_handler};
+use touka::{EventStream, sse, sse_handler};
 
 #[sse_handler]
 async fn lines() -> EventStream<String> {
@@ -13,8 +13,18 @@ async fn lines() -> EventStream<String> {
     emit!(file!().rsplit('/').next().unwrap_or_default().to_owned());
 }
 
+fn block() -> EventStream<String> {
+    sse! {
+        yield line!().to_string();
+
+        yield format!("{}:{}", line!(), column!())
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let lines: Vec<String> = lines().await.collect().await;
     assert_eq!(lines, ["8", "9", "12:37", "spans-preserved.rs"]);
+    let lines: Vec<String> = block().collect().await;
+    assert_eq!(lines, ["18", "20:41"]);
 }

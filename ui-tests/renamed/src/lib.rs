@@ -1,7 +1,7 @@
 //! A crate that knows touka only as `sse`. It is the test: were there a `::touka` in an expansion,
 //! nothing here would compile.
 
-use sse::{EventStream, IntoEvent, Router, route, routes, sse_handler};
+use sse::{EventStream, IntoEvent, Router, route, routes, sse, sse_handler};
 
 /// A typed event.
 #[derive(Debug)]
@@ -29,6 +29,16 @@ pub async fn ticks(count: u64, _last: sse::extract::LastEventId) -> Result<Event
     }
 }
 
+/// A block, which finds touka by itself; and a query.
+#[route(GET, "/block?{count}", crate = sse)]
+pub async fn block(count: Option<u64>) -> EventStream<Tick> {
+    sse! {
+        for tick in 0..count.unwrap_or(3) {
+            yield Tick(tick);
+        }
+    }
+}
+
 /// No stream at all.
 #[route(POST, "/plain", crate = ::sse)]
 pub async fn plain(body: String) -> String {
@@ -37,7 +47,7 @@ pub async fn plain(body: String) -> String {
 
 /// All of them.
 pub fn router() -> Router {
-    Router::new().mount(routes![greet, ticks, plain])
+    Router::new().mount(routes![greet, ticks, block, plain])
 }
 
 #[cfg(test)]
@@ -50,6 +60,7 @@ mod tests {
         let event = stream.next().await.expect("an event");
         assert_eq!(event.as_data(), Some("hello you"));
         assert!(stream.next().await.is_none());
+        assert_eq!(super::block(Some(2)).await.count().await, 2);
         drop(super::router());
     }
 }

@@ -1,0 +1,177 @@
+//! The query of a route: what its placeholders take, and what a client is told that sends another.
+
+use std::fmt;
+use std::str::FromStr;
+
+use http::HeaderMap;
+use support::{Client, Running};
+use touka::extract::{LastEventId, ParamError, Query, QueryParams};
+use touka::routing::Route;
+use touka::{Router, route, routes, sse_handler};
+
+async fn get(server: &Running, target: &str) -> (u16, String) {
+    let mut client = Client::get(server.address, target).await;
+    let (head, text) = client.response().await;
+    (head.status(), text)
+}
+
+/// A type of the user's.
+#[derive(Debug)]
+enum Order {
+    Up,
+    Down,
+}
+
+#[derive(Debug)]
+struct NoOrder;
+
+impl fmt::Display for NoOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("write up or down")
+    }
+}
+
+impl FromStr for Order {
+    type Err = NoOrder;
+
+    fn from_str(text: &str) -> Result<Self, NoOrder> {
+        match text {
+            "up" => Ok(Self::Up),
+            "down" => Ok(Self::Down),
+            _ => Err(NoOrder),
+        }
+    }
+}
+
+/// Behind an alias an `Option` is still one.
+type Maybe<T> = Option<T>;
+
+#[route(GET, "/log/{app}?{level}&{since}&{tag}&{type}&{order}")]
+async fn log(
+    tag: Vec<String>,
+    headers: HeaderMap,
+    order: Maybe<Order>,
+    app: String,
+    level: u8,
+    since: Option<u64>,
+    r#type: std::vec::Vec<u8>,
+) -> String {
+    format!("{app} {level} {since:?} {tag:?} {type:?} {order:?} {}", headers.len())
+}
+
+#[tokio::test]
+async fn placeholders_take_one_maybe_one_or_many_in_any_order_beside_captures_and_extractors() {
+    let server = Running::serve(Router::new().mount(routes![log])).await;
+    for (target, text) in [
+        ("/log/a?level=3", "a 3 None [] [] None 1"),
+        ("/log/a?since=7&level=3&order=up&tag=x&tag=y&type=1", "a 3 Some(7) [\"x\", \"y\"] [1] Some(Up) 1"),
+        ("/log/b?tag=z&level=255&tag=&type=2&other=1&type=3", "b 255 None [\"z\", \"\"] [2, 3] None 1"),
+        ("/log/c?order=down&level=0&", "c 0 None [] [] Some(Down) 1"),
+    ] {
+        assert_eq!(get(&server, target).await, (200, text.to_owned()), "{target}");
+    }
+}
+
+#[tokio::test]
+async fn names_and_values_are_decoded_as_those_of_a_form() {
+    let server = Running::serve(Router::new().mount(routes![log])).await;
+    for (sent, seen) in [
+        ("a+b", "a b"),
+        ("a%2Bb", "a+b"),
+        ("%E2%82%AC", "€"),
+        ("a%26level%3D9", "a&level=9"),
+        ("a=b", "a=b"),
+        ("a?b", "a?b"),
+        ("%FF", "\u{fffd}"),
+        ("%zz", "%zz"),
+    ] {
+        let (status, text) = get(&server, &format!("/log/a?level=1&tag={sent}")).await;
+        assert_eq!((status, text), (200, format!("a 1 None {:?} [] None 1", [seen])), "{sent}");
+    }
+    assert_eq!(get(&server, "/log/a?%6Cevel=%31").await.1, "a 1 None [] [] None 1");
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_400_with_the_parameter_and_the_reason() {
+    let server = Running::serve(Router::new().mount(routes![log])).await;
+    for (target, reason) in [
+        ("/log/a", "`level`: it is missing"),
+        ("/log/a?", "`level`: it is missing"),
+        ("/log/a?Level=1", "`level`: it is missing"),
+        ("/log/a?level", "`level`: \"\" is not a valid u8: cannot parse integer from empty string"),
+        ("/log/a?level=256", "`level`: \"256\" is not a valid u8: number too large to fit in target type"),
+        ("/log/a?level=1&level=1", "`level`: it is given 2 times"),
+        ("/log/a?level=1&since=x", "`since`: \"x\" is not a valid u64: invalid digit found in string"),
+        ("/log/a?level=1&since=", "`since`: \"\" is not a valid u64: cannot parse integer from empty string"),
+        ("/log/a?level=1&since=1&since=2&since=3", "`since`: it is given 3 times"),
+        ("/log/a?level=1&type=1&type=x", "`type`: \"x\" is not a valid u8: invalid digit found in string"),
+        ("/log/a?level=1&order=side", "`order`: \"side\" is not a valid Order: write up or down"),
+        ("/log/a?level=1&order=a%0Ab", "`order`: \"a\\nb\" is not a valid Order: write up or down"),
+    ] {
+        assert_eq!(get(&server, target).await, (400, format!("query parameter {reason}\n")), "{target}");
+    }
+}
+
+#[sse_handler]
+#[route(GET, "/countdown?{from}&{word}")]
+async fn countdown(from: u32, word: Option<String>, _last: LastEventId) {
+    for left in (0..=from).rev() {
+        emit!(left.to_string());
+    }
+    emit!(word.unwrap_or_else(|| "lift-off".to_owned()));
+}
+
+#[tokio::test]
+async fn a_stream_opens_only_with_a_query_that_fits() {
+    let server = Running::serve(Router::new().nest("/api", routes![countdown])).await;
+    let mut client = Client::get(server.address, "/api/countdown?from=1&word=now").await;
+    assert_eq!(client.head().await.status(), 200);
+    for data in ["1", "0", "now"] {
+        assert_eq!(client.data().await, data);
+    }
+    let (status, text) = get(&server, "/api/countdown").await;
+    assert_eq!((status, text.as_str()), (400, "query parameter `from`: it is missing\n"));
+}
+
+#[derive(serde::Deserialize)]
+struct Page {
+    #[serde(rename = "page-size")]
+    size: u8,
+}
+
+/// The body extractor is still the last of those that are no placeholder.
+#[route(POST, "/notes?{author}")]
+async fn note(body: String, author: String) -> String {
+    format!("{author}: {body}")
+}
+
+#[route(GET, "/pages?{page}")]
+async fn pages(page: Option<u32>, Query(of): Query<Page>, all: QueryParams) -> String {
+    format!("{page:?} {} {}", of.size, all.all("page-size").count())
+}
+
+#[tokio::test]
+async fn extractors_see_the_same_query() {
+    let by_hand = Route::new(http::Method::GET, "/by-hand", |request, ()| async move {
+        let (parts, _) = request.into_parts();
+        let query = QueryParams::of(&parts);
+        let (a, b): (u8, Option<u8>) = (query.parse("a")?, query.parse_optional("b")?);
+        Ok::<String, ParamError>(format!("{a} {b:?} {:?}", query.parse_all::<char>("c")?))
+    });
+    let server = Running::serve(Router::new().mount(routes![note, pages]).mount([by_hand])).await;
+    assert_eq!(get(&server, "/pages?page=2&page-size=9").await, (200, "Some(2) 9 1".into()));
+    assert_eq!(get(&server, "/by-hand?a=1&c=x&c=y").await, (200, "1 None ['x', 'y']".into()));
+    assert_eq!(get(&server, "/by-hand").await, (400, "query parameter `a`: it is missing\n".into()));
+
+    let mut client = Client::connect(server.address).await;
+    client.send("POST /notes?author=me HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nbody").await;
+    let (head, text) = client.response().await;
+    assert_eq!((head.status(), text.as_str()), (200, "me: body"));
+}
+
+#[tokio::test]
+async fn the_path_alone_is_what_the_router_gets() {
+    let router: Router = Router::new().mount(routes![log, countdown]);
+    let paths: Vec<&str> = router.routes().map(Route::path).collect();
+    assert_eq!(paths, ["/log/{app}", "/countdown"]);
+}

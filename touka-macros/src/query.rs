@@ -1,0 +1,103 @@
+//! The query of a route: `{name}`s, separated by `&`.
+
+use syn::Ident;
+use syn::ext::IdentExt;
+use syn::parse::Parser;
+
+/// Splits the literal of a route where its query begins.
+pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
+    text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)))
+}
+
+/// The names of a query, in order, or what is wrong with it.
+pub(crate) fn names(query: &str) -> Result<Vec<String>, String> {
+    if query.is_empty() {
+        return Err("no name follows the `?`: write `?{name}`, or leave it out".to_owned());
+    }
+    query.split('&').map(name).collect()
+}
+
+/// The name within the braces of one part.
+fn name(part: &str) -> Result<String, String> {
+    if part.is_empty() {
+        return Err("a `{name}` stands on both sides of a `&`: leave out the one too many".to_owned());
+    }
+    if part.contains('?') {
+        return Err("a path has one `?`: names after the first are separated by `&`".to_owned());
+    }
+    if part.matches('{').count() > 1 {
+        return Err(format!("names of the query are separated by `&`: write `{}`", separated(part)));
+    }
+    let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
+        return Err(not_in_braces(part));
+    };
+    if name.starts_with('*') {
+        return Err("a query has no rest to capture: take all of it with the extractor `Query<T>`".to_owned());
+    }
+    if Ident::parse_any.parse_str(name).is_err() {
+        return Err(not_a_name(name));
+    }
+    Ok(name.to_owned())
+}
+
+/// `{a}&{b}` of `{a},{b}`.
+fn separated(part: &str) -> String {
+    let names = part.split('{').skip(1).filter_map(|rest| Some(format!("{{{}}}", rest.split_once('}')?.0)));
+    names.collect::<Vec<_>>().join("&")
+}
+
+/// `since`, `since={since}` and `since=3` are what people write who have seen a query.
+fn not_in_braces(part: &str) -> String {
+    let name = part.split(['=', '{', '}']).find(|name| !name.is_empty()).unwrap_or("name");
+    let remedy = if Ident::parse_any.parse_str(name).is_ok() { name } else { "name" };
+    format!("a query is made of names in braces: write `{{{remedy}}}` instead of `{part}`")
+}
+
+/// A parameter of the function has the name, so it is an identifier. That of the wire need not be.
+fn not_a_name(name: &str) -> String {
+    if name.is_empty() {
+        return "a name stands in the braces, that of the parameter which takes it: write `{name}`".to_owned();
+    }
+    format!(
+        "the name `{{{name}}}` of the query is that of the parameter which takes it, so it must be an identifier; \
+         for another name take the extractor `Query<T>` and serde's `rename`"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found() {
+        assert_eq!(split("/log"), ("/log", None));
+        assert_eq!(split("/log?{a}&{b}"), ("/log", Some("{a}&{b}")));
+        assert_eq!(names("{a}").unwrap(), ["a"]);
+        assert_eq!(names("{a}&{type}&{b_2}").unwrap(), ["a", "type", "b_2"]);
+    }
+
+    #[test]
+    fn faults_carry_their_remedy() {
+        for (query, part) in [
+            ("", "`?{name}`"),
+            ("{a}&", "both sides"),
+            ("&{a}", "both sides"),
+            ("{a}&&{b}", "both sides"),
+            ("{a}?{b}", "one `?`"),
+            ("{a},{b}", "`{a}&{b}`"),
+            ("{a}{b}", "`{a}&{b}`"),
+            ("a", "`{a}` instead of `a`"),
+            ("a={a}", "`{a}` instead of `a={a}`"),
+            ("a=3", "`{a}` instead of `a=3`"),
+            ("{a", "`{a}` instead of `{a`"),
+            ("{a}=3", "`{a}` instead of `{a}=3`"),
+            ("=", "`{name}` instead of `=`"),
+            ("{*rest}", "`Query<T>`"),
+            ("{}", "`{name}`"),
+            ("{page-size}", "`rename`"),
+        ] {
+            let fault = names(query).expect_err(query);
+            assert!(fault.contains(part), "{query}: {fault}");
+        }
+    }
+}

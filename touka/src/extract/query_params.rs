@@ -1,0 +1,137 @@
+//! [`QueryParams`], the parameters of a request's query, one by one.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum_core::extract::FromRequestParts;
+use http::request::Parts;
+
+use super::param_error::{ParamError, Place};
+
+/// The parameters of the query: of `/log?level=3&tag=a+b&tag=c` one `level` and two `tag`s.
+///
+/// Names and values are decoded as those of a form: `+` is a space, `%E2%82%AC` is `€`, and what
+/// is not UTF-8 becomes U+FFFD. A name without a `=` has the empty text as its value.
+///
+/// `#[route(GET, "/log?{level}&{tag}")]` reads them for you into parameters of the same name, and
+/// [`Query`](super::Query) reads all of them into a struct. By hand, and in middleware:
+///
+/// ```
+/// # use http::request::Parts;
+/// use touka::extract::{ParamError, QueryParams};
+///
+/// fn filter(parts: &Parts) -> Result<(u8, Option<u64>, Vec<String>), ParamError> {
+///     let query = QueryParams::of(parts);
+///     Ok((query.parse("level")?, query.parse_optional("since")?, query.parse_all("tag")?))
+/// }
+/// # let (parts, ()) = http::Request::get("/log?level=3&tag=a+b&tag=c").body(()).unwrap().into_parts();
+/// # assert_eq!(filter(&parts), Ok((3, None, vec!["a b".to_owned(), "c".to_owned()])));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct QueryParams {
+    /// In the order of the query. Few enough that a scan beats a map.
+    values: Arc<[(String, String)]>,
+}
+
+impl QueryParams {
+    /// The parameters of this request; empty where it has no query.
+    pub fn of(parts: &Parts) -> Self {
+        let query = parts.uri.query().unwrap_or_default();
+        Self { values: form_urlencoded::parse(query.as_bytes()).into_owned().collect() }
+    }
+
+    /// The texts of one parameter, as often as the query has it.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.values.iter().filter_map(move |(known, text)| (known == name).then_some(text.as_str()))
+    }
+
+    /// One parameter as a value.
+    ///
+    /// # Errors
+    /// It is missing, stands there more than once, or its text is not a `T`. As a response: 400
+    /// with one line that names the parameter and the reason.
+    pub fn parse<T>(&self, name: &str) -> Result<T, ParamError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let missing = || ParamError::new(Place::Query, name, "it is missing");
+        self.parse_optional(name)?.ok_or_else(missing)
+    }
+
+    /// One parameter as a value; `None` if the query does not have it.
+    ///
+    /// # Errors
+    /// It stands there more than once, or its text is not a `T`.
+    pub fn parse_optional<T>(&self, name: &str) -> Result<Option<T>, ParamError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        let mut texts = self.all(name);
+        let Some(text) = texts.next() else { return Ok(None) };
+        // Nobody knows which one was meant.
+        match texts.count() {
+            0 => ParamError::parse(Place::Query, name, text).map(Some),
+            more => Err(ParamError::new(Place::Query, name, format!("it is given {} times", more + 1))),
+        }
+    }
+
+    /// One parameter as values, as often as the query has it and in that order: maybe not at all.
+    ///
+    /// # Errors
+    /// One of its texts is not a `T`.
+    pub fn parse_all<T>(&self, name: &str) -> Result<Vec<T>, ParamError>
+    where
+        T: FromStr<Err: fmt::Display>,
+    {
+        self.all(name).map(|text| ParamError::parse(Place::Query, name, text)).collect()
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for QueryParams {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(parts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn query(target: &str) -> QueryParams {
+        let (parts, ()) = Request::get(target).body(()).unwrap().into_parts();
+        QueryParams::of(&parts)
+    }
+
+    #[test]
+    fn values_are_decoded_and_parsed() {
+        let query = query("/?a=1&b=x+y%2B%E2%82%AC&a=2&c&%64=4&bad=%FF");
+        assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(query.parse_all::<u8>("a"), Ok(vec![1, 2]));
+        assert_eq!(query.parse::<String>("b").as_deref(), Ok("x y+€"));
+        assert_eq!(query.parse_optional::<String>("c"), Ok(Some(String::new())));
+        assert_eq!(query.parse::<u8>("d"), Ok(4));
+        assert_eq!(query.parse::<String>("bad").as_deref(), Ok("\u{fffd}"));
+        assert_eq!(query.parse_optional::<u8>("none"), Ok(None));
+        assert_eq!(query.parse_all::<u8>("none"), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn what_does_not_fit_names_the_parameter_and_the_reason() {
+        let query = query("/?a=1&a=2&b=x");
+        let error = |result: Result<u8, ParamError>| result.unwrap_err().to_string();
+        assert_eq!(error(query.parse("none")), "query parameter `none`: it is missing");
+        assert_eq!(error(query.parse("a")), "query parameter `a`: it is given 2 times");
+        let invalid = "query parameter `b`: \"x\" is not a valid u8: invalid digit found in string";
+        assert_eq!(error(query.parse("b")), invalid);
+        assert_eq!(error(query.parse_optional("b").map(Option::unwrap_or_default)), invalid);
+        assert_eq!(error(query.parse_all("b").map(|all| all[0])), invalid);
+        assert_eq!(query.parse::<u8>("b").unwrap_err().name(), "b");
+        assert!(self::query("/").parse::<u8>("a").is_err());
+    }
+}

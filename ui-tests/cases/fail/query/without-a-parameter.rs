@@ -1,0 +1,10 @@
+use touka::{route, routes};
+
+#[route(GET, "/log?{since}")]
+async fn log() -> String {
+    String::new()
+}
+
+fn main() {
+    let _ = touka::Router::<()>::new().mount(routes![log]);
+}

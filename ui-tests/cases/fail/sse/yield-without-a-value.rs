@@ -1,0 +1,8 @@
+use touka::{EventStream, sse};
+
+fn main() {
+    let stream: EventStream = sse! {
+        yield;
+    };
+    drop(stream);
+}
