@@ -1,5 +1,12 @@
 //! The forms of the documentation.
-#![deny(warnings, missing_docs, missing_debug_implementations, unreachable_pub, unused_qualifications, rust_2018_idioms)]
+#![deny(
+    warnings,
+    missing_docs,
+    missing_debug_implementations,
+    unreachable_pub,
+    unused_qualifications,
+    rust_2018_idioms
+)]
 
 use serde::Serialize;
 use touka::IntoEvent;

@@ -5,9 +5,13 @@ use touka::{EventStream, IntoEvent, sse_handler};
 
 #[derive(IntoEvent)]
 enum Job {
-    Progress { percent: u8 },
+    Progress {
+        percent: u8,
+    },
     #[event(name = "error")]
-    Error { reason: &'static str },
+    Error {
+        reason: &'static str,
+    },
 }
 
 #[sse_handler]
