@@ -12,24 +12,17 @@
 mod system;
 
 use std::error::Error;
-use std::io::{self, Write};
 
 use serde::Serialize;
 use system::{Load, Machine, Sample, facts};
 use touka::extract::{LastEventId, State};
-use touka::server::Listener;
 use touka::{Event, Router, route, routes, sse_handler};
-
-/// Where the example listens if no argument says otherwise.
-const ADDRESS: &str = "127.0.0.1:3000";
-
-/// A header and a body: all that the page needs of a response.
-type Page = ([(&'static str, &'static str); 1], &'static str);
+use touka_examples::{Page, begin, page};
 
 /// The page.
 #[route(GET, "/")]
 async fn index() -> Page {
-    ([("content-type", "text/html; charset=utf-8")], include_str!("page.html"))
+    page(include_str!("page.html"))
 }
 
 /// The figures, once a second, for ever: first those of the last minute that the client has not
@@ -123,19 +116,8 @@ fn app(machine: Machine) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| ADDRESS.to_owned());
     let app = app(Machine::start()?);
-    let listener = Listener::bind(&address).await?;
-
-    let mut out = io::stdout().lock();
-    writeln!(out, "dashboard: http://{}", listener.local_addr()?)?;
-    for route in app.routes() {
-        writeln!(out, "  {route}")?;
-    }
-    // A pipe would hold it back, and with it the port from whoever waits for this line.
-    out.flush()?;
-    drop(out);
-
+    let listener = begin("dashboard", app.routes()).await?;
     Ok(app.serve(listener).await?)
 }
 
