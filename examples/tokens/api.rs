@@ -1,5 +1,5 @@
 //! The words of the API: what a request may say, and the shapes of what is answered. They are those
-//! of OpenAI's chat completions, so that the clients people have work as they are.
+//! of `OpenAI`'s chat completions, so that the clients people have work as they are.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;

@@ -1,4 +1,4 @@
-//! An API in the shape of OpenAI's chat completions: tokens as they come, or the answer as one.
+//! An API in the shape of `OpenAI`'s chat completions: tokens as they come, or the answer as one.
 //!
 //! ```text
 //! cargo run --example tokens                          # then open http://127.0.0.1:3000
@@ -41,10 +41,7 @@ async fn busy(State(model): State<Model>) -> String {
 ///
 /// What is wrong with the request is known before the first byte, so it is a real status.
 #[route(POST, "/v1/chat/completions")]
-async fn complete(
-    State(model): State<Model>,
-    body: Result<Json<Request>, JsonError>,
-) -> Result<Response, ApiError> {
+async fn complete(State(model): State<Model>, body: Result<Json<Request>, JsonError>) -> Result<Response, ApiError> {
     let Json(request) = body?;
     if request.messages.is_empty() {
         return Err(ApiError::invalid("`messages` is empty: there is nothing to answer"));
@@ -138,7 +135,10 @@ mod tests {
         let asked = Instant::now();
         let first: Value = events.next().await;
         assert!(asked.elapsed() >= THINKS.mul_f64(0.9), "{:?}", asked.elapsed());
-        assert_eq!(first["choices"], json!([{"index": 0, "delta": {"content": "Server-Sent "}, "finish_reason": null}]));
+        assert_eq!(
+            first["choices"],
+            json!([{"index": 0, "delta": {"content": "Server-Sent "}, "finish_reason": null}])
+        );
         events.assert_pending().await;
 
         let rest = events.rest().await;
