@@ -99,9 +99,13 @@ fn app(path: PathBuf) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let path = match std::env::args_os().nth(2) {
-        Some(path) => PathBuf::from(path),
-        None => writer::start()?,
+    // Lives until the end, when it removes its files.
+    let own;
+    let path = if let Some(path) = std::env::args_os().nth(2) {
+        PathBuf::from(path)
+    } else {
+        own = writer::start()?;
+        own.path().to_owned()
     };
     let app = app(path);
     let listener = begin("tail", app.routes()).await?;

@@ -25,8 +25,29 @@ const LOG: [&str; 8] = [
     "INFO  request GET /health 200 in 1 ms",
 ];
 
-/// Begins a log in the folder for temporary files, and goes on writing to it.
-pub(crate) fn start() -> io::Result<PathBuf> {
+/// A log in the folder for temporary files. Dropped, it is removed.
+#[derive(Debug)]
+pub(crate) struct OwnLog {
+    path: PathBuf,
+}
+
+impl OwnLog {
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for OwnLog {
+    fn drop(&mut self) {
+        for path in [&self.path, &rotated(&self.path)] {
+            // It may not be there, and nobody is left who would want to hear of it.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Begins a log, and goes on writing to it.
+pub(crate) fn start() -> io::Result<OwnLog> {
     let path = std::env::temp_dir().join(format!("touka-tail-{}.log", std::process::id()));
     let mut file = begin(&path)?;
     let log = path.clone();
@@ -39,16 +60,20 @@ pub(crate) fn start() -> io::Result<PathBuf> {
             }
         }
     });
-    Ok(path)
+    Ok(OwnLog { path })
 }
 
 /// One short line: the thread waits less for that than it would for another one to do it.
 fn write(path: &Path, file: &mut File, number: usize, line: &str) -> io::Result<()> {
     if number.is_multiple_of(LINES) {
-        std::fs::rename(path, path.with_extension("log.1"))?;
+        std::fs::rename(path, rotated(path))?;
         *file = begin(path)?;
     }
     writeln!(file, "{number:06} {line}")
+}
+
+fn rotated(path: &Path) -> PathBuf {
+    path.with_extension("log.1")
 }
 
 fn begin(path: &Path) -> io::Result<File> {
