@@ -124,12 +124,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt;
-    use http::{Request, StatusCode};
-    use http_body_util::{BodyExt, Empty};
     use serde_json::Value;
     use system::{Cpu, Memory, Network};
     use touka::EventId;
-    use tower_service::Service;
+    use touka::testing::TestApp;
 
     use super::*;
 
@@ -196,18 +194,18 @@ mod tests {
 
     #[tokio::test]
     async fn the_app_answers_over_http() {
-        let mut app = app(machine([7]));
+        let app = TestApp::new(app(machine([7])));
         for (path, content_type, part) in [
             ("/", "text/html; charset=utf-8", "new EventSource(\"/stats\")"),
             ("/stats", "text/event-stream", "id: 7\nevent: network\ndata: {\"sample\":7,"),
             ("/host", "text/event-stream", "event: end\n"),
         ] {
-            let request = Request::get(path).body(Empty::new()).expect("it is a request");
-            let response = app.call(request).await.expect("it is infallible");
-            assert_eq!(response.status(), StatusCode::OK, "{path}");
-            assert_eq!(response.headers()["content-type"], content_type);
-            let body = response.into_body().collect().await.expect("it has an end").to_bytes();
-            assert!(String::from_utf8_lossy(&body).contains(part), "{path}: {body:?}");
+            let response = app.get(path).send().await;
+            assert_eq!(response.status(), 200, "{path}");
+            assert_eq!(response.header("content-type"), Some(content_type));
+            let body = response.text().await;
+            assert!(body.contains(part), "{path}: {body}");
         }
+        app.assert_nothing_left().await;
     }
 }
