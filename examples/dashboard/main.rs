@@ -12,24 +12,17 @@
 mod system;
 
 use std::error::Error;
-use std::io::{self, Write};
 
 use serde::Serialize;
 use system::{Load, Machine, Sample, facts};
 use touka::extract::{LastEventId, State};
-use touka::server::Listener;
 use touka::{Event, Router, route, routes, sse_handler};
-
-/// Where the example listens if no argument says otherwise.
-const ADDRESS: &str = "127.0.0.1:3000";
-
-/// A header and a body: all that the page needs of a response.
-type Page = ([(&'static str, &'static str); 1], &'static str);
+use touka_examples::{Page, begin, page};
 
 /// The page.
 #[route(GET, "/")]
 async fn index() -> Page {
-    ([("content-type", "text/html; charset=utf-8")], include_str!("page.html"))
+    page(include_str!("page.html"))
 }
 
 /// The figures, once a second, for ever: first those of the last minute that the client has not
@@ -123,31 +116,18 @@ fn app(machine: Machine) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| ADDRESS.to_owned());
     let app = app(Machine::start()?);
-    let listener = Listener::bind(&address).await?;
-
-    let mut out = io::stdout().lock();
-    writeln!(out, "dashboard: http://{}", listener.local_addr()?)?;
-    for route in app.routes() {
-        writeln!(out, "  {route}")?;
-    }
-    // A pipe would hold it back, and with it the port from whoever waits for this line.
-    out.flush()?;
-    drop(out);
-
+    let listener = begin("dashboard", app.routes()).await?;
     Ok(app.serve(listener).await?)
 }
 
 #[cfg(test)]
 mod tests {
     use futures_util::StreamExt;
-    use http::{Request, StatusCode};
-    use http_body_util::{BodyExt, Empty};
     use serde_json::Value;
     use system::{Cpu, Memory, Network};
     use touka::EventId;
-    use tower_service::Service;
+    use touka::testing::TestApp;
 
     use super::*;
 
@@ -214,18 +194,18 @@ mod tests {
 
     #[tokio::test]
     async fn the_app_answers_over_http() {
-        let mut app = app(machine([7]));
+        let app = TestApp::new(app(machine([7])));
         for (path, content_type, part) in [
             ("/", "text/html; charset=utf-8", "new EventSource(\"/stats\")"),
             ("/stats", "text/event-stream", "id: 7\nevent: network\ndata: {\"sample\":7,"),
             ("/host", "text/event-stream", "event: end\n"),
         ] {
-            let request = Request::get(path).body(Empty::new()).expect("it is a request");
-            let response = app.call(request).await.expect("it is infallible");
-            assert_eq!(response.status(), StatusCode::OK, "{path}");
-            assert_eq!(response.headers()["content-type"], content_type);
-            let body = response.into_body().collect().await.expect("it has an end").to_bytes();
-            assert!(String::from_utf8_lossy(&body).contains(part), "{path}: {body:?}");
+            let response = app.get(path).send().await;
+            assert_eq!(response.status(), 200, "{path}");
+            assert_eq!(response.header("content-type"), Some(content_type));
+            let body = response.text().await;
+            assert!(body.contains(part), "{path}: {body}");
         }
+        app.assert_nothing_left().await;
     }
 }

@@ -1,0 +1,169 @@
+//! A job with a progress bar.
+//!
+//! ```text
+//! cargo run --example progress                        # then open http://127.0.0.1:3000
+//! cargo run --example progress -- 0.0.0.0:8080        # another address
+//! curl -X POST http://127.0.0.1:3000/jobs             # {"id":1}
+//! curl -N http://127.0.0.1:3000/jobs/1/progress       # the stream itself
+//! ```
+//!
+//! A stream that ends, and a browser that knows it: an `EventSource` comes back whenever a response
+//! ends, and `end = "done"` has it told to stop. [`job`] has the work, `page.html` the page.
+
+mod job;
+
+use std::error::Error;
+
+use http::StatusCode;
+use job::{Jobs, News, Update};
+use serde::Serialize;
+use touka::extract::{Json, LastEventId, State};
+use touka::{EventStream, Router, route, routes, sse_handler};
+use touka_examples::{Page, begin, page};
+
+/// The page.
+#[route(GET, "/")]
+async fn index() -> Page {
+    page(include_str!("page.html"))
+}
+
+/// A job that was started.
+#[derive(Serialize)]
+struct Started {
+    id: u64,
+}
+
+/// Starts a job.
+#[route(POST, "/jobs")]
+async fn start(State(jobs): State<Jobs>) -> (StatusCode, Json<Started>) {
+    (StatusCode::CREATED, Json(Started { id: jobs.start() }))
+}
+
+/// The status and the reason of an answer that is no stream.
+type Refused = (StatusCode, String);
+
+/// What a job has done and does, from where the client left off until the job is done.
+///
+/// With `end`, the last thing that a client gets is an event `done` whose id is `done`. When it
+/// comes back with that id, it gets 204 and stays away; this body does not even run.
+#[sse_handler(end = "done")]
+#[route(GET, "/jobs/{id}/progress")]
+async fn progress(
+    id: u64,
+    State(jobs): State<Jobs>,
+    LastEventId(last): LastEventId,
+) -> Result<EventStream<Update>, Refused> {
+    // Nothing was emitted yet, so this is the status of the response.
+    let mut log = jobs.find(id).ok_or_else(|| (StatusCode::NOT_FOUND, format!("there is no job {id}\n")))?;
+    let mut seen = last.and_then(|id| id.as_u64()).unwrap_or(0);
+    loop {
+        // Cloned, because the log must not be locked while a slow client takes the events.
+        let news: Vec<Update> = log.borrow_and_update().iter().filter(|update| update.number > seen).cloned().collect();
+        for update in news {
+            seen = update.number;
+            let is_last = matches!(update.news, News::Archive { .. });
+            emit!(update);
+            if is_last {
+                return Ok(());
+            }
+        }
+        // A job that is gone without its last word has panicked: that is an `error` event, and the
+        // client must not take it for a normal end.
+        log.changed().await.map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, String::new()))?;
+    }
+}
+
+fn app(jobs: Jobs) -> Router {
+    Router::new().mount(routes![index, start, progress]).with_state(jobs)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let app = app(Jobs::default());
+    let listener = begin("progress", app.routes()).await?;
+    Ok(app.serve(listener).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use job::{STAGES, STEP, STEPS};
+    use serde_json::{Value, json};
+    use tokio::time::{Instant, sleep};
+    use touka::testing::TestApp;
+
+    use super::*;
+
+    /// An app with one job, which begins now.
+    async fn one_job() -> TestApp {
+        let app = TestApp::new(app(Jobs::default()));
+        let response = app.post("/jobs").send().await;
+        assert_eq!(response.status(), 201);
+        assert_eq!(response.json::<Value>().await, json!({"id": 1}));
+        app
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_job_tells_its_stages_its_steps_and_its_end() {
+        let began = Instant::now();
+        let app = one_job().await;
+        let events = app.get("/jobs/1/progress").within(STEP * 200).events().await.rest().await;
+        assert!(began.elapsed() >= STEP * 100, "the job took {:?}", began.elapsed());
+
+        let names = |name: &str| events.iter().filter(|event| event.name == name).count();
+        assert_eq!((names("stage"), names("step"), names("archive"), names("done")), (STAGES.len(), 100, 1, 1));
+        assert_eq!(events[0].json::<Value>(), json!({"name": "Reading the files", "number": 1, "of": 4}));
+        let steps = events.iter().filter(|event| event.name == "step");
+        let bar: Vec<u64> = steps.map(|event| event.json::<Value>()["done"].as_u64().expect("a number")).collect();
+        assert_eq!(bar, (1..=STEPS).collect::<Vec<_>>(), "the bar only ever moves on");
+        let last = &events[events.len() - 2];
+        assert_eq!((last.name.as_str(), last.id.as_str()), ("archive", "105"));
+        app.assert_nothing_left().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_comes_back_misses_nothing_and_sees_nothing_twice() {
+        let app = one_job().await;
+        let mut events = app.get("/jobs/1/progress").within(STEP * 200).events().await;
+        for number in 1..=10u64 {
+            assert_eq!(events.next_event().await.expect("it goes on").id, number.to_string());
+        }
+        events.disconnect();
+        // The job does not wait for anyone.
+        sleep(STEP * 30).await;
+        let back = app.get("/jobs/1/progress").header("last-event-id", "10").within(STEP * 200);
+        let rest = back.events().await.rest().await;
+        let ids: Vec<String> = rest.iter().map(|event| event.id.clone()).collect();
+        let expected: Vec<String> = (11..=105).map(|id| id.to_string()).chain(["done".to_owned()]).collect();
+        assert_eq!(ids, expected);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_end_a_browser_is_told_to_stay_away() {
+        let app = one_job().await;
+        let mut events = app.get("/jobs/1/progress").within(STEP * 200).events().await;
+        let last = events.rest().await.pop().expect("there is an end");
+        assert_eq!((last.name.as_str(), last.data.as_str(), last.id.as_str()), ("done", "", "done"));
+        assert!(events.reconnect().await.is_none(), "no 204");
+
+        // Whoever comes late finds a job that is done, and gets all of it at once.
+        let now = Instant::now();
+        assert_eq!(app.get("/jobs/1/progress").events().await.rest().await.len(), 106);
+        assert!(now.elapsed() < STEP);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_job_is_a_404_and_no_stream() {
+        let app = TestApp::new(app(Jobs::default()));
+        let response = app.get("/jobs/7/progress").send().await;
+        assert_eq!(response.status(), 404);
+        assert_eq!(response.text().await, "there is no job 7\n");
+        assert_eq!(app.get("/jobs/x/progress").send().await.status(), 400);
+    }
+
+    #[tokio::test]
+    async fn the_page_listens() {
+        let page = TestApp::new(app(Jobs::default())).get("/").send().await;
+        assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+        assert!(page.text().await.contains("new EventSource("));
+    }
+}
