@@ -127,3 +127,25 @@ async fn axums_extractors_work_in_a_route() {
     client.send("POST /json HTTP/1.1\r\nhost: t\r\ncontent-length: 1\r\n\r\n5").await;
     assert_eq!(client.head().await.status(), 415, "a rejection is axum's own");
 }
+
+/// And those of axum-extra.
+#[tokio::test]
+async fn axum_extras_extractors_work_in_a_route() {
+    use axum_extra::TypedHeader;
+    use axum_extra::extract::CookieJar;
+    use axum_extra::headers::UserAgent;
+
+    #[sse_handler]
+    #[route(GET, "/who")]
+    async fn who(cookies: CookieJar, TypedHeader(agent): TypedHeader<UserAgent>) {
+        let user = cookies.get("user").map_or("nobody", |cookie| cookie.value());
+        emit!(format!("{user} with {agent}"));
+    }
+    let server = Running::serve(Router::new().mount(routes![who])).await;
+    let mut client = Client::connect(server.address).await;
+    client.send("GET /who HTTP/1.1\r\nhost: t\r\ncookie: user=ada\r\nuser-agent: test/1\r\n\r\n").await;
+    client.head().await;
+    assert_eq!(client.data().await, "ada with test/1");
+    let (head, _) = Client::get(server.address, "/who").await.response().await;
+    assert_eq!(head.status(), 400, "a rejection is axum-extra's own");
+}

@@ -24,6 +24,9 @@ mod renamed;
 mod runtime;
 mod yields;
 
+#[cfg(test)]
+mod snapshots;
+
 use proc_macro::TokenStream;
 
 /// Turns an `async fn` that emits events into one that returns an event stream.

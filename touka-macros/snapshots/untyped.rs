@@ -1,0 +1,31 @@
+// #[sse_handler]
+// pub async fn clock() { emit!(1); }
+
+pub async fn clock() -> ::touka::EventStream {
+    <::touka::EventStream as ::touka::__private::Returns>::start(move |__touka_hand| async move {
+            #[allow(unreachable_code, clippy::all, clippy::pedantic)]
+            if false {
+                let done: () = ::core::unreachable!();
+                return done;
+            }
+            let __touka_hand = &__touka_hand;
+            #[allow(unused_macros)]
+            macro_rules! emit {
+                ($event:expr $(,)?) => {
+                    { let event = ::touka::__private::event($event); _ = __touka_hand
+                    .emit(event). await; }
+                };
+                () => {
+                    ::core::compile_error!("emit! hands over an event: write emit!(event)")
+                };
+                ($first:expr, $($more:tt)+) => {
+                    ::core::compile_error!("emit! takes one event: call it once for each, or build one with Event::data(…).event(…)")
+                };
+            }
+            let __touka_value: () = {
+                emit!(1);
+            };
+            #[allow(unreachable_code, clippy::needless_return)] return __touka_value;
+        })
+        .await
+}

@@ -1,0 +1,84 @@
+//! What each form of an attribute expands to, kept in files, so that a change of the expansion is
+//! read by whoever makes it. `SNAPSHOTS=overwrite cargo test -p touka-macros` writes them anew.
+
+use std::path::Path;
+use std::{env, fs};
+
+use proc_macro2::TokenStream;
+
+use crate::door;
+
+/// The forms: a name, the attributes from the outer one inwards, and the function below them.
+const FORMS: [(&str, &str, &str); 12] = [
+    ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
+    ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
+    ("fallible", "#[sse_handler]", "async fn room(id: u64) -> Result<EventStream, Refusal> { emit!(find(id)?); }"),
+    ("alias", "#[sse_handler]", "async fn feed() -> Feed { emit!(event); }"),
+    (
+        "parameters",
+        "#[sse_handler]",
+        "async fn all(self: Arc<Self>, mut a: A, State(app): State<App>, _permit: Permit, out: &Emitter) { emit!(a); }",
+    ),
+    (
+        "callback",
+        "#[sse_handler(callback)]",
+        "async fn poll(mut left: u32, out: &mut EventWriter<Tick>) -> Result<bool, Refusal> { Ok(left > 0) }",
+    ),
+    ("channel", "#[sse_handler(channel = 32)]", "async fn many(events: EventSender) { drop(events); }"),
+    ("blocking", "#[sse_handler(channel = 8)]", "fn lines(path: String, events: EventSender<Line>) { drop(events); }"),
+    (
+        "settings",
+        "#[sse_handler(keep_alive = off, retry = \"3s\", open_after = \"2s\", end = \"done\", max_lifetime = \"1h30m\", write_timeout = \"30s\", on_error = sorry, on_close = log)]",
+        "async fn everything() -> Result<EventStream, Refusal> { emit!(1); }",
+    ),
+    ("renamed", "#[sse_handler(crate = my::sse)]", "async fn clock() { emit!(1); }"),
+    (
+        "route",
+        "#[route(GET, \"/rooms/{room}?{since}\")]",
+        "pub async fn room(since: Option<u64>, State(app): State<App>, room: String, body: Bytes) -> Json<Room> { todo() }",
+    ),
+    (
+        "route-above-handler",
+        "#[route(GET, \"/feed\")]",
+        "#[sse_handler(end = \"done\")] async fn feed(last: LastEventId) { emit!(1); }",
+    ),
+];
+
+fn expand(attributes: &str, function: &str) -> String {
+    let attributes = attributes.trim_start_matches("#[").trim_end_matches(']');
+    let (name, arguments) = attributes.split_once('(').map_or((attributes, ""), |(name, arguments)| {
+        (name, arguments.strip_suffix(')').expect("the arguments are closed"))
+    });
+    let [arguments, function]: [TokenStream; 2] = [arguments, function].map(|text| text.parse().expect("it lexes"));
+    let expanded =
+        if name == "route" { door::route(arguments, &function) } else { door::sse_handler(arguments, &function) };
+    // A method stands in an `impl`, which a file cannot be.
+    match syn::parse2::<syn::File>(expanded.clone()) {
+        Ok(file) => prettyplease::unparse(&file),
+        Err(error) => panic!("{error}: {expanded}"),
+    }
+}
+
+#[test]
+fn each_form_expands_as_it_is_written_down() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
+    let overwrite = env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
+    let mut changed = Vec::new();
+    for (name, attributes, function) in FORMS {
+        let file = folder.join(format!("{name}.rs"));
+        let expanded = format!("// {attributes}\n// {function}\n\n{}", expand(attributes, function));
+        if overwrite {
+            fs::create_dir_all(&folder).expect("make the folder");
+            fs::write(&file, &expanded).expect("write the snapshot");
+        } else if fs::read_to_string(&file).unwrap_or_default() != expanded {
+            changed.push(format!("{}:\n{expanded}", file.display()));
+        }
+    }
+    let changed = changed.join("\n");
+    assert!(
+        changed.is_empty(),
+        "these expand to something else now; if that is meant, SNAPSHOTS=overwrite cargo test -p touka-macros\n\n{changed}"
+    );
+    let known = fs::read_dir(&folder).expect("the folder").count();
+    assert_eq!(known, FORMS.len(), "a snapshot whose form is gone: delete its file");
+}
