@@ -19,10 +19,10 @@ pub(super) fn run(
     runtime: &Runtime,
 ) -> (&'static str, TokenStream) {
     match &options.mode {
-        Mode::Generator => ("start", generator(handler, moves, place, runtime)),
+        Mode::Generator => ("start", once(handler, By::Emitter, moves, place, runtime)),
         Mode::Callback(_) => ("start", callback(handler, moves, place, runtime)),
         Mode::Channel(_, length) if handler.sig.asyncness.is_some() => {
-            let body = channel(handler, moves, place, runtime);
+            let body = once(handler, By::Sender, moves, place, runtime);
             ("spawn", quote!(#length, #body))
         }
         Mode::Channel(_, length) => {
@@ -37,13 +37,15 @@ fn hand() -> Ident {
     Ident::new("__touka_hand", Span::mixed_site())
 }
 
-fn generator(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
+/// A body that runs once, inside the connection or on a task: the two differ only in who takes its
+/// events.
+fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let hand = hand();
     let given =
         given(handler, |borrowed| if borrowed { quote!(#hand) } else { quote!(::core::clone::Clone::clone(#hand)) });
     let done = done(handler, place);
     let head = typed_return(done.as_ref(), place);
-    let emit = emit::emit(handler, &hand, By::Emitter, runtime);
+    let emit = emit::emit(handler, &hand, by, runtime);
     let end = end(handler, done.as_ref(), runtime);
     let name = located(&handler.sig.ident);
     let body = quote! {
@@ -99,26 +101,6 @@ fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runti
         #finished
     };
     quote_spanned!(name=> move |#hand| async move { #run })
-}
-
-fn channel(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
-    let hand = hand();
-    let given =
-        given(handler, |borrowed| if borrowed { quote!(#hand) } else { quote!(::core::clone::Clone::clone(#hand)) });
-    let done = done(handler, place);
-    let head = typed_return(done.as_ref(), place);
-    let emit = emit::emit(handler, &hand, By::Sender, runtime);
-    let end = end(handler, done.as_ref(), runtime);
-    let name = located(&handler.sig.ident);
-    let body = quote! {
-        #head
-        #moves
-        let #hand = &#hand;
-        #given
-        #emit
-        #end
-    };
-    quote_spanned!(name=> move |#hand| async move { #body })
 }
 
 /// On a thread of its own there is nothing to await, so there is no `emit!` either.

@@ -1,0 +1,32 @@
+//! What generated code may name. Not public API: it changes without notice.
+
+mod block;
+mod body;
+mod returns;
+mod route;
+
+pub use axum_core::extract::Request;
+pub use http::Method;
+#[cfg(feature = "macros")]
+pub use touka_macros::__sse;
+
+pub use self::block::*;
+pub use self::body::*;
+pub use self::returns::*;
+pub use self::route::*;
+pub use crate::extract::QueryParams;
+pub use crate::routing::Route;
+pub use crate::stream::EventWriter;
+
+/// For `#[derive(IntoEvent)]`.
+#[cfg(feature = "macros")]
+pub mod derived {
+    pub use bytes::BytesMut;
+    pub use serde;
+
+    pub use crate::error::Result;
+    pub use crate::event::sink::{
+        Derived, IdValue, JsonValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
+    };
+    pub use crate::event::{Encoder, Event, EventName, IntoEvent};
+}

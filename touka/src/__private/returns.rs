@@ -1,0 +1,181 @@
+//! For `#[sse_handler]`: what a handler can return, and how each mode starts it.
+
+use std::future::{Future, ready};
+
+use axum_core::response::IntoResponse;
+
+use crate::event::IntoEvent;
+use crate::stream::{Emitter, EventSender, EventStream, Opening};
+
+/// The return types of a handler.
+#[diagnostic::on_unimplemented(
+    message = "an `#[sse_handler]` cannot return `{Self}`",
+    label = "not a stream of events",
+    note = "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`"
+)]
+pub trait Returns: Sized {
+    /// What `emit!` takes.
+    type Item;
+    /// What the body ends with.
+    type Done;
+
+    /// Runs a handler's body as the stream that the handler returns. The future is the wait until
+    /// the response can open.
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(Emitter<Self::Item>) -> B,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, on a task of its own with a queue between.
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    /// The same, with a plain function on the blocking pool.
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+
+    /// Applies settings to the stream.
+    fn configure(returned: Self, set: impl FnOnce(EventStream<Self::Item>) -> EventStream<Self::Item>) -> Self;
+}
+
+impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
+    type Item = T;
+    type Done = ();
+
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(Emitter<T>) -> B,
+        B: Future<Output = ()> + Send + 'static,
+    {
+        ready(Self::generate(body))
+    }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = ()> + Send + 'static,
+    {
+        ready(Self::spawn(length, body))
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) + Send + 'static,
+    {
+        ready(Self::spawn_blocking(length, body))
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(Self) -> Self) -> Self {
+        set(returned)
+    }
+}
+
+impl<T, E> Returns for Result<EventStream<T>, E>
+where
+    T: IntoEvent + Send + 'static,
+    E: Refusal,
+{
+    type Item = T;
+    type Done = Result<(), E>;
+
+    fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(Emitter<T>) -> B,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_generate(body)
+    }
+
+    fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+
+    fn configure(returned: Self, set: impl FnOnce(EventStream<T>) -> EventStream<T>) -> Self {
+        returned.map(set)
+    }
+}
+
+/// The return types of a handler that can fail, whose opening has settings.
+#[diagnostic::on_unimplemented(
+    message = "`open_after` and `on_error` are for a handler that can fail",
+    label = "this handler cannot fail",
+    note = "let it return a `Result`, as in `-> Result<EventStream, E>`"
+)]
+pub trait Opens: Returns {
+    type Error;
+
+    fn open_start<F, B>(body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(Emitter<Self::Item>) -> B,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
+        B: Future<Output = Self::Done> + Send + 'static;
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
+    where
+        F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
+}
+
+impl<T, E> Opens for Result<EventStream<T>, E>
+where
+    T: IntoEvent + Send + 'static,
+    E: Refusal,
+{
+    type Error = E;
+
+    fn open_start<F, B>(body: F) -> Opening<T, E>
+    where
+        F: FnOnce(Emitter<T>) -> B,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_generate(body)
+    }
+
+    fn open_spawn<F, B>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> B + Send + 'static,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        EventStream::try_spawn(length, body)
+    }
+
+    fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<T, E>
+    where
+        F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
+    {
+        EventStream::try_spawn_blocking(length, body)
+    }
+}
+
+/// Lets other tasks of the thread run, if this one has had its share.
+pub async fn give_way() {
+    tokio::task::coop::consume_budget().await;
+}
+
+/// The error of a handler.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    label = "the error of this handler is not a response",
+    note = "implement axum's `IntoResponse` for `{Self}`: before the stream opens the error is the answer, with a status of its own"
+)]
+pub trait Refusal: IntoResponse + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<E: IntoResponse + Send + 'static> Refusal for E {}
