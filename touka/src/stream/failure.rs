@@ -10,8 +10,9 @@ use crate::event::{Event, EventName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) reason: CloseReason,
-    /// The last event of the stream.
-    pub(crate) event: Event,
+    /// The last event of the stream. In a box, because every event that does not fail is handed on
+    /// beside the room for this.
+    pub(crate) event: Box<Event>,
 }
 
 impl Failure {
@@ -21,8 +22,8 @@ impl Failure {
     }
 
     /// The body returned an error, and this is what the user has the client told of it.
-    pub(super) const fn told(event: Event) -> Self {
-        Self { reason: CloseReason::Failed, event }
+    pub(super) fn told(event: Event) -> Self {
+        Self { reason: CloseReason::Failed, event: Box::new(event) }
     }
 
     /// The user's code panicked.
@@ -38,10 +39,10 @@ impl Failure {
 
 /// The status in words and never the error's own text, which may hold what is none of the client's
 /// business.
-fn event(status: StatusCode) -> Event {
+fn event(status: StatusCode) -> Box<Event> {
     const ERROR: EventName = EventName::from_static("error");
     let number = status.as_u16();
     // Reason phrases are a fixed list without a character that JSON would escape.
     let title = status.canonical_reason().unwrap_or("Error");
-    Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR)
+    Box::new(Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR))
 }
