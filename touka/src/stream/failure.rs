@@ -18,7 +18,7 @@ pub(crate) struct Failure {
 impl Failure {
     /// The body returned this error.
     pub(super) fn returned(error: impl IntoResponse) -> Self {
-        Self { reason: CloseReason::Failed, event: event(error.into_response().status()) }
+        Self { reason: CloseReason::Failed, event: Box::new(event(error.into_response().status())) }
     }
 
     /// The body returned an error, and this is what the user has the client told of it.
@@ -28,21 +28,21 @@ impl Failure {
 
     /// The user's code panicked.
     pub(crate) fn panicked() -> Self {
-        Self { reason: CloseReason::Panicked, event: event(StatusCode::INTERNAL_SERVER_ERROR) }
+        Self { reason: CloseReason::Panicked, event: Box::new(event(StatusCode::INTERNAL_SERVER_ERROR)) }
     }
 
     /// An event could not be encoded.
     pub(crate) fn unencodable() -> Self {
-        Self { reason: CloseReason::Failed, event: event(StatusCode::INTERNAL_SERVER_ERROR) }
+        Self { reason: CloseReason::Failed, event: Box::new(event(StatusCode::INTERNAL_SERVER_ERROR)) }
     }
 }
 
 /// The status in words and never the error's own text, which may hold what is none of the client's
 /// business.
-fn event(status: StatusCode) -> Box<Event> {
+fn event(status: StatusCode) -> Event {
     const ERROR: EventName = EventName::from_static("error");
     let number = status.as_u16();
     // Reason phrases are a fixed list without a character that JSON would escape.
     let title = status.canonical_reason().unwrap_or("Error");
-    Box::new(Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR))
+    Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR)
 }
