@@ -14,6 +14,6 @@ mod wait;
 pub use client::{Client, Head};
 pub use held::{Count, Held};
 pub use process::Process;
-pub use server::Running;
+pub use server::{App, Running};
 pub use touka::testing::{Parser, Received};
 pub use wait::{until, within};

@@ -1,5 +1,6 @@
 //! A server in this process, on a port of its own.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -9,8 +10,20 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use touka::Server;
 use touka::server::Listener;
+use tower_service::Service;
 
 use crate::wait::within;
+
+/// What can be served here: a touka router, an axum one.
+pub trait App:
+    Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
+
+impl<V> App for V where
+    V: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+}
 
 /// A server that runs until it is stopped.
 #[derive(Debug)]
@@ -23,26 +36,12 @@ pub struct Running {
 
 impl Running {
     /// Serves with touka's runtime.
-    pub async fn serve<V, F>(service: V) -> Self
-    where
-        V: tower_service::Service<Request, Response = Response, Error = std::convert::Infallible, Future = F>
-            + Clone
-            + Send
-            + 'static,
-        F: Future<Output = Result<Response, std::convert::Infallible>> + Send,
-    {
+    pub async fn serve(service: impl App) -> Self {
         Self::serve_with(Server::new(), service).await
     }
 
     /// Serves with a server that was set up.
-    pub async fn serve_with<V, F>(server: Server, service: V) -> Self
-    where
-        V: tower_service::Service<Request, Response = Response, Error = std::convert::Infallible, Future = F>
-            + Clone
-            + Send
-            + 'static,
-        F: Future<Output = Result<Response, std::convert::Infallible>> + Send,
-    {
+    pub async fn serve_with(server: Server, service: impl App) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel();

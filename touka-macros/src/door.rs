@@ -42,10 +42,10 @@ pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     let runtime = runtime(args.krate.as_ref(), ROUTE, &mut diagnostics);
     let path = args.path.map(|literal| RoutePath::parse(literal, &mut diagnostics));
     check::route(&handler, path.as_ref(), &mut diagnostics);
-    match (diagnostics.finish(), args.method, path) {
-        (None, Some(method), Some(path)) if !broken_elsewhere(&handler) => {
-            let end = args.end.or_else(|| theirs(&handler).end().cloned());
-            expand::route(&handler, &method, &path, end.as_ref(), &runtime)
+    match (diagnostics.finish(), args.method, path, sibling(&handler)) {
+        (None, Some(method), Some(path), Some(sibling)) => {
+            let end = args.end.as_ref().or_else(|| sibling.end());
+            expand::route(&handler, &method, &path, end, &runtime)
         }
         (errors, ..) => {
             let stub = fallback::route(&handler, &runtime);
@@ -70,23 +70,18 @@ pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
     }
 }
 
-/// The function has mistakes that `#[sse_handler]` reports, or has reported. Here that makes it a
-/// stub, with nothing said twice.
-fn broken_elsewhere(handler: &Handler) -> bool {
+/// The options of the `#[sse_handler]` that expands after this `#[route]`. There are none to speak
+/// of where it will report mistakes, or has reported them: here that makes the function a stub, with
+/// nothing said twice.
+fn sibling(handler: &Handler) -> Option<Options> {
     let mut theirs = Diagnostics::new();
-    if let Some(attr) = handler.attribute(SSE_HANDLER) {
+    let options = handler.attribute(SSE_HANDLER).map(|attr| {
         let options = Options::parse(arguments(attr), &mut theirs);
         check::handler(handler, &options, &mut theirs);
-    }
-    theirs.finish().is_some() || handler.is_stub()
-}
-
-/// The options of the `#[sse_handler]` that expands after this `#[route]`.
-fn theirs(handler: &Handler) -> Options {
-    let mut said_there = Diagnostics::new();
-    let options = handler.attribute(SSE_HANDLER).map(|attr| Options::parse(arguments(attr), &mut said_there));
-    drop(said_there.finish());
-    options.unwrap_or_default()
+        options
+    });
+    let broken = theirs.finish().is_some() || handler.is_stub();
+    (!broken).then(|| options.unwrap_or_default())
 }
 
 /// Hands the name of the end on to a `#[route]` that expands after this `#[sse_handler]`: it

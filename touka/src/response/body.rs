@@ -10,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
-use crate::error::CloseReason;
+use crate::error::{CloseReason, panic_text};
 use crate::event::IntoEvent;
 use crate::stream::{EventStream, Failure, KeepAlive, Step};
 
@@ -121,8 +121,8 @@ impl<T: IntoEvent> Frames<T> {
                 tracing::error!(target: "touka::stream", ?error, "an event could not be encoded");
                 Failure::unencodable()
             }
-            Err(_) => {
-                tracing::error!(target: "touka::stream", "an event's encoding panicked");
+            Err(panic) => {
+                tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "an event's encoding panicked");
                 Failure::panicked()
             }
         };
