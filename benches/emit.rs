@@ -1,17 +1,22 @@
 //! What one event costs on its way from a body to the reader of its stream: `emit!` against
 //! async-stream's `yield` and against a `poll_next` written by hand, which is the least there is.
+//! And what it costs up to the frames that a server writes, against the same in axum's `Sse`.
 //!
 //! Time, allocations, and instructions by callgrind. The instructions are the difference between
 //! two runs of different length, so that what comes once does not count.
 
 use std::alloc::System;
+use std::convert::Infallible;
 use std::env;
 use std::hint::black_box;
 use std::pin::Pin;
 use std::process::Command;
 use std::task::{Context, Poll};
 
+use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt};
+use http_body_util::BodyExt;
 use measure::{median, table};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use touka::{Event, EventStream, sse_handler};
@@ -70,20 +75,46 @@ async fn drain(mut stream: impl Stream<Item = Event> + Unpin) {
     }
 }
 
+/// Each frame, as a server's connection takes it.
+async fn drain_frames(response: Response) {
+    let mut body = response.into_body();
+    while let Some(frame) = body.frame().await {
+        black_box(frame.expect("a body that cannot fail"));
+    }
+}
+
+fn sse(count: u64) -> Response {
+    let events = async_stream::stream! {
+        for number in 0..count {
+            yield Ok::<_, Infallible>(sse::Event::default().id(number.to_string()).data("tick"));
+        }
+    };
+    Sse::new(events).keep_alive(KeepAlive::default()).into_response()
+}
+
 async fn run(contender: &str, count: u64) {
     match contender {
         "emit! (untyped)" => drain(emitted(count).await).await,
         "emit! (typed)" => drain(typed(count).await).await,
+        "emit!, to frames" => drain_frames(emitted(count).await.into_response()).await,
+        "yield, axum's frames" => drain_frames(sse(count)).await,
         "async-stream yield" => drain(yielded(count)).await,
         // Boxed as well, as it would be behind a handler's type.
         _ => drain(Box::pin(ByHand { next: 0, count }) as Pin<Box<dyn Stream<Item = Event> + Send>>).await,
     }
 }
 
-const CONTENDERS: [&str; 4] = ["poll_next by hand", "async-stream yield", "emit! (typed)", "emit! (untyped)"];
+const CONTENDERS: [&str; 6] = [
+    "poll_next by hand",
+    "async-stream yield",
+    "emit! (typed)",
+    "emit! (untyped)",
+    "yield, axum's frames",
+    "emit!, to frames",
+];
 
 fn main() {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     // Started by itself under callgrind: only the work, once.
     if let [_, contender, count] = &env::args().collect::<Vec<_>>()[..]
         && let Ok(count) = count.parse()

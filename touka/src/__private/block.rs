@@ -20,7 +20,8 @@ pub fn block<T, C, B>(_: C, body: impl FnOnce(Emitter<T>) -> B) -> EventStream<T
 where
     T: IntoEvent + Send + 'static,
     C: Choice<T>,
-    B: Future<Output = ()> + Send + 'static,
+    // rustc quotes the next line where it is not met.
+    B: Future<Output = ()> + Send + 'static, // drop locks and what is not `Send` before an emit
 {
     EventStream::generate(body)
 }

@@ -7,6 +7,8 @@ use axum_core::response::IntoResponse;
 use crate::event::IntoEvent;
 use crate::stream::{Emitter, EventSender, EventStream, Opening};
 
+// rustc quotes the line of a bound that was not met, so a remedy stands beside those on a body.
+
 /// The return types of a handler.
 #[diagnostic::on_unimplemented(
     message = "an `#[sse_handler]` cannot return `{Self}`",
@@ -24,13 +26,13 @@ pub trait Returns: Sized {
     fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
-        B: Future<Output = Self::Done> + Send + 'static;
+        B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
     /// The same, on a task of its own with a queue between.
     fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
-        B: Future<Output = Self::Done> + Send + 'static;
+        B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
     /// The same, with a plain function on the blocking pool.
     fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
@@ -121,12 +123,12 @@ pub trait Opens: Returns {
     fn open_start<F, B>(body: F) -> Opening<Self::Item, Self::Error>
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
-        B: Future<Output = Self::Done> + Send + 'static;
+        B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
     fn open_spawn<F, B>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
     where
         F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
-        B: Future<Output = Self::Done> + Send + 'static;
+        B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
     fn open_spawn_blocking<F>(length: usize, body: F) -> Opening<Self::Item, Self::Error>
     where

@@ -1,26 +1,16 @@
-//! From events to frames: encoding, coalescing, keep-alive.
+//! From events to frames: what opens and ends a stream, and keep-alive.
 
 use std::convert::Infallible;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
-use crate::error::{CloseReason, panic_text};
-use crate::event::IntoEvent;
-use crate::stream::{EventStream, Failure, KeepAlive, Step};
-
-/// A frame is sent when it holds this much, though more events are ready: large enough that the
-/// cost of a write is spread over many events, small enough to bound a slow client's memory.
-const FRAME_BYTES: usize = 16 * 1024;
-
-/// A frame is sent after this long, though more events are ready: a body that computes between
-/// its events must not hold the first one back.
-const FRAME_TIME: Duration = Duration::from_millis(1);
+use crate::error::CloseReason;
+use crate::event::{Event, IntoEvent};
+use crate::stream::{Batch, EventStream, KeepAlive, Out, Step};
 
 /// The comment that keeps an idle connection open. A whole block of its own, so that it never
 /// stands inside an event.
@@ -30,7 +20,7 @@ const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
 #[derive(Debug)]
 pub(super) struct Frames<T> {
     stream: EventStream<T>,
-    buf: BytesMut,
+    batch: Batch<T>,
     keep_alive: KeepAlive,
     /// Runs from the first poll on, if the stream has a longest lifetime.
     lifetime: Option<Pin<Box<Sleep>>>,
@@ -38,7 +28,7 @@ pub(super) struct Frames<T> {
     finished: bool,
 }
 
-/// What a round of polling left in the buffer.
+/// What a round of polling left in the batch.
 enum Filled {
     /// Something to send, or the end.
     Frame,
@@ -51,7 +41,7 @@ enum Filled {
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let keep_alive = KeepAlive::new(stream.options().keep_alive);
-        Self { stream, buf: BytesMut::new(), keep_alive, lifetime: None, opened: false, finished: false }
+        Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false }
     }
 
     /// Does what belongs to the very beginning, and appends what is to be said there.
@@ -60,7 +50,7 @@ impl<T: IntoEvent> Frames<T> {
         let options = self.stream.options();
         self.lifetime = options.lifetime().map(|lifetime| Box::pin(sleep(lifetime)));
         if let Some(opening) = options.opening() {
-            opening.encode(&mut self.buf);
+            self.batch.append_own(&opening);
         }
     }
 
@@ -71,69 +61,34 @@ impl<T: IntoEvent> Frames<T> {
         lifetime.as_mut().poll(cx).is_ready()
     }
 
-    /// Appends events until the stream waits, has ended, or a frame is full.
+    /// Collects events until the stream waits, has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
-        let (mut since, mut event) = (None, None);
-        let mut events: u32 = 0;
         loop {
-            match self.stream.poll_event(cx, &mut event) {
-                Poll::Pending if self.buf.is_empty() => return Filled::Waiting,
-                Poll::Pending => return Filled::Frame,
+            let step = self.stream.poll_event(cx, &mut Out::Batch(&mut self.batch));
+            if let Some(failure) = self.batch.take_failure() {
+                self.stream.close(failure.reason);
+                return self.finish(Some(&failure.event));
+            }
+            match step {
+                Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
                 Poll::Ready(Step::End) => {
-                    if let Some(ending) = self.stream.options().ending() {
-                        ending.encode(&mut self.buf);
-                    }
-                    self.finished = true;
-                    return Filled::Frame;
+                    let ending = self.stream.options().ending();
+                    return self.finish(ending.as_ref());
                 }
-                Poll::Ready(Step::Abort(failure)) => {
-                    self.fail(&failure);
-                    return Filled::Frame;
-                }
-                Poll::Ready(Step::Event) => {}
-            }
-            if let Some(event) = event.take() {
-                self.append(event);
-            }
-            if self.finished || self.buf.len() >= FRAME_BYTES {
-                return Filled::Frame;
-            }
-            events += 1;
-            // The clock costs as much as a short event, so a fast body is asked every fourth time.
-            if events > 4 && !events.is_multiple_of(4) {
-                continue;
-            }
-            let now = Instant::now();
-            if now.duration_since(*since.get_or_insert(now)) >= FRAME_TIME {
-                return if self.buf.is_empty() { Filled::Nothing } else { Filled::Frame };
+                Poll::Ready(Step::Abort(failure)) => return self.finish(Some(&failure.event)),
+                Poll::Ready(Step::Event) if !self.batch.is_full() => {}
+                Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
+                Poll::Pending | Poll::Ready(Step::Event) => return Filled::Frame,
             }
         }
     }
 
-    /// Encodes one event; what cannot be encoded ends the stream and leaves no half event behind.
-    fn append(&mut self, event: T) {
-        let start = self.buf.len();
-        // The conversion is the user's code, and a panic in it must cost this stream only.
-        let encoded = catch_unwind(AssertUnwindSafe(|| event.encode_into(&mut self.buf)));
-        let failure = match encoded {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => {
-                tracing::error!(target: "touka::stream", ?error, "an event could not be encoded");
-                Failure::unencodable()
-            }
-            Err(panic) => {
-                tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "an event's encoding panicked");
-                Failure::panicked()
-            }
-        };
-        self.buf.truncate(start);
-        self.stream.close(failure.reason);
-        self.fail(&failure);
-    }
-
-    fn fail(&mut self, failure: &Failure) {
-        failure.event.encode(&mut self.buf);
+    fn finish(&mut self, last: Option<&Event>) -> Filled {
+        if let Some(event) = last {
+            self.batch.append_own(event);
+        }
         self.finished = true;
+        Filled::Frame
     }
 }
 
@@ -155,8 +110,8 @@ impl<T: IntoEvent> Body for Frames<T> {
             return Poll::Ready(None);
         }
         let frame = match this.fill(cx) {
-            Filled::Frame if this.buf.is_empty() => return Poll::Ready(None),
-            Filled::Frame => this.buf.split().freeze(),
+            Filled::Frame if this.batch.is_empty() => return Poll::Ready(None),
+            Filled::Frame => this.batch.take(),
             Filled::Waiting => {
                 ready!(this.keep_alive.poll_due(cx));
                 this.keep_alive.wrote();
@@ -169,6 +124,7 @@ impl<T: IntoEvent> Body for Frames<T> {
                 KEEP_ALIVE
             }
             Filled::Nothing => {
+                this.batch.clear();
                 // Let the other tasks of the thread run.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -186,11 +142,11 @@ impl<T: IntoEvent> Body for Frames<T> {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, poll_fn};
+    use std::time::{Duration, Instant};
 
     use http_body_util::BodyExt;
 
     use super::*;
-    use crate::event::Event;
     use crate::stream::Emitter;
 
     fn frames<B>(body: impl FnOnce(Emitter) -> B) -> Frames<Event>
@@ -225,7 +181,7 @@ mod tests {
         });
         for _ in 0..100 {
             let frame = next(&mut frames).await.unwrap();
-            assert!(frame.len() < FRAME_BYTES + 1100, "{}", frame.len());
+            assert!(frame.len() < 16 * 1024 + 1100, "{}", frame.len());
             assert!(frame.ends_with(b"\n\n"), "an event was cut");
         }
     }
@@ -237,7 +193,7 @@ mod tests {
                 out.emit("x").await;
                 // Busy, not asleep: the body must not give way here.
                 let start = Instant::now();
-                while start.elapsed() < FRAME_TIME {}
+                while start.elapsed() < Duration::from_millis(1) {}
             }
         });
         for _ in 0..10 {

@@ -92,6 +92,10 @@ impl<T> Future for Emit<'_, T> {
         match this.stage {
             Stage::Holding => {
                 match this.slot.place(&mut this.event, cx.waker()) {
+                    Placed::Taken => {
+                        this.stage = Stage::Done;
+                        return Poll::Ready(true);
+                    }
                     Placed::Ticket(ticket) => this.stage = Stage::Placed(ticket),
                     Placed::Full => {}
                     Placed::Closed => {

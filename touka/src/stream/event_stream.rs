@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
+use super::batch::Out;
 use super::failure::Failure;
 use super::lifecycle::{Lifecycle, Link};
 use super::options::Options;
@@ -135,10 +136,10 @@ impl<T> EventStream<T> {
         &self.lifecycle
     }
 
-    /// The next event goes to `out`; or why there is none.
-    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
-        if self.first.is_some() {
-            *out = self.first.take();
+    /// What comes next goes to `out`; or why there is nothing.
+    pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
+        if let Some(first) = self.first.take() {
+            out.put(first);
             return Poll::Ready(Step::Event);
         }
         let Some(source) = &mut self.source else { return Poll::Ready(Step::End) };
@@ -168,7 +169,7 @@ impl<T> Stream for EventStream<T> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<T>> {
         let mut event = None;
-        let _end_or_event = ready!(self.poll_event(cx, &mut event));
+        let _end_or_event = ready!(self.poll_event(cx, &mut Out::One(&mut event)));
         Poll::Ready(event)
     }
 }

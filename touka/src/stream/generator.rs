@@ -11,6 +11,7 @@ use axum_core::response::IntoResponse;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
+use super::batch::Out;
 use super::emitter::Emitter;
 use super::event_stream::EventStream;
 use super::failure::Failure;
@@ -43,34 +44,55 @@ impl<T, E, B> Generator<T, E, B> {
     }
 }
 
+impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
+    /// Lets the body run until it waits, if it has not ended.
+    fn run(self: Pin<&mut Self>, cx: &mut Context<'_>) {
+        let mut this = self.project();
+        let Some(body) = this.body.as_mut().as_pin_mut() else { return };
+        // The body is not polled again after a panic, so what the panic left half done is
+        // only ever dropped.
+        let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
+        let abort = match polled {
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(Ok(()))) => None,
+            Ok(Poll::Ready(Err(error))) => Some(Abort::Error(error)),
+            Err(panic) => Some(Abort::Panic(panic)),
+        };
+        this.body.set(None);
+        *this.abort = abort;
+    }
+
+    /// Lets the body run, and picks up what it left. True if there is, or may be, more to pick up.
+    fn pick_up(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> bool {
+        match out {
+            Out::One(place) => {
+                self.slot.begin();
+                self.as_mut().run(cx);
+                self.slot.take(cx, place)
+            }
+            Out::Batch(batch) => {
+                if !self.slot.lend(cx, batch) {
+                    return true;
+                }
+                self.as_mut().run(cx);
+                self.slot.reclaim(cx, batch) || batch.is_full()
+            }
+        }
+    }
+}
+
 impl<T, E, B> Fallible<T, E> for Generator<T, E, B>
 where
     T: Send + 'static,
     E: IntoResponse + Send + 'static,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>> {
-        let mut this = self.project();
-        if let Some(body) = this.body.as_mut().as_pin_mut() {
-            this.slot.begin();
-            // The body is not polled again after a panic, so what the panic left half done is
-            // only ever dropped.
-            let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
-            let ended = match polled {
-                Ok(Poll::Pending) => None,
-                Ok(Poll::Ready(Ok(()))) => Some(None),
-                Ok(Poll::Ready(Err(error))) => Some(Some(Abort::Error(error))),
-                Err(panic) => Some(Some(Abort::Panic(panic))),
-            };
-            if let Some(abort) = ended {
-                this.body.set(None);
-                *this.abort = abort;
-            }
-        }
-        // An event whose emit was cancelled may still be here after the body's end: it counts.
-        if this.slot.take(cx, out) {
+    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
+        // An event whose emit was cancelled may still be there after the body's end: it counts.
+        if self.as_mut().pick_up(cx, out) {
             return Poll::Ready(Step::Event);
         }
+        let this = self.project();
         if this.body.is_some() {
             return Poll::Pending;
         }
@@ -88,7 +110,7 @@ where
     E: IntoResponse + Send + 'static,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         poll_opened(self, cx, out)
     }
 }

@@ -1,5 +1,6 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
 
+mod batch;
 mod channel;
 mod emitter;
 mod event_stream;
@@ -23,7 +24,7 @@ pub use event_stream::EventStream;
 pub use opening::Opening;
 pub use writer::EventWriter;
 
-pub(crate) use failure::Failure;
+pub(crate) use batch::{Batch, Out};
 pub(crate) use jitter::spread;
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Link;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use axum_core::response::IntoResponse;
 use tokio::time::{Sleep, sleep};
 
+use super::batch::Out;
 use super::event_stream::EventStream;
 use super::lifecycle::Link;
 use super::source::{Abort, Fallible, OnError, Step, WithOnError};
@@ -86,7 +87,7 @@ where
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Pending };
         let mut first = None;
-        match body.as_mut().poll_body(cx, &mut first) {
+        match body.as_mut().poll_body(cx, &mut Out::One(&mut first)) {
             Poll::Ready(Step::Event | Step::End) => this.open(first),
             Poll::Ready(Step::Abort(Abort::Error(error))) => {
                 this.body = None;

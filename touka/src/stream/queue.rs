@@ -9,6 +9,7 @@ use axum_core::response::IntoResponse;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle, spawn, spawn_blocking};
 
+use super::batch::Out;
 use super::channel::EventSender;
 use super::event_stream::EventStream;
 use super::failure::Failure;
@@ -20,9 +21,10 @@ use super::source::{Abort, Fallible, Source, Step, poll_opened};
 struct Queue<T>(mpsc::Receiver<T>);
 
 impl<T: Send> Source<T> for Queue<T> {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
-        *out = ready!(self.0.poll_recv(cx));
-        Poll::Ready(if out.is_some() { Step::Event } else { Step::End })
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
+        let Some(event) = ready!(self.0.poll_recv(cx)) else { return Poll::Ready(Step::End) };
+        out.put(event);
+        Poll::Ready(Step::Event)
     }
 }
 
@@ -63,14 +65,14 @@ impl<T, E> Spawned<T, E> {
 }
 
 impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spawned<T, E> {
-    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>> {
+    fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
         if let Some(start) = self.start.take() {
             self.task = Some(Task(start()));
         }
         let received = self.queue.poll_recv(cx);
         let all_gone = received.is_ready();
         if let Poll::Ready(Some(event)) = received {
-            *out = Some(event);
+            out.put(event);
             return Poll::Ready(Step::Event);
         }
         // The queue is empty now, so an error here comes after all that was sent before it. The
@@ -89,7 +91,7 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
 }
 
 impl<T: Send + 'static, E: IntoResponse + Send + 'static> Source<T> for Spawned<T, E> {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         poll_opened(self, cx, out)
     }
 }

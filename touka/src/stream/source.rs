@@ -6,14 +6,14 @@ use std::task::{Context, Poll, ready};
 
 use axum_core::response::IntoResponse;
 
+use super::batch::Out;
 use super::failure::Failure;
 use crate::error::panic_text;
 use crate::event::Event;
 
-/// What a source has to say. An event itself goes to the place that the caller gives: it is the
-/// large part, and would be moved once more by each function that hands it on.
+/// What a source has to say, beside the events that it leaves in an [`Out`].
 pub(crate) enum Step<A> {
-    /// The next event is in its place.
+    /// It has left something, and may have more.
     Event,
     /// There is no other.
     End,
@@ -22,13 +22,15 @@ pub(crate) enum Step<A> {
 }
 
 /// A source of events, once the type of its error is forgotten.
+///
+/// One that is pending may still have left something in a batch: it has no more for now.
 pub(super) trait Source<T>: Send {
-    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>>;
+    fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>>;
 }
 
 /// A source whose error still has its type: until the response has opened, it can be returned.
 pub(super) trait Fallible<T, E>: Send {
-    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Abort<E>>>;
+    fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>>;
 
     /// Forgets the type. An error becomes an event from now on.
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
@@ -60,7 +62,7 @@ impl<E: IntoResponse> Abort<E> {
 pub(super) fn poll_opened<T, E: IntoResponse>(
     body: Pin<&mut impl Fallible<T, E>>,
     cx: &mut Context<'_>,
-    out: &mut Option<T>,
+    out: &mut Out<'_, T>,
 ) -> Poll<Step<Failure>> {
     Poll::Ready(match ready!(body.poll_body(cx, out)) {
         Step::Event => Step::Event,
@@ -79,7 +81,7 @@ pub(super) struct WithOnError<T, E> {
 }
 
 impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Option<T>) -> Poll<Step<Failure>> {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         Poll::Ready(match ready!(self.body.as_mut().poll_body(cx, out)) {
             Step::Event => Step::Event,
             Step::End => Step::End,
