@@ -4,15 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderMap;
-use support::{Client, Running};
 use touka::extract::{LastEventId, ParamError, Query, QueryParams};
 use touka::routing::Route;
+use touka::testing::TestApp;
 use touka::{Router, route, routes, sse_handler};
 
-async fn get(server: &Running, target: &str) -> (u16, String) {
-    let mut client = Client::get(server.address, target).await;
-    let (head, text) = client.response().await;
-    (head.status(), text)
+async fn get(app: &TestApp, target: &str) -> (u16, String) {
+    let response = app.get(target).send().await;
+    (response.status().as_u16(), response.text().await)
 }
 
 /// A type of the user's.
@@ -59,22 +58,22 @@ async fn log(
     format!("{app} {level} {since:?} {tag:?} {type:?} {order:?} {}", headers.len())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn placeholders_take_one_maybe_one_or_many_in_any_order_beside_captures_and_extractors() {
-    let server = Running::serve(Router::new().mount(routes![log])).await;
+    let app = TestApp::new(Router::new().mount(routes![log]));
     for (target, text) in [
         ("/log/a?level=3", "a 3 None [] [] None 1"),
         ("/log/a?since=7&level=3&order=up&tag=x&tag=y&type=1", "a 3 Some(7) [\"x\", \"y\"] [1] Some(Up) 1"),
         ("/log/b?tag=z&level=255&tag=&type=2&other=1&type=3", "b 255 None [\"z\", \"\"] [2, 3] None 1"),
         ("/log/c?order=down&level=0&", "c 0 None [] [] Some(Down) 1"),
     ] {
-        assert_eq!(get(&server, target).await, (200, text.to_owned()), "{target}");
+        assert_eq!(get(&app, target).await, (200, text.to_owned()), "{target}");
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn names_and_values_are_decoded_as_those_of_a_form() {
-    let server = Running::serve(Router::new().mount(routes![log])).await;
+    let app = TestApp::new(Router::new().mount(routes![log]));
     for (sent, seen) in [
         ("a+b", "a b"),
         ("a%2Bb", "a+b"),
@@ -85,15 +84,15 @@ async fn names_and_values_are_decoded_as_those_of_a_form() {
         ("%FF", "\u{fffd}"),
         ("%zz", "%zz"),
     ] {
-        let (status, text) = get(&server, &format!("/log/a?level=1&tag={sent}")).await;
+        let (status, text) = get(&app, &format!("/log/a?level=1&tag={sent}")).await;
         assert_eq!((status, text), (200, format!("a 1 None {:?} [] None 1", [seen])), "{sent}");
     }
-    assert_eq!(get(&server, "/log/a?%6Cevel=%31").await.1, "a 1 None [] [] None 1");
+    assert_eq!(get(&app, "/log/a?%6Cevel=%31").await.1, "a 1 None [] [] None 1");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_does_not_fit_is_400_with_the_parameter_and_the_reason() {
-    let server = Running::serve(Router::new().mount(routes![log])).await;
+    let app = TestApp::new(Router::new().mount(routes![log]));
     for (target, reason) in [
         ("/log/a", "`level`: it is missing"),
         ("/log/a?", "`level`: it is missing"),
@@ -108,7 +107,7 @@ async fn what_does_not_fit_is_400_with_the_parameter_and_the_reason() {
         ("/log/a?level=1&order=side", "`order`: \"side\" is not a valid Order: write up or down"),
         ("/log/a?level=1&order=a%0Ab", "`order`: \"a\\nb\" is not a valid Order: write up or down"),
     ] {
-        assert_eq!(get(&server, target).await, (400, format!("query parameter {reason}\n")), "{target}");
+        assert_eq!(get(&app, target).await, (400, format!("query parameter {reason}\n")), "{target}");
     }
 }
 
@@ -121,15 +120,13 @@ async fn countdown(from: u32, word: Option<String>, _last: LastEventId) {
     emit!(word.unwrap_or_else(|| "lift-off".to_owned()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_stream_opens_only_with_a_query_that_fits() {
-    let server = Running::serve(Router::new().nest("/api", routes![countdown])).await;
-    let mut client = Client::get(server.address, "/api/countdown?from=1&word=now").await;
-    assert_eq!(client.head().await.status(), 200);
-    for data in ["1", "0", "now"] {
-        assert_eq!(client.data().await, data);
-    }
-    let (status, text) = get(&server, "/api/countdown").await;
+    let app = TestApp::new(Router::new().nest("/api", routes![countdown]));
+    let events = app.get("/api/countdown?from=1&word=now").events().await.rest().await;
+    let data: Vec<&str> = events.iter().map(|event| event.data.as_str()).collect();
+    assert_eq!(data, ["1", "0", "now"]);
+    let (status, text) = get(&app, "/api/countdown").await;
     assert_eq!((status, text.as_str()), (400, "query parameter `from`: it is missing\n"));
 }
 
@@ -150,7 +147,7 @@ async fn pages(page: Option<u32>, Query(of): Query<Page>, all: QueryParams) -> S
     format!("{page:?} {} {}", of.size, all.all("page-size").count())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn extractors_see_the_same_query() {
     let by_hand = Route::new(http::Method::GET, "/by-hand", |request, ()| async move {
         let (parts, _) = request.into_parts();
@@ -158,15 +155,14 @@ async fn extractors_see_the_same_query() {
         let (a, b): (u8, Option<u8>) = (query.parse("a")?, query.parse_optional("b")?);
         Ok::<String, ParamError>(format!("{a} {b:?} {:?}", query.parse_all::<char>("c")?))
     });
-    let server = Running::serve(Router::new().mount(routes![note, pages]).mount([by_hand])).await;
-    assert_eq!(get(&server, "/pages?page=2&page-size=9").await, (200, "Some(2) 9 1".into()));
-    assert_eq!(get(&server, "/by-hand?a=1&c=x&c=y").await, (200, "1 None ['x', 'y']".into()));
-    assert_eq!(get(&server, "/by-hand").await, (400, "query parameter `a`: it is missing\n".into()));
+    let app = TestApp::new(Router::new().mount(routes![note, pages]).mount([by_hand]));
+    assert_eq!(get(&app, "/pages?page=2&page-size=9").await, (200, "Some(2) 9 1".into()));
+    assert_eq!(get(&app, "/by-hand?a=1&c=x&c=y").await, (200, "1 None ['x', 'y']".into()));
+    assert_eq!(get(&app, "/by-hand").await, (400, "query parameter `a`: it is missing\n".into()));
 
-    let mut client = Client::connect(server.address).await;
-    client.send("POST /notes?author=me HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nbody").await;
-    let (head, text) = client.response().await;
-    assert_eq!((head.status(), text.as_str()), (200, "me: body"));
+    let noted = app.post("/notes?author=me").body("body").send().await;
+    assert_eq!(noted.status(), 200);
+    assert_eq!(noted.text().await, "me: body");
 }
 
 #[tokio::test]

@@ -2,20 +2,15 @@
 
 use axum_core::extract::FromRef;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
-use support::{Client, Head, Running};
+use support::Count;
 use touka::extract::{LastEventId, Params, State};
 use touka::routing::Route;
+use touka::testing::TestApp;
 use touka::{Router, route, routes, sse_handler};
 
-async fn ask(server: &Running, request: &str) -> (Head, String) {
-    let mut client = Client::connect(server.address).await;
-    client.send(format!("{request} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
-    client.response().await
-}
-
-async fn get(server: &Running, path: &str) -> (u16, String) {
-    let (head, text) = ask(server, &format!("GET {path}")).await;
-    (head.status(), text)
+async fn get(app: &TestApp, path: &str) -> (u16, String) {
+    let response = app.get(path).send().await;
+    (response.status().as_u16(), response.text().await)
 }
 
 #[route(GET, "/")]
@@ -38,37 +33,36 @@ async fn upload(path: String, body: String) -> (StatusCode, String) {
     (StatusCode::CREATED, format!("{path} {body}"))
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn captures_are_decoded_and_parsed_in_any_order_beside_extractors() {
-    let server = Running::serve(Router::new().mount(routes![index, post, file, upload])).await;
-    assert_eq!(get(&server, "/").await, (200, "index".into()));
-    assert_eq!(get(&server, "/rooms/a%20b%2Fc/posts/7").await, (200, "a b/c 7 GET 1".into()));
-    assert_eq!(get(&server, "/rooms/%E2%82%AC/posts/7?x=1").await, (200, "€ 7 GET 1".into()));
-    assert_eq!(get(&server, "/files/a/b.txt").await, (200, "a/b.txt".into()));
+    let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
+    assert_eq!(get(&app, "/").await, (200, "index".into()));
+    assert_eq!(get(&app, "/rooms/a%20b%2Fc/posts/7").await, (200, "a b/c 7 GET 1".into()));
+    assert_eq!(get(&app, "/rooms/%E2%82%AC/posts/7?x=1").await, (200, "€ 7 GET 1".into()));
+    assert_eq!(get(&app, "/files/a/b.txt").await, (200, "a/b.txt".into()));
 
-    let mut client = Client::connect(server.address).await;
-    client.send("POST /files/x HTTP/1.1\r\nhost: test\r\ncontent-length: 4\r\n\r\nbody").await;
-    let (head, text) = client.response().await;
-    assert_eq!((head.status(), text.as_str()), (201, "x body"));
+    let uploaded = app.post("/files/x").body("body").send().await;
+    assert_eq!(uploaded.status(), 201);
+    assert_eq!(uploaded.text().await, "x body");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_no_route_has_is_named() {
-    let server = Running::serve(Router::new().mount(routes![index, post, file, upload])).await;
-    assert_eq!(get(&server, "/nowhere").await, (404, "no route at /nowhere\n".into()));
-    assert_eq!(get(&server, "/rooms/1").await, (404, "no route at /rooms/1\n".into()));
+    let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
+    assert_eq!(get(&app, "/nowhere").await, (404, "no route at /nowhere\n".into()));
+    assert_eq!(get(&app, "/rooms/1").await, (404, "no route at /rooms/1\n".into()));
     assert_eq!(
-        get(&server, "/rooms/a/posts/x").await,
+        get(&app, "/rooms/a/posts/x").await,
         (400, "path parameter `post`: \"x\" is not a valid u32: invalid digit found in string\n".into())
     );
-    assert_eq!(get(&server, "/rooms/%FF/posts/1").await, (400, "path parameter `room`: it is not UTF-8\n".into()));
-    let long = get(&server, &format!("/{}", "x".repeat(5000))).await;
+    assert_eq!(get(&app, "/rooms/%FF/posts/1").await, (400, "path parameter `room`: it is not UTF-8\n".into()));
+    let long = get(&app, &format!("/{}", "x".repeat(5000))).await;
     assert!(long.0 == 404 && long.1.len() < 300, "{long:?}");
 
-    let (head, text) = ask(&server, "DELETE /files/x").await;
-    assert_eq!((head.status(), head.header("allow")), (405, Some("GET, HEAD, POST")));
-    assert_eq!(text, "/files/x does not answer DELETE, only GET, HEAD, POST\n");
-    assert_eq!(head.header("content-type"), Some("text/plain; charset=utf-8"));
+    let refused = app.delete("/files/x").send().await;
+    assert_eq!((refused.status().as_u16(), refused.header("allow")), (405, Some("GET, HEAD, POST")));
+    assert_eq!(refused.header("content-type"), Some("text/plain; charset=utf-8"));
+    assert_eq!(refused.text().await, "/files/x does not answer DELETE, only GET, HEAD, POST\n");
 }
 
 #[derive(Clone)]
@@ -94,39 +88,37 @@ async fn resume(LastEventId(last): LastEventId) {
     emit!(last.map_or_else(|| "none".to_owned(), |id| id.to_string()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn state_and_its_parts_reach_handlers_under_a_prefix() {
     let app = App { name: "app", limit: 9 };
     let router = Router::new().nest("/api", routes![state, index]).mount(routes![state]).with_state(app);
-    let server = Running::serve(router).await;
-    assert_eq!(get(&server, "/api/state").await, (200, "app 9".into()));
-    assert_eq!(get(&server, "/state").await, (200, "app 9".into()));
-    assert_eq!(get(&server, "/api").await, (200, "index".into()));
-    assert_eq!(get(&server, "/api/").await.0, 404, "one spelling, one resource");
+    let app = TestApp::new(router);
+    assert_eq!(get(&app, "/api/state").await, (200, "app 9".into()));
+    assert_eq!(get(&app, "/state").await, (200, "app 9".into()));
+    assert_eq!(get(&app, "/api").await, (200, "index".into()));
+    assert_eq!(get(&app, "/api/").await.0, 404, "one spelling, one resource");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_router_with_state_takes_routes_of_another() {
     let app = App { name: "first", limit: 1 };
     let router: Router<App> = Router::new().mount(routes![state]).with_state(app);
     let router = router.nest("/other", routes![state]).with_state(App { name: "second", limit: 2 });
-    let server = Running::serve(router).await;
-    assert_eq!(get(&server, "/state").await, (200, "first 1".into()));
-    assert_eq!(get(&server, "/other/state").await, (200, "second 2".into()));
+    let app = TestApp::new(router);
+    assert_eq!(get(&app, "/state").await, (200, "first 1".into()));
+    assert_eq!(get(&app, "/other/state").await, (200, "second 2".into()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_last_event_id_arrives_as_utf8_and_hostile_ones_are_none() {
-    let server = Running::serve(Router::new().mount(routes![resume])).await;
+    let app = TestApp::new(Router::new().mount(routes![resume]));
     for (sent, seen) in [(&b"41"[..], "41"), ("…7".as_bytes(), "…7"), (b"\xff", "none"), (b"", "none")] {
-        let mut client = Client::connect(server.address).await;
-        client.send([&b"GET /resume HTTP/1.1\r\nhost: test\r\nlast-event-id: "[..], sent, b"\r\n\r\n"].concat()).await;
-        client.head().await;
-        assert_eq!(client.data().await, seen);
+        let mut events = app.get("/resume").header("last-event-id", sent).events().await;
+        assert_eq!(events.next_event().await.expect("an event").data, seen);
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
     use tower_http::set_header::SetResponseHeaderLayer;
     let inner = axum::Router::new().route("/theirs", axum::routing::get(|| async { "theirs" }));
@@ -134,20 +126,23 @@ async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
         http::header::HeaderName::from_static("x-layer"),
         HeaderValue::from_static("1"),
     );
-    let server = Running::serve(Router::new().layer(layer).mount(routes![index, post]).fallback(inner)).await;
-    for (request, status) in
-        [("GET /", 200), ("GET /theirs", 200), ("GET /nowhere", 404), ("PUT /", 405), ("HEAD /", 200)]
-    {
-        let mut client = Client::connect(server.address).await;
-        client.send(format!("{request} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
-        let head = client.head().await;
-        assert_eq!((head.status(), head.header("x-layer")), (status, Some("1")), "{request}");
+    let app = TestApp::new(Router::new().layer(layer).mount(routes![index, post]).fallback(inner));
+    for (method, path, status) in [
+        (Method::GET, "/", 200),
+        (Method::GET, "/theirs", 200),
+        (Method::GET, "/nowhere", 404),
+        (Method::PUT, "/", 405),
+        (Method::HEAD, "/", 200),
+    ] {
+        let response = app.request(method.clone(), path).send().await;
+        let seen = (response.status().as_u16(), response.header("x-layer"));
+        assert_eq!(seen, (status, Some("1")), "{method} {path}");
     }
 }
 
 /// Counts how often it is applied.
 #[derive(Clone)]
-struct Applied(support::Count);
+struct Applied(Count);
 
 impl<S> tower_layer::Layer<S> for Applied {
     type Service = S;
@@ -158,39 +153,33 @@ impl<S> tower_layer::Layer<S> for Applied {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_layer_is_applied_once_and_its_state_is_everybodys() {
-    let applied = support::Count::default();
+    let applied = Count::default();
     let router = Router::new().mount(routes![index]).layer(Applied(applied.clone()));
     let inside: axum::Router = axum::Router::new().nest_service("/in", router.clone());
-    let server = Running::serve(inside).await;
+    let app = TestApp::new(inside);
     for _ in 0..3 {
-        assert_eq!(get(&server, "/in").await.0, 200);
+        assert_eq!(get(&app, "/in").await.0, 200);
     }
-    let server = Running::serve(router).await;
+    let app = TestApp::new(router);
     for _ in 0..3 {
-        assert_eq!(get(&server, "/").await.0, 200);
+        assert_eq!(get(&app, "/").await.0, 200);
     }
     assert_eq!(applied.get(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_preflight_is_answered_by_a_cors_layer() {
     let layer = tower_http::cors::CorsLayer::permissive();
-    let server = Running::serve(Router::new().mount(routes![resume]).layer(layer)).await;
-    let mut client = Client::connect(server.address).await;
-    client
-        .send(
-            "OPTIONS /resume HTTP/1.1\r\nhost: test\r\norigin: http://else.where\r\n\
-             access-control-request-method: GET\r\naccess-control-request-headers: last-event-id\r\n\r\n",
-        )
-        .await;
-    let head = client.head().await;
-    assert_eq!((head.status(), head.header("access-control-allow-origin")), (200, Some("*")));
+    let app = TestApp::new(Router::new().mount(routes![resume]).layer(layer));
+    let preflight = app.request(Method::OPTIONS, "/resume").header("origin", "http://else.where");
+    let preflight = preflight.header("access-control-request-method", "GET");
+    let preflight = preflight.header("access-control-request-headers", "last-event-id").send().await;
+    assert_eq!((preflight.status().as_u16(), preflight.header("access-control-allow-origin")), (200, Some("*")));
 
-    let mut client = Client::connect(server.address).await;
-    client.send("GET /resume HTTP/1.1\r\nhost: test\r\norigin: http://else.where\r\n\r\n").await;
-    assert_eq!(client.head().await.header("access-control-allow-origin"), Some("*"));
+    let events = app.get("/resume").header("origin", "http://else.where").events().await;
+    assert_eq!(events.headers()["access-control-allow-origin"], "*");
 }
 
 /// Gives errors and not responses, as middleware that limits or times out does.
@@ -211,21 +200,21 @@ impl<R: Send + 'static> tower_service::Service<R> for Fails {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_services_error_is_a_500_without_its_text() {
-    let server = Running::serve(Router::new().fallback(Fails)).await;
-    assert_eq!(get(&server, "/x").await, (500, "the server failed to answer this request\n".into()));
+    let app = TestApp::new(Router::new().fallback(Fails));
+    assert_eq!(get(&app, "/x").await, (500, "the server failed to answer this request\n".into()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_route_can_be_made_by_hand() {
     let hello = Route::new(Method::GET, "/hello/{name}", |request: axum_core::extract::Request, greeting: &str| {
         let name = Params::of(&request.into_parts().0).get("name").map(ToOwned::to_owned);
         async move { format!("{greeting} {}", name.unwrap_or_default()) }
     });
     assert_eq!(hello.to_string(), "GET /hello/{name} → a handler without a name");
-    let server = Running::serve(Router::new().mount([hello.named("by hand")]).with_state("good day")).await;
-    assert_eq!(get(&server, "/hello/you").await, (200, "good day you".into()));
+    let app = TestApp::new(Router::new().mount([hello.named("by hand")]).with_state("good day"));
+    assert_eq!(get(&app, "/hello/you").await, (200, "good day you".into()));
 }
 
 #[test]
