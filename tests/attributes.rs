@@ -7,9 +7,10 @@ use axum_core::response::IntoResponse;
 use futures_util::StreamExt;
 use http::StatusCode;
 use http_body_util::BodyExt;
-use support::{Client, Count, Running, until};
+use support::Count;
 use tokio::time::{Instant, sleep};
 use touka::extract::{LastEventId, State};
+use touka::testing::{Received, TestApp};
 use touka::{CloseReason, Event, EventSender, EventStream, EventWriter, IntoEvent, Router, route, routes, sse_handler};
 
 #[derive(Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ impl IntoEvent for Tick {
     fn into_event(self) -> touka::Result<Event> {
         Ok(Event::data(self.0.to_string()).event("tick"))
     }
+}
+
+fn event(name: &str, data: &str, id: &str) -> Received {
+    Received { name: name.to_owned(), data: data.to_owned(), id: id.to_owned() }
 }
 
 // ===== callback =====
@@ -51,14 +56,13 @@ async fn parsed(mut first: String, out: &mut EventWriter) -> Result<bool, Status
     Ok(true)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_callback_that_fails_is_a_status_first_and_an_event_later() {
-    let server = Running::serve(Router::new().mount(routes![parsed])).await;
-    assert_eq!(Client::get(server.address, "/parsed/x").await.head().await.status(), 400);
-    let mut client = Client::stream(server.address, "/parsed/2").await;
-    assert_eq!((client.data().await, client.data().await), ("2".into(), "1".into()));
-    assert_eq!(client.data().await, r#"{"status":400,"title":"Bad Request"}"#);
-    assert_eq!(client.next().await.unwrap(), None);
+    let app = TestApp::new(Router::new().mount(routes![parsed]));
+    assert_eq!(app.get("/parsed/x").send().await.status(), 400);
+    let mut events = app.get("/parsed/2").events().await;
+    let error = r#"{"status":400,"title":"Bad Request"}"#;
+    assert_eq!(events.rest().await, [event("message", "2", ""), event("message", "1", ""), event("error", error, "")]);
 }
 
 #[tokio::test]
@@ -85,17 +89,21 @@ async fn many(State(held): State<Count>, events: EventSender) {
     unreachable!("the task is aborted before it is told {why:?}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_channel_body_runs_on_a_task_that_ends_with_the_client() {
     let held = Count::default();
-    let server = Running::serve(Router::new().mount(routes![many]).with_state(held.clone())).await;
-    let mut client = Client::stream(server.address, "/many").await;
-    let mut seen = [client.data().await, client.data().await, client.data().await];
+    let app = TestApp::new(Router::new().mount(routes![many]).with_state(held.clone()));
+    let mut events = app.get("/many").events().await;
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        seen.push(events.next_event().await.expect("an event").data);
+    }
     seen.sort_unstable();
     assert_eq!(seen, ["by a clone", "by emit", "by send"]);
     assert_eq!(held.get(), 1);
-    drop(client);
-    until(Duration::from_secs(1), "the task is aborted", || held.get() == 0).await;
+    events.disconnect();
+    app.assert_nothing_left().await;
+    assert_eq!(held.get(), 0, "the task was not aborted");
 }
 
 #[sse_handler(channel = 2)]
@@ -115,15 +123,15 @@ fn blocking(events: EventSender) -> Result<EventStream, StatusCode> {
     nothing.map_err(|_| StatusCode::CONFLICT)?;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_plain_function_runs_on_the_blocking_pool() {
     let seen: Vec<u32> = squares(4).await.map(|tick| tick.0).collect().await;
     assert_eq!(seen, [1, 4, 9, 16]);
 
-    let server = Running::serve(Router::new().mount(routes![blocking])).await;
-    let mut client = Client::stream(server.address, "/blocking").await;
-    assert_eq!(client.data().await, "one");
-    assert_eq!(client.data().await, r#"{"status":409,"title":"Conflict"}"#);
+    let app = TestApp::new(Router::new().mount(routes![blocking]));
+    let mut events = app.get("/blocking").events().await;
+    let error = r#"{"status":409,"title":"Conflict"}"#;
+    assert_eq!(events.rest().await, [event("message", "one", ""), event("error", error, "")]);
 }
 
 // ===== settings =====
@@ -211,34 +219,26 @@ async fn by_hand(from: LastEventId, State(ran): State<Count>) -> Result<EventStr
     below(State(ran)).await
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_client_that_has_seen_the_end_gets_204_and_nothing_runs() {
     let ran = Count::default();
-    let server = Running::serve(Router::new().mount(routes![above, below, by_hand]).with_state(ran.clone())).await;
+    let app = TestApp::new(Router::new().mount(routes![above, below, by_hand]).with_state(ran.clone()));
     for path in ["/above/x", "/below", "/by-hand"] {
         let before = ran.get();
-        let mut client = Client::stream(server.address, path).await;
-        assert_eq!(client.data().await, "x");
-        let end = client.next().await.unwrap().unwrap();
-        assert_eq!((end.name.as_str(), end.data.as_str(), end.id.as_str()), ("done", "", "done"));
-        assert_eq!(client.next().await.unwrap(), None);
+        let mut events = app.get(path).events().await;
+        assert_eq!(events.rest().await, [event("message", "x", "1"), event("done", "", "done")], "{path}");
         assert_eq!(ran.get(), before + 1);
 
         // The browser comes back with the id of the end, in the header; other clients in the query.
-        for request in [
-            format!("GET {path} HTTP/1.1\r\nhost: t\r\nlast-event-id: done\r\n\r\n"),
-            format!("GET {path}?lastEventId=done HTTP/1.1\r\nhost: t\r\n\r\n"),
-        ] {
-            let mut client = Client::connect(server.address).await;
-            client.send(request).await;
-            assert_eq!(client.head().await.status(), 204, "{path}");
+        assert_eq!(events.last_event_id(), "done");
+        assert!(events.reconnect().await.is_none(), "{path}");
+        for request in [app.get(path).header("last-event-id", "done"), app.get(&format!("{path}?lastEventId=done"))] {
+            assert_eq!(request.send().await.status(), 204, "{path}");
         }
         assert_eq!(ran.get(), before + 1, "the body ran for a client that had all there is");
 
         // One that was cut off in the middle gets the stream again.
-        let mut client = Client::connect(server.address).await;
-        client.send(format!("GET {path} HTTP/1.1\r\nhost: t\r\nlast-event-id: 1\r\n\r\n")).await;
-        assert_eq!(client.head().await.status(), 200);
-        assert_eq!(client.data().await, "x");
+        let mut events = app.get(path).header("last-event-id", "1").events().await;
+        assert_eq!(events.next_event().await.expect("an event").data, "x");
     }
 }

@@ -4,16 +4,10 @@ use std::time::Duration;
 
 use axum_core::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use support::{Client, Head, Running};
+use support::Count;
 use touka::extract::Json;
+use touka::testing::TestApp;
 use touka::{Event, EventStream, IntoEvent, Router, route, routes, sse};
-
-/// Asks with an `accept` header.
-async fn ask(server: &Running, target: &str, accept: &str) -> (Head, Client) {
-    let mut client = Client::connect(server.address).await;
-    client.send(&format!("GET {target} HTTP/1.1\r\nhost: test\r\naccept: {accept}\r\n\r\n")).await;
-    (client.head().await, client)
-}
 
 #[route(GET, "/report?{steps}")]
 async fn report(headers: HeaderMap, steps: Option<u32>) -> Result<Response, StatusCode> {
@@ -33,23 +27,25 @@ async fn report(headers: HeaderMap, steps: Option<u32>) -> Result<Response, Stat
     })
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_function_answers_with_json_a_stream_or_a_status() {
-    let touka = Running::serve(Router::new().mount(routes![report])).await;
+    let touka = TestApp::new(Router::new().mount(routes![report]));
     let axum: axum::Router =
         axum::Router::new().route("/report", axum::routing::get(|headers: HeaderMap| report(headers, Some(3))));
-    let axum = Running::serve(axum).await;
-    for (server, target, steps) in [(&touka, "/report?steps=3", 3), (&touka, "/report", 2), (&axum, "/report", 3)] {
-        let (head, mut client) = ask(server, target, "text/event-stream").await;
-        assert_eq!((head.status(), head.header("content-type")), (200, Some("text/event-stream")));
+    let axum = TestApp::new(axum);
+    for (app, target, steps) in [(&touka, "/report?steps=3", 3), (&touka, "/report", 2), (&axum, "/report", 3)] {
+        let mut events = app.get(target).header("accept", "text/event-stream").events().await;
+        assert_eq!(events.headers()["content-type"], "text/event-stream");
         for step in 1..=steps {
-            assert_eq!(client.data().await, format!("step {step}"));
+            assert_eq!(events.next_event().await.expect("an event").data, format!("step {step}"));
         }
-        assert_eq!(client.data().await, "done");
+        assert_eq!(events.next_event().await.expect("an event").data, "done");
+        assert_eq!(events.next_event().await, None);
 
-        let (head, _) = ask(server, target, "application/json").await;
-        assert_eq!((head.status(), head.header("content-type")), (200, Some("application/json")));
-        assert_eq!(ask(server, target, "text/plain").await.0.status(), 406);
+        let json = app.get(target).header("accept", "application/json").send().await;
+        assert_eq!((json.status().as_u16(), json.header("content-type")), (200, Some("application/json")));
+        assert_eq!(json.json::<u32>().await, steps);
+        assert_eq!(app.get(target).header("accept", "text/plain").send().await.status(), 406);
     }
 }
 
@@ -81,21 +77,19 @@ async fn race(first: u32) -> EventStream<Tick> {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_typed_block_emits_within_a_select_and_ends_at_its_return() {
-    let server = Running::serve(Router::new().mount(routes![race])).await;
-    let mut client = Client::get(server.address, "/race?first=3").await;
-    assert_eq!(client.head().await.status(), 200);
+    let mut events = TestApp::new(Router::new().mount(routes![race])).get("/race?first=3").events().await;
     for tick in ["3", "2", "1"] {
-        let event = client.next().await.expect("a stream").expect("an event");
+        let event = events.next_event().await.expect("an event");
         assert_eq!((event.name.as_str(), event.data.as_str()), ("tick", tick));
     }
-    assert_eq!(client.next().await.expect("a clean end"), None);
+    assert_eq!(events.next_event().await, None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_a_block_took_is_free_when_its_client_leaves() {
-    let count = support::Count::default();
+    let count = Count::default();
     let taken = count.clone();
     let route = touka::routing::Route::new(http::Method::GET, "/held", move |_, ()| {
         let held = taken.hold();
@@ -107,10 +101,11 @@ async fn what_a_block_took_is_free_when_its_client_leaves() {
             }
         }
     });
-    let server = Running::serve(Router::new().mount([route])).await;
-    let mut client = Client::stream(server.address, "/held").await;
-    assert_eq!(client.data().await, "opened");
+    let app = TestApp::new(Router::new().mount([route]));
+    let mut events = app.get("/held").events().await;
+    assert_eq!(events.next_event().await.expect("an event").data, "opened");
     assert_eq!(count.get(), 1);
-    drop(client);
-    support::until(Duration::from_mins(1), "the block is dropped", || count.get() == 0).await;
+    events.disconnect();
+    app.assert_nothing_left().await;
+    assert_eq!(count.get(), 0, "the block was not dropped");
 }

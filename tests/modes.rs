@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use http::StatusCode;
-use support::{Client, Count, Running, until};
+use http::{Method, StatusCode};
+use support::Count;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use touka::stream::TrySendError;
+use touka::testing::{Events, TestApp};
 use touka::{CloseReason, Event, EventSender, EventStream, Router, route, routes};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
 async fn texts(stream: EventStream) -> Vec<String> {
     stream.map(|event| event.as_data().unwrap_or_default().to_owned()).collect().await
+}
+
+/// The data of the next event, which must be there.
+async fn data(events: &mut Events) -> String {
+    events.next_event().await.expect("an event").data
 }
 
 #[tokio::test]
@@ -90,7 +96,7 @@ async fn a_full_queue_says_so_and_gives_the_event_back() {
     assert_eq!(events.clone().closed().await, CloseReason::Disconnected, "and whoever asks later is told the same");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_body_on_a_task_of_its_own_is_aborted_when_the_client_leaves() {
     let held = Count::default();
     let holds = held.clone();
@@ -104,19 +110,22 @@ async fn a_body_on_a_task_of_its_own_is_aborted_when_the_client_leaves() {
             })
         }),
     );
-    let server = Running::serve(router).await;
-    let mut client = Client::connect(server.address).await;
-    client.send("HEAD / HTTP/1.1\r\nhost: t\r\n\r\n").await;
-    assert_eq!(client.head().await.status(), 200);
+    let app = TestApp::new(router);
+    let head = app.request(Method::HEAD, "/").send().await;
+    assert_eq!(head.status(), 200);
+    // Time for a body that had started to show itself.
+    tokio::time::sleep(A_SECOND).await;
     assert_eq!(held.get(), 0, "the head alone starts nothing");
-    let mut client = Client::stream(server.address, "/").await;
-    assert_eq!(client.data().await, "here");
+    drop(head);
+    let mut events = app.get("/").events().await;
+    assert_eq!(data(&mut events).await, "here");
     assert_eq!(held.get(), 1);
-    drop(client);
-    until(A_SECOND, "the task is aborted", || held.get() == 0).await;
+    events.disconnect();
+    app.assert_nothing_left().await;
+    assert_eq!(held.get(), 0, "the task was not aborted");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_sender_learns_that_the_client_has_left_and_why() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let router = axum::Router::new().route(
@@ -130,20 +139,20 @@ async fn a_sender_learns_that_the_client_has_left_and_why() {
             stream
         }),
     );
-    let mut server = Running::serve(router).await;
-    let mut client = Client::stream(server.address, "/").await;
-    assert_eq!(client.data().await, "here");
-    drop(client);
+    let app = TestApp::new(router);
+    let mut events = app.get("/").events().await;
+    assert_eq!(data(&mut events).await, "here");
+    events.disconnect();
     assert_eq!(told.recv().await, Some(CloseReason::Disconnected));
 
-    let mut client = Client::stream(server.address, "/").await;
-    assert_eq!(client.data().await, "here");
-    server.stop();
+    let mut events = app.get("/").events().await;
+    assert_eq!(data(&mut events).await, "here");
+    app.shutdown();
     assert_eq!(told.recv().await, Some(CloseReason::Shutdown));
-    assert_eq!(client.next().await.unwrap(), None);
+    assert_eq!(events.next_event().await, None);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_task_ends_the_stream_when_it_and_all_its_senders_are_done() {
     // The body is done at once; the sender it handed on is not.
     let (go, wait) = oneshot::channel::<()>();
@@ -165,14 +174,14 @@ async fn a_task_ends_the_stream_when_it_and_all_its_senders_are_done() {
     let counts = done.clone();
     let stream = EventStream::<Event>::spawn(8, |events| async move {
         drop(events);
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(A_SECOND).await;
         counts.add();
     });
     assert_eq!(texts(stream).await, [""; 0]);
     assert_eq!(done.get(), 1, "the stream ended before its body");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_task_fails_and_panics_as_a_body_does() {
     let early = EventStream::<Event>::try_spawn(8, |_| async { Err(StatusCode::PAYMENT_REQUIRED) });
     assert_eq!(early.await.unwrap_err(), StatusCode::PAYMENT_REQUIRED);
@@ -205,20 +214,20 @@ async fn a_task_fails_and_panics_as_a_body_does() {
         })
         .await
     }
-    let server = Running::serve(Router::new().mount(routes![late, panics, blocking])).await;
+    let app = TestApp::new(Router::new().mount(routes![late, panics, blocking]));
     for (path, count, status) in [("/late", 2, 402), ("/panics", 1, 500), ("/blocking", 10, 409)] {
-        let mut client = Client::stream(server.address, path).await;
+        let mut events = app.get(path).events().await;
         for _ in 0..count {
-            assert_eq!(client.next().await.unwrap().unwrap().name, "message", "{path}");
+            assert_eq!(events.next_event().await.expect("an event").name, "message", "{path}");
         }
-        let error = client.next().await.unwrap().unwrap();
+        let error = events.next_event().await.expect("the error");
         assert_eq!(error.name, "error");
         assert!(error.data.starts_with(&format!("{{\"status\":{status},")), "{path}: {error:?}");
-        assert_eq!(client.next().await.unwrap(), None);
+        assert_eq!(events.next_event().await, None);
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_blocking_body_ends_at_its_first_send_after_the_client_has_left() {
     let (tell, told) = oneshot::channel();
     let tell = Arc::new(Mutex::new(Some(tell)));
@@ -232,9 +241,10 @@ async fn a_blocking_body_ends_at_its_first_send_after_the_client_has_left() {
             })
         }),
     );
-    let server = Running::serve(router).await;
-    let mut client = Client::stream(server.address, "/").await;
-    client.data().await;
-    drop(client);
+    let app = TestApp::new(router);
+    let mut events = app.get("/").events().await;
+    data(&mut events).await;
+    events.disconnect();
     told.await.expect("the body has ended");
+    app.assert_nothing_left().await;
 }

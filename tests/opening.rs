@@ -5,8 +5,9 @@ use std::time::Duration;
 use axum_core::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 use http::StatusCode;
-use support::{Client, Count, Running};
+use support::Count;
 use tokio::time::{Instant, sleep};
+use touka::testing::TestApp;
 use touka::{Event, EventStream, Router, route, routes, sse_handler};
 
 #[derive(Debug)]
@@ -42,19 +43,19 @@ async fn room(room: String) -> Result<EventStream, Refusal> {
     emit!(Event::data(second.to_string()));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_error_before_is_a_response_and_one_after_is_an_event_without_its_text() {
-    let server = Running::serve(Router::new().mount(routes![room])).await;
-    let (head, text) = Client::get(server.address, "/rooms/none").await.response().await;
-    assert_eq!((head.status(), text.as_str()), (404, "no such room\n"));
-    let (head, _) = Client::get(server.address, "/rooms/seven").await.response().await;
-    assert_eq!(head.status(), 502);
+    let app = TestApp::new(Router::new().mount(routes![room]));
+    let refused = app.get("/rooms/none").send().await;
+    assert_eq!(refused.status(), 404);
+    assert_eq!(refused.text().await, "no such room\n");
+    assert_eq!(app.get("/rooms/seven").send().await.status(), 502);
 
-    let mut client = Client::stream(server.address, "/rooms/7").await;
-    assert_eq!(client.data().await, "7");
-    let error = client.next().await.unwrap().unwrap();
+    let mut events = app.get("/rooms/7").events().await;
+    assert_eq!(events.next_event().await.expect("an event").data, "7");
+    let error = events.next_event().await.expect("the error");
     assert_eq!((error.name.as_str(), error.data.as_str()), ("error", r#"{"status":502,"title":"Bad Gateway"}"#));
-    assert_eq!(client.next().await.unwrap(), None, "a clean end");
+    assert_eq!(events.next_event().await, None, "a clean end");
 }
 
 /// Waits as long as it is told before it emits or fails.
