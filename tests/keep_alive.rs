@@ -5,8 +5,8 @@ use std::time::Duration;
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use http_body_util::BodyExt;
-use support::{Client, Running};
 use tokio::time::{Instant, sleep};
+use touka::testing::TestApp;
 use touka::{Event, EventStream, Router, route, routes, sse_handler};
 
 async fn frame(body: &mut Body) -> String {
@@ -70,8 +70,8 @@ async fn the_interval_can_be_set_and_turned_off() {
     assert!(nothing.is_err(), "{nothing:?}");
 }
 
-#[tokio::test]
-async fn comments_reach_the_socket_between_events_and_a_parser_does_not_see_them() {
+#[tokio::test(start_paused = true)]
+async fn comments_reach_a_client_between_events_and_a_parser_does_not_see_them() {
     #[route(GET, "/")]
     async fn slow() -> EventStream {
         EventStream::generate(|out| async move {
@@ -83,11 +83,14 @@ async fn comments_reach_the_socket_between_events_and_a_parser_does_not_see_them
         })
         .keep_alive(Duration::from_millis(10))
     }
-    let server = Running::serve(Router::new().mount(routes![slow])).await;
-    let mut client = Client::stream(server.address, "/").await;
+    let mut events = TestApp::new(Router::new().mount(routes![slow])).get("/").events().await;
+    let mut before = 0;
     for number in 0..3 {
-        assert_eq!(client.data().await, number.to_string());
-        assert!(client.parser().comments().len() > number, "no comment before event {number}");
+        assert_eq!(events.next::<u32>().await, number);
+        // Each interval is between 9 and 11 ms long, and the timer counts whole milliseconds.
+        let comments = events.comments().len() - before;
+        assert!((7..=11).contains(&comments), "{comments} comments before event {number}");
+        before += comments;
     }
-    assert_eq!(client.next().await.unwrap(), None);
+    assert_eq!(events.next_event().await, None);
 }
