@@ -7,6 +7,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use support::{Client, Running};
 use touka::extract::State;
+use touka::testing::TestApp;
 use touka::{Event, EventStream, Router, route, routes, sse_handler};
 
 #[derive(Clone)]
@@ -106,7 +107,7 @@ async fn an_axum_router_runs_in_toukas_server() {
 }
 
 /// axum's extractors in a touka route.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn axums_extractors_work_in_a_route() {
     #[route(GET, "/sum/{left}")]
     #[sse_handler]
@@ -117,19 +118,16 @@ async fn axums_extractors_work_in_a_route() {
     async fn json(AxumState(app): AxumState<App>, axum::Json(number): axum::Json<u32>) -> axum::Json<(String, u32)> {
         axum::Json((app.name.to_owned(), number))
     }
-    let server = Running::serve(Router::new().mount(routes![sum, json]).with_state(App { name: "x" })).await;
-    let mut client = Client::stream(server.address, "/sum/4?from=3").await;
-    assert_eq!(client.data().await, "x 7");
-    let mut client = Client::connect(server.address).await;
-    client.send("POST /json HTTP/1.1\r\nhost: t\r\ncontent-type: application/json\r\ncontent-length: 1\r\n\r\n5").await;
-    assert_eq!(client.response().await.1, r#"["x",5]"#);
-    let mut client = Client::connect(server.address).await;
-    client.send("POST /json HTTP/1.1\r\nhost: t\r\ncontent-length: 1\r\n\r\n5").await;
-    assert_eq!(client.head().await.status(), 415, "a rejection is axum's own");
+    let app = TestApp::new(Router::new().mount(routes![sum, json]).with_state(App { name: "x" }));
+    let mut events = app.get("/sum/4?from=3").events().await;
+    assert_eq!(events.next_event().await.expect("an event").data, "x 7");
+    assert_eq!(app.post("/json").json(&5).send().await.text().await, r#"["x",5]"#);
+    let refused = app.post("/json").body("5").send().await;
+    assert_eq!(refused.status(), 415, "a rejection is axum's own");
 }
 
 /// And those of axum-extra.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn axum_extras_extractors_work_in_a_route() {
     use axum_extra::TypedHeader;
     use axum_extra::extract::CookieJar;
@@ -141,11 +139,8 @@ async fn axum_extras_extractors_work_in_a_route() {
         let user = cookies.get("user").map_or("nobody", |cookie| cookie.value());
         emit!(format!("{user} with {agent}"));
     }
-    let server = Running::serve(Router::new().mount(routes![who])).await;
-    let mut client = Client::connect(server.address).await;
-    client.send("GET /who HTTP/1.1\r\nhost: t\r\ncookie: user=ada\r\nuser-agent: test/1\r\n\r\n").await;
-    client.head().await;
-    assert_eq!(client.data().await, "ada with test/1");
-    let (head, _) = Client::get(server.address, "/who").await.response().await;
-    assert_eq!(head.status(), 400, "a rejection is axum-extra's own");
+    let app = TestApp::new(Router::new().mount(routes![who]));
+    let mut events = app.get("/who").header("cookie", "user=ada").header("user-agent", "test/1").events().await;
+    assert_eq!(events.next_event().await.expect("an event").data, "ada with test/1");
+    assert_eq!(app.get("/who").send().await.status(), 400, "a rejection is axum-extra's own");
 }

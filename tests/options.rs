@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use support::{Client, Count, Running, until};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use touka::testing::TestApp;
 use touka::{CloseReason, Event, EventStream, Router, route, routes};
 
 async fn text(stream: EventStream) -> String {
@@ -130,7 +131,7 @@ async fn on_error_makes_the_last_event() {
 }
 
 /// Every way a stream can end that a body or a client can bring about, seen by `on_close`.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn on_close_is_told_once_and_why() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let app = {
@@ -162,23 +163,23 @@ async fn on_close_is_told_once_and_why() {
             )
             .route("/endless", axum::routing::get(async move || endless_(endless())))
     };
-    let mut server = Running::serve(app).await;
+    let app = TestApp::new(app);
     for (path, reason) in
         [("/completed", CloseReason::Completed), ("/failed", CloseReason::Failed), ("/panicked", CloseReason::Panicked)]
     {
-        let mut client = Client::stream(server.address, path).await;
-        while client.next().await.expect("a clean end").is_some() {}
+        app.get(path).events().await.rest().await;
         assert_eq!(told.recv().await, Some(reason), "{path}");
     }
-    let mut client = Client::stream(server.address, "/endless").await;
-    client.data().await;
-    drop(client);
+    let mut events = app.get("/endless").events().await;
+    events.next_event().await.expect("an event");
+    events.disconnect();
     assert_eq!(told.recv().await, Some(CloseReason::Disconnected));
-    let mut client = Client::stream(server.address, "/endless").await;
-    client.data().await;
-    server.stop();
+    let mut events = app.get("/endless").events().await;
+    events.next_event().await.expect("an event");
+    app.shutdown();
     assert_eq!(told.recv().await, Some(CloseReason::Shutdown));
-    server.stopped(Duration::from_secs(10)).await;
+    drop(events);
+    app.assert_nothing_left().await;
     assert!(told.try_recv().is_err(), "told twice");
 }
 
