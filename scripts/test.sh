@@ -2,12 +2,12 @@
 # Runs every test there is, and installs what they need where it is missing.
 #
 #   scripts/test.sh                  everything
-#   scripts/test.sh rust             all that needs Rust alone
+#   scripts/test.sh rust             all but the browser
 #   scripts/test.sh browser          headless Chromium, and parsers of others
 #   scripts/test.sh fmt clippy       single stages: fmt clippy doc test features budget browser
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; Chromium and node come from
-# Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, Chromium and node come
+# from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -54,6 +54,14 @@ need_component() {
     cargo "$1" --version >/dev/null 2>&1 && return
     command -v rustup >/dev/null || fail "cargo $1 is missing: install it for the toolchain in rust-toolchain.toml"
     rustup component add "$2"
+}
+
+# The tests start one of their own, with a configuration, a folder and ports of its own. The service
+# that Debian's package may bring is not theirs, and is left as it is.
+need_nginx() {
+    # Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    PATH=$PATH:/usr/sbin command -v nginx >/dev/null && return
+    apt_install nginx
 }
 
 node_is_new_enough() {
@@ -113,6 +121,7 @@ stage_doc() {
 
 stage_test() {
     need_cargo
+    need_nginx
     cargo test --workspace --all-features
 }
 
