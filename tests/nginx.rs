@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use axum_core::response::IntoResponse;
 use http::header::WWW_AUTHENTICATE;
 use http::{StatusCode, Version};
-use support::{Nginx, Running, Visitor, within};
+use support::{Nginx, Running, Visitor, fragments, within};
 use tokio::sync::{Semaphore, mpsc};
 use touka::extract::{LastEventId, State};
 use touka::{CloseReason, Event, EventStream, Router, route, routes, sse_handler};
@@ -222,7 +222,7 @@ async fn the_last_event_id_reaches_the_handler() {
     }
 }
 
-/// nginx takes no notice of `no-transform`: told to, it compresses a stream. It then flushes the
+/// nginx takes no notice of `no-transform`: told to do so, it compresses a stream. It then flushes the
 /// compressor after each piece, because buffering is off, so that nothing is held back.
 #[tokio::test]
 async fn compressed_by_nginx_events_still_arrive_one_by_one() {
@@ -245,6 +245,18 @@ async fn compressed_by_nginx_events_still_arrive_one_by_one() {
     }
 }
 
+#[tokio::test]
+async fn with_gzip_on_alone_streams_are_not_compressed() {
+    for version in BOTH {
+        let site = Site::open(&format!("gzip on; {DEFAULT}"), version).await;
+        let mut visitor = site.visitor().await;
+        let mut numbers = visitor.get("/numbers", &[("accept-encoding", "gzip")]).await;
+        assert_eq!(numbers.header("content-encoding"), None);
+        site.hands.let_one_go();
+        assert_eq!(numbers.data().await, "1");
+    }
+}
+
 /// The end comes as an end, not as a broken connection, though nginx's HTTP/1.0 has no other sign
 /// for it than a close.
 #[tokio::test]
@@ -260,5 +272,34 @@ async fn a_shutdown_ends_streams_cleanly_through_nginx() {
         assert!(numbers.parser().retry().is_some(), "when to come back");
         assert_eq!(site.close_reason().await, CloseReason::Shutdown);
         site.server.stopped(PATIENCE).await;
+    }
+}
+
+const PAGE: &str = include_str!("../docs/deploying.md");
+
+/// The page that tells users how to configure nginx; `443` and the address in it are the test's.
+#[tokio::test]
+async fn the_fragments_in_the_page_on_deploying_work() {
+    let fragments = fragments(PAGE, "nginx");
+    assert!(fragments.len() >= 5, "they are not found any more");
+    for fragment in fragments {
+        for version in BOTH {
+            Site::open(fragment, version).await.streams().await;
+        }
+    }
+}
+
+/// A 502 would make an `EventSource` give up for ever.
+#[tokio::test]
+async fn the_page_has_a_fragment_that_answers_while_touka_is_away() {
+    let fragment = fragments(PAGE, "nginx").into_iter().find(|fragment| fragment.contains("@later"));
+    for version in BOTH {
+        let mut site = Site::open(fragment.expect("it is there"), version).await;
+        site.server.stop();
+        site.server.stopped(PATIENCE).await;
+        let mut visitor = Visitor::connect(site.nginx.address(version), version).await;
+        let mut answer = visitor.stream("/numbers").await;
+        assert_eq!(answer.next().await.expect("the stream was cut"), None);
+        assert_eq!(answer.parser().retry(), Some(Duration::from_secs(3)));
     }
 }
