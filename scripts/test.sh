@@ -154,7 +154,7 @@ stage_browser() {
     need_node
     need_chromium
     need_node_modules
-    cargo build -p touka-examples --example dashboard
+    cargo build -p touka-examples --example cors --example dashboard
     cargo build -p touka-tests --bin touka-fixture
     (cd tests/browser && npm test)
 }

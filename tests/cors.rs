@@ -35,16 +35,19 @@ async fn private(sure: Option<bool>, parts: Parts) -> Result<EventStream, Status
     emit!(format!("welcome, {}", if sure == Some(true) { "sure" } else { "maybe" }));
 }
 
+/// Panics.
 #[route(GET, "/broken")]
 async fn broken() -> &'static str {
-    panic!("on purpose")
+    let words: Vec<&'static str> = Vec::new();
+    words[0]
 }
 
-/// Fails before the stream opens, so that it is still an answer.
+/// Panics before the stream opens, so that there still is an answer.
 #[sse_handler]
 #[route(GET, "/broken-stream")]
 async fn broken_stream() -> Result<EventStream, StatusCode> {
-    panic!("on purpose")
+    let words: Vec<&'static str> = Vec::new();
+    emit!(words[0]);
 }
 
 async fn serve(cors: CorsLayer) -> (Running, Count) {
