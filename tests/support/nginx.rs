@@ -42,10 +42,13 @@ impl Nginx {
     /// # Panics
     /// There is no nginx, or it does not take the configuration; the text says what it said.
     pub async fn start(upstream: SocketAddr, configuration: &str) -> Self {
+        let upstream = upstream.to_string();
+        // Before it has ports of its own: one of them may begin as this one does.
+        let piece = configuration.replace(UPSTREAM, &upstream);
         loop {
             let (http1, http2) = (free_port(), free_port());
             let folder = Folder::create();
-            let whole = whole(configuration, http1, http2).replace(UPSTREAM, &upstream.to_string());
+            let whole = whole(&piece, &upstream, http1, http2);
             folder.write("nginx.conf", &whole);
             let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
             let Some(status) = nginx.ended_or_listens().await else { return nginx };
@@ -114,14 +117,14 @@ fn spawn(folder: &Path) -> Child {
 }
 
 /// A configuration file around a piece of one.
-fn whole(piece: &str, http1: SocketAddr, http2: SocketAddr) -> String {
+fn whole(piece: &str, upstream: &str, http1: SocketAddr, http2: SocketAddr) -> String {
     // On a port in cleartext nginx speaks one version only until 1.25.1, hence two ports. Newer ones
     // want `http2 on;` and take this with a warning.
     let listen = format!("listen {http1}; listen {http2} http2;");
     let server = |locations: &str| format!("server {{\n{listen}\n{locations}\n}}");
     let is_of = |block: &str| piece.lines().any(|line| line.trim_start().starts_with(block));
     let (program, http) = if is_of("events {") {
-        (piece, server("location / { proxy_pass http://127.0.0.1:3000; }"))
+        (piece, server(&format!("location / {{ proxy_pass http://{upstream}; }}")))
     } else if is_of("server {") {
         ("events {}", piece.replace(LISTEN, &listen))
     } else {
