@@ -2,12 +2,12 @@
 # Runs every test there is, and installs what they need where it is missing.
 #
 #   scripts/test.sh                  everything
-#   scripts/test.sh rust             all that needs Rust alone
+#   scripts/test.sh rust             all but the browser
 #   scripts/test.sh browser          headless Chromium, and parsers of others
-#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test features budget browser
+#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test features budget deny browser
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; Chromium and node come from
-# Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, Chromium and node come
+# from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,7 +15,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly CRATE_BUDGET=50
 # What undici and playwright-core ask for.
 readonly NODE_AT_LEAST=20.18.1
-readonly RUST_STAGES=(fmt clippy doc test features budget)
+# The cargo-deny that is installed where there is none.
+readonly CARGO_DENY=0.20.2
+readonly RUST_STAGES=(fmt clippy doc test features budget deny)
 
 fail() {
     printf 'scripts/test.sh: %s\n' "$*" >&2
@@ -54,6 +56,21 @@ need_component() {
     cargo "$1" --version >/dev/null 2>&1 && return
     command -v rustup >/dev/null || fail "cargo $1 is missing: install it for the toolchain in rust-toolchain.toml"
     rustup component add "$2"
+}
+
+need_cargo_deny() {
+    need_cargo
+    cargo deny --version >/dev/null 2>&1 && return
+    printf 'installing cargo-deny, which takes some minutes\n'
+    cargo install --quiet --locked "cargo-deny@$CARGO_DENY" || fail "cargo could not install cargo-deny $CARGO_DENY"
+}
+
+# The tests start one of their own, with a configuration, a folder and ports of its own. The service
+# that Debian's package may bring is not theirs, and is left as it is.
+need_nginx() {
+    # Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    PATH=$PATH:/usr/sbin command -v nginx >/dev/null && return
+    apt_install nginx
 }
 
 node_is_new_enough() {
@@ -113,6 +130,7 @@ stage_doc() {
 
 stage_test() {
     need_cargo
+    need_nginx
     cargo test --workspace --all-features
 }
 
@@ -140,12 +158,18 @@ stage_budget() {
     fi
 }
 
+# Licences, doubled versions and sources of all that is in Cargo.lock, as deny.toml has it.
+stage_deny() {
+    need_cargo_deny
+    cargo deny --locked --log-level error check --deny warnings licenses bans sources
+}
+
 stage_browser() {
     need_cargo
     need_node
     need_chromium
     need_node_modules
-    cargo build -p touka-examples --example dashboard
+    cargo build -p touka-examples --example cors --example dashboard
     cargo build -p touka-tests --bin touka-fixture
     (cd tests/browser && npm test)
 }
@@ -157,7 +181,7 @@ for argument in "${@:-all}"; do
     case $argument in
         all) stages+=("${RUST_STAGES[@]}" browser) ;;
         rust) stages+=("${RUST_STAGES[@]}") ;;
-        fmt | clippy | doc | test | features | budget | browser) stages+=("$argument") ;;
+        fmt | clippy | doc | test | features | budget | deny | browser) stages+=("$argument") ;;
         *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser rust all" ;;
     esac
 done

@@ -100,7 +100,7 @@ async fn emitters_on_other_threads_lose_nothing_and_keep_their_order() {
         }
     });
     let seen = numbers(stream).await;
-    assert_eq!(seen.len() as u32, (TASKS + 1) * EACH);
+    assert_eq!(u32::try_from(seen.len()), Ok((TASKS + 1) * EACH));
     for task in 0..=TASKS {
         let of_task: Vec<u32> = seen.iter().copied().filter(|number| number / EACH == task).collect();
         assert_eq!(of_task, (task * EACH..(task + 1) * EACH).collect::<Vec<_>>());
@@ -134,7 +134,7 @@ struct Below(u32);
 
 impl IntoEvent for Below {
     fn into_event(self) -> touka::Result<Event> {
-        if self.0 == 7 { Err(touka::EventId::new("a\nb").unwrap_err()) } else { Ok(padded(self.0)) }
+        if self.0 == 7 { Err(touka::EventId::new("a\nb").expect_err("it has a line end")) } else { Ok(padded(self.0)) }
     }
 }
 

@@ -1,19 +1,22 @@
-//! What the tests stand on: a client that shows bytes, servers in this process and in
-//! others. The parser is the test kit's: it follows the standard to the letter and shares nothing
-//! with the encoder.
+//! What the tests stand on: a client that shows bytes and one that speaks HTTP/2, servers in this
+//! process and in others, and a real nginx. The parser is the test kit's: it follows the standard to
+//! the letter and shares nothing with the encoder.
 
 #![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
 
 mod client;
 mod held;
-
+mod nginx;
 mod process;
 mod server;
+mod visitor;
 mod wait;
 
 pub use client::{Client, Head};
 pub use held::{Count, Held};
+pub use nginx::{Nginx, fragments};
 pub use process::Process;
 pub use server::{App, Running};
 pub use touka::testing::{Parser, Received};
+pub use visitor::{Answer, Visitor};
 pub use wait::{until, within};

@@ -15,6 +15,7 @@ const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 const PATIENCE = 60_000;
 
 const PROGRAMS = {
+  cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
 };

@@ -1,0 +1,170 @@
+//! A real nginx, with a process, a folder and ports of its own.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::Version;
+use tokio::process::{Child, Command};
+
+use crate::wait::within;
+
+/// Where an upstream stands in a configuration.
+const UPSTREAM: &str = "127.0.0.1:3000";
+
+/// How the page for users tells a server to listen. The tests have no certificate, and need a port
+/// of their own, so this is what they replace.
+const LISTEN: &str = "listen 443 ssl http2;";
+
+/// A running nginx; it is killed when this is dropped.
+#[derive(Debug)]
+pub struct Nginx {
+    /// One process: the single thing to end, with no workers that could outlive their master.
+    child: Child,
+    folder: Folder,
+    http1: SocketAddr,
+    http2: SocketAddr,
+}
+
+impl Nginx {
+    /// Starts nginx in front of an upstream, with a configuration that speaks of it as
+    /// `127.0.0.1:3000`.
+    ///
+    /// The configuration is a piece of the file: one or more `location` blocks, `server` and
+    /// `upstream` blocks, or settings of the whole program. What stands around it is nginx's
+    /// default, so it shows what it needs by itself.
+    ///
+    /// # Panics
+    /// There is no nginx, or it does not take the configuration; the text says what it said.
+    pub async fn start(upstream: SocketAddr, configuration: &str) -> Self {
+        let upstream = upstream.to_string();
+        // Before it has ports of its own: one of them may begin as this one does.
+        let piece = configuration.replace(UPSTREAM, &upstream);
+        loop {
+            let (http1, http2) = (free_port(), free_port());
+            let folder = Folder::create();
+            let whole = whole(&piece, &upstream, http1, http2);
+            folder.write("nginx.conf", &whole);
+            let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
+            let Some(status) = nginx.ended_or_listens().await else { return nginx };
+            let log = nginx.log();
+            // Somebody else was faster between the choice of the port and nginx.
+            assert!(log.contains("Address already in use"), "nginx ended with {status}:\n{log}\n{whole}");
+        }
+    }
+
+    /// Where it speaks this version of HTTP, in cleartext.
+    pub fn address(&self, version: Version) -> SocketAddr {
+        if version == Version::HTTP_2 { self.http2 } else { self.http1 }
+    }
+
+    /// What it has complained about.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.0.join("error.log")).unwrap_or_default()
+    }
+
+    /// It writes its process id once it listens.
+    async fn ended_or_listens(&mut self) -> Option<ExitStatus> {
+        let listens = self.folder.0.join("nginx.pid");
+        within(Duration::from_mins(1), "nginx's start", async {
+            loop {
+                if let Some(status) = self.child.try_wait().expect("ask for nginx's end") {
+                    return Some(status);
+                }
+                if fs::read_to_string(&listens).is_ok_and(|id| id.ends_with('\n')) {
+                    return None;
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await
+    }
+}
+
+/// The blocks of a language in a page, as in the one for those who deploy.
+///
+/// # Panics
+/// A block is not closed.
+pub fn fragments<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let open = format!("```{language}\n");
+    let blocks = page.split(open.as_str()).skip(1);
+    blocks.map(|rest| rest.split_once("```").expect("the block is closed").0).collect()
+}
+
+fn spawn(folder: &Path) -> Child {
+    // Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
+    let started = Command::new("nginx")
+        .env("PATH", path)
+        .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
+        .arg(folder)
+        // It says everything twice: there, and in its log.
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn();
+    match started {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            panic!("this test needs nginx; on Debian: apt-get install nginx")
+        }
+        Err(error) => panic!("cannot start nginx: {error}"),
+    }
+}
+
+/// A configuration file around a piece of one.
+fn whole(piece: &str, upstream: &str, http1: SocketAddr, http2: SocketAddr) -> String {
+    // On a port in cleartext nginx speaks one version only until 1.25.1, hence two ports. Newer ones
+    // want `http2 on;` and take this with a warning.
+    let listen = format!("listen {http1}; listen {http2} http2;");
+    let server = |locations: &str| format!("server {{\n{listen}\n{locations}\n}}");
+    let is_of = |block: &str| piece.lines().any(|line| line.trim_start().starts_with(block));
+    let (program, http) = if is_of("events {") {
+        (piece, server(&format!("location / {{ proxy_pass http://{upstream}; }}")))
+    } else if is_of("server {") {
+        ("events {}", piece.replace(LISTEN, &listen))
+    } else {
+        ("events {}", server(piece))
+    };
+    let mut text = format!("daemon off;\nmaster_process off;\npid nginx.pid;\n{program}\nhttp {{\naccess_log off;\n");
+    // What nginx would else put into folders of the system.
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        writeln!(text, "{kind}_temp_path {kind};").expect("a string takes it");
+    }
+    text + &http + "\n}\n"
+}
+
+fn free_port() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    listener.local_addr().expect("an address")
+}
+
+/// A folder that goes away with this.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+impl Folder {
+    fn create() -> Self {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("touka-nginx-{}-{number}", std::process::id()));
+        // Left over from a process of this id that was killed.
+        drop(fs::remove_dir_all(&path));
+        fs::create_dir(&path).unwrap_or_else(|error| panic!("cannot create {}: {error}", path.display()));
+        Self(path)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.0.join(name), text).expect("write the configuration");
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
