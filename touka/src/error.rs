@@ -29,6 +29,8 @@ enum Kind {
     Serialize,
     Bind,
     Signal,
+    #[cfg(feature = "tls")]
+    Tls,
 }
 
 impl Error {
@@ -65,6 +67,11 @@ impl Error {
         Self::new(Kind::Signal, text.into(), Some(source.into()))
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn tls(text: String, source: Option<BoxError>) -> Self {
+        Self::new(Kind::Tls, text, source)
+    }
+
     /// An event name or id would have broken the wire.
     pub fn is_field(&self) -> bool {
         self.0.kind == Kind::Field
@@ -78,6 +85,12 @@ impl Error {
     /// The server's address could not be opened.
     pub fn is_bind(&self) -> bool {
         self.0.kind == Kind::Bind
+    }
+
+    /// A certificate or its key cannot be used.
+    #[cfg(feature = "tls")]
+    pub fn is_tls(&self) -> bool {
+        self.0.kind == Kind::Tls
     }
 }
 
@@ -124,6 +137,28 @@ pub enum CloseReason {
     Failed,
     /// The handler panicked.
     Panicked,
+}
+
+impl CloseReason {
+    /// The reason as one word in lower case, such as `stalled`: what logs and metrics call it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Disconnected => "disconnected",
+            Self::Stalled => "stalled",
+            Self::Lagged => "lagged",
+            Self::Expired => "expired",
+            Self::Shutdown => "shutdown",
+            Self::Failed => "failed",
+            Self::Panicked => "panicked",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
 }
 
 /// The text of a caught panic, for the log.

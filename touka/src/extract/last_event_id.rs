@@ -6,6 +6,7 @@ use axum_core::extract::FromRequestParts;
 use http::HeaderMap;
 use http::request::Parts;
 
+use super::percent::pairs;
 use crate::event::EventId;
 
 /// The id of the last event that the client has seen, if it has seen one.
@@ -74,7 +75,7 @@ fn from_header(headers: &HeaderMap) -> Option<EventId> {
 }
 
 fn from_query(query: &str) -> Option<EventId> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let mut pairs = pairs(query);
     let (_, id) = pairs.find(|(name, _)| name == "lastEventId" || name == "last_event_id")?;
     EventId::new(id).ok()
 }

@@ -5,6 +5,7 @@ mod last_event_id;
 mod pairs;
 mod param_error;
 mod params;
+mod percent;
 mod query;
 mod query_params;
 mod state;

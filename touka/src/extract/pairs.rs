@@ -6,10 +6,12 @@ use std::fmt;
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value};
 use serde::forward_to_deserialize_any;
 
+use super::percent::pairs;
+
 /// Reads a query into a struct or a map.
 pub(super) fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
     let mut groups: Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> = Vec::new();
-    for (name, text) in form_urlencoded::parse(query.as_bytes()) {
+    for (name, text) in pairs(query) {
         // Repeated parameters belong together, wherever they stand. Few enough for a scan.
         match groups.iter_mut().find(|(known, _)| *known == name) {
             Some((_, texts)) => texts.push(text),

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
-use percent_encoding::percent_decode_str;
 
 use super::param_error::{ParamError, Place};
+use super::percent::segment;
 
 /// The parameters of the path: for `/rooms/{room}` what stood at `{room}`, percent-decoded.
 ///
@@ -36,10 +36,7 @@ struct NotUtf8;
 impl Params {
     /// Decodes what the router matched.
     pub(crate) fn decode<'a>(raw: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
-        let values = raw.map(|(name, value)| {
-            let decoded = percent_decode_str(value).decode_utf8();
-            (name.to_owned(), decoded.map(Into::into).map_err(|_| NotUtf8))
-        });
+        let values = raw.map(|(name, value)| (name.to_owned(), segment(value).ok_or(NotUtf8)));
         Self { values: values.collect() }
     }
 

@@ -9,6 +9,7 @@ use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 
 use super::param_error::{ParamError, Place};
+use super::percent::pairs;
 
 /// The parameters of the query: of `/log?level=3&tag=a+b&tag=c` one `level` and two `tag`s.
 ///
@@ -39,7 +40,7 @@ impl QueryParams {
     /// The parameters of this request; empty where it has no query.
     pub fn of(parts: &Parts) -> Self {
         let query = parts.uri.query().unwrap_or_default();
-        Self { values: form_urlencoded::parse(query.as_bytes()).into_owned().collect() }
+        Self { values: pairs(query).map(|(name, value)| (name.into_owned(), value.into_owned())).collect() }
     }
 
     /// The texts of one parameter, as often as the query has it.

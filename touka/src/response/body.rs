@@ -47,6 +47,7 @@ impl<T: IntoEvent> Frames<T> {
     /// Does what belongs to the very beginning, and appends what is to be said there.
     fn open(&mut self) {
         self.opened = true;
+        self.stream.lifecycle_mut().open();
         let options = self.stream.options();
         self.lifetime = options.lifetime().map(|lifetime| Box::pin(sleep(lifetime)));
         if let Some(opening) = options.opening() {
@@ -111,7 +112,11 @@ impl<T: IntoEvent> Body for Frames<T> {
         }
         let frame = match this.fill(cx) {
             Filled::Frame if this.batch.is_empty() => return Poll::Ready(None),
-            Filled::Frame => this.batch.take(),
+            Filled::Frame => {
+                let (events, frame) = this.batch.take();
+                this.stream.lifecycle_mut().wrote(events, frame.len());
+                frame
+            }
             Filled::Waiting => {
                 ready!(this.keep_alive.poll_due(cx));
                 this.keep_alive.wrote();
@@ -121,6 +126,7 @@ impl<T: IntoEvent> Body for Frames<T> {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
+                this.stream.lifecycle_mut().wrote(0, KEEP_ALIVE.len());
                 KEEP_ALIVE
             }
             Filled::Nothing => {

@@ -15,6 +15,11 @@ use http::{Method, StatusCode};
 use super::endpoint::{Endpoint, ResponseFuture};
 use crate::error::panic_text;
 use crate::response::refusal;
+use crate::stream::Link;
+
+/// The path of the route that a request was found to be for, as it is mounted.
+#[derive(Clone, Debug)]
+pub(super) struct Matched(pub(super) Arc<str>);
 
 type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 
@@ -51,17 +56,22 @@ impl<S> Route<S> {
         H: Fn(Request, S) -> F + Send + Sync + 'static,
         F: Future<Output: IntoResponse> + Send + 'static,
     {
-        let handler = move |request, state| -> ResponseFuture {
+        let handler = move |request: Request, state| -> ResponseFuture {
+            let matched = request.extensions().get::<Matched>().cloned();
             // The future starts only inside, where its panic can be caught.
             let answer = handler(request, state);
             Box::pin(async move {
                 let mut answer = pin!(answer);
                 // Not polled again after a panic, so what that left half done is only dropped.
-                poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+                let response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
                     Ok(polled) => polled.map(IntoResponse::into_response),
                     Err(panic) => Poll::Ready(panicked(&*panic)),
                 })
-                .await
+                .await;
+                if let (Some(Matched(path)), Some(link)) = (matched, response.extensions().get::<Link>()) {
+                    link.set_route(&path);
+                }
+                response
             })
         };
         Self { method, path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }

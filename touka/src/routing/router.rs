@@ -15,7 +15,7 @@ use tower_service::Service;
 
 use super::endpoint::{Answer, Endpoint};
 use super::route::Route;
-use super::table::Table;
+use super::table::{Node, Table};
 use crate::error::Result;
 use crate::server::{Listen, Server};
 
@@ -214,12 +214,16 @@ impl Router {
 
     fn service(&self) -> &Endpoint {
         self.service.get_or_init(|| {
-            let endpoints = |node: &Vec<usize>| {
-                node.iter().map(|&index| (self.routes[index].method().clone(), self.routes[index].endpoint())).collect()
+            let node = |routes: &Vec<usize>| {
+                let routes = routes.iter().map(|&index| &self.routes[index]);
+                Node {
+                    path: routes.clone().next().map_or("", Route::path).into(),
+                    methods: routes.map(|route| (route.method().clone(), route.endpoint())).collect(),
+                }
             };
             let table = Table {
                 tree: self.tree.clone(),
-                nodes: self.nodes.iter().map(endpoints).collect(),
+                nodes: self.nodes.iter().map(node).collect(),
                 fallback: self.fallback.clone(),
             };
             let routed = Endpoint::new(move |request| table.answer(request));

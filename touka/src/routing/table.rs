@@ -1,5 +1,7 @@
 //! The finished table of routes: finds the endpoint of a request, or says why there is none.
 
+use std::sync::Arc;
+
 use axum_core::body::Body;
 use axum_core::extract::Request;
 use axum_core::response::Response;
@@ -7,6 +9,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
+use super::route::Matched;
 use crate::extract::Params;
 use crate::response::refusal;
 
@@ -14,8 +17,14 @@ use crate::response::refusal;
 pub(super) struct Table {
     pub(super) tree: matchit::Router<usize>,
     /// What the tree's numbers stand for.
-    pub(super) nodes: Vec<Vec<(Method, Endpoint)>>,
+    pub(super) nodes: Vec<Node>,
     pub(super) fallback: Option<Endpoint>,
+}
+
+/// One path, and what answers each of its methods.
+pub(super) struct Node {
+    pub(super) path: Arc<str>,
+    pub(super) methods: Vec<(Method, Endpoint)>,
 }
 
 impl Table {
@@ -26,7 +35,7 @@ impl Table {
                 None => ready(not_found(&request)),
             };
         };
-        let Some(methods) = self.nodes.get(*matched.value) else { return ready(not_found(&request)) };
+        let Some(Node { path, methods }) = self.nodes.get(*matched.value) else { return ready(not_found(&request)) };
         let find =
             |wanted: &Method| methods.iter().find_map(|(method, endpoint)| (method == wanted).then_some(endpoint));
         let head = request.method() == Method::HEAD;
@@ -35,6 +44,7 @@ impl Table {
         };
         let params = Params::decode(matched.params.iter());
         request.extensions_mut().insert(params);
+        request.extensions_mut().insert(Matched(Arc::clone(path)));
         let answer = endpoint.answer(request);
         if head { Box::pin(async { without_body(answer.await) }) } else { answer }
     }

@@ -1,19 +1,27 @@
-//! The body of a response that a shutdown can end.
+//! The body of a response that the server can end.
 
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use http::{HeaderMap, Response};
+use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+use tokio::time::{Sleep, sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+use tracing::Span;
 
+use super::client::Call;
+use super::streams::{Entry, OpenStream};
+#[cfg(feature = "http2")]
+use super::tasks;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Link, spread};
+use crate::response::WriteTimeout;
+use crate::stream::{Lifecycle, Link, spread, within};
 
 /// Clients of a server that goes away come back after a time drawn from this range, so that they
 /// do not all meet its successor in one instant.
@@ -27,28 +35,53 @@ pin_project! {
     pub(super) struct Drain<B> {
         #[pin]
         body: Option<B>,
-        stream: Option<EndlessStream>,
+        stream: Option<Stream>,
+        // What a handler's body logs belongs to its stream.
+        span: Span,
+        // After the body, so that the request counts as under way until that is gone.
+        call: Call,
+    }
+
+    impl<B> PinnedDrop for Drain<B> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut this = this.project();
+            let _entered = this.span.enter();
+            this.body.set(None);
+            *this.stream = None;
+        }
     }
 }
 
-struct EndlessStream {
-    shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-    link: Option<Link>,
+/// What is known of a body that is an event stream.
+struct Stream {
+    link: Link,
+    /// Reports on the stream of another library, which does not do it by itself.
+    foreign: Option<Lifecycle>,
+    end: End,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
-    ending: bool,
+    _entry: Entry,
 }
 
-impl<B> Drain<B> {
-    pub(super) fn wrap(response: Response<B>, shutdown: &CancellationToken) -> Response<Self> {
+/// How the server's wish to end a stream becomes its end.
+enum End {
+    /// There is no such wish. The second is the longest lifetime, if there is one.
+    No(Pin<Box<WaitForCancellationFutureOwned>>, Option<Pin<Box<Sleep>>>),
+    /// It ends when its turn has come: not all at once.
+    Soon(Pin<Box<Sleep>>),
+    /// It ends with the frame in hand.
+    Now(CloseReason),
+}
+
+impl<B: Body<Data = Bytes>> Drain<B> {
+    pub(super) fn wrap(response: Response<B>, mut call: Call, path: &str, connect: bool) -> Response<Self> {
         let (parts, body) = response.into_parts();
-        let stream = is_event_stream(&parts.headers).then(|| EndlessStream {
-            shutdown: Box::pin(shutdown.clone().cancelled_owned()),
-            link: parts.extensions.get().cloned(),
-            plain: !parts.headers.contains_key(CONTENT_ENCODING),
-            ending: false,
-        });
-        Response::from_parts(parts, Self { body: Some(body), stream })
+        if parts.status == StatusCode::SWITCHING_PROTOCOLS || connect && parts.status.is_success() {
+            call.upgrades();
+        }
+        let stream = is_event_stream(&parts.headers).then(|| Stream::new(&parts, &mut call, path));
+        let span = stream.as_ref().map_or_else(Span::none, |stream| stream.span(path, &call));
+        Response::from_parts(parts, Self { body: Some(body), stream, span, call })
     }
 }
 
@@ -58,30 +91,91 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     value.and_then(|value| value.get(..essence.len())).is_some_and(|start| start.eq_ignore_ascii_case(essence))
 }
 
+impl Stream {
+    fn new(parts: &http::response::Parts, call: &mut Call, path: &str) -> Self {
+        let serving = &call.client.serving;
+        let limits = serving.limits;
+        let ours = parts.extensions.get::<Link>().cloned();
+        let foreign = ours.is_none().then(|| Lifecycle::new(Link::default()));
+        let link = ours.clone().or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
+        let open = OpenStream::new(path, call.client.peer, link.clone(), ours.is_some(), &serving.handle.shutdown);
+        let closing = Box::pin(open.closing().cancelled_owned());
+        let lifetime = limits.lifetime.map(|longest| Box::pin(sleep(within(longest, 0.1))));
+        let entry = serving.handle.streams.add(open);
+        let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
+        call.writes(&link, write_time);
+        #[cfg(feature = "http2")]
+        tasks::watch(&link, write_time);
+        let plain = !parts.headers.contains_key(CONTENT_ENCODING);
+        Self { link, foreign, end: End::No(closing, lifetime), plain, _entry: entry }
+    }
+
+    fn span(&self, path: &str, call: &Call) -> Span {
+        let (route, peer) = (self.link.route().unwrap_or(path), call.client.peer.map(tracing::field::display));
+        tracing::info_span!(target: "touka::stream", "stream", route, peer)
+    }
+
+    /// Ready when the stream is to end now, with the reason; says so once more each time.
+    fn poll_end(&mut self, cx: &mut Context<'_>, call: &Call) -> Poll<CloseReason> {
+        loop {
+            match &mut self.end {
+                End::Now(reason) => return Poll::Ready(*reason),
+                End::Soon(turn) => {
+                    ready!(turn.as_mut().poll(cx));
+                    self.end = End::Now(CloseReason::Shutdown);
+                }
+                End::No(closing, lifetime) => {
+                    if closing.as_mut().poll(cx).is_ready() {
+                        let serving = &call.client.serving;
+                        self.end = if serving.handle.is_shutting_down() {
+                            End::Soon(Box::pin(sleep(spread(Duration::ZERO, serving.drain_time()))))
+                        } else {
+                            End::Now(CloseReason::Shutdown)
+                        };
+                    } else if lifetime.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
+                        self.end = End::Now(CloseReason::Expired);
+                    } else {
+                        return Poll::Pending;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Keeps the figures of a stream that does not do it by itself.
+    fn note<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>, is_last: bool) {
+        let Some(foreign) = &mut self.foreign else { return };
+        if foreign.link().age().is_none() {
+            foreign.open();
+        }
+        match polled {
+            Poll::Pending => {}
+            Poll::Ready(Some(Ok(frame))) => {
+                foreign.wrote(0, frame.data_ref().map_or(0, Bytes::len));
+                if is_last {
+                    foreign.link().close(CloseReason::Completed);
+                }
+            }
+            Poll::Ready(Some(Err(_))) => foreign.link().close(CloseReason::Failed),
+            Poll::Ready(None) => foreign.link().close(CloseReason::Completed),
+        }
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for Drain<B> {
     type Data = Bytes;
     type Error = B::Error;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
-        let Some(body) = this.body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
-        let Some(stream) = this.stream else { return body.poll_frame(cx) };
-        if !stream.ending {
-            if stream.shutdown.as_mut().poll(cx).is_pending() {
-                return body.poll_frame(cx);
-            }
-            stream.ending = true;
-            // What is ready now still goes out, once: a fast body is always ready.
-            match body.poll_frame(cx) {
-                Poll::Pending => {}
-                last @ Poll::Ready(_) => return last,
-            }
-        }
-        if let Some(link) = &stream.link {
-            link.close(CloseReason::Shutdown);
-        }
-        this.body.set(None);
-        Poll::Ready(stream.plain.then(|| Ok(Frame::data(farewell()))))
+        let _entered = this.span.enter();
+        let polled = match this.stream {
+            Some(stream) => poll_stream(this.body, stream, this.call, cx),
+            None => this.body.as_mut().as_pin_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx)),
+        };
+        #[cfg(feature = "http2")]
+        tasks::asked(matches!(polled, Poll::Ready(Some(Ok(_)))));
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -91,6 +185,30 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
     fn size_hint(&self) -> SizeHint {
         self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), B::size_hint)
     }
+}
+
+fn poll_stream<B: Body<Data = Bytes>>(
+    mut body: Pin<&mut Option<B>>,
+    stream: &mut Stream,
+    call: &Call,
+    cx: &mut Context<'_>,
+) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    let Some(mut rest) = body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+    let ended_before = matches!(stream.end, End::Now(_));
+    let end = stream.poll_end(cx, call);
+    // What is ready when the end has come still goes out, once: a fast body is always ready.
+    if !ended_before {
+        let polled = rest.as_mut().poll_frame(cx);
+        stream.note(&polled, rest.is_end_stream());
+        if end.is_pending() || polled.is_ready() {
+            return polled;
+        }
+    }
+    let Poll::Ready(reason) = end else { return Poll::Pending };
+    stream.link.close(reason);
+    body.set(None);
+    let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
+    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell()))))
 }
 
 fn farewell() -> Bytes {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum_core::BoxError;
 use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
@@ -9,15 +10,33 @@ use tokio::time::timeout;
 /// How long a client may take to read the answer.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// A status, and a line that says what was wrong.
+pub(super) struct Answer(StatusCode, String);
+
+/// The head did not come in time.
+pub(super) fn late() -> Answer {
+    Answer(StatusCode::REQUEST_TIMEOUT, "the request's head took too long".to_owned())
+}
+
+/// What to say of a request that hyper could not read. Nothing to a client that just left, or that
+/// sent nothing.
+pub(super) fn unreadable(failure: &BoxError) -> Option<Answer> {
+    let error = failure.downcast_ref::<hyper::Error>()?;
+    let status = if error.is_parse_too_large() {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    } else if error.is_parse() {
+        StatusCode::BAD_REQUEST
+    } else {
+        return None;
+    };
+    Some(Answer(status, format!("the request cannot be read: {error}")))
+}
+
 /// Says what was wrong with the first request of a connection, and closes it.
-///
-/// Nothing is answered to a client that just left, or that sent nothing.
-pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, error: &hyper::Error) {
-    let Some(status) = status(error) else { return };
-    let line = format!("the request cannot be read: {error}\n");
+pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Answer(status, line): Answer) {
     let answer = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}",
-        line.len(),
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}\n",
+        line.len() + 1,
     );
     // The client may be gone, or may take nothing: neither is worth more than a second.
     let _ = timeout(LINGER, async {
@@ -29,16 +48,4 @@ pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, err
         std::io::Result::Ok(())
     })
     .await;
-}
-
-fn status(error: &hyper::Error) -> Option<StatusCode> {
-    if error.is_parse_too_large() {
-        Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
-    } else if error.is_parse() {
-        Some(StatusCode::BAD_REQUEST)
-    } else if error.is_timeout() {
-        Some(StatusCode::REQUEST_TIMEOUT)
-    } else {
-        None
-    }
 }

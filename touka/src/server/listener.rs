@@ -1,6 +1,5 @@
 //! [`Listener`], the open port.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -8,6 +7,9 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
 
+use super::socket::Socket;
+#[cfg(unix)]
+use super::unix;
 use crate::error::{Error, Result};
 
 /// Connections that the kernel keeps until they are accepted. After a deploy all clients come back
@@ -31,23 +33,37 @@ const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 /// router.serve(listener).await
 /// # }
 /// ```
+///
+/// A socket that was opened by another, say a service manager, is taken as it is: `Listener` can be
+/// made from tokio's listeners, and every `serve` takes those of `std`, too.
 #[derive(Debug)]
-pub struct Listener {
-    inner: TcpListener,
+pub struct Listener(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
 }
 
 impl Listener {
-    /// Opens a port: `127.0.0.1:3000`, `[::]:443`, `localhost:0`. Port 0 takes any free one.
+    /// Opens a port: `127.0.0.1:3000`, `[::]:443`, `localhost:0`. Port 0 takes any free one. Or a
+    /// Unix socket: `unix:/run/app.sock`. What a server that is gone has left there is replaced.
     ///
     /// # Errors
     /// The address has no such form, its name is not known, or the port cannot be had;
     /// [`Error::is_bind`].
     pub async fn bind(address: &str) -> Result<Self> {
+        #[cfg(unix)]
+        if let Some(path) = address.strip_prefix("unix:") {
+            let opened = unix::open(path.as_ref()).await;
+            return opened.map(Self::from).map_err(|error| Error::bind(&address, error));
+        }
         let addresses = lookup_host(address).await.map_err(|error| Error::bind(&address, error))?;
         let mut last = None;
         for candidate in addresses {
             match open(candidate) {
-                Ok(inner) => return Ok(Self { inner }),
+                Ok(inner) => return Ok(inner.into()),
                 Err(error) => last = Some(error),
             }
         }
@@ -58,31 +74,50 @@ impl Listener {
     /// The address that clients reach it at; with port 0, the port that was found.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// It is a Unix socket, or the system does not tell.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        self.inner.local_addr().map_err(|error| Error::bind(&"this listener", error))
+        let address = match &self.0 {
+            Inner::Tcp(listener) => listener.local_addr(),
+            #[cfg(unix)]
+            Inner::Unix(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "a Unix socket has no address and port")),
+        };
+        address.map_err(|error| Error::bind(&"this listener", error))
     }
 
     /// The next connection. An error costs at most the connection it came with, never the server:
     /// it is logged, and the next one is taken.
-    pub(super) async fn accept(&self) -> (TcpStream, SocketAddr) {
+    pub(super) async fn accept(&self) -> (Socket, Option<SocketAddr>) {
+        // A process that is out of descriptors would fill its log with this.
+        let mut logged = false;
         loop {
-            match self.inner.accept().await {
-                Ok((stream, peer)) => {
-                    prepare(&stream);
-                    return (stream, peer);
-                }
+            match self.try_accept().await {
+                Ok(accepted) => return accepted,
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
-                    tracing::error!(target: "touka::server", %error, "cannot accept a connection");
+                    if !logged {
+                        tracing::error!(target: "touka::server", %error, "cannot accept connections for now");
+                    }
+                    logged = true;
                     tokio::time::sleep(RETRY_ACCEPT).await;
                 }
             }
         }
     }
+
+    async fn try_accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match &self.0 {
+            Inner::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                prepare(&stream);
+                Ok((Socket::Tcp(stream), Some(peer)))
+            }
+            #[cfg(unix)]
+            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+        }
+    }
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // On Windows this would let two servers share a port; elsewhere it only skips TIME_WAIT.
     #[cfg(not(windows))]
@@ -113,48 +148,15 @@ fn is_of_the_peer(error: &io::Error) -> bool {
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
-/// A tokio listener, say one made from a socket that was handed over.
 impl From<TcpListener> for Listener {
-    fn from(inner: TcpListener) -> Self {
-        Self { inner }
+    fn from(listener: TcpListener) -> Self {
+        Self(Inner::Tcp(listener))
     }
 }
 
-/// What a server can be told to listen on: an address, or a port that is open already.
-pub trait Listen {
-    /// Opens the port.
-    ///
-    /// # Errors
-    /// It cannot be opened.
-    fn listen(self) -> impl Future<Output = Result<Listener>> + Send;
-}
-
-impl Listen for &str {
-    async fn listen(self) -> Result<Listener> {
-        Listener::bind(self).await
-    }
-}
-
-impl Listen for String {
-    async fn listen(self) -> Result<Listener> {
-        Listener::bind(&self).await
-    }
-}
-
-impl Listen for SocketAddr {
-    async fn listen(self) -> Result<Listener> {
-        open(self).map(Listener::from).map_err(|error| Error::bind(&self, error))
-    }
-}
-
-impl Listen for Listener {
-    async fn listen(self) -> Result<Listener> {
-        Ok(self)
-    }
-}
-
-impl Listen for TcpListener {
-    async fn listen(self) -> Result<Listener> {
-        Ok(self.into())
+#[cfg(unix)]
+impl From<tokio::net::UnixListener> for Listener {
+    fn from(listener: tokio::net::UnixListener) -> Self {
+        Self(Inner::Unix(listener))
     }
 }

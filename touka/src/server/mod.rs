@@ -1,18 +1,45 @@
-//! The runtime: sockets, connections, shutdown.
+//! The runtime: sockets, connections, limits, shutdown.
 
+mod admission;
+mod client;
 mod connection;
+mod descriptors;
 mod drain;
+mod exchange;
 mod explain;
+mod handle;
+mod http1;
+#[cfg(feature = "http2")]
+mod http2;
+mod limits;
+mod listen;
 mod listener;
+mod overload;
+mod race;
+mod request_body;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
 mod server;
+mod serving;
 mod shutdown;
+#[cfg(feature = "http2")]
+mod sniff;
+mod socket;
+mod streams;
+#[cfg(feature = "http2")]
+mod tasks;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
+#[cfg(unix)]
+mod unix;
 
-pub use listener::{Listen, Listener};
+pub use handle::Handle;
+pub use listen::Listen;
+pub use listener::Listener;
 pub use server::{Server, serve};
+pub use streams::OpenStream;
+#[cfg(feature = "tls")]
+pub use tls::Tls;
 
 #[cfg(feature = "testing")]
-pub(crate) use connection::{Serve, serve as serve_connection};
-#[cfg(feature = "testing")]
-pub(crate) use server::SHUTDOWN_TIMEOUT;
+pub(crate) use {connection::serve as serve_connection, exchange::Serve, serving::Serving};

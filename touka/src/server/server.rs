@@ -3,49 +3,97 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum_core::BoxError;
 use axum_core::extract::Request;
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
+use super::admission::{Admission, Admitted};
 use super::connection;
-use super::listener::{Listen, Listener};
+use super::descriptors;
+use super::exchange::Serve;
+use super::handle::Handle;
+use super::listen::Listen;
+use super::listener::Listener;
+use super::race::{First, race};
+use super::serving::Serving;
 use super::shutdown::{Shutdown, Signals};
+use super::socket::Socket;
+#[cfg(feature = "tls")]
+use super::tls::Tls;
 use crate::error::Result;
 
-/// How long open streams and running requests have once the shutdown began.
-pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Serves any tower service over HTTP/1.1: a [`Router`](crate::Router), an `axum::Router`, one of
-/// your own.
+/// Serves any tower service over HTTP/1.1 and HTTP/2, on one port: a [`Router`](crate::Router), an
+/// `axum::Router`, one of your own.
 ///
 /// ```no_run
 /// use touka::{Router, Server};
 ///
 /// # async fn run(stop: tokio::sync::oneshot::Receiver<()>) -> touka::Result<()> {
 /// Server::new()
+///     .max_connections(50_000)
 ///     .shutdown_on(async { drop(stop.await) })
 ///     .serve("127.0.0.1:3000", Router::new())
 ///     .await
 /// # }
 /// ```
+///
+/// # Limits
+/// All have defaults that are meant for the open internet.
+///
+/// | limit | default | what happens to whoever is over it |
+/// |---|---|---|
+/// | [`max_connections`](Self::max_connections) | 25,000 | is told to come back later |
+/// | [`max_connections_per_peer`](Self::max_connections_per_peer) | 256 | the same |
+/// | [`max_streams_per_connection`](Self::max_streams_per_connection) | 500 | HTTP/2 lets the client wait |
+/// | [`max_head_size`](Self::max_head_size) | 64 KiB | 431 |
+/// | [`head_timeout`](Self::head_timeout) | 10 s | 408, and the connection is closed |
+/// | [`idle_timeout`](Self::idle_timeout) | 75 s | the connection is closed |
+/// | [`max_body_size`](Self::max_body_size) | 2 MiB | 413 |
+/// | [`body_timeout`](Self::body_timeout) | 30 s | the handler's read fails |
+/// | [`write_timeout`](Self::write_timeout) | 30 s | the stream is closed: `Stalled` |
+/// | [`max_lifetime`](Self::max_lifetime) | none | the stream is closed: `Expired` |
+///
+/// # Overload
+/// A browser's `EventSource` gives up for ever when it is answered with a 503. So a client that is
+/// over a limit of connections and accepts `text/event-stream` gets a 200, a `retry:` of 5 to 15 s
+/// and a clean end; any other gets a 503 with `Retry-After`.
+///
+/// # Open files
+/// Each connection takes a file descriptor, and most systems give a process 1,024 to begin with.
+/// The server raises that limit as far as it may, and warns in the log where it is still less than
+/// its limit of connections.
 #[must_use = "a server serves nothing until `serve` is awaited"]
 pub struct Server {
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    shutdown_timeout: Duration,
+    serving: Serving,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
 }
 
 impl Server {
     /// A server with the defaults: it stops at ctrl-c or SIGTERM, and takes at most 10 s for it.
-    pub const fn new() -> Self {
-        Self { shutdown: None, shutdown_timeout: SHUTDOWN_TIMEOUT }
+    pub fn new() -> Self {
+        Self {
+            shutdown: None,
+            serving: Serving::new(),
+            #[cfg(feature = "tls")]
+            tls: None,
+        }
+    }
+
+    /// Serves over TLS, and nothing else.
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
     }
 
     /// Stops when this future is ready, instead of at ctrl-c and SIGTERM.
@@ -56,15 +104,104 @@ impl Server {
 
     /// Sets how long a shutdown may take, 10 s by default. What is still open then is cut.
     pub const fn shutdown_timeout(mut self, longest: Duration) -> Self {
-        self.shutdown_timeout = longest;
+        self.serving.shutdown_timeout = longest;
         self
+    }
+
+    /// Sets over how long the ends of many streams are spread at a shutdown, 5 s by default: their
+    /// clients do not all come back to the successor in one instant. A few streams take less, 5 ms
+    /// each, and never more than half of the shutdown timeout.
+    pub const fn drain_window(mut self, longest: Duration) -> Self {
+        self.serving.drain_window = longest;
+        self
+    }
+
+    /// Sets how many connections it has at most, 25,000 by default. An idle stream takes about
+    /// 12 KB of memory and one file descriptor.
+    pub const fn max_connections(mut self, most: usize) -> Self {
+        self.serving.limits.connections = most;
+        self
+    }
+
+    /// Sets how many connections one client has at most, 256 by default: one IPv4 address, or one
+    /// /64 network of IPv6.
+    ///
+    /// Loopback, private networks and Unix sockets are not counted: a reverse proxy there speaks
+    /// for all its clients. One with a public address needs a limit of its own size here.
+    pub const fn max_connections_per_peer(mut self, most: usize) -> Self {
+        self.serving.limits.connections_per_peer = most;
+        self
+    }
+
+    /// Sets how many requests one HTTP/2 connection has under way at most, 500 by default. All
+    /// tabs of a browser share one connection.
+    pub const fn max_streams_per_connection(mut self, most: u32) -> Self {
+        self.serving.limits.streams_per_connection = most;
+        self
+    }
+
+    /// Sets how many bytes the head of a request has at most, 64 KiB by default; no less than
+    /// 8 KiB. It is also what HTTP/1.1 holds of a response that its client does not take.
+    pub const fn max_head_size(mut self, bytes: usize) -> Self {
+        // hyper's own least.
+        self.serving.limits.head_bytes = if bytes < 8192 { 8192 } else { bytes };
+        self
+    }
+
+    /// Sets how long a new connection may say nothing, and how long the head of a request may take
+    /// from its first byte to its last; 10 s by default. A TLS handshake has as much.
+    pub const fn head_timeout(mut self, longest: Duration) -> Self {
+        self.serving.limits.head_time = longest;
+        self
+    }
+
+    /// Sets how long a connection is kept between two requests, 75 s by default: longer than what
+    /// proxies keep theirs, so that it is the proxy who closes it. One that sends a request while
+    /// the server closes gets no answer, and says 502.
+    pub const fn idle_timeout(mut self, longest: Duration) -> Self {
+        self.serving.limits.idle_time = longest;
+        self
+    }
+
+    /// Sets how many bytes the body of a request has at most, 2 MiB by default. A longer one is
+    /// answered with 413; one that does not say how long it is fails where it becomes too long.
+    pub const fn max_body_size(mut self, bytes: usize) -> Self {
+        self.serving.limits.body_bytes = bytes;
+        self
+    }
+
+    /// Sets how long the body of a request may stand still while a handler waits for it, 30 s by
+    /// default.
+    pub const fn body_timeout(mut self, longest: Duration) -> Self {
+        self.serving.limits.body_time = longest;
+        self
+    }
+
+    /// Sets how long a client may take nothing of what is sent to it, 30 s by default. A stream
+    /// can have a time of its own: [`EventStream::write_timeout`](crate::EventStream::write_timeout).
+    pub const fn write_timeout(mut self, longest: Duration) -> Self {
+        self.serving.limits.write_time = longest;
+        self
+    }
+
+    /// Ends every event stream after this time, give or take a tenth; by default none. A stream
+    /// can have a shorter one: [`EventStream::max_lifetime`](crate::EventStream::max_lifetime).
+    pub const fn max_lifetime(mut self, longest: Duration) -> Self {
+        self.serving.limits.lifetime = Some(longest);
+        self
+    }
+
+    /// Its controls: the streams that are open, and the shutdown.
+    pub fn handle(&self) -> Handle {
+        self.serving.handle.clone()
     }
 
     /// Serves until it is told to stop.
     ///
     /// Then it takes no more connections, ends every event stream after the event in hand with a
     /// `retry:` of its own, finishes the other requests, and returns: within the shutdown timeout,
-    /// whatever clients and handlers do. A second signal ends it at once.
+    /// whatever clients and handlers do. HTTP/2 clients are told with GOAWAY. A second signal ends
+    /// it at once.
     ///
     /// # Errors
     /// The address cannot be opened, or signals cannot be listened for. No client can make it
@@ -77,45 +214,100 @@ impl Server {
         V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
     {
-        let mut shutdown = match self.shutdown {
+        let mut wish = match self.shutdown {
             Some(wish) => Shutdown::On(wish),
             None => Shutdown::Signals(Signals::listen()?),
         };
         let listener = address.listen().await?;
-        let stop = CancellationToken::new();
+        descriptors::raise(&self.serving.limits);
+        let port = Port {
+            serving: Arc::new(self.serving),
+            #[cfg(feature = "tls")]
+            tls: self.tls,
+        };
+        let handle = port.serving.handle.clone();
         // Nothing is ever sent: each connection holds a sender, and when the last is dropped all
         // connections are gone.
         let (alive, mut gone) = mpsc::channel::<Infallible>(1);
-        let longest = self.shutdown_timeout;
-        let token = stop.clone();
-        let accept = accept(listener, move |stream| {
-            let (alive, serve) = (alive.clone(), connection::serve(stream, service.clone(), token.clone(), longest));
-            tokio::spawn(async move {
-                serve.await;
-                drop(alive);
-            });
-        });
-        tokio::select! {
-            biased;
-            () = shutdown.wished() => {}
-            never = accept => match never {},
-        }
-        stop.cancel();
-        tracing::info!(target: "touka::server", connections = gone.sender_strong_count(), "shutting down");
-        let why = tokio::select! {
-            drained = timeout(longest, gone.recv()) => if drained.is_ok() { return Ok(()) } else { "the deadline" },
-            () = shutdown.wished_again() => "a second signal",
+        // The shutdown counts first: the port closes though more clients are there.
+        race(race(wish.wished(), handle.shutdown.cancelled()), port.accept(listener, service, alive)).await;
+        handle.shutdown.cancel();
+        let left = gone.sender_strong_count();
+        tracing::info!(target: "touka::server", connections = left, streams = handle.count(), "shutting down");
+        let hurry = race(wish.wished_again(), handle.cut.cancelled());
+        let why = match timeout(port.serving.shutdown_timeout, race(gone.recv(), hurry)).await {
+            Ok(First::Left(_)) => return Ok(()),
+            Ok(First::Right(_)) => "a second wish",
+            Err(_) => "the deadline",
         };
         tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
+        handle.cut.cancel();
         Ok(())
     }
 }
 
-/// Takes connections until it is dropped, and with it the port.
-async fn accept(listener: Listener, each: impl Fn(TcpStream)) -> Infallible {
-    loop {
-        let (stream, _peer) = listener.accept().await;
-        each(stream);
+/// An open port, and what is done with each connection.
+struct Port {
+    serving: Arc<Serving>,
+    #[cfg(feature = "tls")]
+    tls: Option<Tls>,
+}
+
+impl Port {
+    /// Takes connections until it is dropped, and with it the port.
+    async fn accept<V: Serve>(&self, listener: Listener, service: V, alive: mpsc::Sender<Infallible>) -> Infallible {
+        let admission = Admission::default();
+        loop {
+            let (socket, peer) = listener.accept().await;
+            let (overloaded, permit) = match admission.admit(peer.map(|peer| peer.ip()), &self.serving.limits) {
+                Admitted::Yes(permit) => (false, permit),
+                Admitted::Overload(permit) => (true, permit),
+                Admitted::No => continue,
+            };
+            let serve = self.serve(socket, peer, service.clone(), overloaded);
+            let alive = alive.clone();
+            tokio::spawn(async move {
+                serve.await;
+                drop((permit, alive));
+            });
+        }
+    }
+
+    fn serve<V: Serve>(
+        &self,
+        socket: Socket,
+        peer: Option<SocketAddr>,
+        service: V,
+        overloaded: bool,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let serving = Arc::clone(&self.serving);
+        #[cfg(feature = "tls")]
+        let tls = self.tls.clone();
+        async move {
+            #[cfg(feature = "tls")]
+            let socket = match tls {
+                Some(tls) => match shake_hands(&tls, socket, &serving).await {
+                    Some(socket) => socket,
+                    None => return,
+                },
+                None => socket,
+            };
+            connection::serve(socket, service, serving, peer, overloaded).await;
+        }
+    }
+}
+
+/// On the connection's own task: a slow client makes nobody else wait.
+#[cfg(feature = "tls")]
+async fn shake_hands(tls: &Tls, socket: Socket, serving: &Serving) -> Option<Socket> {
+    let shaken = race(timeout(serving.limits.head_time, tls.accept(socket)), serving.handle.shutdown.cancelled()).await;
+    match shaken {
+        First::Left(Ok(Ok(socket))) => Some(socket),
+        First::Left(Ok(Err(error))) => {
+            tracing::debug!(target: "touka::server", %error, "no TLS handshake");
+            None
+        }
+        First::Left(Err(_)) | First::Right(()) => None,
     }
 }
 
@@ -127,7 +319,7 @@ impl Default for Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("shutdown_timeout", &self.shutdown_timeout).finish_non_exhaustive()
+        f.debug_struct("Server").field("serving", &self.serving).finish_non_exhaustive()
     }
 }
 

@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::pin::Pin;
 
+#[cfg(unix)]
+use super::race::race;
 use crate::error::{Error, Result};
 
 /// The wish to stop: a future of the user's, or the signals that a terminal and a service manager
@@ -48,10 +50,7 @@ impl Signals {
     }
 
     async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
+        race(self.interrupt.recv(), self.terminate.recv()).await;
     }
 }
 

@@ -1,144 +1,153 @@
 //! The socket under one connection, as hyper sees it.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use http::Extensions;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::client::Client;
 use crate::error::CloseReason;
-use crate::response::WriteTimeout;
-use crate::stream::Link;
-
-/// How long a client may take nothing of what is written to it.
-const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A socket that can be had back when hyper is done with it, and that gives up on a client who
-/// takes nothing.
+/// neither says what it wants nor takes what it asked for.
 ///
 /// hyper answers a request that it cannot parse by itself, with a bare status. Until the first
-/// request has reached the service, all that hyper writes is such an answer: it is swallowed here,
-/// and the connection writes one that says what was wrong.
+/// request of an HTTP/1.1 connection has reached the service, all that hyper writes is such an
+/// answer: it is swallowed here, and the connection writes one that says what was wrong.
 #[derive(Debug)]
 pub(super) struct Transport<I> {
     /// There until it is dropped.
     stream: Option<I>,
-    shared: Arc<Shared<I>>,
+    client: Arc<Client>,
+    returned: Returned<I>,
+    /// Runs while a request is waited for.
+    patience: Option<(Phase, Pin<Box<Sleep>>)>,
+    /// How many requests there had been when the client last said something between two of them.
+    heard: Option<usize>,
     /// Runs while the client takes nothing.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the connection knows of its socket while hyper has it.
-#[derive(Debug)]
-pub(super) struct Shared<I> {
-    /// A request has reached the service.
-    called: AtomicBool,
-    /// What is being answered.
-    response: Mutex<Watched>,
-    /// The socket, once hyper has dropped it.
-    returned: Mutex<Option<I>>,
-}
+/// Where the socket goes when hyper drops the transport.
+pub(super) type Returned<I> = Arc<Mutex<Option<I>>>;
 
-/// What the socket must know of the response that is being written.
-#[derive(Clone, Debug, Default)]
-struct Watched {
-    link: Option<Link>,
-    write_timeout: Option<Duration>,
-}
-
-/// Nothing that can panic runs under these locks, so a poisoned one is still in order.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl<I> Shared<I> {
-    /// A request is about to reach the service: hyper's writes count from now on.
-    pub(super) fn call(&self) {
-        // Set and read by the connection's one task.
-        self.called.store(true, Ordering::Relaxed);
-    }
-
-    /// No request has reached the service.
-    pub(super) fn is_fresh(&self) -> bool {
-        !self.called.load(Ordering::Relaxed)
-    }
-
-    /// A response is about to be written.
-    pub(super) fn watch(&self, response: &Extensions) {
-        let link = response.get().cloned();
-        let write_timeout = response.get().map(|WriteTimeout(longest)| *longest);
-        *lock(&self.response) = Watched { link, write_timeout };
-    }
-
-    /// The socket, after hyper has dropped the transport.
-    pub(super) fn take(&self) -> Option<I> {
-        lock(&self.returned).take()
-    }
+/// What is waited for of a client that has no request under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The first word.
+    First,
+    /// The rest of a head, after so many requests.
+    Head(usize),
+    /// Another request, after so many.
+    Idle(usize),
 }
 
 impl<I: Unpin> Transport<I> {
-    pub(super) fn new(stream: I) -> (Self, Arc<Shared<I>>) {
-        let shared =
-            Arc::new(Shared { called: AtomicBool::new(false), response: Mutex::default(), returned: Mutex::new(None) });
-        (Self { stream: Some(stream), shared: Arc::clone(&shared), stall: None }, shared)
+    pub(super) fn new(stream: I, client: Arc<Client>) -> (Self, Returned<I>) {
+        let returned = Returned::default();
+        let transport = Self {
+            stream: Some(stream),
+            client,
+            returned: Arc::clone(&returned),
+            patience: None,
+            heard: None,
+            stall: None,
+        };
+        (transport, returned)
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut I>> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// Looks at what became of a write: any progress stops the clock, none lets it run.
-    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            if self.stall.take().is_some() {
-                self.tell(|link| link.set_blocked(false));
+    /// All that hyper would write is an answer of its own.
+    fn swallows(&self) -> bool {
+        self.client.calls() == 0 && !self.client.speaks_http2()
+    }
+
+    fn phase(&self) -> Phase {
+        let calls = self.client.calls();
+        // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
+        if self.heard == Some(calls) && !self.client.speaks_http2() {
+            Phase::Head(calls)
+        } else if calls == 0 {
+            Phase::First
+        } else {
+            Phase::Idle(calls)
+        }
+    }
+
+    /// Looks at what became of a read. One that waits for a request does not wait for ever.
+    fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
+        if self.client.is_busy() {
+            self.patience = None;
+            return read;
+        }
+        if read.is_ready() {
+            self.heard = Some(self.client.calls());
+            return read;
+        }
+        let phase = self.phase();
+        let limits = &self.client.serving.limits;
+        let longest = if matches!(phase, Phase::Idle(_)) { limits.idle_time } else { limits.head_time };
+        if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
+            self.patience = Some((phase, Box::pin(sleep(longest))));
+        }
+        let over = self.patience.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
+        if over {
+            if matches!(phase, Phase::Head(_)) {
+                self.client.set_late();
             }
-            return written;
-        }
-        if self.stall.is_none() {
-            let longest = lock(&self.shared.response).write_timeout.unwrap_or(WRITE_TIMEOUT);
-            self.stall = Some(Box::pin(sleep(longest)));
-            self.tell(|link| link.set_blocked(true));
-        }
-        let stalled = self.stall.as_mut().is_some_and(|stall| stall.as_mut().poll(cx).is_ready());
-        if stalled {
-            self.tell(|link| link.close(CloseReason::Stalled));
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client asks for nothing")));
         }
         Poll::Pending
     }
 
-    fn tell(&self, what: impl FnOnce(&Link)) {
-        if let Some(link) = &lock(&self.shared.response).link {
-            what(link);
+    /// Looks at what became of a write: any progress stops the clock, none lets it run.
+    fn watch_write(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            if self.stall.take().is_some() {
+                self.client.set_blocked(false);
+            }
+            return written;
         }
+        let stall = self.stall.get_or_insert_with(|| {
+            self.client.set_blocked(true);
+            Box::pin(sleep(self.client.write_time()))
+        });
+        if stall.as_mut().poll(cx).is_ready() {
+            self.client.close(CloseReason::Stalled);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        }
+        Poll::Pending
     }
 }
 
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
-        *lock(&self.shared.returned) = self.stream.take();
+        // Nothing that can panic runs under this lock.
+        *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
     }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_read(cx, buf)
+        let read = self.stream()?.poll_read(cx, buf);
+        self.watch_read(cx, read)
     }
 }
 
 impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        if self.shared.is_fresh() {
+        if self.swallows() {
             return Poll::Ready(Ok(buf.len()));
         }
         let written = self.stream()?.poll_write(cx, buf);
-        self.watch(cx, written)
+        self.watch_write(cx, written)
     }
 
     fn poll_write_vectored(
@@ -146,11 +155,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.shared.is_fresh() {
+        if self.swallows() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
         let written = self.stream()?.poll_write_vectored(cx, bufs);
-        self.watch(cx, written)
+        self.watch_write(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -162,7 +171,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shared.is_fresh() {
+        if self.swallows() {
             return Poll::Ready(Ok(()));
         }
         self.stream()?.poll_shutdown(cx)

@@ -85,10 +85,11 @@ impl<T> Batch<T> {
         self.failure.is_some()
     }
 
-    /// What is to be sent. A new batch begins.
-    pub(crate) fn take(&mut self) -> Bytes {
+    /// What is to be sent, and how many events of the body's are in it. A new batch begins.
+    pub(crate) fn take(&mut self) -> (u32, Bytes) {
+        let events = self.events;
         self.clear();
-        self.buf.split().freeze()
+        (events, self.buf.split().freeze())
     }
 
     /// Begins a new batch though the last one, for all its events, has nothing to send.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{self, error};
 
-use super::lifecycle::Link;
+use super::link::Link;
 use crate::error::CloseReason;
 use crate::event::Event;
 

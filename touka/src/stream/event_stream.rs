@@ -9,7 +9,8 @@ use futures_core::Stream;
 
 use super::batch::Out;
 use super::failure::Failure;
-use super::lifecycle::{Lifecycle, Link};
+use super::lifecycle::Lifecycle;
+use super::link::Link;
 use super::options::Options;
 use super::source::{Source, Step};
 use crate::error::CloseReason;
@@ -134,6 +135,10 @@ impl<T> EventStream<T> {
 
     pub(crate) const fn lifecycle(&self) -> &Lifecycle {
         &self.lifecycle
+    }
+
+    pub(crate) const fn lifecycle_mut(&mut self) -> &mut Lifecycle {
+        &mut self.lifecycle
     }
 
     /// What comes next goes to `out`; or why there is nothing.

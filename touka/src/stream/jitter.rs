@@ -14,7 +14,7 @@ pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
 }
 
 /// The duration, shorter or longer by up to this part of it.
-pub(super) fn within(duration: Duration, part: f64) -> Duration {
+pub(crate) fn within(duration: Duration, part: f64) -> Duration {
     let span = duration.mul_f64(part);
     spread(duration.saturating_sub(span), duration.saturating_add(span))
 }

@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::batch::Out;
 use super::event_stream::EventStream;
-use super::lifecycle::Link;
+use super::link::Link;
 use super::source::{Abort, Fallible, OnError, Step, WithOnError};
 use crate::event::Event;
 

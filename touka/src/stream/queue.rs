@@ -13,7 +13,7 @@ use super::batch::Out;
 use super::channel::EventSender;
 use super::event_stream::EventStream;
 use super::failure::Failure;
-use super::lifecycle::Link;
+use super::link::Link;
 use super::opening::Opening;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
 

@@ -9,14 +9,13 @@ use axum_core::extract::Request;
 use bytes::Bytes;
 use http::Method;
 use tokio::io::DuplexStream;
-use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::pipe::{Pipe, Valve, pipe};
 use super::request::TestRequest;
 use super::wait::Wait;
 use super::watch::{Exchange, Part, Watch, Watched};
-use crate::server::{SHUTDOWN_TIMEOUT, Serve, serve_connection};
+use crate::server::{Serve, Serving, serve_connection};
 
 /// How long a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -50,9 +49,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// ```
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<dyn Fn(Pipe, Exchange, CancellationToken) + Send + Sync>,
+    serve: Arc<dyn Fn(Pipe, Exchange, Arc<Serving>) + Send + Sync>,
     watch: Watch,
-    shutdown: CancellationToken,
+    serving: Arc<Serving>,
     limit: Duration,
     capacity: usize,
 }
@@ -66,14 +65,14 @@ impl TestApp {
     {
         // A service need not be `Sync`, and nobody but this lock asks for it.
         let service = Mutex::new(service);
-        let serve = move |pipe, exchange: Exchange, shutdown| {
+        let serve = move |pipe, exchange: Exchange, serving| {
             let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            serve(pipe, service, exchange, shutdown);
+            serve(pipe, service, exchange, serving);
         };
         Self {
             serve: Arc::new(serve),
             watch: Watch::default(),
-            shutdown: CancellationToken::new(),
+            serving: Arc::new(Serving::new()),
             limit: LIMIT,
             capacity: CAPACITY,
         }
@@ -154,7 +153,7 @@ impl TestApp {
     /// # });
     /// ```
     pub fn shutdown(&self) {
-        self.shutdown.cancel();
+        self.serving.handle.shutdown();
     }
 
     /// Waits until nothing of this app is left: no client, no connection, no handler that has not
@@ -207,8 +206,8 @@ impl TestApp {
     pub(super) fn connect(&self, exchange: &Exchange) -> (DuplexStream, Arc<Valve>) {
         let (server, client, valve) = pipe(self.capacity);
         // A server that shuts down accepts nobody: the client finds its connection closed.
-        if !self.shutdown.is_cancelled() {
-            (self.serve)(server, exchange.clone(), self.shutdown.clone());
+        if !self.serving.handle.is_shutting_down() {
+            (self.serve)(server, exchange.clone(), Arc::clone(&self.serving));
         }
         (client, valve)
     }
@@ -218,14 +217,11 @@ impl TestApp {
     }
 }
 
-fn serve<V>(pipe: Pipe, service: V, exchange: Exchange, shutdown: CancellationToken)
-where
-    V: Service<Request, Error: Into<BoxError>, Future: Send> + Serve,
-{
+fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Serving>) {
     let alive = exchange.alive(Part::Connection);
     let service = Watched { service, exchange };
     tokio::spawn(async move {
-        serve_connection(pipe, service, shutdown, SHUTDOWN_TIMEOUT).await;
+        serve_connection(pipe, service, serving, None, false).await;
         drop(alive);
     });
 }

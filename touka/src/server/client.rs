@@ -1,0 +1,136 @@
+//! What a server knows of one connection's client.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::serving::Serving;
+use crate::error::CloseReason;
+use crate::stream::Link;
+
+/// Shared by the socket, the requests and the responses of one connection.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) serving: Arc<Serving>,
+    pub(super) peer: Option<SocketAddr>,
+    /// It is over a limit, and is told when to come back.
+    pub(super) overloaded: bool,
+    /// Requests that have reached the service.
+    calls: AtomicUsize,
+    /// Those of them that are not answered to the end.
+    busy: AtomicUsize,
+    http2: AtomicBool,
+    /// A request's head did not come in time.
+    late: AtomicBool,
+    streams: Mutex<Vec<Written>>,
+}
+
+/// What the socket must know of a stream that is written to it.
+#[derive(Debug)]
+struct Written {
+    link: Link,
+    write_time: Duration,
+}
+
+impl Client {
+    pub(super) fn new(serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool) -> Arc<Self> {
+        Arc::new(Self {
+            serving,
+            peer,
+            overloaded,
+            calls: AtomicUsize::new(0),
+            busy: AtomicUsize::new(0),
+            http2: AtomicBool::new(false),
+            late: AtomicBool::new(false),
+            streams: Mutex::default(),
+        })
+    }
+
+    /// A request is about to reach the service. It counts as under way until what is returned is
+    /// dropped.
+    pub(super) fn call(self: &Arc<Self>) -> Call {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Call { client: Arc::clone(self), link: None, upgraded: false }
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// A request is being answered, or the connection is no longer HTTP.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed) > 0
+    }
+
+    #[cfg(feature = "http2")]
+    pub(super) fn set_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.http2.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_late(&self) {
+        self.late.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_late(&self) -> bool {
+        self.late.load(Ordering::Relaxed)
+    }
+
+    /// How long the client may take nothing: as long as the most patient of its streams.
+    pub(super) fn write_time(&self) -> Duration {
+        let streams = self.lock();
+        streams.iter().map(|stream| stream.write_time).max().unwrap_or(self.serving.limits.write_time)
+    }
+
+    /// Says to all its streams whether it takes what is written.
+    pub(super) fn set_blocked(&self, blocked: bool) {
+        self.lock().iter().for_each(|stream| stream.link.set_blocked(blocked));
+    }
+
+    /// Says to all its streams why they end.
+    pub(super) fn close(&self, reason: CloseReason) {
+        self.lock().iter().for_each(|stream| stream.link.close(reason));
+    }
+
+    /// Nothing under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, Vec<Written>> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request, from when it reaches the service to the end of its response.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) client: Arc<Client>,
+    link: Option<Link>,
+    upgraded: bool,
+}
+
+impl Call {
+    /// The response is this stream.
+    pub(super) fn writes(&mut self, link: &Link, write_time: Duration) {
+        self.client.lock().push(Written { link: link.clone(), write_time });
+        self.link = Some(link.clone());
+    }
+
+    /// The connection is not HTTP any more once the response has ended, and none of our business.
+    pub(super) const fn upgrades(&mut self) {
+        self.upgraded = true;
+    }
+}
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        if let Some(link) = &self.link {
+            self.client.lock().retain(|stream| !stream.link.is(link));
+        }
+        if !self.upgraded {
+            self.client.busy.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One request and its answer.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use axum_core::BoxError;
+use axum_core::body::Body;
+use axum_core::response::Response;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HOST};
+use http::{Method, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
+use tower_service::Service;
+
+use super::client::Client;
+use super::drain::Drain;
+use super::overload::overload;
+use super::request_body::RequestBody;
+use crate::response::{answer, refusal};
+
+/// A service that a connection can be served with.
+pub(crate) trait Serve:
+    Service<axum_core::extract::Request, Response = http::Response<Self::Body>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<V, B> Serve for V
+where
+    V: Service<axum_core::extract::Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+}
+
+/// The user's service as hyper wants it: within the server's limits, and so that a shutdown can
+/// end what it answers.
+pub(super) fn answering<V: Serve>(
+    service: V,
+    client: Arc<Client>,
+) -> impl HttpService<Incoming, ResBody = Drain<Body>, Error = Infallible, Future: Send + 'static> {
+    service_fn(move |request: http::Request<Incoming>| {
+        // Now, not when the future is first polled: hyper's writes count from here on.
+        let call = client.call();
+        let service = service.clone();
+        async move {
+            let path = request.uri().path().to_owned();
+            let connect = request.method() == Method::CONNECT;
+            let response = ask(service, request, &call.client).await;
+            Ok::<_, Infallible>(Drain::wrap(response, call, &path, connect))
+        }
+    })
+}
+
+/// The service's answer, or the reason why it was not asked.
+async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Client) -> Response {
+    let limits = &client.serving.limits;
+    if let Some(fault) = host_fault(&request) {
+        return refusal(StatusCode::BAD_REQUEST, fault);
+    }
+    if client.overloaded {
+        return overload(request.headers());
+    }
+    if announced(&request) > limits.body_bytes as u64 {
+        let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
+    }
+    answer(service, request.map(|body| Body::new(RequestBody::new(body, limits)))).await
+}
+
+/// How long the body says that it is. hyper has made sure that it is one number.
+fn announced<B>(request: &http::Request<B>) -> u64 {
+    let length = request.headers().get(CONTENT_LENGTH);
+    length.and_then(|length| length.to_str().ok()?.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Without this check two proxies could disagree about whom a request is for.
+fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next().is_some());
+    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    match (request.version(), host, authority) {
+        _ if more => Some("the request has more than one Host header"),
+        (Version::HTTP_11, None, _) => Some("the request has no Host header"),
+        (Version::HTTP_2, None, None) => Some("the request has no :authority"),
+        (Version::HTTP_2, Some(host), Some(authority))
+            if !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) =>
+        {
+            Some("the request's Host header is not its :authority")
+        }
+        _ => None,
+    }
+}

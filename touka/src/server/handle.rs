@@ -1,0 +1,67 @@
+//! [`Handle`], a server's controls.
+
+use tokio_util::sync::CancellationToken;
+
+use super::streams::{OpenStream, Streams};
+
+/// Looks into a running server and tells it what to do. Clones are the same server's;
+/// [`Server::handle`](super::Server::handle) gives one.
+///
+/// ```no_run
+/// use touka::{Router, Server};
+///
+/// # async fn run(router: Router) -> touka::Result<()> {
+/// let server = Server::new();
+/// let handle = server.handle();
+/// tokio::spawn(async move {
+///     for stream in handle.streams() {
+///         println!("{:?} {} {:?}", stream.peer(), stream.path(), stream.age());
+///     }
+///     // Whoever is in this room comes back, and is asked again who they are.
+///     let closed = handle.close(|stream| stream.path() == "/rooms/blue");
+///     println!("{closed} closed");
+/// });
+/// server.serve("127.0.0.1:3000", router).await
+/// # }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Handle {
+    pub(super) streams: Streams,
+    /// Streams end, connections finish what they do.
+    pub(super) shutdown: CancellationToken,
+    /// Whatever is still there is dropped.
+    pub(super) cut: CancellationToken,
+}
+
+impl Handle {
+    /// The event streams that are open now, oldest first: those of other libraries too, which are
+    /// known by their content type.
+    pub fn streams(&self) -> Vec<OpenStream> {
+        self.streams.list()
+    }
+
+    /// How many event streams are open now.
+    pub fn count(&self) -> usize {
+        self.streams.count()
+    }
+
+    /// Ends the streams that match, as [`OpenStream::close`] does, and tells how many.
+    pub fn close(&self, mut matches: impl FnMut(&OpenStream) -> bool) -> usize {
+        // Asked outside of the lock: it is the user's code.
+        let matching = self.streams().into_iter().filter(|stream| matches(stream));
+        matching.inspect(OpenStream::close).count()
+    }
+
+    /// Begins the shutdown, as a signal would. Called again, it ends what is left at once.
+    pub fn shutdown(&self) {
+        if self.is_shutting_down() {
+            self.cut.cancel();
+        }
+        self.shutdown.cancel();
+    }
+
+    /// The shutdown has begun.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutdown.is_cancelled()
+    }
+}

@@ -1,0 +1,46 @@
+//! HTTP/1.1.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::pin::pin;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::HttpService;
+use hyper_util::rt::TokioIo;
+
+use super::client::Client;
+use super::connection::Io;
+use super::race::{First, race};
+
+/// Serves one connection to its end.
+///
+/// hyper has no timer here: the transport knows how long a client may take for its request, and
+/// tells a slow head from an idle connection, which hyper does not.
+pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
+where
+    I: Io,
+    V: HttpService<Incoming, ResBody = B, Error = Infallible>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
+{
+    let serving = &client.serving;
+    let connection = Builder::new()
+        // What hyper holds of one connection in either direction. It bounds a request's head, and
+        // what a client that does not read can make the server keep.
+        .max_buf_size(serving.limits.head_bytes)
+        .keep_alive(!client.overloaded)
+        .serve_connection(TokioIo::new(io), answering)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    if let First::Left(finished) = race(connection.as_mut(), serving.handle.shutdown.cancelled()).await {
+        return finished;
+    }
+    if client.calls() == 0 {
+        // It has not asked for anything yet, so there is nothing to finish.
+        return Ok(());
+    }
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}

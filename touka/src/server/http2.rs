@@ -1,0 +1,56 @@
+//! HTTP/2, with or without TLS.
+
+use std::convert::Infallible;
+use std::error::Error as StdError;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http2::Builder;
+use hyper::service::HttpService;
+use hyper_util::rt::{TokioIo, TokioTimer};
+
+use super::client::Client;
+use super::connection::Io;
+use super::race::{First, race};
+use super::tasks::Tasks;
+
+/// A client that left without a word does not answer a ping. Over HTTP/1.1 the keep-alive of each
+/// stream finds that out; here one question serves all streams.
+const PING: Duration = Duration::from_secs(20);
+
+/// What the server holds of one stream that its client does not take.
+const MOST_BUFFERED: usize = 64 * 1024;
+
+/// What the server takes of one request's body before a handler reads it, and of all together.
+const WINDOWS: (u32, u32) = (256 * 1024, 1024 * 1024);
+
+/// Serves one connection to its end.
+pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
+where
+    I: Io,
+    V: HttpService<Incoming, ResBody = B, Error = Infallible, Future: Send + 'static>,
+    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+{
+    let serving = &client.serving;
+    let limits = &serving.limits;
+    let connection = Builder::new(Tasks { write_time: limits.write_time })
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING)
+        .max_concurrent_streams(limits.streams_per_connection)
+        .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+        .max_send_buf_size(MOST_BUFFERED)
+        .initial_stream_window_size(WINDOWS.0)
+        .initial_connection_window_size(WINDOWS.1)
+        .serve_connection(TokioIo::new(io), answering);
+    let mut connection = pin!(connection);
+    if let First::Left(finished) = race(connection.as_mut(), serving.handle.shutdown.cancelled()).await {
+        return finished;
+    }
+    // GOAWAY: what is under way is finished, and the client asks somebody else for more.
+    connection.as_mut().graceful_shutdown();
+    connection.await
+}

@@ -1,0 +1,45 @@
+//! How much a client, and all of them together, may ask of a server.
+
+use std::time::Duration;
+
+/// What a server takes of its clients. Every default is meant for the open internet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Connections, in all. An idle stream takes about 12 KB, so this is about 300 MB.
+    pub(crate) connections: usize,
+    /// Connections of one public address. A household or an office shares one.
+    pub(crate) connections_per_peer: usize,
+    /// Requests that run at once on one HTTP/2 connection. A browser has all its tabs on one.
+    pub(crate) streams_per_connection: u32,
+    /// Bytes of a request's head.
+    pub(crate) head_bytes: usize,
+    /// From the connection to a request's first byte, and from there to the end of its head.
+    pub(crate) head_time: Duration,
+    /// From the end of a response to the next request.
+    pub(crate) idle_time: Duration,
+    /// Bytes of a request's body.
+    pub(crate) body_bytes: usize,
+    /// How long a request's body may stand still.
+    pub(crate) body_time: Duration,
+    /// How long a client may take nothing of what is sent to it.
+    pub(crate) write_time: Duration,
+    /// How long an event stream may last, give or take a tenth.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        connections: 25_000,
+        connections_per_peer: 256,
+        streams_per_connection: 500,
+        head_bytes: 64 * 1024,
+        head_time: Duration::from_secs(10),
+        // Longer than what proxies allow their idle connections, 60 s, so that it is the proxy who
+        // closes one: a request that is sent while we close is answered with a 502.
+        idle_time: Duration::from_secs(75),
+        body_bytes: 2 * 1024 * 1024,
+        body_time: Duration::from_secs(30),
+        write_time: Duration::from_secs(30),
+        lifetime: None,
+    };
+}

@@ -1,0 +1,36 @@
+//! The answer when there are too many: come back later.
+
+use std::time::Duration;
+
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+
+use crate::event::Event;
+use crate::response::refusal;
+use crate::stream::spread;
+
+/// When those who were turned away come back: spread, or they would all meet again.
+const COME_BACK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+
+/// Answers any request alike. A browser's `EventSource` gives up for ever at a 503, but not at a
+/// stream that tells it when to come back and ends.
+pub(super) fn overload(request: &HeaderMap) -> Response {
+    let delay = spread(COME_BACK.0, COME_BACK.1);
+    if wants_events(request) {
+        let mut wire = BytesMut::new();
+        Event::new().retry(delay).encode(&mut wire);
+        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache, no-transform")];
+        return (head, Body::from(wire.freeze())).into_response();
+    }
+    let seconds = delay.as_secs().to_string();
+    let line = refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many connections: try again later");
+    ([(RETRY_AFTER, seconds)], line).into_response()
+}
+
+fn wants_events(request: &HeaderMap) -> bool {
+    let accepted = request.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    accepted.into_iter().any(|value| value.to_ascii_lowercase().contains("text/event-stream"))
+}

@@ -1,0 +1,142 @@
+//! The event streams that a server has open.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::stream::Link;
+
+/// All that are open, by the order in which they came.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Streams(Arc<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    next: AtomicU64,
+    open: Mutex<HashMap<u64, OpenStream>>,
+}
+
+impl Streams {
+    /// Adds one, until what is returned is dropped.
+    pub(super) fn add(&self, stream: OpenStream) -> Entry {
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.lock().insert(id, stream);
+        Entry { streams: self.clone(), id }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.lock().len()
+    }
+
+    pub(super) fn list(&self) -> Vec<OpenStream> {
+        let mut numbered: Vec<_> = self.lock().iter().map(|(id, stream)| (*id, stream.clone())).collect();
+        numbered.sort_unstable_by_key(|(id, _)| *id);
+        numbered.into_iter().map(|(_, stream)| stream).collect()
+    }
+
+    /// Nothing under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, OpenStream>> {
+        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One stream's place among those that are open.
+#[derive(Debug)]
+pub(super) struct Entry {
+    streams: Streams,
+    id: u64,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.streams.lock().remove(&self.id);
+    }
+}
+
+/// One event stream that a server has open: [`Handle::streams`](super::Handle::streams) lists
+/// them. Keeping it keeps nothing else.
+#[derive(Clone)]
+pub struct OpenStream(Arc<Inner>);
+
+struct Inner {
+    path: String,
+    peer: Option<SocketAddr>,
+    link: Link,
+    ours: bool,
+    closing: CancellationToken,
+}
+
+impl OpenStream {
+    /// `ours` is one of touka's, whose events are counted.
+    pub(super) fn new(
+        path: &str,
+        peer: Option<SocketAddr>,
+        link: Link,
+        ours: bool,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        Self(Arc::new(Inner { path: path.to_owned(), peer, link, ours, closing: shutdown.child_token() }))
+    }
+
+    /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route
+    /// of a [`Router`](crate::Router) made.
+    pub fn route(&self) -> Option<&str> {
+        self.0.link.route()
+    }
+
+    /// The path that the client asked for, without its query: `/rooms/blue`.
+    pub fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Where the connection comes from: the client, or the proxy before it. `None` over a Unix
+    /// socket.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.0.peer
+    }
+
+    /// How long it has been open.
+    pub fn age(&self) -> Duration {
+        self.0.link.age().unwrap_or_default()
+    }
+
+    /// How many events were handed to its connection. `None` for a stream that is not an
+    /// [`EventStream`](crate::EventStream): what another library sends is not looked into.
+    pub fn events(&self) -> Option<u64> {
+        self.0.ours.then(|| self.0.link.events())
+    }
+
+    /// How many bytes were handed to its connection, before any compression: events, comments
+    /// and what keeps it alive.
+    pub fn bytes(&self) -> u64 {
+        self.0.link.bytes()
+    }
+
+    /// Ends it as a shutdown would: after the event in hand, with a `retry:`, and the reason
+    /// [`Shutdown`](crate::CloseReason::Shutdown). A browser comes back.
+    pub fn close(&self) {
+        self.0.closing.cancel();
+    }
+
+    pub(super) fn closing(&self) -> CancellationToken {
+        self.0.closing.clone()
+    }
+}
+
+impl fmt::Debug for OpenStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenStream")
+            .field("route", &self.route())
+            .field("path", &self.path())
+            .field("peer", &self.peer())
+            .field("age", &self.age())
+            .field("events", &self.events())
+            .field("bytes", &self.bytes())
+            .finish()
+    }
+}
