@@ -50,6 +50,14 @@ impl Visitor {
 
     /// Sends a GET with these headers, and waits for the head of the answer.
     pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.try_get(path, headers).await.expect("an answer")
+    }
+
+    /// [`get`](Self::get) where there may be no answer.
+    ///
+    /// # Errors
+    /// The connection is gone, or the request was refused without an answer.
+    pub async fn try_get(&mut self, path: &str, headers: &[(&str, &str)]) -> hyper::Result<Answer> {
         let request = Request::builder();
         // HTTP/2 takes the host from the URI, HTTP/1.1 from the header.
         let request = match self.sender {
@@ -64,8 +72,8 @@ impl Visitor {
                 Sender::Http2(sender) => sender.send_request(request).await,
             }
         };
-        let (head, body) = within(PATIENCE, "the head", answer).await.expect("an answer").into_parts();
-        Answer { status: head.status, headers: head.headers, body, parser: Parser::new(), events: VecDeque::new() }
+        let (head, body) = within(PATIENCE, "the head", answer).await?.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, body, parser: Parser::new(), events: VecDeque::new() })
     }
 
     /// [`get`](Self::get) of an event stream.

@@ -5,12 +5,17 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
 use crate::error::CloseReason;
+
+/// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
+/// closes, and there are few places for such as these.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// A socket that can be had back when hyper is done with it, and that gives up on a client who
 /// neither says what it wants nor takes what it asked for.
@@ -93,7 +98,11 @@ impl<I: Unpin> Transport<I> {
         }
         let phase = self.phase();
         let limits = &self.client.serving.limits;
-        let longest = if matches!(phase, Phase::Idle(_)) { limits.idle_time } else { limits.head_time };
+        let longest = match phase {
+            Phase::First | Phase::Head(_) => limits.head_time,
+            Phase::Idle(_) if self.client.overloaded => TOLD,
+            Phase::Idle(_) => limits.idle_time,
+        };
         if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
             self.patience = Some((phase, Box::pin(sleep(longest))));
         }
