@@ -4,7 +4,9 @@
 
 #![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
 
+mod certificate;
 mod client;
+mod gate;
 mod held;
 mod nginx;
 mod process;
@@ -12,7 +14,9 @@ mod server;
 mod visitor;
 mod wait;
 
+pub use certificate::Certificate;
 pub use client::{Client, Head};
+pub use gate::{Gate, Latch};
 pub use held::{Count, Held};
 pub use nginx::{Nginx, fragments};
 pub use process::Process;

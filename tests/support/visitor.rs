@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use touka::testing::{Parser, Received};
@@ -37,7 +38,12 @@ impl Visitor {
     /// Connects in cleartext. For HTTP/2 the server must know that it is meant: nothing asks first.
     pub async fn connect(address: SocketAddr, version: Version) -> Self {
         let socket = within(PATIENCE, "connect", TcpStream::connect(address)).await.expect("connect");
-        let io = TokioIo::new(socket);
+        Self::over(socket, version).await
+    }
+
+    /// Speaks over a connection that is there already: through TLS, a Unix socket, a gate.
+    pub async fn over(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, version: Version) -> Self {
+        let io = TokioIo::new(io);
         if version == Version::HTTP_2 {
             let shaken = http2::handshake(TokioExecutor::new(), io);
             let (sender, connection) = within(PATIENCE, "the handshake", shaken).await.expect("the handshake");

@@ -1,10 +1,8 @@
 //! One connection, from its first byte to its last.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum_core::BoxError;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
 use super::exchange::{Serve, answering};
@@ -15,36 +13,29 @@ use super::http2;
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
-use super::serving::Serving;
 #[cfg(feature = "http2")]
 use super::sniff::speaks_http2;
+use super::stall::Io;
+#[cfg(feature = "testing")]
+use super::stall::Stall;
 use super::transport::Transport;
+use super::wire::Wire;
 use crate::error::CloseReason;
-
-/// What a connection can run over: a socket, or what stands for one in a test.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
-
-impl<I: AsyncRead + AsyncWrite + Unpin + Send + 'static> Io for I {}
 
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
 /// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
 /// any more.
-pub(crate) async fn serve<I, V>(io: I, service: V, serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool)
-where
-    I: Io,
-    V: Serve,
-{
-    let client = Client::new(Arc::clone(&serving), peer, overloaded);
+pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Arc<Client>) {
     let deadline = async {
-        serving.deadline().await;
+        client.serving.deadline().await;
         // Before what is served is dropped, which would look as if the client had left.
         client.close(CloseReason::Shutdown);
     };
-    race(serve_to_the_end(io, service, &client), deadline).await;
+    race(serve_to_the_end(wire, service, &client), deadline).await;
 }
 
-async fn serve_to_the_end<I: Io, V: Serve>(io: I, service: V, client: &Arc<Client>) {
-    let (transport, returned) = Transport::new(io, Arc::clone(client));
+async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>) {
+    let (transport, returned) = Transport::new(wire, Arc::clone(client));
     let Err(failure) = drive(transport, service, client).await else { return };
     let fresh = client.calls() == 0 && !client.speaks_http2();
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -57,12 +48,20 @@ async fn serve_to_the_end<I: Io, V: Serve>(io: I, service: V, client: &Arc<Clien
 }
 
 #[cfg(not(feature = "http2"))]
-async fn drive<I: Io, V: Serve>(transport: Transport<I>, service: V, client: &Arc<Client>) -> Result<(), BoxError> {
+async fn drive<I: Io, V: Serve>(
+    transport: Transport<Wire<I>>,
+    service: V,
+    client: &Arc<Client>,
+) -> Result<(), BoxError> {
     http1::drive(transport, answering(service, Arc::clone(client)), client).await.map_err(Into::into)
 }
 
 #[cfg(feature = "http2")]
-async fn drive<I: Io, V: Serve>(transport: Transport<I>, service: V, client: &Arc<Client>) -> Result<(), BoxError> {
+async fn drive<I: Io, V: Serve>(
+    transport: Transport<Wire<I>>,
+    service: V,
+    client: &Arc<Client>,
+) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(client));
     let sniffed = match race(speaks_http2(transport), client.serving.handle.shutdown.cancelled()).await {
         First::Left(sniffed) => sniffed,
@@ -77,4 +76,11 @@ async fn drive<I: Io, V: Serve>(transport: Transport<I>, service: V, client: &Ar
         (false, io) => http1::drive(io, answering, client).await,
     };
     finished.map_err(Into::into)
+}
+
+/// The same in cleartext, for a client that nobody knows.
+#[cfg(feature = "testing")]
+pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<super::serving::Serving>) {
+    let client = Client::new(serving, None, false);
+    serve(Wire::Plain(Stall::new(io, &client)), service, client).await;
 }

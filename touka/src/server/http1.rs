@@ -10,9 +10,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::HttpService;
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
-use super::connection::Io;
 use super::race::{First, race};
 
 /// Serves one connection to its end.
@@ -21,7 +21,7 @@ use super::race::{First, race};
 /// tells a slow head from an idle connection, which hyper does not.
 pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
 where
-    I: Io,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible>,
     B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {

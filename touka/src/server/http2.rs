@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
 use hyper::service::HttpService;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
-use super::connection::Io;
 use super::race::{First, race};
 use super::tasks::Tasks;
 
@@ -30,7 +30,7 @@ const WINDOWS: (u32, u32) = (256 * 1024, 1024 * 1024);
 /// Serves one connection to its end.
 pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
 where
-    I: Io,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible, Future: Send + 'static>,
     B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {

@@ -4,8 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket, TcpStream, lookup_host};
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
 use super::socket::Socket;
 #[cfg(unix)]
@@ -15,10 +14,6 @@ use crate::error::{Error, Result};
 /// Connections that the kernel keeps until they are accepted. After a deploy all clients come back
 /// at once; past this the kernel drops them, and each waits a second or more to try again.
 const BACKLOG: u32 = 4096;
-
-/// How long the kernel tries to deliver bytes that nobody acknowledges, before it calls the
-/// connection dead. Its own default is a quarter of an hour.
-const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// After an error that is the process's own, such as too many open files: long enough for others
 /// to finish, short enough that nobody notices.
@@ -86,11 +81,11 @@ impl Listener {
 
     /// The next connection. An error costs at most the connection it came with, never the server:
     /// it is logged, and the next one is taken.
-    pub(super) async fn accept(&self) -> (Socket, Option<SocketAddr>) {
+    pub(super) async fn accept(&self, write_time: Duration) -> (Socket, Option<SocketAddr>) {
         // A process that is out of descriptors would fill its log with this.
         let mut logged = false;
         loop {
-            match self.try_accept().await {
+            match self.try_accept(write_time).await {
                 Ok(accepted) => return accepted,
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
@@ -104,12 +99,11 @@ impl Listener {
         }
     }
 
-    async fn try_accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+    async fn try_accept(&self, write_time: Duration) -> io::Result<(Socket, Option<SocketAddr>)> {
         match &self.0 {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
-                prepare(&stream);
-                Ok((Socket::Tcp(stream), Some(peer)))
+                Ok((Socket::from_tcp(stream, write_time), Some(peer)))
             }
             #[cfg(unix)]
             Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
@@ -124,22 +118,6 @@ pub(super) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-/// Sets what a stream needs of its socket. A connection without it still works.
-fn prepare(stream: &TcpStream) {
-    // Events are small and must not wait for an acknowledgement of the one before.
-    let nodelay = stream.set_nodelay(true);
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
-    let timeout = SockRef::from(stream).set_tcp_user_timeout(Some(USER_TIMEOUT));
-    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    let timeout: io::Result<()> = {
-        let _ = (SockRef::from(stream), USER_TIMEOUT);
-        Ok(())
-    };
-    if let Err(error) = nodelay.and(timeout) {
-        tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
-    }
 }
 
 /// The peer gave up before it was accepted.

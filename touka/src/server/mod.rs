@@ -24,6 +24,7 @@ mod shutdown;
 #[cfg(feature = "http2")]
 mod sniff;
 mod socket;
+mod stall;
 mod streams;
 #[cfg(feature = "http2")]
 mod tasks;
@@ -32,6 +33,7 @@ mod tls;
 mod transport;
 #[cfg(unix)]
 mod unix;
+mod wire;
 
 pub use handle::Handle;
 pub use listen::Listen;
@@ -42,4 +44,4 @@ pub use streams::OpenStream;
 pub use tls::Tls;
 
 #[cfg(feature = "testing")]
-pub(crate) use {connection::serve as serve_connection, exchange::Serve, serving::Serving};
+pub(crate) use {connection::serve_plain, exchange::Serve, serving::Serving, stall::Io};

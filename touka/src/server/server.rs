@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tower_service::Service;
 
 use super::admission::{Admission, Admitted};
+use super::client::Client;
 use super::connection;
 use super::descriptors;
 use super::exchange::Serve;
@@ -26,8 +27,10 @@ use super::race::{First, race};
 use super::serving::Serving;
 use super::shutdown::{Shutdown, Signals};
 use super::socket::Socket;
+use super::stall::Stall;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
+use super::wire::Wire;
 use crate::error::Result;
 
 /// Serves any tower service over HTTP/1.1 and HTTP/2, on one port: a [`Router`](crate::Router), an
@@ -258,7 +261,7 @@ impl Port {
     async fn accept<V: Serve>(&self, listener: Listener, service: V, alive: mpsc::Sender<Infallible>) -> Infallible {
         let admission = Admission::default();
         loop {
-            let (socket, peer) = listener.accept().await;
+            let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
             let (overloaded, permit) = match admission.admit(peer.map(|peer| peer.ip()), &self.serving.limits) {
                 Admitted::Yes(permit) => (false, permit),
                 Admitted::Overload(permit) => (true, permit),
@@ -280,29 +283,31 @@ impl Port {
         service: V,
         overloaded: bool,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let serving = Arc::clone(&self.serving);
+        let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
+        let socket = Stall::new(socket, &client);
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
         async move {
             #[cfg(feature = "tls")]
-            let socket = match tls {
-                Some(tls) => match shake_hands(&tls, socket, &serving).await {
-                    Some(socket) => socket,
-                    None => return,
-                },
-                None => socket,
+            let wire = match tls {
+                Some(tls) => shake_hands(&tls, socket, &client.serving).await,
+                None => Some(Wire::Plain(socket)),
             };
-            connection::serve(socket, service, serving, peer, overloaded).await;
+            #[cfg(not(feature = "tls"))]
+            let wire = Some(Wire::Plain(socket));
+            if let Some(wire) = wire {
+                connection::serve(wire, service, client).await;
+            }
         }
     }
 }
 
 /// On the connection's own task: a slow client makes nobody else wait.
 #[cfg(feature = "tls")]
-async fn shake_hands(tls: &Tls, socket: Socket, serving: &Serving) -> Option<Socket> {
+async fn shake_hands(tls: &Tls, socket: Stall<Socket>, serving: &Serving) -> Option<Wire<Socket>> {
     let shaken = race(timeout(serving.limits.head_time, tls.accept(socket)), serving.handle.shutdown.cancelled()).await;
     match shaken {
-        First::Left(Ok(Ok(socket))) => Some(socket),
+        First::Left(Ok(Ok(wire))) => Some(wire),
         First::Left(Ok(Err(error))) => {
             tracing::debug!(target: "touka::server", %error, "no TLS handshake");
             None

@@ -3,23 +3,28 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
-#[cfg(feature = "tls")]
-use tokio_rustls::server::TlsStream;
 
-/// One type for all: what serves a connection is large, and would be compiled once for each.
+use super::stall::Io;
+
+/// How long the kernel tries to deliver bytes that nobody acknowledges, before it calls the
+/// connection dead. Its own default is a quarter of an hour.
+const USER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A client that is there and takes nothing is dead to the kernel, too. It must be us who give up
+/// on that one first, because we know what to call it.
+const AFTER_US: Duration = Duration::from_secs(15);
+
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
-    /// Boxed: a session is a thousand bytes that others do not have.
-    #[cfg(feature = "tls")]
-    Tls(Box<TlsStream<Socket>>),
 }
 
 macro_rules! each {
@@ -28,10 +33,42 @@ macro_rules! each {
             Socket::Tcp($inner) => $what,
             #[cfg(unix)]
             Socket::Unix($inner) => $what,
-            #[cfg(feature = "tls")]
-            Socket::Tls($inner) => $what,
         }
     };
+}
+
+impl Socket {
+    /// A connection that came over TCP, with what a stream needs of its socket. Without it, it
+    /// still works.
+    pub(super) fn from_tcp(stream: TcpStream, write_time: Duration) -> Self {
+        // Events are small and must not wait for an acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
+        }
+        let socket = Self::Tcp(stream);
+        socket.set_user_timeout(write_time);
+        socket
+    }
+
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    fn set_user_timeout(&self, write_time: Duration) {
+        let Self::Tcp(stream) = self else { return };
+        let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US));
+        if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
+            tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
+        }
+    }
+
+    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+    fn set_user_timeout(&self, _: Duration) {
+        let _ = (USER_TIMEOUT, AFTER_US);
+    }
+}
+
+impl Io for Socket {
+    fn set_patience(&self, longest: Duration) {
+        self.set_user_timeout(longest);
+    }
 }
 
 impl AsyncRead for Socket {

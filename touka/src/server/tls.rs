@@ -10,7 +10,8 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::socket::Socket;
+use super::stall::{Io, Stall};
+use super::wire::Wire;
 use crate::error::{Error, Result};
 
 /// A certificate with its key: [`Server::tls`](super::Server::tls) serves over TLS 1.2 and 1.3
@@ -67,8 +68,8 @@ impl Tls {
 
     /// Shakes hands with one client, who may take as long as they like: that is for the caller to
     /// bound.
-    pub(super) async fn accept(&self, socket: Socket) -> std::io::Result<Socket> {
-        Ok(Socket::Tls(Box::new(self.acceptor.accept(socket).await?)))
+    pub(super) async fn accept<I: Io>(&self, socket: Stall<I>) -> std::io::Result<Wire<I>> {
+        Ok(Wire::Tls(Box::new(self.acceptor.accept(socket).await?)))
     }
 }
 

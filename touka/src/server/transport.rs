@@ -1,4 +1,4 @@
-//! The socket under one connection, as hyper sees it.
+//! The connection below HTTP, as hyper sees it.
 
 use std::future::Future;
 use std::io;
@@ -11,14 +11,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
-use crate::error::CloseReason;
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
 /// closes, and there are few places for such as these.
 const TOLD: Duration = Duration::from_secs(1);
 
-/// A socket that can be had back when hyper is done with it, and that gives up on a client who
-/// neither says what it wants nor takes what it asked for.
+/// A connection that can be had back when hyper is done with it, and that gives up on a client who
+/// does not say what it wants.
 ///
 /// hyper answers a request that it cannot parse by itself, with a bare status. Until the first
 /// request of an HTTP/1.1 connection has reached the service, all that hyper writes is such an
@@ -33,8 +32,6 @@ pub(super) struct Transport<I> {
     patience: Option<(Phase, Pin<Box<Sleep>>)>,
     /// How many requests there had been when the client last said something between two of them.
     heard: Option<usize>,
-    /// Runs while the client takes nothing.
-    stall: Option<Pin<Box<Sleep>>>,
 }
 
 /// Where the socket goes when hyper drops the transport.
@@ -54,14 +51,8 @@ enum Phase {
 impl<I: Unpin> Transport<I> {
     pub(super) fn new(stream: I, client: Arc<Client>) -> (Self, Returned<I>) {
         let returned = Returned::default();
-        let transport = Self {
-            stream: Some(stream),
-            client,
-            returned: Arc::clone(&returned),
-            patience: None,
-            heard: None,
-            stall: None,
-        };
+        let transport =
+            Self { stream: Some(stream), client, returned: Arc::clone(&returned), patience: None, heard: None };
         (transport, returned)
     }
 
@@ -115,25 +106,6 @@ impl<I: Unpin> Transport<I> {
         }
         Poll::Pending
     }
-
-    /// Looks at what became of a write: any progress stops the clock, none lets it run.
-    fn watch_write(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            if self.stall.take().is_some() {
-                self.client.set_blocked(false);
-            }
-            return written;
-        }
-        let stall = self.stall.get_or_insert_with(|| {
-            self.client.set_blocked(true);
-            Box::pin(sleep(self.client.write_time()))
-        });
-        if stall.as_mut().poll(cx).is_ready() {
-            self.client.close(CloseReason::Stalled);
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
-        }
-        Poll::Pending
-    }
 }
 
 impl<I> Drop for Transport<I> {
@@ -155,8 +127,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if self.swallows() {
             return Poll::Ready(Ok(buf.len()));
         }
-        let written = self.stream()?.poll_write(cx, buf);
-        self.watch_write(cx, written)
+        self.stream()?.poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -167,8 +138,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if self.swallows() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
-        let written = self.stream()?.poll_write_vectored(cx, bufs);
-        self.watch_write(cx, written)
+        self.stream()?.poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

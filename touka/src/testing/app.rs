@@ -15,7 +15,7 @@ use super::pipe::{Pipe, Valve, pipe};
 use super::request::TestRequest;
 use super::wait::Wait;
 use super::watch::{Exchange, Part, Watch, Watched};
-use crate::server::{Serve, Serving, serve_connection};
+use crate::server::{Serve, Serving, serve_plain};
 
 /// How long a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -221,7 +221,7 @@ fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Servi
     let alive = exchange.alive(Part::Connection);
     let service = Watched { service, exchange };
     tokio::spawn(async move {
-        serve_connection(pipe, service, serving, None, false).await;
+        serve_plain(pipe, service, serving).await;
         drop(alive);
     });
 }

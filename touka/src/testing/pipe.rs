@@ -4,8 +4,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+
+use crate::server::Io;
 
 /// The server's end.
 #[derive(Debug)]
@@ -67,6 +70,10 @@ impl Valve {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Io for Pipe {
+    fn set_patience(&self, _: Duration) {}
 }
 
 impl AsyncRead for Pipe {

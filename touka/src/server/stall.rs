@@ -1,0 +1,94 @@
+//! [`Stall`], the raw socket of one connection, which gives up on a client that takes nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use super::client::Client;
+use crate::error::CloseReason;
+
+/// What a connection runs over: a socket, or what stands for one in a test.
+pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// The client may take nothing for this long: the kernel must not be less patient.
+    fn set_patience(&self, longest: Duration);
+}
+
+/// A socket whose writes are watched. It stands below TLS, which would take a whole buffer in one
+/// go and hide how slowly it drains.
+#[derive(Debug)]
+pub(crate) struct Stall<I> {
+    io: I,
+    client: Arc<Client>,
+    /// Runs while the client takes nothing.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<I: Io> Stall<I> {
+    pub(crate) fn new(io: I, client: &Arc<Client>) -> Self {
+        Self { io, client: Arc::clone(client), timer: None }
+    }
+
+    /// Looks at what became of a write: any progress stops the clock, none lets it run.
+    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            if self.timer.take().is_some() {
+                self.client.set_blocked(false);
+            }
+            return written;
+        }
+        if self.timer.is_none() {
+            self.client.set_blocked(true);
+            let longest = self.client.write_time();
+            if longest > self.client.serving.limits.write_time {
+                self.io.set_patience(longest);
+            }
+            self.timer = Some(Box::pin(sleep(longest)));
+        }
+        let over = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+        if over {
+            self.client.close(CloseReason::Stalled);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        }
+        Poll::Pending
+    }
+}
+
+impl<I: Io> AsyncRead for Stall<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<I: Io> AsyncWrite for Stall<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.watch(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.watch(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

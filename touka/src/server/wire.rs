@@ -1,0 +1,62 @@
+//! [`Wire`], a client's connection, with or without TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
+
+use super::stall::{Io, Stall};
+
+/// One type for both: what serves a connection is large, and would be compiled once for each.
+#[derive(Debug)]
+pub(super) enum Wire<I> {
+    Plain(Stall<I>),
+    /// Boxed: a session is a thousand bytes that others do not have.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<Stall<I>>>),
+}
+
+macro_rules! each {
+    ($wire:expr, $inner:ident => $what:expr) => {
+        match $wire {
+            Wire::Plain($inner) => $what,
+            #[cfg(feature = "tls")]
+            Wire::Tls($inner) => $what,
+        }
+    };
+}
+
+impl<I: Io> AsyncRead for Wire<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_read(cx, buf))
+    }
+}
+
+impl<I: Io> AsyncWrite for Wire<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(self, wire => wire.is_write_vectored())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_shutdown(cx))
+    }
+}
