@@ -38,7 +38,9 @@ async fn flood(State(app): State<App>) -> EventStream {
         }
     })
     .write_timeout(Duration::from_millis(200))
-    .on_close(move |reason| drop(app.ends.send(reason)))
+    .on_close(move |reason| {
+        let _ = app.ends.send(reason);
+    })
 }
 
 /// An event each time something is heard.

@@ -1,0 +1,120 @@
+//! Too many connections: who is over the limit is told when to come back, and nobody who is served
+//! notices.
+
+use std::time::Duration;
+
+use http::Version;
+use support::{Client, Head, Running, Visitor, within};
+use touka::{Router, Server, route, routes, sse_handler};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[sse_handler]
+#[route(GET, "/endless")]
+async fn endless() {
+    loop {
+        emit!("here");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[route(GET, "/plain")]
+async fn plain() -> &'static str {
+    "here"
+}
+
+async fn running(connections: usize) -> Running {
+    let server = Server::new().max_connections(connections);
+    Running::serve_with(server, Router::new().mount(routes![endless, plain])).await
+}
+
+/// Asks as an `EventSource` does.
+async fn event_source(server: &Running) -> (Client, Head) {
+    let mut client = Client::connect(server.address).await;
+    client.send("GET /endless HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n").await;
+    let head = client.head().await;
+    (client, head)
+}
+
+/// All that is left of a response whose connection is closed after it.
+async fn rest(client: Client) -> String {
+    let rest = within(PATIENCE, "the end of the connection", client.rest()).await;
+    String::from_utf8(rest.expect("a clean end")).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_event_source_over_the_limit_is_told_when_to_come_back() {
+    let server = running(2).await;
+    let mut held = vec![event_source(&server).await.0, event_source(&server).await.0];
+    for client in &mut held {
+        assert_eq!(client.data().await, "here");
+    }
+    for _ in 0..10 {
+        let (client, head) = event_source(&server).await;
+        // With a 503 it would never come back.
+        assert_eq!((head.status(), head.header("content-type")), (200, Some("text/event-stream")));
+        assert_eq!(head.header("connection"), Some("close"));
+        let body = rest(client).await;
+        let retry = body.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix("\n\n"));
+        let retry: u64 = retry.expect("a retry and nothing else").parse().expect("a number");
+        assert!((5_000..=15_000).contains(&retry), "{retry}");
+    }
+    // Once there is a place, whoever comes has it.
+    held.truncate(1);
+    loop {
+        let (mut client, head) = event_source(&server).await;
+        if head.header("connection").is_none() {
+            assert_eq!(client.data().await, "here");
+            break;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_other_client_over_the_limit_gets_a_503() {
+    let server = running(1).await;
+    let held = event_source(&server).await;
+    let mut client = Client::get(server.address, "/plain").await;
+    let head = client.head().await;
+    assert_eq!(head.status(), 503);
+    let after: u64 = head.header("retry-after").expect("a time").parse().expect("seconds");
+    assert!((5..=15).contains(&after), "{after}");
+    assert_eq!(rest(client).await, "the server has too many connections: try again later\n");
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_http_2_it_is_the_same_and_the_place_is_not_kept() {
+    let server = running(1).await;
+    let held = event_source(&server).await;
+    let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
+    let told = visitor.get("/endless", &[("accept", "text/event-stream")]).await;
+    assert_eq!((told.status.as_u16(), told.header("content-type")), (200, Some("text/event-stream")));
+    assert!(told.text().await.starts_with("retry: "));
+    assert_eq!(visitor.get("/plain", &[]).await.status, 503);
+    // The client does not close, so the server does.
+    let gone = async {
+        while visitor.try_get("/plain", &[]).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+    };
+    within(PATIENCE, "the server closes", gone).await;
+    drop(held);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn those_who_are_told_so_are_limited_too() {
+    let server = running(1).await;
+    let mut held = event_source(&server).await.0;
+    assert_eq!(held.data().await, "here");
+    // None of these asks for anything, so each keeps its place among the 64 that are told.
+    let mut silent = Vec::new();
+    for _ in 0..64 {
+        silent.push(Client::connect(server.address).await);
+    }
+    let late = Client::connect(server.address).await;
+    assert_eq!(rest(late).await, "");
+    // And the one who is served still is.
+    assert_eq!(held.data().await, "here");
+    drop(silent);
+}
