@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::serving::Serving;
@@ -20,6 +21,8 @@ pub(super) struct Client {
     calls: AtomicUsize,
     /// Those of them that are not answered to the end.
     busy: AtomicUsize,
+    /// Who waits for the last answer's end.
+    idler: Mutex<Option<Waker>>,
     http2: AtomicBool,
     /// A request's head did not come in time.
     late: AtomicBool,
@@ -41,6 +44,7 @@ impl Client {
             overloaded,
             calls: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
+            idler: Mutex::new(None),
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
             streams: Mutex::default(),
@@ -59,9 +63,20 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// A request is being answered, or the connection is no longer HTTP.
-    pub(super) fn is_busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed) > 0
+    /// Pending while a request is being answered, or when the connection is no longer HTTP.
+    ///
+    /// hyper does not read again when a response has ended, so this wakes whoever waits.
+    pub(super) fn poll_idle(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.busy.load(Ordering::Acquire) == 0 {
+            return Poll::Ready(());
+        }
+        let mut idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner);
+        if !idler.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *idler = Some(cx.waker().clone());
+        }
+        drop(idler);
+        // Once more, for an end between the look and the note.
+        if self.busy.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     #[cfg(feature = "http2")]
@@ -129,8 +144,9 @@ impl Drop for Call {
         if let Some(link) = &self.link {
             self.client.lock().retain(|stream| !stream.link.is(link));
         }
-        if !self.upgraded {
-            self.client.busy.fetch_sub(1, Ordering::Relaxed);
+        if !self.upgraded && self.client.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let idler = self.client.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
+            idler.into_iter().for_each(Waker::wake);
         }
     }
 }

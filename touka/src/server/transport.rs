@@ -79,7 +79,7 @@ impl<I: Unpin> Transport<I> {
 
     /// Looks at what became of a read. One that waits for a request does not wait for ever.
     fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        if self.client.is_busy() {
+        if self.client.poll_idle(cx).is_pending() {
             self.patience = None;
             return read;
         }
