@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use axum_core::BoxError;
 use axum_core::body::Body;
-use axum_core::response::Response;
+use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST};
-use http::{Method, StatusCode, Version};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use tower_service::Service;
@@ -62,8 +62,9 @@ pub(super) fn answering<V: Serve>(
 /// The service's answer, or the reason why it was not asked.
 async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Client) -> Response {
     let limits = &client.serving.limits;
-    if let Some(fault) = host_fault(&request) {
-        return refusal(StatusCode::BAD_REQUEST, fault);
+    if let Some(fault) = host_fault(&request).or_else(|| length_fault(request.headers())) {
+        // What comes after such a request may be somebody else's.
+        return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
     }
     if client.overloaded {
         return overload(request.headers());
@@ -79,6 +80,18 @@ async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Cl
 fn announced<B>(request: &http::Request<B>) -> u64 {
     let length = request.headers().get(CONTENT_LENGTH);
     length.and_then(|length| length.to_str().ok()?.trim().parse().ok()).unwrap_or(0)
+}
+
+/// hyper reads any body whose last coding is `chunked`; whoever stands between may see another end.
+/// Where there is a length as well, hyper goes by the chunks and closes afterwards.
+fn length_fault(headers: &HeaderMap) -> Option<&'static str> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next()?;
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        Some("the only Transfer-Encoding that is known here is one `chunked`")
+    } else {
+        None
+    }
 }
 
 /// Without this check two proxies could disagree about whom a request is for.

@@ -1,0 +1,223 @@
+//! Raw requests that two servers could read in two ways, and what each gets.
+//!
+//! Whoever can make a proxy and the server behind it disagree about where a request ends can put a
+//! request of their own into somebody else's connection. So each row says where it is to end: what
+//! the service saw, and whether the bytes that come after it, `GET /smuggled`, became a request.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum_core::body::Body;
+use axum_core::extract::Request;
+use axum_core::response::Response;
+use http_body_util::BodyExt;
+use support::{Client, Running, within};
+use tokio::io::AsyncWriteExt;
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Method, target and body of each request that the service saw.
+#[derive(Clone, Debug, Default)]
+struct Seen(Arc<Mutex<Vec<String>>>);
+
+impl Seen {
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Answers all that arrives, and writes it down once its body has been read.
+async fn record(seen: Seen, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    let body = match body.collect().await {
+        Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+        Err(_) => "(broken)".to_owned(),
+    };
+    let line = format!("{} {} {body}", head.method, head.uri);
+    seen.0.lock().unwrap_or_else(PoisonError::into_inner).push(line.trim_end().to_owned());
+    Response::new(Body::from("ok"))
+}
+
+/// A request whose body is these chunks.
+macro_rules! chunked {
+    ($body:literal) => {
+        concat!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", $body)
+    };
+}
+
+/// What becomes of a row's request and of what stands after it.
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    /// It is answered with this status, reaches nobody, and nothing after it is read.
+    Refused(u16),
+    /// It reaches the service like this, and nothing after it is read.
+    Last(&'static str),
+    /// Everybody agrees where it ends: it reaches the service like this, and then the next one does.
+    Ends(&'static str),
+}
+
+use Fate::{Ends, Last, Refused};
+
+/// A request line and what follows it. `{big}` is more than a head may have.
+type Row = (&'static str, Fate);
+
+const HOSTS: &[Row] = &[
+    ("GET / HTTP/1.1\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Refused(400)),
+    // Said to be nobody's, which is what the standard wants where there is no authority.
+    ("GET / HTTP/1.1\r\nHost: \r\n\r\n", Ends("GET /")),
+    // The target counts, as the standard has it. The service sees both.
+    ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://b/")),
+    // Needs no host, and closes.
+    ("GET / HTTP/1.0\r\n\r\n", Last("GET /")),
+];
+
+const LENGTHS: &[Row] = &[
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", Ends("POST / abc")),
+    ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", Ends("GET / abc")),
+    // Both say the same.
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", Ends("POST / abc")),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 0\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3 3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\nabc", Refused(400)),
+    // White space around a value is not part of it, and a number may begin with zeros.
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length:  3 \r\n\r\nabc", Ends("POST / abc")),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 003\r\n\r\nabc", Ends("POST / abc")),
+];
+
+const CODINGS: &[Row] = &[
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Ends("POST / abc")),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tChunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Ends("POST / abc")),
+    // hyper goes by the chunks, forgets the length, and closes. Whoever has gone by the length has
+    // sent what comes next to a closed connection.
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Last("POST /")),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", Last("POST /")),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        Refused(400),
+    ),
+    (
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        Refused(400),
+    ),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Refused(400)),
+];
+
+const CHUNKS: &[Row] = &[
+    // A chunk's size may be followed by white space and by extensions, which mean nothing here.
+    (chunked!("3 \r\nabc\r\n0\r\n\r\n"), Ends("POST / abc")),
+    (chunked!("3;x=y\r\nabc\r\n0\r\n\r\n"), Ends("POST / abc")),
+    (chunked!("3;x\ny\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!("3\nabc\n0\n\n"), Last("POST / (broken)")),
+    (chunked!("0x3\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!(" 3\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!("-3\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!("\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!("3\r\nabcd\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    (chunked!("10000000000000003\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
+    // Trailers are read and given to nobody who would take them for headers.
+    (chunked!("0\r\nContent-Length: 40\r\nHost: b\r\n\r\n"), Ends("POST /")),
+    (chunked!("0\r\nX: y\n\n"), Last("POST /")),
+];
+
+const LINES: &[Row] = &[
+    // hyper ends a line at a bare LF, as the standard allows. No proxy sees another end: a value
+    // cannot hold an LF, so each either ends its line there, too, or refuses the request.
+    ("GET / HTTP/1.1\nHost: a\n\n", Ends("GET /")),
+    ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", Ends("GET /")),
+    // Empty lines before a request are left over from the one before.
+    ("\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET /")),
+    ("GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\rHost: a\r\r", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: b\r\n c\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\n Host: a\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\n: b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost : a\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length : 3\r\n\r\nabc", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("POST / HTTP/1.1\r\nHost: a\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX\0: b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a\r\nX: {big}\r\n\r\n", Refused(431)),
+    ("GET /{big} HTTP/1.1\r\nHost: a\r\n\r\n", Refused(431)),
+    ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET / HTTP/2.0\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET / http/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET /\r\n\r\n", Refused(400)),
+    ("G@T / HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET / a HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET  / HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+];
+
+/// What comes after each request on its connection.
+const NEXT: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Sends a row and what comes after it, and reads until the server closes: the statuses.
+async fn statuses(server: &Running, row: &str) -> Vec<u16> {
+    let mut client = Client::connect(server.address).await;
+    client.send(format!("{row}{NEXT}")).await;
+    client.socket.shutdown().await.expect("no more");
+    let answers = within(PATIENCE, "the server closes", client.rest()).await.unwrap_or_default();
+    let answers = String::from_utf8_lossy(&answers);
+    let answers = answers.split("HTTP/1.").skip(1);
+    answers.filter_map(|answer| answer.split(' ').nth(1)?.parse().ok()).collect()
+}
+
+async fn each_row_meets_its_fate(rows: &[Row]) {
+    let seen = Seen::default();
+    let records = seen.clone();
+    let service = axum::Router::new().fallback(move |request| record(records.clone(), request));
+    let server = Running::serve(service).await;
+    for (row, fate) in rows {
+        let row = row.replace("{big}", &"x".repeat(70_000));
+        let answered = statuses(&server, &row).await;
+        let shown: String = row.chars().take(200).collect();
+        let (status, reached) = match fate {
+            Refused(status) => (vec![*status], vec![]),
+            Last(line) => (vec![200], vec![*line]),
+            Ends(line) => (vec![200, 200], vec![*line, "GET /smuggled"]),
+        };
+        assert_eq!((answered, seen.take()), (status, reached.into_iter().map(str::to_owned).collect()), "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn whom_a_request_is_for() {
+    each_row_meets_its_fate(HOSTS).await;
+}
+
+#[tokio::test]
+async fn how_long_a_body_is() {
+    each_row_meets_its_fate(LENGTHS).await;
+}
+
+#[tokio::test]
+async fn how_a_body_is_coded() {
+    each_row_meets_its_fate(CODINGS).await;
+}
+
+#[tokio::test]
+async fn where_a_chunk_ends() {
+    each_row_meets_its_fate(CHUNKS).await;
+}
+
+#[tokio::test]
+async fn where_a_line_ends_and_what_it_may_hold() {
+    each_row_meets_its_fate(LINES).await;
+}
