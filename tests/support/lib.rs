@@ -9,6 +9,7 @@ mod held;
 mod nginx;
 mod process;
 mod server;
+pub mod soak;
 mod visitor;
 mod wait;
 
