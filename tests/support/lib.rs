@@ -6,6 +6,7 @@
 
 mod client;
 mod held;
+mod limits;
 mod nginx;
 mod process;
 mod server;
@@ -15,6 +16,7 @@ mod wait;
 
 pub use client::{Client, Head};
 pub use held::{Count, Held};
+pub use limits::allow_descriptors;
 pub use nginx::{Nginx, fragments};
 pub use process::Process;
 pub use server::{App, Running};
