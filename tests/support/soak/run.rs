@@ -19,7 +19,7 @@ const CLIENTS: u64 = 200;
 
 /// How long the last clients may take to leave and the server to let go of them, on a machine that
 /// is busy with something else.
-const SETTLED: Duration = Duration::from_mins(2);
+const SETTLED: Duration = Duration::from_mins(1);
 
 /// What to run.
 #[derive(Clone, Debug)]
