@@ -27,9 +27,9 @@ impl Head {
         self.text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
-    /// The value of a header, which must not stand there twice.
+    /// The value of a header, which must not stand there twice. nginx writes names in its own case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let mut values = self.lines().filter_map(|(known, value)| (known == name).then_some(value));
+        let mut values = self.lines().filter_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value));
         let value = values.next();
         assert_eq!(values.next(), None, "{name} was sent twice");
         value

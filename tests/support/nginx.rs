@@ -14,8 +14,8 @@ use tokio::process::{Child, Command};
 
 use crate::wait::within;
 
-/// Where an upstream stands in a configuration.
-const UPSTREAM: &str = "127.0.0.1:3000";
+/// Where the upstreams stand in a configuration.
+const UPSTREAMS: [&str; 2] = ["127.0.0.1:3000", "127.0.0.1:3001"];
 
 /// How the page for users tells a server to listen. The tests have no certificate, and need a port
 /// of their own, so this is what they replace.
@@ -42,13 +42,21 @@ impl Nginx {
     /// # Panics
     /// There is no nginx, or it does not take the configuration; the text says what it said.
     pub async fn start(upstream: SocketAddr, configuration: &str) -> Self {
-        let upstream = upstream.to_string();
-        // Before it has ports of its own: one of them may begin as this one does.
-        let piece = configuration.replace(UPSTREAM, &upstream);
+        // Where there are two, this is both.
+        Self::start_before([upstream; 2], &[configuration]).await
+    }
+
+    /// Starts nginx in front of two upstreams, `127.0.0.1:3000` and `127.0.0.1:3001`, with a
+    /// configuration in several pieces of the kinds that [`start`](Self::start) takes.
+    ///
+    /// # Panics
+    /// As [`start`](Self::start).
+    pub async fn start_before(upstreams: [SocketAddr; 2], configuration: &[&str]) -> Self {
+        let pieces: Vec<_> = configuration.iter().map(|piece| with_upstreams(piece, upstreams)).collect();
         loop {
             let (http1, http2) = (free_port(), free_port());
             let folder = Folder::create();
-            let whole = whole(&piece, &upstream, http1, http2);
+            let whole = whole(&pieces, upstreams[0], http1, http2);
             folder.write("nginx.conf", &whole);
             let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
             let Some(status) = nginx.ended_or_listens().await else { return nginx };
@@ -116,20 +124,37 @@ fn spawn(folder: &Path) -> Child {
     }
 }
 
-/// A configuration file around a piece of one.
-fn whole(piece: &str, upstream: &str, http1: SocketAddr, http2: SocketAddr) -> String {
+/// A piece with the upstreams' real addresses. It must not have any other yet: one could begin as the
+/// address does that is replaced.
+fn with_upstreams(piece: &str, upstreams: [SocketAddr; 2]) -> String {
+    // In two steps, for the same reason.
+    let marked = piece.replace(UPSTREAMS[0], "\0first").replace(UPSTREAMS[1], "\0second");
+    marked.replace("\0first", &upstreams[0].to_string()).replace("\0second", &upstreams[1].to_string())
+}
+
+/// A configuration file around pieces of one.
+fn whole(pieces: &[String], upstream: SocketAddr, http1: SocketAddr, http2: SocketAddr) -> String {
     // On a port in cleartext nginx speaks one version only until 1.25.1, hence two ports. Newer ones
     // want `http2 on;` and take this with a warning.
     let listen = format!("listen {http1}; listen {http2} http2;");
-    let server = |locations: &str| format!("server {{\n{listen}\n{locations}\n}}");
-    let is_of = |block: &str| piece.lines().any(|line| line.trim_start().starts_with(block));
-    let (program, http) = if is_of("events {") {
-        (piece, server(&format!("location / {{ proxy_pass http://{upstream}; }}")))
-    } else if is_of("server {") {
-        ("events {}", piece.replace(LISTEN, &listen))
-    } else {
-        ("events {}", server(piece))
-    };
+    let server = |locations: &str| format!("server {{\n{listen}\n{locations}\n}}\n");
+    let (mut program, mut http) = (String::new(), String::new());
+    for piece in pieces {
+        let is_of = |block: &str| piece.lines().any(|line| line.trim_start().starts_with(block));
+        if is_of("events {") {
+            program += piece;
+        } else if is_of("server {") {
+            http += &piece.replace(LISTEN, &listen);
+        } else {
+            http += &server(piece);
+        }
+    }
+    if program.is_empty() {
+        program += "events {}";
+    }
+    if http.is_empty() {
+        http += &server(&format!("location / {{ proxy_pass http://{upstream}; }}"));
+    }
     let mut text = format!("daemon off;\nmaster_process off;\npid nginx.pid;\n{program}\nhttp {{\naccess_log off;\n");
     // What nginx would else put into folders of the system.
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {

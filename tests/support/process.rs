@@ -42,9 +42,14 @@ impl Process {
         Self { child, address }
     }
 
+    /// Its number, by which the system knows it.
+    pub fn id(&self) -> u32 {
+        self.child.id().expect("it still runs")
+    }
+
     /// Sends a signal by name, as in `TERM`.
     pub async fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it still runs").to_string();
+        let id = self.id().to_string();
         let sent = Command::new("kill").args([&format!("-{name}"), &id]).status().await.expect("run kill");
         assert!(sent.success(), "kill -{name} {id}");
     }

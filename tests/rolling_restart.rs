@@ -1,0 +1,182 @@
+//! Two servers behind nginx are replaced in turn under thousands of open streams, and every client
+//! comes back to its next event, as the page on deploying says.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::future::join;
+use http::Version;
+use support::{Client, Nginx, Process, allow_descriptors, fragments, within};
+use tokio::net::TcpSocket;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// How many clients have a stream open.
+const CLIENTS: usize = 5000;
+
+/// How many open their first stream at a time, so that they do not wait in nginx's backlog of 511.
+const AT_A_TIME: usize = 100;
+
+/// Until all are back they may take a shutdown of up to 10 s and a retry of up to 3 s; the rest is
+/// for a machine that is busy with something else.
+const PATIENCE: Duration = Duration::from_mins(2);
+
+const SERVER: &str = env!("CARGO_BIN_EXE_touka-fixture");
+const PAGE: &str = include_str!("../docs/deploying.md");
+
+/// An address that a server can come back to. While it is away, the kernel would else give its port
+/// to one of the thousands of connections that are made then.
+struct Place {
+    address: SocketAddr,
+    /// Bound, but it does not listen. Servers bind to the same port beside it.
+    _reserved: TcpSocket,
+}
+
+impl Place {
+    fn reserve() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("let others bind to it too");
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
+        Self { address: socket.local_addr().expect("an address"), _reserved: socket }
+    }
+
+    async fn serve(&self) -> Process {
+        Process::start(SERVER, &[&self.address.to_string()]).await
+    }
+}
+
+/// What is known of one client from outside.
+#[derive(Default)]
+struct Seen {
+    /// The process that its last event is from.
+    server: AtomicU32,
+    /// How often its stream ended.
+    ends: AtomicUsize,
+}
+
+impl Seen {
+    /// Behaves as an `EventSource` does, and fails at all that would be the end of one.
+    async fn follow(&self, nginx: SocketAddr, turn: Arc<Semaphore>) {
+        let mut first = Some(turn.acquire().await.expect("it is never closed"));
+        let mut last = 0u64;
+        loop {
+            let mut client = Client::connect(nginx).await;
+            let id = if last > 0 { format!("last-event-id: {last}\r\n") } else { String::new() };
+            client.send(format!("GET /count HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n{id}\r\n")).await;
+            let head = client.head().await;
+            let opened = (head.status(), head.header("content-type"));
+            assert_eq!(opened, (200, Some("text/event-stream")), "an EventSource gives up: {head:?}");
+            while let Some(event) = client.next().await.expect("a clean end, not a broken connection") {
+                // A server that was not told the last id would begin anew.
+                last += 1;
+                assert_eq!(event.id, last.to_string());
+                self.server.store(event.data.parse().expect("a process"), Ordering::Relaxed);
+                drop(first.take());
+            }
+            let retry = client.parser().retry().expect("to be told when to come back");
+            assert!((Duration::from_secs(1)..=Duration::from_secs(3)).contains(&retry), "{retry:?}");
+            self.ends.fetch_add(1, Ordering::Relaxed);
+            drop(client);
+            sleep(retry).await;
+        }
+    }
+}
+
+struct Crowd {
+    seen: Vec<Arc<Seen>>,
+    /// None of them ends, except by a failure.
+    clients: JoinSet<()>,
+}
+
+impl Crowd {
+    /// Opens so many streams, and waits until some of them have had an event.
+    async fn open(nginx: SocketAddr, clients: usize, some: usize) -> Self {
+        let turn = Arc::new(Semaphore::new(AT_A_TIME));
+        let mut crowd = Self { seen: Vec::new(), clients: JoinSet::new() };
+        for _ in 0..clients {
+            let (seen, turn) = (Arc::<Seen>::default(), Arc::clone(&turn));
+            crowd.seen.push(Arc::clone(&seen));
+            crowd.clients.spawn(async move { seen.follow(nginx, turn).await });
+        }
+        crowd.wait("enough have had an event", |seen| seen.len() - reading(seen, 0) >= some).await;
+        crowd
+    }
+
+    /// Waits until something is so, and none has failed.
+    async fn wait(&mut self, what: &str, is_so: impl Fn(&[Arc<Seen>]) -> bool) {
+        let so = async {
+            while !is_so(&self.seen) {
+                if let Some(failed) = self.clients.try_join_next() {
+                    failed.expect("a client failed");
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        within(PATIENCE, what, so).await;
+    }
+
+    async fn all_read(&mut self, server: u32) {
+        self.wait("all read the other server", |seen| reading(seen, server) == seen.len()).await;
+    }
+
+    /// How many streams have ended so far.
+    fn ends(&self) -> usize {
+        self.seen.iter().map(|seen| seen.ends.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// How many had their last event from this process; from 0, how many had none.
+fn reading(seen: &[Arc<Seen>], server: u32) -> usize {
+    seen.iter().filter(|seen| seen.server.load(Ordering::Relaxed) == server).count()
+}
+
+/// Ends a server as a deploy does, and waits for it and for all of its clients.
+async fn replace(old: Process, new: &Process, crowd: &mut Crowd) {
+    old.signal("TERM").await;
+    let (status, ()) = join(old.ended(PATIENCE), crowd.all_read(new.id())).await;
+    assert!(status.success(), "{status}");
+}
+
+/// nginx as the page says, before two places for servers.
+async fn nginx(upstreams: [SocketAddr; 2]) -> Nginx {
+    // nginx has two for each stream.
+    allow_descriptors(2 * CLIENTS as u64 + 1000);
+    let fragments = fragments(PAGE, "nginx");
+    let of_the_page = |word: &str| {
+        let found = fragments.iter().find(|fragment| fragment.contains(word));
+        *found.unwrap_or_else(|| panic!("the page has no fragment with {word:?} any more"))
+    };
+    let configuration = [of_the_page("worker_connections"), of_the_page("max_fails")];
+    Nginx::start_before(upstreams, &configuration).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_is_lost_when_two_servers_are_replaced_in_turn() {
+    let (here, there) = (Place::reserve(), Place::reserve());
+    let nginx = nginx([here.address, there.address]).await;
+    let (first, second) = (here.serve().await, there.serve().await);
+    let mut crowd = Crowd::open(nginx.address(Version::HTTP_11), CLIENTS, CLIENTS).await;
+    let moved = reading(&crowd.seen, first.id());
+    assert!(moved > 0 && moved < CLIENTS, "nginx balances: {moved} of {CLIENTS}");
+
+    replace(first, &second, &mut crowd).await;
+    assert_eq!(crowd.ends(), moved, "only the streams of the one that stopped have ended");
+
+    // At once, while nginx still remembers how this one was away.
+    let third = here.serve().await;
+    replace(second, &third, &mut crowd).await;
+    assert_eq!(crowd.ends(), moved + CLIENTS, "each once more");
+}
+
+/// Some are connecting, some have asked and not been answered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_client_is_lost_that_comes_while_a_server_stops() {
+    let (here, there) = (Place::reserve(), Place::reserve());
+    let nginx = nginx([here.address, there.address]).await;
+    let (first, second) = (here.serve().await, there.serve().await);
+    let mut crowd = Crowd::open(nginx.address(Version::HTTP_11), CLIENTS / 5, CLIENTS / 50).await;
+    replace(first, &second, &mut crowd).await;
+}

@@ -1,0 +1,61 @@
+//! What a server holds at one moment, seen from outside.
+
+use std::fs;
+
+use crate::client::Client;
+use crate::process::Process;
+
+/// What a server holds at one moment, and what its clients have had by then.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Clients that have come and left.
+    pub visits: u64,
+    /// Events that they have read.
+    pub events: u64,
+    /// Memory with all that is shared or mapped from files, in KiB.
+    pub resident: u64,
+    /// Memory of its own, in KiB: heap and stacks. What leaks is here.
+    pub anonymous: u64,
+    /// Open file descriptors.
+    pub descriptors: u64,
+    /// Live tasks of its runtime.
+    pub tasks: u64,
+    /// Handlers that something is left of.
+    pub held: u64,
+}
+
+/// Looks at a server. It has one connection, always the same, so that it counts the same each time.
+#[derive(Debug)]
+pub(super) struct Watch {
+    process: u32,
+    client: Client,
+}
+
+impl Watch {
+    pub(super) async fn new(server: &Process) -> Self {
+        Self { process: server.id(), client: Client::connect(server.address).await }
+    }
+
+    pub(super) async fn look(&mut self, visits: u64, events: u64) -> Sample {
+        self.client.send("GET /counts HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        let (head, counts) = self.client.response().await;
+        assert_eq!(head.status(), 200, "{head:?}");
+        let (held, tasks) = counts.split_once(' ').expect("two counts");
+        let folder = format!("/proc/{}", self.process);
+        let status = fs::read_to_string(format!("{folder}/status")).expect("read the server's status");
+        let kib = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux has it");
+            let number = line.trim_start_matches(':').trim().trim_end_matches(" kB");
+            number.parse().expect("a number of KiB")
+        };
+        Sample {
+            visits,
+            events,
+            resident: kib("VmRSS"),
+            anonymous: kib("RssAnon"),
+            descriptors: fs::read_dir(format!("{folder}/fd")).expect("read its descriptors").count() as u64,
+            tasks: tasks.parse().expect("a number of tasks"),
+            held: held.parse().expect("a number of guards"),
+        }
+    }
+}
