@@ -1,1 +1,142 @@
-//! x
+//! TLS: a bad certificate is found before the port opens, and a bad peer costs nobody else anything.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use http::{StatusCode, Version};
+use support::{Certificate, Client, Count, Running, Visitor, until, within};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use touka::extract::State;
+use touka::server::Tls;
+use touka::{Event, Router, Server, route, routes, sse_handler};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const SHORT: Duration = Duration::from_millis(300);
+
+#[sse_handler]
+#[route(GET, "/endless")]
+async fn endless(State(held): State<Count>) {
+    let _held = held.hold();
+    emit!(Event::data("here").id(7u64));
+    std::future::pending::<()>().await;
+}
+
+async fn running(certificate: &Certificate, server: Server) -> (Running, Count) {
+    let held = Count::default();
+    let router = Router::new().mount(routes![endless]).with_state(held.clone());
+    (Running::serve_with(server.tls(certificate.tls()), router).await, held)
+}
+
+async fn visit(server: &Running, certificate: &Certificate, protocol: Option<&[u8]>, version: Version) -> Visitor {
+    let socket = TcpStream::connect(server.address).await.expect("connect");
+    let wire = certificate.connect(socket, protocol.as_slice()).await;
+    assert_eq!(wire.get_ref().1.alpn_protocol(), protocol, "what was agreed on");
+    Visitor::over(wire, version).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn alpn_chooses_the_version_and_no_alpn_is_http_1() {
+    let certificate = Certificate::new();
+    let (server, held) = running(&certificate, Server::new()).await;
+    let ways: [(Option<&[u8]>, Version); 3] =
+        [(Some(b"h2"), Version::HTTP_2), (Some(b"http/1.1"), Version::HTTP_11), (None, Version::HTTP_11)];
+    for (protocol, version) in ways {
+        let mut visitor = visit(&server, &certificate, protocol, version).await;
+        let mut stream = visitor.stream("/endless").await;
+        assert_eq!(stream.data().await, "here");
+        assert_eq!(held.get(), 1);
+        drop((stream, visitor));
+        until(PATIENCE, "the handler is gone", || held.get() == 0).await;
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_certificate_is_said() {
+    let (good, other) = (Certificate::new(), Certificate::new());
+    let empty = good.folder().join("empty.pem");
+    let garbage = good.folder().join("garbage.pem");
+    let missing = good.folder().join("missing.pem");
+    fs::write(&empty, "").expect("write");
+    fs::write(&garbage, "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n").expect("write");
+    let (cert, key) = (good.certificate(), good.key());
+    let cases = [
+        (&missing, &key, "the certificate in", "missing.pem cannot be read"),
+        (&cert, &missing, "the private key in", "missing.pem cannot be read"),
+        (&empty, &key, "empty.pem holds no certificate in PEM form", ""),
+        (&key, &key, "key.pem holds no certificate in PEM form", ""),
+        (&cert, &cert, "cert.pem holds no private key in PEM form", ""),
+        (&garbage, &key, "the certificate in", "garbage.pem cannot be read"),
+        (&cert, &other.key(), "cannot be used together", "key.pem"),
+    ];
+    for (certificate, key, part, more) in cases {
+        let error = Tls::from_pem(certificate, key).expect_err(part);
+        assert!(error.is_tls() && !error.is_bind());
+        let text = error.to_string();
+        assert!(text.contains(part) && text.contains(more), "{text}");
+    }
+    Tls::from_pem(&cert, &key).expect("a good pair");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_peer_that_does_not_shake_hands_is_closed_and_delays_nobody() {
+    let certificate = Certificate::new();
+    let (server, _) = running(&certificate, Server::new().head_timeout(SHORT)).await;
+    let start = Instant::now();
+    // Says nothing; begins and stops; begins and resets.
+    let mut silent = TcpStream::connect(server.address).await.expect("connect");
+    let mut slow = TcpStream::connect(server.address).await.expect("connect");
+    slow.write_all(b"\x16\x03\x01\x02\x00\x01").await.expect("send");
+    let mut gone = Client::connect(server.address).await;
+    gone.send(b"\x16\x03\x01\x02\x00\x01").await;
+    gone.reset();
+    let mut visitor = visit(&server, &certificate, Some(b"h2"), Version::HTTP_2).await;
+    assert_eq!(visitor.stream("/endless").await.data().await, "here");
+    for peer in [&mut silent, &mut slow] {
+        let end = within(PATIENCE, "the server closes", peer.read(&mut [0; 16])).await;
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+    assert!(start.elapsed() > SHORT / 2, "closed before their time");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_speaks_something_else_is_hung_up_on() {
+    let certificate = Certificate::new();
+    let (server, _) = running(&certificate, Server::new()).await;
+    for words in ["GET /endless HTTP/1.1\r\nhost: test\r\n\r\n", "\0\0\0\0\0\0\0\0\0\0\0\0", "SSH-2.0-OpenSSH\r\n"] {
+        let mut client = Client::connect(server.address).await;
+        client.send(words).await;
+        let answer = within(PATIENCE, "the server closes", client.rest()).await.unwrap_or_default();
+        // At most an alert of TLS: no word of HTTP in the clear.
+        assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
+    }
+    let mut visitor = visit(&server, &certificate, Some(b"http/1.1"), Version::HTTP_11).await;
+    assert_eq!(visitor.get("/nothing", &[]).await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shutdown_ends_streams_and_waits_for_no_handshake() {
+    let certificate = Certificate::new();
+    let server = Server::new().head_timeout(PATIENCE).shutdown_timeout(PATIENCE);
+    let (mut server, held) = running(&certificate, server).await;
+    let _half = TcpStream::connect(server.address).await.expect("connect");
+    let mut ends = Vec::new();
+    for (protocol, version) in [(&b"h2"[..], Version::HTTP_2), (b"http/1.1", Version::HTTP_11)] {
+        let mut visitor = visit(&server, &certificate, Some(protocol), version).await;
+        let mut stream = visitor.stream("/endless").await;
+        assert_eq!(stream.data().await, "here");
+        // Both are open when the server stops.
+        ends.push(async move {
+            assert_eq!(stream.next().await.expect("a clean end"), None);
+            assert!(stream.parser().retry().is_some());
+            drop(visitor);
+        });
+    }
+    until(PATIENCE, "both are open", || held.get() == 2).await;
+    server.stop();
+    let start = Instant::now();
+    tokio::join!(server.stopped(PATIENCE), join_all(ends));
+    assert!(start.elapsed() < PATIENCE / 2, "it waited for the handshake");
+    assert_eq!(held.get(), 0);
+}
