@@ -2,6 +2,7 @@
 
 mod json;
 mod last_event_id;
+mod matched;
 mod pairs;
 mod param_error;
 mod params;
@@ -17,3 +18,5 @@ pub use params::Params;
 pub use query::{Query, QueryError};
 pub use query_params::QueryParams;
 pub use state::State;
+
+pub(crate) use matched::Matched;

@@ -14,12 +14,9 @@ use http::{Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
 use crate::error::panic_text;
+use crate::extract::Matched;
 use crate::response::refusal;
 use crate::stream::Link;
-
-/// The path of the route that a request was found to be for, as it is mounted.
-#[derive(Clone, Debug)]
-pub(super) struct Matched(pub(super) Arc<str>);
 
 type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 
@@ -63,13 +60,16 @@ impl<S> Route<S> {
             Box::pin(async move {
                 let mut answer = pin!(answer);
                 // Not polled again after a panic, so what that left half done is only dropped.
-                let response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
+                let mut response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
                     Ok(polled) => polled.map(IntoResponse::into_response),
                     Err(panic) => Poll::Ready(panicked(&*panic)),
                 })
                 .await;
-                if let (Some(Matched(path)), Some(link)) = (matched, response.extensions().get::<Link>()) {
-                    link.set_route(&path);
+                if let Some(matched) = matched {
+                    if let Some(link) = response.extensions().get::<Link>() {
+                        link.set_route(&matched.0);
+                    }
+                    response.extensions_mut().insert(matched);
                 }
                 response
             })

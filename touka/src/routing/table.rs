@@ -9,8 +9,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
-use super::route::Matched;
-use crate::extract::Params;
+use crate::extract::{Matched, Params};
 use crate::response::refusal;
 
 /// Paths to methods to endpoints.

@@ -15,6 +15,7 @@ use tower_service::Service;
 
 use super::client::Client;
 use super::drain::Drain;
+use super::meter::Asked;
 use super::overload::overload;
 use super::request_body::RequestBody;
 use crate::response::{answer, refusal};
@@ -53,7 +54,9 @@ pub(super) fn answering<V: Serve>(
         async move {
             let path = request.uri().path().to_owned();
             let connect = request.method() == Method::CONNECT;
+            let asked = Asked::new(request.method());
             let response = ask(service, request, &call.client).await;
+            asked.answered(&response);
             Ok::<_, Infallible>(Drain::wrap(response, call, &path, connect))
         }
     })

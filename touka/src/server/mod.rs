@@ -14,6 +14,7 @@ mod http2;
 mod limits;
 mod listen;
 mod listener;
+mod meter;
 mod overload;
 mod race;
 mod request_body;

@@ -23,6 +23,7 @@ use super::exchange::Serve;
 use super::handle::Handle;
 use super::listen::Listen;
 use super::listener::Listener;
+use super::meter;
 use super::race::{First, race};
 use super::serving::Serving;
 use super::shutdown::{Shutdown, Signals};
@@ -32,6 +33,7 @@ use super::stall::Stall;
 use super::tls::Tls;
 use super::wire::Wire;
 use crate::error::Result;
+use crate::stream::describe as describe_streams;
 
 /// Serves any tower service over HTTP/1.1 and HTTP/2, on one port: a [`Router`](crate::Router), an
 /// `axum::Router`, one of your own.
@@ -223,6 +225,8 @@ impl Server {
         };
         let listener = address.listen().await?;
         descriptors::raise(&self.serving.limits);
+        meter::describe();
+        describe_streams();
         let port = Port {
             serving: Arc::new(self.serving),
             #[cfg(feature = "tls")]

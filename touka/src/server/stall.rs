@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
+use super::meter;
 use crate::error::CloseReason;
 
 /// What a connection runs over: a socket, or what stands for one in a test.
@@ -44,6 +45,7 @@ impl<I: Io> Stall<I> {
         }
         if self.timer.is_none() {
             self.client.set_blocked(true);
+            meter::waited();
             let longest = self.client.write_time();
             if longest > self.client.serving.limits.write_time {
                 self.io.set_patience(longest);

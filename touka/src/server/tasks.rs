@@ -10,6 +10,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::meter;
 use crate::error::CloseReason;
 use crate::stream::Link;
 
@@ -95,7 +96,10 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
             let asked = handover.asked.get();
             let since = match *this.since {
                 Some((then, since)) if then == asked => since,
-                _ => this.since.insert((asked, Instant::now())).1,
+                _ => {
+                    meter::waited();
+                    this.since.insert((asked, Instant::now())).1
+                }
             };
             let deadline = since + handover.longest.get();
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));

@@ -2,15 +2,30 @@
 
 #[cfg(feature = "metrics")]
 pub(super) use facade::Meter;
+#[cfg(feature = "metrics")]
+pub(crate) use facade::describe;
 #[cfg(not(feature = "metrics"))]
 pub(super) use nothing::Meter;
+#[cfg(not(feature = "metrics"))]
+pub(crate) use nothing::describe;
 
 #[cfg(feature = "metrics")]
 mod facade {
-    use metrics::{Counter, counter, gauge, histogram};
+    use metrics::{Counter, Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
     use crate::error::CloseReason;
     use crate::stream::Link;
+
+    /// Says what the figures are. A recorder that was installed before the server started shows it.
+    pub(crate) fn describe() {
+        describe_gauge!("touka_streams_open", Unit::Count, "Event streams that are open.");
+        describe_counter!("touka_streams_opened_total", Unit::Count, "Event streams that a client has begun to read.");
+        describe_counter!("touka_streams_closed_total", Unit::Count, "Event streams that have ended, by reason.");
+        describe_counter!("touka_events_total", Unit::Count, "Events that were handed to connections.");
+        describe_counter!("touka_bytes_total", Unit::Bytes, "Bytes of streams that were handed to connections.");
+        describe_histogram!("touka_first_event_seconds", Unit::Seconds, "From a stream's opening to its first event.");
+        describe_histogram!("touka_stream_seconds", Unit::Seconds, "How long streams were open.");
+    }
 
     /// The instruments of one open stream. Looked up when it opens, so that a frame costs two
     /// additions.
@@ -61,6 +76,8 @@ mod nothing {
     use crate::stream::Link;
 
     pub(in crate::stream) struct Meter;
+
+    pub(crate) const fn describe() {}
 
     impl Meter {
         pub(in crate::stream) const fn open(_: Option<&str>) -> Self {

@@ -31,4 +31,5 @@ pub(crate) use jitter::{spread, within};
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use link::Link;
+pub(crate) use meter::describe;
 pub(crate) use source::Step;

@@ -1,0 +1,180 @@
+//! What the `metrics` facade is told, by a server on a socket.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use axum::response::sse;
+use futures_util::stream;
+use http::{StatusCode, Version};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use support::{Client, Running, Visitor};
+use touka::{Event, EventStream, Router, Server, route, routes, sse_handler};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[sse_handler]
+#[route(GET, "/rooms/{room}")]
+async fn room(room: String) {
+    emit!(room);
+    emit!("two");
+}
+
+#[sse_handler]
+#[route(GET, "/endless")]
+async fn endless() {
+    emit!("here");
+    std::future::pending::<()>().await;
+}
+
+#[sse_handler]
+#[route(GET, "/fails")]
+async fn fails() -> Result<EventStream, StatusCode> {
+    emit!("here");
+    Err(StatusCode::CONFLICT)?;
+}
+
+#[sse_handler(write_timeout = "100ms")]
+#[route(GET, "/flood")]
+async fn flood() {
+    loop {
+        emit!(Event::data("x".repeat(1024)));
+    }
+}
+
+#[route(POST, "/plain")]
+async fn plain() -> StatusCode {
+    StatusCode::ACCEPTED
+}
+
+/// What was recorded, by name and labels: the value of a counter or gauge, and how often a histogram
+/// was told something.
+struct Figures {
+    snapshotter: Snapshotter,
+    sums: BTreeMap<String, f64>,
+}
+
+impl Figures {
+    /// The recorder forgets what it has shown, so this remembers.
+    fn look(&mut self) {
+        for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
+            let labels = key.key().labels().map(|label| format!("{}={}", label.key(), label.value()));
+            let mut labels: Vec<_> = labels.collect();
+            labels.sort_unstable();
+            let sum = self.sums.entry(format!("{} {}", key.key().name(), labels.join(" "))).or_default();
+            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
+            match value {
+                DebugValue::Counter(value) => *sum += value as f64,
+                DebugValue::Gauge(value) => *sum += value.0,
+                DebugValue::Histogram(values) => *sum += values.len() as f64,
+            }
+        }
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
+    fn get(&mut self, name: &str) -> i64 {
+        self.look();
+        self.sums.get(name).copied().unwrap_or_default() as i64
+    }
+
+    /// Waits until a figure is what it must come to be.
+    async fn comes_to(&mut self, name: &str, value: i64) {
+        let start = Instant::now();
+        while self.get(name) != value {
+            assert!(start.elapsed() < PATIENCE, "{name} is not {value}: {:?}", self.sums);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Runs on this thread alone, where the recorder is.
+fn recorded<F: Future<Output = ()>>(run: impl FnOnce(SocketAddr, Figures) -> F) {
+    let recorder = DebuggingRecorder::new();
+    let figures = Figures { snapshotter: recorder.snapshotter(), sums: BTreeMap::new() };
+    metrics::with_local_recorder(&recorder, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let events = || sse::Sse::new(stream::iter([Ok::<_, touka::Error>(sse::Event::default().data("here"))]));
+            let other = axum::Router::new().route("/of/axum", axum::routing::get(move || async move { events() }));
+            let routes = routes![room, endless, fails, flood, plain];
+            let router = Router::new().mount(routes).fallback(other);
+            let server = Running::serve_with(Server::new(), router).await;
+            run(server.address, figures).await;
+        });
+    });
+}
+
+#[test]
+fn a_stream_is_counted_from_its_opening_to_its_end() {
+    recorded(|address, mut figures| async move {
+        let mut open = Client::stream(address, "/endless").await;
+        assert_eq!(open.data().await, "here");
+        assert_eq!(figures.get("touka_streams_open route=/endless"), 1);
+        assert_eq!(figures.get("touka_streams_opened_total route=/endless"), 1);
+        assert_eq!(figures.get("touka_first_event_seconds route=/endless"), 1);
+        assert_eq!(figures.get("touka_stream_seconds route=/endless"), 0);
+        drop(open);
+        figures.comes_to("touka_streams_closed_total reason=disconnected route=/endless", 1).await;
+        assert_eq!(figures.get("touka_streams_open route=/endless"), 0);
+    });
+}
+
+#[test]
+fn events_and_bytes_are_those_on_the_wire_under_the_route_and_not_the_path() {
+    recorded(|address, mut figures| async move {
+        for room in ["red", "green"] {
+            let mut visitor = Visitor::connect(address, Version::HTTP_2).await;
+            let text = visitor.stream(&format!("/rooms/{room}")).await.text().await;
+            assert_eq!(text, format!("data: {room}\n\ndata: two\n\n"));
+        }
+        figures.comes_to("touka_streams_closed_total reason=completed route=/rooms/{room}", 2).await;
+        assert_eq!(figures.get("touka_events_total route=/rooms/{room}"), 4);
+        assert_eq!(figures.get("touka_bytes_total route=/rooms/{room}"), 11 + 11 + 13 + 11);
+        assert!(figures.sums.keys().all(|name| !name.contains("red")), "a client chose a label: {:?}", figures.sums);
+    });
+}
+
+#[test]
+fn each_end_has_its_reason_and_a_wait_is_counted() {
+    recorded(|address, mut figures| async move {
+        let mut failed = Client::stream(address, "/fails").await;
+        while failed.next().await.expect("a clean end").is_some() {}
+        figures.comes_to("touka_streams_closed_total reason=failed route=/fails", 1).await;
+        let mut visitor = Visitor::connect(address, Version::HTTP_11).await;
+        let unread = visitor.stream("/flood").await;
+        figures.comes_to("touka_streams_closed_total reason=stalled route=/flood", 1).await;
+        drop(unread);
+    });
+    recorded(|address, mut figures| async move {
+        let mut visitor = Visitor::connect(address, Version::HTTP_11).await;
+        let _unread = visitor.stream("/flood").await;
+        figures.comes_to("touka_stalls_total ", 1).await;
+    });
+}
+
+#[test]
+fn a_request_has_been_answered_when_its_stream_begins() {
+    recorded(|address, mut figures| async move {
+        let _open = Client::stream(address, "/endless").await;
+        // It is open, and its latency is known.
+        assert_eq!(figures.get("touka_request_seconds method=GET route=/endless status=200"), 1,);
+        let mut client = Client::connect(address).await;
+        client.send("POST /plain HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.response().await;
+        client.send("MOVE /nothing HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.response().await;
+        assert_eq!(figures.get("touka_request_seconds method=POST route=/plain status=202"), 1);
+        assert_eq!(figures.get("touka_request_seconds method=other route= status=404"), 1);
+    });
+}
+
+#[test]
+fn a_stream_of_another_library_is_counted_too() {
+    recorded(|address, mut figures| async move {
+        let mut visitor = Visitor::connect(address, Version::HTTP_11).await;
+        assert_eq!(visitor.stream("/of/axum").await.text().await, "data: here\n\n");
+        figures.comes_to("touka_streams_closed_total reason=completed route=", 1).await;
+        assert_eq!(figures.get("touka_bytes_total route="), 12);
+        assert_eq!(figures.get("touka_events_total route="), 0);
+    });
+}

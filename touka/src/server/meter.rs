@@ -1,0 +1,74 @@
+//! What requests tell the `metrics` facade. Without that feature: nothing, at no cost.
+
+#[cfg(feature = "metrics")]
+pub(super) use facade::{Asked, describe, waited};
+#[cfg(not(feature = "metrics"))]
+pub(super) use nothing::{Asked, describe, waited};
+
+#[cfg(feature = "metrics")]
+mod facade {
+    use http::{Method, Response};
+    use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+    use tokio::time::Instant;
+
+    use crate::extract::Matched;
+
+    /// A request that was given to the service.
+    pub(in crate::server) struct Asked {
+        since: Instant,
+        method: &'static str,
+    }
+
+    impl Asked {
+        pub(in crate::server) fn new(method: &Method) -> Self {
+            Self { since: Instant::now(), method: name(method) }
+        }
+
+        /// The head of its response is there. A stream has only begun then: how long it lives is
+        /// no latency.
+        pub(in crate::server) fn answered<B>(self, response: &Response<B>) {
+            let route = response.extensions().get().map_or_else(String::new, |Matched(path)| (**path).to_owned());
+            let status = response.status().as_u16().to_string();
+            histogram!("touka_request_seconds", "method" => self.method, "route" => route, "status" => status)
+                .record(self.since.elapsed());
+        }
+    }
+
+    /// A client can call its method anything, and each value is a series for ever.
+    fn name(method: &Method) -> &'static str {
+        const NAMES: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "PATCH", "TRACE"];
+        NAMES.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+    }
+
+    /// A client had to be waited for.
+    pub(in crate::server) fn waited() {
+        counter!("touka_stalls_total").increment(1);
+    }
+
+    pub(in crate::server) fn describe() {
+        let text = "From a request's head to the head of its response. The life of a stream is not in it.";
+        describe_histogram!("touka_request_seconds", Unit::Seconds, text);
+        let text = "How often a client took nothing more, for the moment or for good.";
+        describe_counter!("touka_stalls_total", Unit::Count, text);
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+mod nothing {
+    use http::{Method, Response};
+
+    pub(in crate::server) struct Asked;
+
+    impl Asked {
+        pub(in crate::server) const fn new(_: &Method) -> Self {
+            Self
+        }
+
+        #[expect(clippy::unused_self, reason = "the same calls with and without")]
+        pub(in crate::server) const fn answered<B>(self, _: &Response<B>) {}
+    }
+
+    pub(in crate::server) const fn waited() {}
+
+    pub(in crate::server) const fn describe() {}
+}
