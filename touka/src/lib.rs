@@ -73,6 +73,12 @@
 //!
 //! `macros` (on): the attributes. Without it the crate has no compile-time dependency on syn.
 //!
+//! `http2` (on): HTTP/2 beside HTTP/1.1.
+//!
+//! `tls` (off): HTTPS by rustls, with certificates from PEM files.
+//!
+//! `metrics` (off): figures of streams and requests for the `metrics` facade.
+//!
 //! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.
 //!
 //! There is no unsafe code in this crate, and its macros generate none.
