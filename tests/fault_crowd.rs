@@ -1,1 +1,115 @@
-//! x
+//! Ten thousand clients who wait, a hundred who are busy, and handlers that panic among healthy ones.
+//! What must hold: the busy ones get each event in its order, and when all have left nothing of them
+//! is there.
+
+use std::fs;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use support::{Client, Count, Process, Running, allow_descriptors, until, within};
+use touka::extract::State;
+use touka::{Router, route, routes, sse_handler};
+
+const PATIENCE: Duration = Duration::from_mins(2);
+
+const IDLE: usize = 10_000;
+const BUSY: usize = 100;
+const EVENTS: usize = 200;
+
+/// How many connect at a time: the rest would wait in the kernel's queue.
+const AT_A_TIME: usize = 500;
+
+fn descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).expect("it runs").count()
+}
+
+async fn post(server: &Process) -> String {
+    let list: Vec<_> = (0..EVENTS).map(|number| format!("{{\"data\":\"{number}\"}}")).collect();
+    let list = format!("[{}]", list.join(","));
+    let mut client = Client::connect(server.address).await;
+    client.send(format!("POST /corpus HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n{list}", list.len())).await;
+    let (head, key) = client.response().await;
+    assert_eq!(head.status(), 200, "{key}");
+    key.trim().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
+    // They are in this process, and the server in another: together they would need twice as many.
+    allow_descriptors(11_000);
+    let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
+    let path = format!("/corpus/{}", post(&server).await);
+    let before = descriptors(server.id());
+
+    let mut idle = Vec::new();
+    while idle.len() < IDLE {
+        idle.extend(join_all((0..AT_A_TIME).map(|_| Client::stream(server.address, "/endless"))).await);
+    }
+    // The one of the POST may have left meanwhile.
+    assert!(descriptors(server.id()) >= before + IDLE - 1, "the server has not got them all");
+
+    let busy = (0..BUSY).map(|_| async {
+        for _ in 0..3 {
+            let mut client = Client::stream(server.address, &path).await;
+            for number in 0..EVENTS {
+                assert_eq!(client.data().await, number.to_string());
+            }
+        }
+    });
+    within(PATIENCE, "the busy ones", join_all(busy)).await;
+
+    // Those who waited are still there, each with its event.
+    for client in idle.iter_mut().step_by(100) {
+        assert!(!client.data().await.is_empty());
+    }
+    drop(idle);
+    until(PATIENCE, "the server lets go of them", || descriptors(server.id()) <= before).await;
+}
+
+#[sse_handler]
+#[route(GET, "/ticks")]
+async fn ticks(State(held): State<Count>) {
+    let _held = held.hold();
+    for tick in 0u64.. {
+        emit!(tick.to_string());
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[sse_handler]
+#[route(GET, "/panics/late")]
+async fn panics_late(State(held): State<Count>) {
+    let _held = held.hold();
+    emit!("here");
+    panic!("this body panics on purpose");
+}
+
+#[route(GET, "/panics/early")]
+async fn panics_early(State(held): State<Count>) -> &'static str {
+    let _held = held.hold();
+    panic!("this handler panics on purpose, after {} others", held.get());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_panics_among_a_hundred_streams_cost_those_who_made_them() {
+    let held = Count::default();
+    let router = Router::new().mount(routes![ticks, panics_late, panics_early]).with_state(held.clone());
+    let server = Running::serve(router).await;
+    let mut healthy = join_all((0..100).map(|_| Client::stream(server.address, "/ticks"))).await;
+    let panics = (0..50).map(|_| async {
+        let mut early = Client::get(server.address, "/panics/early").await;
+        assert_eq!(early.head().await.status(), 500);
+        let mut late = Client::stream(server.address, "/panics/late").await;
+        assert_eq!(late.data().await, "here");
+        let error = late.next().await.expect("a clean end").expect("an error event");
+        assert_eq!(error.name, "error");
+        assert_eq!(late.next().await.expect("a clean end"), None);
+    });
+    let reads = healthy.iter_mut().map(|client| async {
+        for tick in 0..100 {
+            assert_eq!(client.data().await, tick.to_string());
+        }
+    });
+    within(PATIENCE, "all", futures_util::future::join(join_all(panics), join_all(reads))).await;
+    assert_eq!(held.get(), 100, "what the panics held is freed, and nothing else");
+}
