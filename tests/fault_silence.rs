@@ -51,15 +51,16 @@ async fn flood(State(app): State<App>) -> EventStream {
             out.emit(kilobyte.as_str()).await;
         }
     });
-    // A client that reads must not be cut because the machine is busy.
-    app.told(stream).write_timeout(Duration::from_secs(2))
+    app.told(stream)
 }
 
 async fn running() -> (Running, Count, UnboundedReceiver<CloseReason>) {
     let (ends, ended) = unbounded_channel();
     let held = Count::default();
     let router = Router::new().mount(routes![quiet, flood]).with_state(App { held: held.clone(), ends });
-    (Running::serve_with(Server::new(), router).await, held, ended)
+    // A client that reads must not be cut because the machine is busy.
+    let server = Server::new().write_timeout(Duration::from_secs(2));
+    (Running::serve_with(server, router).await, held, ended)
 }
 
 async fn ends(ended: &mut UnboundedReceiver<CloseReason>) -> CloseReason {
