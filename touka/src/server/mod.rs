@@ -16,6 +16,7 @@ mod listen;
 mod listener;
 mod meter;
 mod overload;
+mod port;
 mod race;
 mod request_body;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]

@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,23 +14,16 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tower_service::Service;
 
-use super::admission::{Admission, Admitted};
-use super::client::Client;
-use super::connection;
 use super::descriptors;
-use super::exchange::Serve;
 use super::handle::Handle;
 use super::listen::Listen;
-use super::listener::Listener;
 use super::meter;
+use super::port::Port;
 use super::race::{First, race};
 use super::serving::Serving;
 use super::shutdown::{Shutdown, Signals};
-use super::socket::Socket;
-use super::stall::Stall;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
-use super::wire::Wire;
 use crate::error::Result;
 use crate::stream::describe as describe_streams;
 
@@ -250,73 +242,6 @@ impl Server {
         tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
         handle.cut.cancel();
         Ok(())
-    }
-}
-
-/// An open port, and what is done with each connection.
-struct Port {
-    serving: Arc<Serving>,
-    #[cfg(feature = "tls")]
-    tls: Option<Tls>,
-}
-
-impl Port {
-    /// Takes connections until it is dropped, and with it the port.
-    async fn accept<V: Serve>(&self, listener: Listener, service: V, alive: mpsc::Sender<Infallible>) -> Infallible {
-        let admission = Admission::default();
-        loop {
-            let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            let (overloaded, permit) = match admission.admit(peer.map(|peer| peer.ip()), &self.serving.limits) {
-                Admitted::Yes(permit) => (false, permit),
-                Admitted::Overload(permit) => (true, permit),
-                Admitted::No => continue,
-            };
-            let serve = self.serve(socket, peer, service.clone(), overloaded);
-            let alive = alive.clone();
-            tokio::spawn(async move {
-                serve.await;
-                drop((permit, alive));
-            });
-        }
-    }
-
-    fn serve<V: Serve>(
-        &self,
-        socket: Socket,
-        peer: Option<SocketAddr>,
-        service: V,
-        overloaded: bool,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
-        let socket = Stall::new(socket, &client);
-        #[cfg(feature = "tls")]
-        let tls = self.tls.clone();
-        async move {
-            #[cfg(feature = "tls")]
-            let wire = match tls {
-                Some(tls) => shake_hands(&tls, socket, &client.serving).await,
-                None => Some(Wire::Plain(socket)),
-            };
-            #[cfg(not(feature = "tls"))]
-            let wire = Some(Wire::Plain(socket));
-            if let Some(wire) = wire {
-                connection::serve(wire, service, client).await;
-            }
-        }
-    }
-}
-
-/// On the connection's own task: a slow client makes nobody else wait.
-#[cfg(feature = "tls")]
-async fn shake_hands(tls: &Tls, socket: Stall<Socket>, serving: &Serving) -> Option<Wire<Socket>> {
-    let shaken = race(timeout(serving.limits.head_time, tls.accept(socket)), serving.handle.shutdown.cancelled()).await;
-    match shaken {
-        First::Left(Ok(Ok(wire))) => Some(wire),
-        First::Left(Ok(Err(error))) => {
-            tracing::debug!(target: "touka::server", %error, "no TLS handshake");
-            None
-        }
-        First::Left(Err(_)) | First::Right(()) => None,
     }
 }
 
