@@ -68,7 +68,7 @@ impl<T: IntoEvent> Frames<T> {
             let step = self.stream.poll_event(cx, &mut Out::Batch(&mut self.batch));
             if let Some(failure) = self.batch.take_failure() {
                 self.stream.close(failure.reason);
-                return self.finish(Some(&failure.event));
+                return self.finish(failure.event.as_deref());
             }
             match step {
                 Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
@@ -76,7 +76,7 @@ impl<T: IntoEvent> Frames<T> {
                     let ending = self.stream.options().ending();
                     return self.finish(ending.as_ref());
                 }
-                Poll::Ready(Step::Abort(failure)) => return self.finish(Some(&failure.event)),
+                Poll::Ready(Step::Abort(failure)) => return self.finish(failure.event.as_deref()),
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
                 Poll::Pending | Poll::Ready(Step::Event) => return Filled::Frame,

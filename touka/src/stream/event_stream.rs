@@ -56,16 +56,23 @@ pub struct EventStream<T = Event> {
     source: Option<Pin<Box<dyn Source<T>>>>,
     lifecycle: Lifecycle,
     options: Options,
+    /// The source is a place in a topic, and nothing else.
+    subscribed: bool,
 }
 
 impl<T> EventStream<T> {
-    pub(super) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
+    pub(crate) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
         Self::opened(None, Some(source), Link::default())
+    }
+
+    /// A stream that is nothing but a place in a topic.
+    pub(crate) fn subscribed(source: Pin<Box<dyn Source<T>>>) -> Self {
+        Self { subscribed: true, ..Self::from_source(source) }
     }
 
     /// A stream whose first event, if there is one, is known already.
     pub(super) const fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, link: Link) -> Self {
-        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT }
+        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT, subscribed: false }
     }
 
     /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
