@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::cursor::{Ahead, Cursor};
 use super::encoded::Encoded;
-use super::gap::{GapReason, gap, gap_of};
+use super::gap::{gap, gap_of};
+use super::gap_reason::GapReason;
 use super::places::{Part, Places, list};
 use super::shared_log::{SharedLog, State};
 use super::subscribe::Wish;
@@ -81,7 +82,8 @@ pub(super) fn subscribe<T: Send + 'static>(
         (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
         (Some(from), Some(_)) => {
             let told = |(index, reason): (usize, GapReason)| gap_of(followed[index].log.name(), reason, from, &id);
-            reasons.into_iter().map(told).rev().collect()
+            let gaps: Vec<_> = reasons.into_iter().map(told).rev().collect();
+            if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
         }
     };
     EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0 }))
