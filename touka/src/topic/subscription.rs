@@ -31,6 +31,11 @@ impl Subscription {
         Self { log, cursor, hello: Some(Box::new(hello)), place: Place::NONE }
     }
 
+    /// It is read by other means from now on, and waits for nothing itself.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.log.stop_looking(&mut self.place);
+    }
+
     /// Takes steps through the log until `take` has enough, or there is no more: then `waker` is
     /// woken when there is.
     ///

@@ -139,7 +139,9 @@ impl Offer {
     }
 
     pub(super) fn into_parked(self, socket: TcpStream) -> Parked {
-        let Parts { subscription, lifecycle, options } = self.parts;
+        let Parts { mut subscription, lifecycle, options } = self.parts;
+        // The shard wakes for all its connections.
+        subscription.stop_waiting();
         let now = Instant::now();
         let keep_alive = options.keep_alive;
         Parked {

@@ -101,6 +101,11 @@ impl Parked {
             while !self.rest.is_empty() {
                 match self.socket.try_write(&self.rest) {
                     Ok(0) => return Progress::Gone,
+                    Ok(length) if length == self.rest.len() => {
+                        // An empty rest of these bytes would keep all of them.
+                        self.rest = Bytes::new();
+                        self.moved(now);
+                    }
                     Ok(length) => {
                         self.rest.advance(length);
                         self.moved(now);

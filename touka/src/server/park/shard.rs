@@ -20,6 +20,9 @@ use crate::stream::spread;
 /// How many sockets are written before the other tasks of the thread have their turn.
 const TURN: usize = 128;
 
+/// For how many that wait the inbox keeps room when they are gone.
+const MOST_WAITING: usize = 8;
+
 /// Timers are looked at no more often than this: one look goes through all sockets.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -45,6 +48,8 @@ pub(super) async fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) {
         for parked in arrived.drain(..) {
             shard.arrive(parked);
         }
+        // A crowd that came at once must not leave its room behind.
+        arrived.shrink_to(MOST_WAITING);
         if deadline.as_mut().poll(cx).is_ready() {
             shard.cut();
         } else if !shard.draining && shutdown.as_mut().poll(cx).is_ready() {
@@ -166,6 +171,11 @@ impl Shard {
         let now = Instant::now();
         let mut left = TURN;
         while let Some(&number) = self.due.last() {
+            // Before the next one is drawn: who is drawn and not written to is forgotten.
+            if left == 0 {
+                return true;
+            }
+            left -= 1;
             let Some(group) = self.groups.get_mut(number) else {
                 self.due.pop();
                 continue;
@@ -174,10 +184,6 @@ impl Shard {
                 self.due.pop();
                 continue;
             };
-            if left == 0 {
-                return true;
-            }
-            left -= 1;
             let Some(parked) = self.sockets.get_mut(index) else { continue };
             if parked.blocked_since.is_none() {
                 let progress = parked.write(&window, now);
