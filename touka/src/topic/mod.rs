@@ -4,6 +4,8 @@
 //! their events, and how somebody follows them.
 
 mod cursor;
+#[cfg(feature = "disk")]
+mod disk;
 mod encoded;
 mod engine;
 mod error;
@@ -23,6 +25,8 @@ mod topic;
 mod waiters;
 
 pub use cursor::OnLag;
+#[cfg(feature = "disk")]
+pub use disk::{Disk, Durability};
 pub use error::HubError;
 pub use feed::Fed;
 pub use gap::GapReason;
