@@ -88,7 +88,10 @@ impl Writer {
             while let Some(job) = next {
                 match job {
                     Job::Load { log, answer } => {
-                        let _ = answer.send(self.load(&log));
+                        let loaded = self.load(&log);
+                        // With the answer the topic is in nobody's use that the asker does not know.
+                        drop(log);
+                        let _ = answer.send(loaded);
                     }
                     Job::Publish(publish) => {
                         bytes += publish.draft.len();
@@ -195,11 +198,13 @@ impl Writer {
                 state.log.trim(now);
                 state.touch();
             });
+            if durably {
+                drop(log);
+            } else {
+                self.unsettled.insert(key, log);
+            }
             for (answer, position) in answers {
                 let _ = answer.send(Ok(position));
-            }
-            if !durably {
-                self.unsettled.insert(key, log);
             }
         }
     }
