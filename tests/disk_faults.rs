@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use support::{Dialogue, Folder};
 use touka::topic::HubError;
 use touka::{Event, Hub};
@@ -78,9 +78,9 @@ async fn what_many_published_survives_a_kill() {
 
 /// Whoever comes with one of the ids gets what came after it, without a gap.
 async fn resumes(path: &str, name: &str, acknowledged: &[(String, String)]) {
-    let hub = Hub::open(path).unwrap();
-    let topic = hub.topic::<Event>(name).unwrap();
-    let offset = |id: &str| id.split('.').nth(2).unwrap().parse::<u64>().unwrap();
+    let hub = Hub::open(path).expect("it works");
+    let topic = hub.topic::<Event>(name).expect("it works");
+    let offset = |id: &str| id.split('.').nth(2).expect("it works").parse::<u64>().expect("it works");
     let mut ordered = acknowledged.to_vec();
     ordered.sort_by_key(|(_, id)| offset(id));
     for pair in ordered.windows(2) {
@@ -89,8 +89,8 @@ async fn resumes(path: &str, name: &str, acknowledged: &[(String, String)]) {
         if offset(next) != offset(id) + 1 {
             continue;
         }
-        let mut events = topic.subscribe(Some(id.parse().unwrap())).await.unwrap();
-        let event = events.next().await.unwrap().to_string();
+        let mut events = topic.subscribe(Some(id.parse().expect("it parses"))).await.expect("it works");
+        let event = events.next().await.expect("it works").to_string();
         assert_eq!(event, format!("id: {next}\ndata: {next_text}\n\n"));
     }
 }
@@ -122,7 +122,9 @@ async fn a_hub_that_is_eventual_keeps_what_it_had_time_for() {
     let mut program = Dialogue::start(PROGRAM, &[&path, "eventual"]);
     assert_eq!(program.hear().await.as_deref(), Some("open"));
     let acknowledged = killed(program, "flood numbers 0", 20_000).await;
-    let kept = start(&path).await.ask("read numbers").await;
+    let mut program = start(&path).await;
+    let kept = program.ask("read numbers").await;
+    assert!(program.ended().await.success());
     let kept: Vec<u64> = kept.split_whitespace().map(|number| number.parse().unwrap()).collect();
     // What is there is there without a hole; the end may be missing.
     assert!(kept.windows(2).all(|pair| pair[1] == pair[0] + 1), "{kept:?}");
@@ -164,6 +166,135 @@ async fn a_path_that_cannot_be_is_explained() {
     refused(&folder.path(""), &["name a file in that folder"]);
     fs::write(folder.path("file"), "something").unwrap();
     refused(&folder.path("file/hub"), &["make its folder first"]);
-    // Even root cannot make a file there.
-    refused("/proc/touka-hub", &["make its folder first"]);
+    // This is read-only for root, too.
+    refused("/sys/kernel/uevent_seqnum", &["let this process read and write"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
+    for durability in ["immediate", "eventual"] {
+        let folder = Folder::new();
+        let path = folder.path("hub");
+        let mut program = Dialogue::start(PROGRAM, &[&path, durability]);
+        assert_eq!(program.hear().await.as_deref(), Some("open"));
+        let mut expected = Vec::new();
+        let mut ids = Vec::new();
+        let mut number = 0;
+        // Without room to grow, and without being able to write at all.
+        for limit in [fs::metadata(&path).unwrap().len(), 1, 0] {
+            for _ in 0..3 {
+                let answer = program.ask(&format!("publish a {number}")).await;
+                ids.push(answer.strip_prefix("ok ").expect("it is published").to_owned());
+                expected.push(number.to_string());
+                number += 1;
+            }
+            assert_eq!(program.ask(&format!("limit {limit}")).await, "ok");
+            let large = "x".repeat(3_000_000);
+            let mut refused = 0;
+            // What is acknowledged before it is on the disk is only refused once that has failed.
+            while refused < 2 {
+                let answer = program.ask(&format!("publish a {large}")).await;
+                if let Some(id) = answer.strip_prefix("ok ") {
+                    assert_eq!(durability, "eventual");
+                    ids.push(id.to_owned());
+                    expected.push(large.clone());
+                    continue;
+                }
+                refused += 1;
+                let words = ["not published", &path, "File too large", "make room and publish again"];
+                assert!(words.iter().all(|word| answer.contains(word)), "{answer}");
+            }
+            // Readers have what there was, and no more.
+            let newest = expected.last().unwrap();
+            assert!(program.ask("read a").await.ends_with(newest));
+            assert_eq!(program.ask("limit none").await, "ok");
+        }
+        let answer = program.ask("publish a end").await;
+        assert!(answer.starts_with("ok 1."), "{answer}");
+        expected.push("end".to_owned());
+        let kept = program.ask("read a").await;
+        assert!(program.ended().await.success());
+
+        let mut program = start(&path).await;
+        assert!(program.ask("read a").await == kept, "another process reads something else");
+        assert!(expected.join(" ").ends_with(&kept), "not what was acknowledged");
+        assert!(program.ended().await.success());
+        let hub = Hub::open(&path).unwrap();
+        let last = ids.last().unwrap().parse().unwrap();
+        let mut events = hub.topic::<Event>("a").unwrap().subscribe(Some(last)).await.unwrap();
+        let event = events.next().await.unwrap().to_string();
+        assert!(event.contains("data: end"), "{event}");
+    }
+}
+
+/// The events of a topic, or why it cannot be had.
+async fn read(path: &str) -> Result<Vec<String>, HubError> {
+    let hub = Hub::open(path)?;
+    let mut events = hub.topic::<Event>("a")?.subscribe(None).earliest().await?;
+    let mut all = Vec::new();
+    while let Some(Some(event)) = events.next().now_or_never() {
+        all.push(event.to_string());
+    }
+    Ok(all)
+}
+
+/// A file with events, its bytes, and what is to be read from it.
+async fn sound(path: &str) -> (Vec<u8>, Vec<String>) {
+    let hub = Hub::open(path).expect("it works");
+    let topic = hub.topic::<Event>("a").expect("it works");
+    for number in 0..100 {
+        topic.publish(format!("{number} {}", "x".repeat(500))).await.expect("it works");
+    }
+    drop((topic, hub));
+    (fs::read(path).expect("it works"), read(path).await.expect("it works"))
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off_is_refused() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let (bytes, _) = sound(&path).await;
+    for length in [1, 8, 9, 100, 319, 320, 4095, 4096, 8192, bytes.len() / 2, bytes.len() - 4096, bytes.len() - 1] {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let error = read(&path).await.expect_err(&format!("{length} of {} bytes", bytes.len()));
+        assert!(error.is_storage() && error.to_string().contains("damaged"), "{length}: {error}");
+    }
+    // An empty file is a new one: a subscriber is told its place, and nothing else.
+    fs::write(&path, []).unwrap();
+    assert_eq!(read(&path).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_file_of_something_else_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let noise: Vec<u8> = (0..200_000_u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+    let contents = [noise, b"#!/bin/sh\necho hello\n".to_vec(), vec![0; 100_000]];
+    for content in contents {
+        fs::write(&path, &content).unwrap();
+        refused(&path, &["no events of a hub", "move this one away"]);
+        assert!(fs::read(&path).unwrap() == content, "it was written to");
+    }
+}
+
+#[tokio::test]
+async fn a_flipped_bit_is_noticed_or_makes_no_difference() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let (bytes, events) = sound(&path).await;
+    let mut noticed = 0;
+    // All of the head, where the most depends on each, and some of every page.
+    for at in (0..512).chain((512..bytes.len()).step_by(397)) {
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 1 << (at % 8);
+        fs::write(&path, &damaged).unwrap();
+        match read(&path).await {
+            Ok(read) => assert!(read == events, "byte {at} is flipped, and other events are read: {}", read.len()),
+            Err(error) => {
+                assert!(error.is_storage(), "byte {at}: {error}");
+                noticed += 1;
+            }
+        }
+    }
+    assert!(noticed > 50, "{noticed}");
 }

@@ -42,6 +42,17 @@ impl<P: AsRef<Path>> From<P> for Disk {
 }
 
 /// When a publish to a hub on disk is acknowledged, and seen by subscribers.
+///
+/// What waits for the disk is written together, so that one who publishes after the other pays for
+/// each `fsync`, and many who publish at once share it. Of events of 100 bytes, on a virtual machine
+/// of two cores whose `fsync` took from 0.2 to 3 ms, so many were published a second:
+///
+/// | | one at a time | 64 at once |
+/// |---|---|---|
+/// | `Immediate` | 950 to 4,900 | 14,000 to 94,000 |
+/// | `Eventual` | 17,000 to 25,000 | 150,000 to 210,000 |
+///
+/// A disk that is slower to sync lowers the first line in proportion, and hardly the second.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {

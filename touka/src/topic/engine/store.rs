@@ -220,3 +220,89 @@ fn seed(database: &Database) -> Result<u64, Trouble> {
         _ => Err(Trouble::Damaged("it does not say which format its events have".into())),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that is gone at the end of the test.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("touka-store-{name}-{}", std::process::id()));
+            let _ = fs::remove_file(&path);
+            Self(path)
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            let _ = fs::remove_file(&self.0);
+        }
+    }
+
+    fn refusal(path: &Path) -> String {
+        match Store::open(path) {
+            Ok(_) => panic!("it opens"),
+            Err(trouble) => crate::topic::HubError::from(trouble.of("cannot open the events in", path)).to_string(),
+        }
+    }
+
+    #[test]
+    fn another_format_is_refused() {
+        let place = Place::new("format");
+        let store = Store::open(&place.0).unwrap();
+        let writing = store.database.begin_write().unwrap();
+        writing.open_table(FILE).unwrap().insert("format", 7).unwrap();
+        writing.commit().unwrap();
+        drop(store);
+        let refusal = refusal(&place.0);
+        assert!(refusal.contains("format 7") && refusal.contains("format 1"), "{refusal}");
+    }
+
+    #[test]
+    fn the_database_of_another_program_is_refused() {
+        let place = Place::new("other");
+        let database = Database::create(&place.0).unwrap();
+        let writing = database.begin_write().unwrap();
+        writing.open_table(TableDefinition::<&str, u64>::new("accounts")).unwrap().insert("a", 1).unwrap();
+        writing.commit().unwrap();
+        drop(database);
+        let refusal = refusal(&place.0);
+        assert!(refusal.contains("another program"), "{refusal}");
+    }
+
+    #[test]
+    fn what_is_trimmed_is_gone_and_leaves_its_place() {
+        let place = Place::new("trim");
+        let store = Store::open(&place.0).unwrap();
+        let tail = Mark { offset: 2, tag: Tag::from_bits(9) };
+        let (a, b) = (store.epoch("a"), store.epoch("b"));
+        assert_ne!(a, b);
+        store
+            .write(true, |tables| {
+                for (name, epoch) in [("a", a), ("b", b)] {
+                    let row = tables.add(name, epoch, Mark::default())?;
+                    (1..=3).try_for_each(|offset| tables.put(&row, offset, b"event"))?;
+                }
+                let row = tables.topic("a")?.unwrap();
+                tables.trim("a", &row, tail)
+            })
+            .unwrap();
+        drop(store);
+        let store = Store::open(&place.0).unwrap();
+        let read = |name: &str| {
+            let mut offsets = Vec::new();
+            let row = store.read(name, |offset, _| {
+                offsets.push(offset);
+                Ok(())
+            });
+            let row = row.unwrap().unwrap();
+            (row.epoch, row.tail, offsets)
+        };
+        assert_eq!(read("a"), (a, tail, vec![3]));
+        assert_eq!(read("b"), (b, Mark::default(), vec![1, 2, 3]));
+        assert_eq!(store.epoch("a"), a);
+    }
+}

@@ -86,7 +86,9 @@ impl Writer {
             };
             let (mut publishes, mut bytes, mut next) = (Vec::new(), 0, Some(first));
             while let Some(job) = next {
+                next = None;
                 match job {
+                    // Those who publish do not wait until the last of many topics is read.
                     Job::Load { log, answer } => {
                         let loaded = self.load(&log);
                         // With the answer the topic is in nobody's use that the asker does not know.
@@ -96,9 +98,11 @@ impl Writer {
                     Job::Publish(publish) => {
                         bytes += publish.draft.len();
                         publishes.push(publish);
+                        if bytes < MOST_TOGETHER {
+                            next = queue.try_recv().ok();
+                        }
                     }
                 }
-                next = if bytes < MOST_TOGETHER { queue.try_recv().ok() } else { None };
             }
             self.publish(publishes);
             // In a queue that is never empty nothing times out.
