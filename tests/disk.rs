@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use futures_util::FutureExt;
 use support::Folder;
 use touka::extract::{LastEventId, State};
 use touka::testing::{Events, TestApp};
@@ -205,11 +206,11 @@ async fn what_is_over_the_retention_leaves_the_disk() {
     let of_ten = || Node::with(Hub::open(&path).unwrap().retention(Retention::new().events(10)));
     let node = of_ten();
     let topic = node.topic("a");
-    let payload = "x".repeat(10_000);
+    let payload = "x".repeat(40_000);
     let mut sizes = Vec::new();
-    for number in 0..2000_u32 {
+    for number in 0..500_u32 {
         topic.publish(payload.as_str()).await.unwrap();
-        if number % 500 == 499 {
+        if number % 125 == 124 {
             sizes.push(fs::metadata(&path).unwrap().len());
         }
     }
@@ -287,4 +288,23 @@ async fn many_publish_at_once_in_one_order() {
     later.assert_pending().await;
     drop(later);
     node.end().await;
+}
+
+#[tokio::test]
+async fn a_hub_that_is_dropped_writes_first_what_waits() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    for durability in [Durability::Immediate, Durability::Eventual] {
+        let hub = Hub::open(Disk::at(&path).durability(durability)).unwrap();
+        let topic = hub.topic::<Event>(format!("{durability:?}")).unwrap();
+        let first = topic.publish("0").await.unwrap();
+        // They are under way when nobody waits for them any more.
+        for number in 1..10 {
+            let _ = topic.publish(number.to_string()).now_or_never();
+        }
+        drop((topic, hub));
+        let node = Node::on(&path);
+        expect(&mut node.from(&format!("/topics/{durability:?}"), &first.to_string()).await, 1..10).await;
+        node.end().await;
+    }
 }

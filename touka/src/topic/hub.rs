@@ -65,7 +65,8 @@ impl Hub {
     /// The file is made if there is none; its folder must be there. One hub at a time has it open.
     /// What was acknowledged is in the file, even if the process is killed, unless
     /// [`Durability`](super::Durability) says otherwise; subscribers see nothing that is not. Each
-    /// topic is read into memory when it is first used, and its [`Retention`] is the file's, too.
+    /// topic is read into memory when it is first used. What leaves it by its [`Retention`] leaves
+    /// the file with the next publish; the room is used again, and the file becomes no smaller.
     ///
     /// All of the file is read here, to see that it is whole, on the calling thread: open it
     /// before you serve. When the last of the hub's clones and topics is dropped, that waits until

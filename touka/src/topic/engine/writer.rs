@@ -297,3 +297,36 @@ fn unix_time() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+    use crate::topic::position::Tag;
+    use crate::topic::retention::Retention;
+
+    #[test]
+    fn events_are_as_old_as_they_were_when_they_are_read() {
+        let path = std::env::temp_dir().join(format!("touka-writer-age-{}", std::process::id()));
+        let mut writer = Writer::open(Disk::at(&path)).unwrap();
+        let (draft, time) = (Draft::of(Event::data("x")).unwrap(), unix_time());
+        // In minutes; the last is of a clock that was set back since.
+        let ages = [90, 61, 59, 0, -5_i64];
+        let written = writer.attempt("cannot write to", |store| {
+            store.write(true, |tables| {
+                let row = tables.add("a", store.epoch("a"), Mark::default())?;
+                (1..).zip(ages).try_for_each(|(offset, age)| {
+                    let time = time.saturating_add_signed(-age * 60_000);
+                    tables.put(&row, offset, &record::of_draft(Tag::from_bits(1), time, None, &draft))
+                })
+            })
+        });
+        written.unwrap();
+        let log = SharedLog::new("a", Retention::new().age(Duration::from_hours(1)));
+        let loaded = writer.load(&log);
+        let _ = std::fs::remove_file(&path);
+        loaded.unwrap();
+        let kept = log.lock().log.entries().map(|(mark, _)| mark.offset).collect::<Vec<_>>();
+        assert_eq!(kept, [3, 4, 5]);
+    }
+}
