@@ -102,7 +102,7 @@ async fn a_process_that_is_killed_at_its_start_leaves_nothing_that_is_in_the_way
         let path = folder.path(&format!("hub{round}"));
         let mut program = Dialogue::start(PROGRAM, &[&path]);
         // Once that there is a file at all, it is somewhere in making it.
-        while !fs::exists(format!("{path}.new")).unwrap() && !fs::exists(&path).unwrap() {
+        while !fs::exists(format!("{path}.touka-new")).unwrap() && !fs::exists(&path).unwrap() {
             tokio::task::yield_now().await;
         }
         if round % 2 == 1 {
@@ -111,7 +111,7 @@ async fn a_process_that_is_killed_at_its_start_leaves_nothing_that_is_in_the_way
         program.kill().await;
         let mut program = start(&path).await;
         assert!(program.ask("publish a 1").await.starts_with("ok 1."));
-        assert!(!fs::exists(format!("{path}.new")).unwrap());
+        assert!(!fs::exists(format!("{path}.touka-new")).unwrap());
     }
 }
 

@@ -61,10 +61,15 @@ impl Store {
     }
 
     fn open_unguarded(path: &Path) -> Result<Self, Trouble> {
+        let mut new = OsString::from(path);
+        new.push(".touka-new");
+        let new = PathBuf::from(new);
         if fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            make(path)?;
+            make(path, &new)?;
         }
         let database = builder().create(path)?;
+        // It has done its work, now or in a process that was killed before it could do this.
+        let _ = fs::remove_file(&new);
         let seed = seed(&database)?;
         Ok(Self { database, seed })
     }
@@ -159,11 +164,8 @@ fn builder() -> Builder {
 
 /// Makes the file under another name first. A process that is killed half-way would else leave a
 /// file that cannot be opened.
-fn make(path: &Path) -> Result<(), Trouble> {
-    let mut name = OsString::from(path);
-    name.push(".new");
-    let new = PathBuf::from(name);
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(&new)?;
+fn make(path: &Path, new: &Path) -> Result<(), Trouble> {
+    let file = File::options().read(true).write(true).create(true).truncate(false).open(new)?;
     match file.try_lock() {
         // What another left half-way.
         Ok(()) => file.set_len(0)?,
@@ -171,13 +173,12 @@ fn make(path: &Path) -> Result<(), Trouble> {
         Err(TryLockError::Error(error)) => return Err(error.into()),
     }
     drop(file);
-    let database = builder().create(&new)?;
+    let database = builder().create(new)?;
     seed(&database)?;
     database.close()?;
-    // Whoever made the file meanwhile keeps it; where there are no hard links, nobody did.
-    match fs::hard_link(&new, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => fs::rename(&new, path)?,
-        _ => fs::remove_file(&new)?,
+    // Whoever made the file meanwhile keeps it. Not every file system has hard links.
+    if fs::hard_link(new, path).is_err() && !fs::exists(path)? {
+        fs::rename(new, path)?;
     }
     // The name, too, must be on the disk before the first event is said to be.
     if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
