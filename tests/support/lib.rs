@@ -6,6 +6,8 @@
 
 mod certificate;
 mod client;
+mod dialogue;
+mod folder;
 mod gate;
 mod held;
 mod limits;
@@ -18,6 +20,8 @@ mod wait;
 
 pub use certificate::Certificate;
 pub use client::{Client, Head};
+pub use dialogue::Dialogue;
+pub use folder::Folder;
 pub use gate::{Gate, Latch};
 pub use held::{Count, Held};
 pub use limits::allow_descriptors;

@@ -78,6 +78,8 @@
 //!
 //! `tls` (off): HTTPS by rustls, with certificates from PEM files.
 //!
+//! `disk` (off): [`Hub`]s that keep the events of their topics in a file, by redb.
+//!
 //! `metrics` (off): figures of streams and requests for the `metrics` facade.
 //!
 //! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.

@@ -59,7 +59,9 @@ pub(super) fn answering<V: Serve>(
             let connect = request.method() == Method::CONNECT;
             let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
-            let response = ask(service, request, &call.client).await;
+            // In a box of its own, for the time of the call: hyper keeps the room of this future for as
+            // long as it keeps the connection.
+            let response = Box::pin(ask(service, request, &call.client)).await;
             asked.answered(&response);
             let offered =
                 if parks { offer(response, &call.client, TypeId::of::<V>(), &path) } else { Some((response, None)) };

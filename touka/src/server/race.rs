@@ -1,8 +1,10 @@
 //! Two futures, of which the first to be ready counts.
 
-use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
 
 /// Which was ready first, and with what.
 pub(super) enum First<A, B> {
@@ -10,14 +12,31 @@ pub(super) enum First<A, B> {
     Right(B),
 }
 
+pin_project! {
+    /// The future of [`race`]. No `async fn`: that would have each of the two twice, as what it was
+    /// given and as what it waits for, and a connection is a race within a race.
+    #[must_use = "nothing runs unless this is awaited"]
+    pub(super) struct Race<L, R> {
+        #[pin]
+        left: L,
+        #[pin]
+        right: R,
+    }
+}
+
 /// Waits for the first of two. If both are ready, the left one counts. The other is dropped.
-pub(super) async fn race<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> First<A, B> {
-    let (mut left, mut right) = (pin!(left), pin!(right));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = left.as_mut().poll(cx) {
+pub(super) const fn race<L: Future, R: Future>(left: L, right: R) -> Race<L, R> {
+    Race { left, right }
+}
+
+impl<L: Future, R: Future> Future for Race<L, R> {
+    type Output = First<L::Output, R::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if let Poll::Ready(output) = this.left.poll(cx) {
             return Poll::Ready(First::Left(output));
         }
-        right.as_mut().poll(cx).map(First::Right)
-    })
-    .await
+        this.right.poll(cx).map(First::Right)
+    }
 }

@@ -41,7 +41,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {
         let taken = buf.remaining().min(this.to - this.from);
         buf.put_slice(&this.read[this.from..this.from + taken]);
         this.from += taken;
-        Poll::Ready(Ok(()))
+        // With the rest of the request, if that is there. hyper would double its buffer for it:
+        // eight kilobytes more for as long as the connection lives. What is wrong with the socket
+        // is as wrong at the next read.
+        match Pin::new(&mut this.io).poll_read(cx, buf) {
+            Poll::Ready(_) | Poll::Pending => Poll::Ready(Ok(())),
+        }
     }
 }
 

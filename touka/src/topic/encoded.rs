@@ -35,6 +35,25 @@ impl Draft {
         let id = id_line(&wire);
         Ok(Self { wire, id })
     }
+
+    /// An event that was encoded before, and has lost its id since.
+    #[cfg(feature = "disk")]
+    pub(crate) fn stored(wire: &[u8]) -> Self {
+        let id = id_line(wire);
+        Self { wire: wire.into(), id }
+    }
+
+    /// What stands before the id and after it.
+    #[cfg(feature = "disk")]
+    pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
+        (&self.wire[..self.id.start], &self.wire[self.id.end..])
+    }
+
+    /// In bytes.
+    #[cfg(feature = "disk")]
+    pub(crate) fn len(&self) -> usize {
+        self.wire.len()
+    }
 }
 
 /// Where the line of the id is, or would be.
@@ -105,6 +124,13 @@ impl Encoded {
     /// The event, sharing its bytes.
     pub(crate) fn wire(&self) -> Bytes {
         self.chunk.slice(range(&self.wire))
+    }
+
+    /// What stands before the id and after it.
+    #[cfg(feature = "disk")]
+    pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
+        let (wire, own) = (range(&self.wire), range(&self.id));
+        (&self.chunk[wire.start..own.start], &self.chunk[own.end..wire.end])
     }
 
     /// The event with another line for its id, appended to `buf`.

@@ -59,6 +59,42 @@ impl Hub {
         Self::on(Engine::Memory)
     }
 
+    /// A hub whose topics are kept in a file, and survive the process: clients that come back to
+    /// another process, or to this machine when it has started again, go on with their ids.
+    ///
+    /// The file is made if there is none; its folder must be there. One hub at a time has it open.
+    /// What was acknowledged is in the file, even if the process is killed, unless
+    /// [`Durability`](super::Durability) says otherwise; subscribers see nothing that is not. Each
+    /// topic is read into memory when it is first used. What leaves it by its [`Retention`] leaves
+    /// the file with the next publish; the room is used again, and the file becomes no smaller.
+    ///
+    /// All of the file is read here, to see that it is whole, on the calling thread: open it
+    /// before you serve. When the last of the hub's clones and topics is dropped, that waits until
+    /// what was published is written; then the file can be opened again.
+    ///
+    /// # Errors
+    /// The file cannot be made, read or written; it is open already; it is damaged; it is none of
+    /// touka's, or of another version's. [`HubError::is_storage`] is true of them all.
+    ///
+    /// When a write fails later, those who publish get an error, and nothing of theirs is
+    /// published. Readers go on with what is there. When the disk can be written again, so can the
+    /// hub: nothing needs to be restarted.
+    ///
+    /// ```no_run
+    /// use touka::{Hub, Router};
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    ///     let hub = Hub::open("events.touka")?;
+    ///     Router::new().with_state(hub).serve("127.0.0.1:3000").await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[cfg(feature = "disk")]
+    pub fn open(disk: impl Into<super::Disk>) -> Result<Self, HubError> {
+        Ok(Self::on(Engine::Disk(Arc::new(super::engine::DiskEngine::open(disk.into())?))))
+    }
+
     fn on(engine: Engine) -> Self {
         let expiry = Duration::from_mins(10);
         let table = Table {
@@ -81,7 +117,7 @@ impl Hub {
 
     /// Sets after how long a topic is forgotten that nobody uses: that has no subscriber and no
     /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. A client that
-    /// comes back to it then is told of a gap.
+    /// comes back to it then is told of a gap, unless the hub is on disk: there it is read again.
     #[must_use]
     pub fn expire_after(self, unused: Duration) -> Self {
         let mut table = self.lock();

@@ -43,7 +43,14 @@ pub(crate) struct Entry {
     key: Option<Arc<str>>,
     /// Bytes that were written before it.
     start: u64,
-    since: Instant,
+    pub(crate) since: Instant,
+}
+
+#[cfg(feature = "disk")]
+impl Entry {
+    pub(crate) fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
 }
 
 /// Where a client goes on, and what it is to be told.
@@ -72,12 +79,23 @@ impl Log {
         }
     }
 
+    /// A log that goes on where another process has left it: nothing up to `tail` is kept.
+    #[cfg(feature = "disk")]
+    pub(crate) fn resumed(epoch: Epoch, tail: Mark, retention: Retention) -> Self {
+        Self { tail, head: tail, ..Self::begin(epoch, retention) }
+    }
+
     // ===== its end =====
 
     /// Where the next event will be. Its tag is drawn now.
     pub(crate) fn next_position(&self) -> Position {
+        Self::position_after(self.epoch, self.head)
+    }
+
+    /// Where the event after that one will be. Its tag is drawn now.
+    pub(crate) fn position_after(epoch: Epoch, newest: Mark) -> Position {
         let tag = Tag::from_bits((random() >> 32) as u32);
-        Position { epoch: self.epoch, mark: Mark { offset: self.head.offset + 1, tag } }
+        Position { epoch, mark: Mark { offset: newest.offset + 1, tag } }
     }
 
     /// Adds an event after the newest, and forgets what is over the retention.
@@ -126,6 +144,11 @@ impl Log {
 
     pub(crate) const fn set_retention(&mut self, retention: Retention) {
         self.retention = retention;
+    }
+
+    #[cfg(feature = "disk")]
+    pub(crate) const fn retention(&self) -> Retention {
+        self.retention
     }
 
     /// Forgets what is over the retention. The newest event stays.
@@ -182,6 +205,13 @@ impl Log {
     /// The event at that place, if it is kept.
     pub(crate) fn get(&self, offset: u64) -> Option<&Entry> {
         self.entries.get(self.index(offset)?)
+    }
+
+    /// The events that are kept, the oldest first.
+    #[cfg(feature = "disk")]
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Mark, &Entry)> {
+        let first = self.tail.offset + 1;
+        (first..).zip(&self.entries).map(|(offset, entry)| (Mark { offset, tag: entry.tag }, entry))
     }
 
     fn index(&self, offset: u64) -> Option<usize> {

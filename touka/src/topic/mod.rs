@@ -4,6 +4,8 @@
 //! their events, and how somebody follows them.
 
 mod cursor;
+#[cfg(feature = "disk")]
+mod disk;
 mod encoded;
 mod engine;
 mod error;
@@ -24,6 +26,8 @@ mod topic;
 mod waiters;
 
 pub use cursor::OnLag;
+#[cfg(feature = "disk")]
+pub use disk::{Disk, Durability};
 pub use error::HubError;
 pub use feed::Fed;
 pub use gap_reason::GapReason;

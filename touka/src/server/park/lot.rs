@@ -23,7 +23,7 @@ impl Lot {
     pub(in crate::server) fn park(&self, offer: Offer, socket: TcpStream, serving: &Arc<Serving>) {
         let shards = self.shards.get_or_init(|| {
             let threads = Handle::current().metrics().num_workers();
-            (0..threads.max(1)).map(|_| Arc::default()).collect()
+            (0..(threads / 2).max(1)).map(|_| Arc::default()).collect()
         });
         // One after the other: what they have differs by one, but for those that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };

@@ -1,6 +1,20 @@
 //! [`Engine`], what keeps the logs of a hub.
 
+#[cfg(feature = "disk")]
+mod disk;
+#[cfg(feature = "disk")]
+mod fault;
+#[cfg(feature = "disk")]
+mod record;
+#[cfg(feature = "disk")]
+mod store;
+#[cfg(feature = "disk")]
+mod writer;
+
 use std::sync::Arc;
+
+#[cfg(feature = "disk")]
+pub(super) use disk::DiskEngine;
 
 use super::encoded::Draft;
 use super::error::HubError;
@@ -12,6 +26,9 @@ use super::shared_log::SharedLog;
 pub(super) enum Engine {
     /// Nowhere.
     Memory,
+    /// In a file.
+    #[cfg(feature = "disk")]
+    Disk(Arc<DiskEngine>),
 }
 
 impl Engine {
@@ -19,6 +36,8 @@ impl Engine {
     pub(super) async fn load(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
         let load = async || match self {
             Self::Memory => Ok(()),
+            #[cfg(feature = "disk")]
+            Self::Disk(disk) => disk.load(log).await,
         };
         log.loaded.get_or_try_init(load).await.map(drop)
     }
@@ -34,6 +53,8 @@ impl Engine {
         self.load(log).await?;
         match self {
             Self::Memory => Ok(log.append(&draft, key)),
+            #[cfg(feature = "disk")]
+            Self::Disk(disk) => disk.publish(log, draft, key).await,
         }
     }
 }
