@@ -63,6 +63,7 @@
 //!
 //! - [`event`]: one event, its fields and its wire form.
 //! - [`stream`]: from an emitting body to an [`EventStream`], with its keep-alive and its end.
+//! - [`topic`]: logs of events that many clients follow, each from its own place.
 //! - `response`: an [`EventStream`] as head and frames.
 //! - [`extract`]: what a handler takes from its request.
 //! - [`server`]: sockets, connections, shutdown.
@@ -94,12 +95,14 @@ pub mod server;
 pub mod stream;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod topic;
 
 pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};
 pub use routing::Router;
 pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
+pub use topic::{Hub, Topic};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
 

@@ -164,6 +164,10 @@ impl Event {
         self.comment.as_deref()
     }
 
+    pub(super) fn with_data(self, data: String) -> Self {
+        Self { data: Some(Cow::Owned(data)), ..self }
+    }
+
     #[cfg(feature = "macros")]
     pub(super) fn with_data_of(self, other: Self) -> Self {
         Self { data: other.data, ..self }

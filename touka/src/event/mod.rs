@@ -1,5 +1,6 @@
 //! One event: its fields, its wire form, and the types that turn into it.
 
+mod decode;
 mod encode;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds an event, the file the event")]
 mod event;

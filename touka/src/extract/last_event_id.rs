@@ -68,6 +68,13 @@ impl LastEventId {
     }
 }
 
+/// What [`Topic::subscribe`](crate::Topic::subscribe) begins from.
+impl From<LastEventId> for Option<EventId> {
+    fn from(LastEventId(id): LastEventId) -> Self {
+        id
+    }
+}
+
 /// As bytes: a browser sends the id as UTF-8, which `HeaderValue::to_str` refuses.
 fn from_header(headers: &HeaderMap) -> Option<EventId> {
     let value = headers.get("last-event-id")?;

@@ -38,10 +38,22 @@ enum Filled {
     Nothing,
 }
 
+impl<T> Frames<T> {
+    /// The stream, whatever of it was sent already.
+    pub(super) fn into_stream(self) -> EventStream<T> {
+        self.stream
+    }
+}
+
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let keep_alive = KeepAlive::new(stream.options().keep_alive);
         Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false }
+    }
+
+    /// Nobody has asked for a frame yet.
+    pub(super) const fn is_fresh(&self) -> bool {
+        !self.opened
     }
 
     /// Does what belongs to the very beginning, and appends what is to be said there.
@@ -68,7 +80,7 @@ impl<T: IntoEvent> Frames<T> {
             let step = self.stream.poll_event(cx, &mut Out::Batch(&mut self.batch));
             if let Some(failure) = self.batch.take_failure() {
                 self.stream.close(failure.reason);
-                return self.finish(Some(&failure.event));
+                return self.finish(failure.event.as_deref());
             }
             match step {
                 Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
@@ -76,7 +88,7 @@ impl<T: IntoEvent> Frames<T> {
                     let ending = self.stream.options().ending();
                     return self.finish(ending.as_ref());
                 }
-                Poll::Ready(Step::Abort(failure)) => return self.finish(Some(&failure.event)),
+                Poll::Ready(Step::Abort(failure)) => return self.finish(failure.event.as_deref()),
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
                 Poll::Pending | Poll::Ready(Step::Event) => return Filled::Frame,

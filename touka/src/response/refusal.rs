@@ -4,10 +4,27 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 
 use crate::error::Error;
+use crate::topic::HubError;
 
 /// The line is for whoever reads the response in a terminal, so it ends like one.
 pub(crate) fn refusal(status: StatusCode, line: &str) -> Response {
     (status, format!("{line}\n")).into_response()
+}
+
+/// A status and one line that tells nothing of the inside, so that a handler can use `?` on what
+/// its topics say.
+impl IntoResponse for HubError {
+    fn into_response(self) -> Response {
+        if self.is_name() {
+            return refusal(StatusCode::BAD_REQUEST, &self.to_string());
+        }
+        tracing::error!(target: "touka::topic", error = ?self, "a handler gave an error of its topics");
+        if self.is_too_many_topics() {
+            refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many topics: try again later")
+        } else {
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request")
+        }
+    }
 }
 
 /// 500 and one line that tells nothing of the inside, so that a handler can return

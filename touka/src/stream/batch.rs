@@ -1,5 +1,6 @@
 //! [`Batch`], the events of one frame.
 
+use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -26,6 +27,9 @@ const FRAME_TIME: Duration = Duration::from_millis(1);
 #[derive(Debug)]
 pub(crate) struct Batch<T> {
     buf: BytesMut,
+    /// The first event, if somebody else has encoded it for many. As long as it is alone, its bytes
+    /// are not copied.
+    shared: Option<Bytes>,
     encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
     /// When the first event came.
     since: Option<Instant>,
@@ -36,13 +40,18 @@ pub(crate) struct Batch<T> {
 
 impl<T: IntoEvent> Batch<T> {
     pub(crate) fn new() -> Self {
-        Self { buf: BytesMut::new(), encode, since: None, events: 0, full: false, failure: None }
+        Self::empty(encode)
     }
 }
 
 impl<T> Batch<T> {
+    fn empty(encode: fn(T, &mut BytesMut) -> Result<(), Failure>) -> Self {
+        Self { buf: BytesMut::new(), shared: None, encode, since: None, events: 0, full: false, failure: None }
+    }
+
     /// Encodes one event. One that cannot be encoded leaves nothing behind, and fills the batch.
     pub(super) fn append(&mut self, event: T) {
+        self.unshare();
         let start = self.buf.len();
         if let Err(failure) = (self.encode)(event, &mut self.buf) {
             self.buf.truncate(start);
@@ -60,9 +69,30 @@ impl<T> Batch<T> {
         self.full = now.duration_since(*self.since.get_or_insert(now)) >= FRAME_TIME;
     }
 
+    /// Appends one event that is encoded already.
+    fn append_encoded(&mut self, event: Bytes) {
+        self.events += 1;
+        if self.is_empty() {
+            self.full = event.len() >= FRAME_BYTES;
+            self.shared = Some(event);
+            return;
+        }
+        self.unshare();
+        self.buf.extend_from_slice(&event);
+        self.full = self.buf.len() >= FRAME_BYTES;
+    }
+
     /// Appends an event of the response's own: the opening, the end, an error.
     pub(crate) fn append_own(&mut self, event: &Event) {
+        self.unshare();
         event.encode(&mut self.buf);
+    }
+
+    /// Makes room after the first event, which is not alone any more.
+    fn unshare(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.buf.extend_from_slice(&shared);
+        }
     }
 
     /// No other event may be appended: it is time to send.
@@ -72,7 +102,7 @@ impl<T> Batch<T> {
 
     /// There is nothing to send.
     pub(crate) fn is_empty(&self) -> bool {
-        self.buf.is_empty()
+        self.buf.is_empty() && self.shared.is_none()
     }
 
     /// Why the last event could not be encoded.
@@ -89,7 +119,7 @@ impl<T> Batch<T> {
     pub(crate) fn take(&mut self) -> (u32, Bytes) {
         let events = self.events;
         self.clear();
-        (events, self.buf.split().freeze())
+        (events, self.shared.take().unwrap_or_else(|| self.buf.split().freeze()))
     }
 
     /// Begins a new batch though the last one, for all its events, has nothing to send.
@@ -100,7 +130,7 @@ impl<T> Batch<T> {
     /// The batch, to be given to another for a while; an empty one stays.
     pub(super) fn lend(&mut self) -> Self {
         let encode = self.encode;
-        mem::replace(self, Self { buf: BytesMut::new(), encode, since: None, events: 0, full: false, failure: None })
+        mem::replace(self, Self::empty(encode))
     }
 }
 
@@ -129,11 +159,51 @@ pub(crate) enum Out<'a, T> {
     Batch(&'a mut Batch<T>),
 }
 
+impl<T: 'static> Out<'_, T> {
+    /// An event that is encoded already. For a reader it is made an event again, and false says
+    /// that it wants values of another type.
+    pub(crate) fn put_encoded(&mut self, event: Bytes) -> bool {
+        match self {
+            Self::One(place) => put_event(place, || Event::from_wire(&event)),
+            Self::Batch(batch) => {
+                batch.append_encoded(event);
+                true
+            }
+        }
+    }
+
+    /// An event that is the source's own, and not of the stream's type.
+    pub(crate) fn put_own(&mut self, event: Event) -> bool {
+        match self {
+            Self::One(place) => put_event(place, || event),
+            Self::Batch(batch) => {
+                batch.append_own(&event);
+                true
+            }
+        }
+    }
+}
+
+fn put_event<T: 'static>(place: &mut Option<T>, event: impl FnOnce() -> Event) -> bool {
+    let place: &mut dyn Any = place;
+    let Some(place) = place.downcast_mut() else { return false };
+    *place = Some(event());
+    true
+}
+
 impl<T> Out<'_, T> {
     pub(super) fn put(&mut self, event: T) {
         match self {
             Self::One(place) => **place = Some(event),
             Self::Batch(batch) => batch.append(event),
+        }
+    }
+
+    /// No other event is wanted now.
+    pub(crate) fn is_full(&self) -> bool {
+        match self {
+            Self::One(place) => place.is_some(),
+            Self::Batch(batch) => batch.is_full(),
         }
     }
 }

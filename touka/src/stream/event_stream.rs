@@ -1,5 +1,6 @@
 //! [`EventStream`], what a handler returns.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -56,16 +57,23 @@ pub struct EventStream<T = Event> {
     source: Option<Pin<Box<dyn Source<T>>>>,
     lifecycle: Lifecycle,
     options: Options,
+    /// The source is a place in a topic, and nothing else.
+    subscribed: bool,
 }
 
 impl<T> EventStream<T> {
-    pub(super) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
+    pub(crate) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
         Self::opened(None, Some(source), Link::default())
+    }
+
+    /// A stream that is nothing but a place in a topic.
+    pub(crate) fn subscribed(source: Pin<Box<dyn Source<T>>>) -> Self {
+        Self { subscribed: true, ..Self::from_source(source) }
     }
 
     /// A stream whose first event, if there is one, is known already.
     pub(super) const fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, link: Link) -> Self {
-        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT }
+        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT, subscribed: false }
     }
 
     /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
@@ -127,6 +135,17 @@ impl<T> EventStream<T> {
     pub fn on_close(mut self, then: impl FnOnce(CloseReason) + Send + 'static) -> Self {
         self.lifecycle.on_close(then);
         self
+    }
+
+    /// It is nothing but a place in a topic.
+    pub(crate) const fn is_subscribed(&self) -> bool {
+        self.subscribed
+    }
+
+    /// What it is made of, if it is nothing but a place in a topic.
+    pub(crate) fn into_subscription(self) -> Option<(Box<dyn Any + Send>, Lifecycle, Options)> {
+        let subscription = self.source?.as_mut().take_subscription()?;
+        Some((subscription, self.lifecycle, self.options))
     }
 
     pub(crate) const fn options(&self) -> &Options {

@@ -10,30 +10,34 @@ use crate::event::{Event, EventName};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) reason: CloseReason,
-    /// The last event of the stream. In a box, because every event that does not fail is handed on
-    /// beside the room for this.
-    pub(crate) event: Box<Event>,
+    /// The last event of the stream, if there is one. In a box, because every event that does not
+    /// fail is handed on beside the room for this.
+    pub(crate) event: Option<Box<Event>>,
 }
 
 impl Failure {
     /// The body returned this error.
     pub(super) fn returned(error: impl IntoResponse) -> Self {
-        Self { reason: CloseReason::Failed, event: Box::new(event(error.into_response().status())) }
+        Self::new(CloseReason::Failed, event(error.into_response().status()))
     }
 
     /// The body returned an error, and this is what the user has the client told of it.
     pub(super) fn told(event: Event) -> Self {
-        Self { reason: CloseReason::Failed, event: Box::new(event) }
+        Self::new(CloseReason::Failed, event)
     }
 
     /// The user's code panicked.
     pub(crate) fn panicked() -> Self {
-        Self { reason: CloseReason::Panicked, event: Box::new(event(StatusCode::INTERNAL_SERVER_ERROR)) }
+        Self::new(CloseReason::Panicked, event(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     /// An event could not be encoded.
     pub(crate) fn unencodable() -> Self {
-        Self { reason: CloseReason::Failed, event: Box::new(event(StatusCode::INTERNAL_SERVER_ERROR)) }
+        Self::new(CloseReason::Failed, event(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    fn new(reason: CloseReason, event: Event) -> Self {
+        Self { reason, event: Some(Box::new(event)) }
     }
 }
 

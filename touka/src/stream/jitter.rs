@@ -3,11 +3,16 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
+/// Random bits that no one is to guess by chance; they keep no secret.
+pub(crate) fn random() -> u64 {
+    // Each `RandomState` is keyed afresh, and hashing nothing makes a number of its key: enough
+    // to spread timers and to tell things apart, and no dependency.
+    RandomState::new().build_hasher().finish()
+}
+
 /// A random duration between the two, both included.
 pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
-    // Each `RandomState` is keyed afresh, and hashing nothing makes a number of its key: enough
-    // to spread timers, and no dependency.
-    let random = RandomState::new().build_hasher().finish();
+    let random = random();
     #[expect(clippy::cast_precision_loss, reason = "a fraction needs no more than 53 bits")]
     let fraction = random as f64 / u64::MAX as f64;
     least + most.saturating_sub(least).mul_f64(fraction)

@@ -27,9 +27,11 @@ pub use opening::Opening;
 pub use writer::EventWriter;
 
 pub(crate) use batch::{Batch, Out};
-pub(crate) use jitter::{spread, within};
+pub(crate) use failure::Failure;
+pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use link::Link;
 pub(crate) use meter::describe;
-pub(crate) use source::Step;
+pub(crate) use options::Options;
+pub(crate) use source::{Abort, Source, Step};

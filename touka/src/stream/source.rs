@@ -8,7 +8,7 @@ use axum_core::response::IntoResponse;
 
 use super::batch::Out;
 use super::failure::Failure;
-use crate::error::panic_text;
+use crate::error::{CloseReason, panic_text};
 use crate::event::Event;
 
 /// What a source has to say, beside the events that it leaves in an [`Out`].
@@ -21,11 +21,27 @@ pub(crate) enum Step<A> {
     Abort(A),
 }
 
+impl Step<Failure> {
+    /// How a stream ends that somebody else has ended.
+    pub(crate) fn closed(reason: CloseReason, last: Option<Event>) -> Self {
+        match (reason, last) {
+            (CloseReason::Completed, None) => Self::End,
+            (reason, last) => Self::Abort(Failure { reason, event: last.map(Box::new) }),
+        }
+    }
+}
+
 /// A source of events, once the type of its error is forgotten.
 ///
 /// One that is pending may still have left something in a batch: it has no more for now.
-pub(super) trait Source<T>: Send {
+pub(crate) trait Source<T>: Send {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>>;
+
+    /// Gives what the source is made of to one who serves it without a body of its own. Only a
+    /// subscription to one topic has that, and comes to its end with it.
+    fn take_subscription(self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
+        None
+    }
 }
 
 /// A source whose error still has its type: until the response has opened, it can be returned.
@@ -37,13 +53,13 @@ pub(super) trait Fallible<T, E>: Send {
 }
 
 /// How a body ended when it did not run to its end.
-pub(super) enum Abort<E> {
+pub(crate) enum Abort<E> {
     Error(E),
     Panic(Box<dyn Any + Send>),
 }
 
 impl<E: IntoResponse> Abort<E> {
-    fn into_failure(self) -> Failure {
+    pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Error(error) => {
                 let failure = Failure::returned(error);

@@ -1,0 +1,115 @@
+//! [`Cursor`], one subscriber's place in a log: all that a slow reader costs.
+
+use std::mem;
+
+use super::encoded::Encoded;
+use super::log::Log;
+use super::position::Mark;
+use crate::error::CloseReason;
+use crate::event::Event;
+
+/// What becomes of a subscriber that reads more slowly than events come.
+///
+/// It has no queue of its own: it is only a place in the topic's log. It is too slow when what it
+/// would read next is not kept any more, or when it is further behind than
+/// [`Subscribe::max_lag`](super::Subscribe::max_lag) allows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum OnLag {
+    /// Its stream is closed: [`Lagged`](crate::CloseReason::Lagged). It comes back with its last
+    /// id, and gets what is still there.
+    #[default]
+    Disconnect,
+    /// It gets a `gap` event, and goes on with what comes next.
+    Skip,
+    /// For topics whose events have keys: whenever it is behind, it gets of each key the newest
+    /// event only. When even those are not kept any more, a `gap` event and what is.
+    Latest,
+}
+
+/// When somebody is too slow, and what follows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct LagRule {
+    pub(super) on_lag: OnLag,
+    /// How many events and bytes it may be behind.
+    pub(super) most: Option<(u64, u64)>,
+}
+
+/// A place in a log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor {
+    /// The last event that was handed out.
+    seen: Mark,
+    rule: LagRule,
+    /// It has read to the end once. What was there before it came is not its lag.
+    caught_up: bool,
+}
+
+/// What a cursor finds.
+pub(crate) enum Ahead<'l> {
+    /// The next event; the cursor is past it now.
+    Event(&'l Encoded),
+    /// The events between these two are missing, and the cursor is past them now.
+    Skipped { from: Mark, to: Mark },
+    /// Nothing yet.
+    Nothing,
+    /// Nothing ever: the stream is to be closed, after this last event.
+    End(CloseReason, Option<Event>),
+}
+
+impl Cursor {
+    pub(crate) const fn new(seen: Mark, rule: LagRule) -> Self {
+        Self { seen, rule, caught_up: false }
+    }
+
+    pub(crate) const fn seen(&self) -> Mark {
+        self.seen
+    }
+
+    /// It wants every event, and never goes anywhere but to the next one.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rule.on_lag == OnLag::Disconnect && self.rule.most.is_none()
+    }
+
+    /// It has everything up to this place, and nothing after it.
+    pub(crate) const fn skip_to(&mut self, seen: Mark) {
+        self.seen = seen;
+    }
+
+    /// Takes the next step through the log.
+    pub(crate) fn step<'l>(&mut self, log: &'l Log) -> Ahead<'l> {
+        loop {
+            if self.seen.offset >= log.head().offset {
+                self.caught_up = true;
+                return log.ended().map_or(Ahead::Nothing, |(reason, last)| Ahead::End(*reason, last.clone()));
+            }
+            if self.seen.offset < log.tail().offset || self.is_too_far_behind(log) {
+                return self.lagged(log);
+            }
+            let offset = self.seen.offset + 1;
+            let Some(entry) = log.get(offset) else { return self.lagged(log) };
+            self.seen = Mark { offset, tag: entry.tag };
+            if entry.superseded && self.rule.on_lag == OnLag::Latest {
+                continue;
+            }
+            return Ahead::Event(&entry.event);
+        }
+    }
+
+    fn is_too_far_behind(&self, log: &Log) -> bool {
+        // Who skips what is superseded comes through as much as is kept.
+        let counts = self.caught_up && self.rule.on_lag != OnLag::Latest;
+        let Some((events, bytes)) = self.rule.most.filter(|_| counts) else { return false };
+        let behind = log.behind(self.seen.offset);
+        behind.0 > events || behind.1 > bytes
+    }
+
+    fn lagged<'l>(&mut self, log: &Log) -> Ahead<'l> {
+        let to = match self.rule.on_lag {
+            OnLag::Disconnect => return Ahead::End(CloseReason::Lagged, None),
+            OnLag::Skip => log.head(),
+            OnLag::Latest => log.tail(),
+        };
+        Ahead::Skipped { from: mem::replace(&mut self.seen, to), to }
+    }
+}

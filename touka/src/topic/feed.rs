@@ -1,0 +1,117 @@
+//! [`Fed`], a topic whose events come from one shared body.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum_core::response::IntoResponse;
+use tokio::time::sleep;
+
+use super::engine::Engine;
+use super::shared_log::SharedLog;
+use super::subscribe::Subscribe;
+use super::topic::Topic;
+use crate::error::CloseReason;
+use crate::event::EventId;
+use crate::stream::{Abort, Failure};
+
+/// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
+/// not start everything anew.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// The body of a feed, ready to start.
+pub(super) struct Feed<T>(Box<dyn FnOnce(Topic<T>) -> Running + Send>);
+
+/// The body of a feed, until it ends by itself.
+type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+
+impl<T: Send + 'static> Feed<T> {
+    pub(super) fn new<E, B>(body: impl FnOnce(Topic<T>) -> B + Send + 'static) -> Self
+    where
+        E: IntoResponse,
+        B: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Self(Box::new(|topic| {
+            let body = body(topic);
+            Box::pin(async move { body.await.map_err(|error| Abort::Error(error).into_failure()) })
+        }))
+    }
+
+    /// Runs the body on a task of its own, until it ends or nobody wants it any more. The caller
+    /// has marked the topic as fed.
+    pub(super) fn start(self, engine: &Engine, log: &Arc<SharedLog>) {
+        let log = Arc::clone(log);
+        let topic = Topic::new(engine.clone(), Arc::clone(&log));
+        tokio::spawn(async move {
+            // Made inside, where its panic is caught like those of its polls.
+            let body = async move { (self.0)(topic).await };
+            let mut body = pin!(body);
+            let mut deserted = pin!(deserted(&log));
+            let ended = poll_fn(|cx| {
+                if deserted.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(None);
+                }
+                // Not polled again after a panic, so what that left half done is only dropped.
+                match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+                    Ok(polled) => polled.map(Some),
+                    Err(panic) => Poll::Ready(Some(Err(panicked(panic)))),
+                }
+            })
+            .await;
+            let Some(outcome) = ended else { return };
+            let (reason, last) = match outcome {
+                Ok(()) => (CloseReason::Completed, None),
+                Err(failure) => (failure.reason, failure.event.map(|event| *event)),
+            };
+            log.change(|state| {
+                state.fed = false;
+                state.log.end(reason, last);
+            });
+        });
+    }
+}
+
+fn panicked(panic: Box<dyn Any + Send>) -> Failure {
+    Abort::<Infallible>::Panic(panic).into_failure()
+}
+
+/// Ready when there is no subscriber any more, nor has been for a while. The topic is not fed from
+/// then on: the next subscriber finds it so.
+async fn deserted(log: &SharedLog) {
+    loop {
+        log.deserted.notified().await;
+        sleep(LINGER).await;
+        let mut state = log.lock();
+        if state.subscribers == 0 {
+            state.fed = false;
+            return;
+        }
+    }
+}
+
+/// A topic that is fed by one body for all its subscribers: [`Topic::fed_by`] makes it.
+#[must_use = "the body runs when somebody subscribes"]
+pub struct Fed<T = crate::Event> {
+    pub(super) engine: Engine,
+    pub(super) log: Arc<SharedLog>,
+    pub(super) feed: Feed<T>,
+}
+
+impl<T> Fed<T> {
+    /// Follows the topic, as [`Topic::subscribe`] does. Unless the body runs already, it is started.
+    pub fn subscribe(self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
+        Subscribe::new(self.engine, vec![self.log], from.into(), Some(self.feed))
+    }
+}
+
+impl<T> fmt::Debug for Fed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fed").field("topic", &self.log.name()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! [`Hub`], the topics of an app.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::engine::Engine;
+use super::error::HubError;
+use super::places::MOST_TOPICS;
+use super::retention::Retention;
+use super::shared_log::SharedLog;
+use super::subscribe::Subscribe;
+use super::topic::Topic;
+use crate::event::{Event, EventId};
+
+/// A name goes into keys of storage engines, and often comes from a request's path.
+const MOST_NAME: usize = 255;
+
+/// The topics of an app, by name. Clones are the same hub: give one to the router as state.
+///
+/// ```
+/// use touka::Hub;
+/// use touka::extract::State;
+/// use touka::topic::HubError;
+/// use touka::{Router, route, routes};
+///
+/// // Whoever may post here, publishes to everybody in the room.
+/// #[route(POST, "/rooms/{room}")]
+/// async fn say(State(hub): State<Hub>, room: String, text: String) -> Result<String, HubError> {
+///     let id = hub.topic(&room)?.publish(text).await?;
+///     Ok(id.to_string())
+/// }
+///
+/// let app: Router = Router::new().mount(routes![say]).with_state(Hub::memory());
+/// ```
+#[derive(Clone)]
+pub struct Hub(Arc<Inner>);
+
+struct Inner {
+    engine: Engine,
+    table: Mutex<Table>,
+}
+
+struct Table {
+    topics: HashMap<String, Arc<SharedLog>>,
+    retention: Retention,
+    expiry: Duration,
+    most: usize,
+    /// When topics that nobody uses are looked for next.
+    sweep_at: Instant,
+}
+
+impl Hub {
+    /// A hub whose topics are kept in this process's memory, and gone with it.
+    pub fn memory() -> Self {
+        Self::on(Engine::Memory)
+    }
+
+    fn on(engine: Engine) -> Self {
+        let expiry = Duration::from_mins(10);
+        let table = Table {
+            topics: HashMap::new(),
+            retention: Retention::new(),
+            expiry,
+            most: 65_536,
+            sweep_at: Instant::now() + expiry,
+        };
+        Self(Arc::new(Inner { engine, table: Mutex::new(table) }))
+    }
+
+    /// Sets how much is kept of each topic that is made from now on; [`Retention::new`] has the
+    /// defaults.
+    #[must_use]
+    pub fn retention(self, retention: Retention) -> Self {
+        self.lock().retention = retention;
+        self
+    }
+
+    /// Sets after how long a topic is forgotten that nobody uses: that has no subscriber and no
+    /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. A client that
+    /// comes back to it then is told of a gap.
+    #[must_use]
+    pub fn expire_after(self, unused: Duration) -> Self {
+        let mut table = self.lock();
+        table.expiry = unused;
+        table.sweep_at = Instant::now() + unused;
+        drop(table);
+        self
+    }
+
+    /// Sets how many topics there are at most, 65,536 by default. Names often come from requests,
+    /// and whoever sends one must not fill the memory.
+    #[must_use]
+    pub fn max_topics(self, most: usize) -> Self {
+        self.lock().most = most;
+        self
+    }
+
+    /// The topic of that name, which is made if there is none. It costs nothing until something is
+    /// published.
+    ///
+    /// # Errors
+    /// The name is empty or longer than 255 bytes, or there are too many topics, all of them in use.
+    pub fn topic<T>(&self, name: impl AsRef<str>) -> Result<Topic<T>, HubError> {
+        Ok(Topic::new(self.0.engine.clone(), self.log(name.as_ref())?))
+    }
+
+    /// Follows several topics on one stream: a page needs one connection for all it shows. A
+    /// browser has no more than six to a server over HTTP/1.1.
+    ///
+    /// One id names the places in all of them, in the order in which they are listed here. Events
+    /// of one topic come in their order; between topics there is none. Give events names, so that
+    /// the page can tell them apart.
+    ///
+    /// # Errors
+    /// As [`Hub::topic`]; also when there is no topic, or more than ten.
+    ///
+    /// ```
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::topic::HubError;
+    /// use touka::{EventStream, Hub, route};
+    ///
+    /// #[route(GET, "/page/{user}")]
+    /// async fn page(State(hub): State<Hub>, user: String, from: LastEventId) -> Result<EventStream, HubError> {
+    ///     hub.subscribe(["news", "prices", &format!("inbox/{user}")], from)?.await
+    /// }
+    /// ```
+    pub fn subscribe<N: AsRef<str>>(
+        &self,
+        topics: impl IntoIterator<Item = N>,
+        from: impl Into<Option<EventId>>,
+    ) -> Result<Subscribe<Event>, HubError> {
+        let mut logs: Vec<Arc<SharedLog>> = Vec::new();
+        for name in topics {
+            let log = self.log(name.as_ref())?;
+            if !logs.iter().any(|known| Arc::ptr_eq(known, &log)) {
+                logs.push(log);
+            }
+            if logs.len() > MOST_TOPICS {
+                return Err(HubError::too_many_merged(MOST_TOPICS));
+            }
+        }
+        if logs.is_empty() {
+            return Err(HubError::too_many_merged(MOST_TOPICS));
+        }
+        Ok(Subscribe::new(self.0.engine.clone(), logs, from.into(), None))
+    }
+
+    /// The topics that this process has in memory, by name.
+    pub fn topics(&self) -> Vec<String> {
+        let mut names: Vec<_> = self.lock().topics.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
+    fn log(&self, name: &str) -> Result<Arc<SharedLog>, HubError> {
+        if name.is_empty() {
+            return Err(HubError::name(name, "a name has at least one character"));
+        }
+        if name.len() > MOST_NAME {
+            return Err(HubError::name(name, "a name has at most 255 bytes"));
+        }
+        let mut table = self.lock();
+        if let Some(log) = table.topics.get(name) {
+            return Ok(Arc::clone(log));
+        }
+        table.sweep();
+        if table.topics.len() >= table.most {
+            return Err(HubError::too_many_topics(table.most));
+        }
+        let log = Arc::new(SharedLog::new(name, table.retention));
+        table.topics.insert(name.to_owned(), Arc::clone(&log));
+        Ok(log)
+    }
+
+    /// Nothing under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    /// Forgets the topics that nobody uses, and what is too old in the others: now and then, and
+    /// always when there is no room. Then those that nothing was ever published to need not be old.
+    fn sweep(&mut self) {
+        let (now, full) = (Instant::now(), self.topics.len() >= self.most);
+        if !full && now < self.sweep_at {
+            return;
+        }
+        self.sweep_at = now + (self.expiry / 4).max(Duration::from_secs(1));
+        let expiry = self.expiry;
+        self.topics.retain(|_, log| {
+            let mut state = log.lock();
+            state.log.trim(now);
+            // More are made from the table only, which is locked.
+            let in_use = Arc::strong_count(log) > 1;
+            let old = now.saturating_duration_since(state.used()) > expiry;
+            let never_used = full && state.log.is_empty();
+            in_use || !(old || never_used)
+        });
+    }
+}
+
+impl fmt::Debug for Hub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hub").field("engine", &self.0.engine).field("topics", &self.lock().topics.len()).finish()
+    }
+}

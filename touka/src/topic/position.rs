@@ -1,0 +1,171 @@
+//! [`Position`], a place in a topic's log, and the event id that names it.
+
+use std::fmt;
+
+use crate::event::EventId;
+
+/// The place of one event in one topic's log.
+///
+/// As an event id it is `1.<epoch>.<offset>.<tag>`, of letters, digits and dots only: what goes
+/// through every header, query and CORS rule. For users it is opaque; the `1` is there so that
+/// another form can follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) epoch: Epoch,
+    pub(crate) mark: Mark,
+}
+
+/// An event's number in its log, and the random tag that tells it from another event of the same
+/// number: one that was written after the log had lost its end.
+///
+/// Before the first event it is all zeros.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Mark {
+    /// The first event has 1, and there are no holes.
+    pub(crate) offset: u64,
+    pub(crate) tag: Tag,
+}
+
+/// Which log it is: random, and new whenever a log begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Epoch(u64);
+
+/// Random bits of one event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tag(u32);
+
+const EPOCH_DIGITS: usize = 8;
+const TAG_DIGITS: usize = 6;
+const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+impl Epoch {
+    /// From random bits, as many of them as its text holds.
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits % 62_u64.pow(8))
+    }
+
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl Tag {
+    pub(crate) const fn from_bits(bits: u32) -> Self {
+        Self(bits)
+    }
+
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+}
+
+impl Position {
+    /// The place that an id names; `None` for an id that is no position.
+    pub(crate) fn parse(id: &EventId) -> Option<Self> {
+        let id = id.to_string();
+        let mut parts = id.split('.');
+        let (version, epoch, offset, tag) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+        if version != "1" || parts.next().is_some() {
+            return None;
+        }
+        // One text for each position: `+7` and `07` are not 7.
+        if !offset.bytes().all(|digit| digit.is_ascii_digit()) || offset.len() > 1 && offset.starts_with('0') {
+            return None;
+        }
+        let epoch = Epoch(number(epoch, EPOCH_DIGITS)?);
+        let tag = Tag(u32::try_from(number(tag, TAG_DIGITS)?).ok()?);
+        Some(Self { epoch, mark: Mark { offset: offset.parse().ok()?, tag } })
+    }
+
+    pub(crate) fn to_id(self) -> EventId {
+        EventId::from_position(self.to_string())
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("1.")?;
+        digits::<EPOCH_DIGITS>(f, self.epoch.0)?;
+        f.write_str(".")?;
+        f.write_str(itoa::Buffer::new().format(self.mark.offset))?;
+        f.write_str(".")?;
+        digits::<TAG_DIGITS>(f, self.mark.tag.0.into())
+    }
+}
+
+/// So many digits of base 62, the most significant first.
+fn digits<const N: usize>(f: &mut fmt::Formatter<'_>, mut number: u64) -> fmt::Result {
+    let mut text = [b'0'; N];
+    for digit in text.iter_mut().rev() {
+        // The remainder is less than 62.
+        *digit = DIGITS[usize::try_from(number % 62).unwrap_or(0)];
+        number /= 62;
+    }
+    text.iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+}
+
+fn number(text: &str, digits: usize) -> Option<u64> {
+    if text.len() != digits {
+        return None;
+    }
+    text.bytes().try_fold(0_u64, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'A'..=b'Z' => digit - b'A' + 10,
+            b'a'..=b'z' => digit - b'a' + 36,
+            _ => return None,
+        };
+        Some(number * 62 + u64::from(value))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(id: &str) -> Option<Position> {
+        Position::parse(&EventId::new(id).unwrap())
+    }
+
+    proptest! {
+        #[test]
+        fn an_id_names_its_position_and_no_other(bits: u64, offset: u64, tag: u32) {
+            let position = Position { epoch: Epoch::from_bits(bits), mark: Mark { offset, tag: Tag::from_bits(tag) } };
+            let id = position.to_id();
+            prop_assert_eq!(Position::parse(&id), Some(position));
+            let text = id.to_string();
+            prop_assert!(text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'.'), "{}", text);
+            prop_assert!(text.len() <= 128, "{}", text);
+        }
+
+        #[test]
+        fn no_other_text_is_a_position(text in "[0-9A-Za-z.+ -]{1,40}") {
+            if let Ok(id) = EventId::new(&*text) && let Some(position) = Position::parse(&id) {
+                prop_assert_eq!(position.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_position() {
+        assert!(parse("1.abcdefgh.7.0bcdef").is_some());
+        for id in [
+            "7",
+            "done",
+            "2.abcdefgh.7.0bcdef",
+            "1.abcdefg.7.0bcdef",
+            "1.abcdefgh.07.0bcdef",
+            "1.abcdefgh.+7.0bcdef",
+            "1.abcdefgh.-7.0bcdef",
+            "1.abcdefgh..0bcdef",
+            "1.abcdefgh.7.0bcde",
+            "1.abcdefgh.7.zzzzzz", // more than a tag's bits
+            "1.abcdefgh.7.0bcdef.",
+            "1.abcdefgh.18446744073709551616.0bcdef",
+        ] {
+            assert_eq!(parse(id), None, "{id}");
+        }
+    }
+}
