@@ -15,6 +15,8 @@ pub struct LoadReport {
     pub events: u64,
     /// Events that were published and did not arrive.
     pub lost: u64,
+    /// Connections that lost any.
+    pub short: u64,
     /// Events that arrived again, or after a later one.
     pub doubled: u64,
     /// Connections that failed or ended, answers that are no event stream, and events of another shape.

@@ -29,6 +29,8 @@ pub(crate) struct Client {
     events: Events,
     /// The number of the last event.
     last: u64,
+    /// How many events it got, without those that came again.
+    pub(crate) got: u64,
 }
 
 enum Stage {
@@ -65,6 +67,7 @@ impl Client {
             chunked: Chunked::default(),
             events: Events::new(),
             last: 0,
+            got: 0,
         })
     }
 
@@ -130,13 +133,14 @@ impl Client {
     }
 
     fn body(&mut self, bytes: &[u8], tally: &mut Tally) -> io::Result<()> {
-        let (events, last) = (&mut self.events, &mut self.last);
+        let (events, last, got) = (&mut self.events, &mut self.last, &mut self.got);
         let now = now_ns();
         let decoded = self.chunked.decode(bytes, |piece| {
             events.read(piece, |arrived| match arrived {
                 Some(event) if event.bytes == tally.payload => {
                     if event.seq > *last {
                         *last = event.seq;
+                        *got += 1;
                     } else {
                         tally.doubled += 1;
                     }

@@ -97,7 +97,9 @@ fn main() -> io::Result<()> {
         }
     };
     load.rest(published, started)?;
-    let report = load.tally.report(connect, published);
+    let full = load.clients.iter().flatten().filter(|client| client.got >= published).count();
+    let short = load.tally.opened.len().saturating_sub(full) as u64;
+    let report = load.tally.report(connect, published, short);
     say(&serde_json::to_string(&report).expect("numbers and strings always serialize"));
     Ok(())
 }

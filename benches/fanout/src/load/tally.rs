@@ -44,8 +44,8 @@ impl Tally {
         self.first_error.get_or_insert_with(|| what.to_owned());
     }
 
-    /// Of clients that each should have got so many events.
-    pub(crate) fn report(self, connect: Duration, published: u64) -> LoadReport {
+    /// Of clients that each should have got so many events; `short` did not.
+    pub(crate) fn report(self, connect: Duration, published: u64, short: u64) -> LoadReport {
         let connections = self.opened.len() as u64;
         let distinct = self.latencies.len() as u64 - self.doubled;
         let lost = (connections * published).saturating_sub(distinct);
@@ -55,6 +55,7 @@ impl Tally {
             connect_us: Percentiles::of_ns(self.opened),
             events: self.latencies.len() as u64,
             lost,
+            short,
             doubled: self.doubled,
             errors: self.errors,
             first_error: self.first_error,
