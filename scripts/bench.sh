@@ -11,5 +11,6 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$PWD/target/fanout}
-cargo build --quiet --locked --release --manifest-path benches/fanout/Cargo.toml
+# Not --locked: a dependency that touka gets comes into this Cargo.lock, too, by this call.
+cargo build --quiet --release --manifest-path benches/fanout/Cargo.toml
 exec "$CARGO_TARGET_DIR/release/report" "$@"

@@ -21,7 +21,7 @@ const fn peer(key: &'static str, title: &'static str, crates: &'static [&'static
 
 /// In the order of the tables. `bare` is what the others are compared with.
 pub(crate) const SERVERS: &[Server] = &[
-    peer("bare", "bare `send` loop", &[]),
+    peer("bare", "bare send loop", &[]),
     Server { args: &["--park"], ..peer("touka", "touka, parked", &["touka"]) },
     Server { args: &["--no-park"], binary: "touka", ..peer("touka-body", "touka, as a body", &[]) },
     peer("hyper", "hyper, shared bytes", &["hyper"]),
