@@ -1,0 +1,15 @@
+//! What the servers of the fan-out benchmark share: their command line, what they publish, and when.
+
+mod commands;
+mod descriptors;
+mod load_report;
+mod options;
+mod publish;
+mod quote;
+
+pub use commands::{Command, commands, say};
+pub use descriptors::raise_descriptors;
+pub use load_report::{LoadReport, Percentiles};
+pub use options::Options;
+pub use publish::{Schedule, broadcast, publish};
+pub use quote::{Quote, now_ns};

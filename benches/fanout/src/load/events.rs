@@ -1,0 +1,120 @@
+//! Counts events and reads the two numbers in front of each payload, without keeping the rest.
+
+use std::mem;
+
+use memchr::memchr;
+use memchr::memmem::find;
+
+/// Room for `data: {"seq":…,"sent_ns":…,` with the longest numbers.
+const PREFIX: usize = 80;
+
+/// One whole event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arrived {
+    pub(crate) seq: u64,
+    pub(crate) sent_ns: u64,
+    /// Bytes of its data.
+    pub(crate) bytes: usize,
+}
+
+/// What the event's data lines have said so far.
+#[derive(Clone, Copy, Debug, Default)]
+enum Data {
+    #[default]
+    Missing,
+    Quote(Arrived),
+    Misshapen,
+}
+
+/// What is known of the event and of the line that are being read.
+#[derive(Clone, Debug)]
+pub(crate) struct Events {
+    line: [u8; PREFIX],
+    /// Bytes of the line so far, also those that are not kept.
+    length: usize,
+    data: Data,
+}
+
+impl Events {
+    pub(crate) fn new() -> Self {
+        Self { line: [0; PREFIX], length: 0, data: Data::Missing }
+    }
+
+    /// Calls `each` for every block that ends here with a blank line and has a `data` field; with `None`
+    /// where its data is not a quote.
+    pub(crate) fn read(&mut self, mut bytes: &[u8], mut each: impl FnMut(Option<Arrived>)) {
+        while let Some(end) = memchr(b'\n', bytes) {
+            self.keep(&bytes[..end]);
+            bytes = &bytes[end + 1..];
+            self.end_line(&mut each);
+        }
+        self.keep(bytes);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.line.get_mut(self.length..) {
+            let kept = bytes.len().min(room.len());
+            room[..kept].copy_from_slice(&bytes[..kept]);
+        }
+        self.length += bytes.len();
+    }
+
+    fn end_line(&mut self, each: &mut impl FnMut(Option<Arrived>)) {
+        let line = &self.line[..self.length.min(PREFIX)];
+        if line.is_empty() {
+            match mem::take(&mut self.data) {
+                Data::Missing => {}
+                Data::Quote(arrived) => each(Some(arrived)),
+                Data::Misshapen => each(None),
+            }
+        } else if let Some(value) = line.strip_prefix(b"data:") {
+            self.data = match (self.data, quote(value, self.length)) {
+                (Data::Missing, Some(arrived)) => Data::Quote(arrived),
+                // A second line of data would be a payload with a line break, which a quote has not.
+                _ => Data::Misshapen,
+            };
+        }
+        self.length = 0;
+    }
+}
+
+fn quote(value: &[u8], line_bytes: usize) -> Option<Arrived> {
+    let space = usize::from(value.first() == Some(&b' '));
+    let bytes = line_bytes - "data:".len() - space;
+    Some(Arrived { seq: number(value, b"\"seq\":")?, sent_ns: number(value, b"\"sent_ns\":")?, bytes })
+}
+
+fn number(text: &[u8], after: &[u8]) -> Option<u64> {
+    let digits = text.get(find(text, after)? + after.len()..)?;
+    let end = digits.iter().position(|byte| !byte.is_ascii_digit())?;
+    std::str::from_utf8(&digits[..end]).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use fanout::Quote;
+
+    use super::{Arrived, Events};
+
+    #[test]
+    fn events_are_counted_wherever_the_stream_is_cut() {
+        let quotes = [Quote::new(1, 64), Quote::new(2, 1024)];
+        let [first, second] = quotes.each_ref().map(Quote::json);
+        let stream = format!(": hello\n\nretry: 5\n\nid: 1\ndata: {first}\n\nevent: x\ndata:{second}\n\ndata: y\n\n");
+        let arrived =
+            |index: usize, bytes| Some(Arrived { seq: quotes[index].seq, sent_ns: quotes[index].sent_ns, bytes });
+        for step in 1..=stream.len() {
+            let (mut events, mut all) = (Events::new(), Vec::new());
+            for piece in stream.as_bytes().chunks(step) {
+                events.read(piece, |event| all.push(event));
+            }
+            assert_eq!(all, [arrived(0, 64), arrived(1, 1024), None], "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn an_event_without_its_blank_line_is_none() {
+        let mut events = Events::new();
+        events.read(format!("data: {}\n", Quote::new(1, 64).json()).as_bytes(), |_| panic!("it is not whole"));
+    }
+}

@@ -1,0 +1,60 @@
+//! What is published.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+/// An event's payload. Its JSON has as many bytes as asked for, and its numbers stand in front, where
+/// the load generator reads them without parsing the rest.
+#[derive(Clone, Debug, Serialize)]
+pub struct Quote {
+    /// 1 for the first, and one more for each.
+    pub seq: u64,
+    /// When it was published, in nanoseconds since 1970: one clock for all processes.
+    pub sent_ns: u64,
+    /// Makes the JSON as long as it is to be.
+    pub filler: String,
+}
+
+impl Quote {
+    /// The event of that number, published now, whose JSON has `bytes` bytes (or the fewest there can
+    /// be, about 60).
+    pub fn new(seq: u64, bytes: usize) -> Self {
+        let sent_ns = now_ns();
+        let frame = r#"{"seq":,"sent_ns":,"filler":""}"#.len() + digits(seq) + digits(sent_ns);
+        Self { seq, sent_ns, filler: "x".repeat(bytes.saturating_sub(frame)) }
+    }
+
+    /// As JSON.
+    ///
+    /// # Panics
+    ///
+    /// Never: numbers and a string always serialize.
+    pub fn json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and a string always serialize")
+    }
+}
+
+fn digits(number: u64) -> usize {
+    number.checked_ilog10().map_or(1, |log| log as usize + 1)
+}
+
+/// Nanoseconds since 1970.
+pub fn now_ns() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Quote;
+
+    #[test]
+    fn a_quote_has_the_bytes_that_were_asked_for() {
+        for bytes in [64, 1024, 16384] {
+            for seq in [1, 9, 10, 999, 1000] {
+                assert_eq!(Quote::new(seq, bytes).json().len(), bytes);
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! One run: one server, one case.
+
+use std::fmt;
+use std::net::TcpListener;
+use std::thread::sleep;
+use std::time::Duration;
+
+use fanout::LoadReport;
+use serde::{Deserialize, Serialize};
+
+use crate::case::Case;
+use crate::process::Process;
+use crate::servers::{Server, program};
+use crate::usage::{cpu_us, memory};
+
+/// What came of it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Measured {
+    pub(crate) published: u64,
+    pub(crate) cpu_us: u64,
+    /// Resident memory before the first connection, after the idle time, and at its highest.
+    pub(crate) before_kb: u64,
+    pub(crate) idle_kb: u64,
+    pub(crate) peak_kb: u64,
+    pub(crate) load: LoadReport,
+}
+
+impl Measured {
+    /// Microseconds of CPU that a delivery took.
+    pub(crate) fn per_delivery(&self) -> f64 {
+        float(self.cpu_us) / float(self.load.events.max(1))
+    }
+
+    /// KB that a connection takes while nothing is published.
+    pub(crate) fn idle(&self) -> f64 {
+        float(self.idle_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
+    }
+
+    /// The same at the highest, all in all.
+    pub(crate) fn peak(&self) -> f64 {
+        float(self.peak_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
+    }
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LoadReport { events, lost, doubled, errors, latency_us, .. } = &self.load;
+        write!(f, "{:.2} µs, {:.2} KB (peak {:.2}), ", self.per_delivery(), self.idle(), self.peak())?;
+        write!(f, "p99 {:.1} ms, {events} events, {lost} lost, {doubled} doubled, ", latency_us.p99 / 1000.0)?;
+        write!(f, "{errors} errors")
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures for people")]
+pub(crate) fn float(number: u64) -> f64 {
+    number as f64
+}
+
+pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> {
+    let port = free_port()?.to_string();
+    let payload = case.payload.to_string();
+    let rate = case.rate.to_string();
+    let args = ["--port", &port, "--payload", &payload, "--rate", &rate].into_iter().chain(server.args.iter().copied());
+    let mut served = Process::start(&server.program()?, args.map(str::to_owned))?;
+    served.hear("ready", Duration::from_secs(20))?;
+    // What a runtime sets up after its start is none of the connections'.
+    sleep(Duration::from_millis(500));
+    let before = memory(served.id())?;
+
+    let connections = case.connections.to_string();
+    let args = ["--port", &port, "--payload", &payload, "--connections", &connections];
+    let mut load = Process::start(&program("load")?, args.map(str::to_owned))?;
+    load.hear("connected", Duration::from_mins(2))?;
+    sleep(Duration::from_secs(case.idle));
+    let idle = memory(served.id())?;
+
+    let cpu = cpu_us(served.id())?;
+    served.tell("go")?;
+    sleep(Duration::from_secs(case.seconds));
+    served.tell("stop")?;
+    let published = served.hear("published ", Duration::from_mins(1))?;
+    load.tell(&format!("end {published}"))?;
+    // It answers as soon as everything has arrived, or nothing comes any more.
+    let line = load.hear("{", Duration::from_mins(1))?;
+    let cpu = cpu_us(served.id())?.saturating_sub(cpu);
+    let load = serde_json::from_str(&format!("{{{line}")).map_err(|error| format!("the load's report: {error}"))?;
+    Ok(Measured {
+        published: published.parse().map_err(|_| format!("\"published {published}\" is no number"))?,
+        cpu_us: cpu,
+        before_kb: before.now_kb,
+        idle_kb: idle.now_kb,
+        peak_kb: memory(served.id())?.peak_kb,
+        load,
+    })
+}
+
+/// One that nobody listens at now.
+fn free_port() -> Result<u16, String> {
+    let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))
+}

@@ -1,0 +1,98 @@
+//! The command line of the report.
+
+use std::path::PathBuf;
+use std::{env, str::FromStr};
+
+use crate::case::{BAR, CONNECTIONS, Case, PAYLOADS, rate};
+use crate::servers::{SERVERS, Server};
+
+pub(crate) const HELP: &str = "\
+Measures topics beside their peers: CPU, memory and latency of one event to thousands of clients.
+
+  scripts/bench.sh                    everything, into docs/benchmarks.md; takes about an hour
+  scripts/bench.sh --quick            200 clients, 2 seconds, once: does it all work?
+
+  --servers bare,touka,axum           only these
+  --connections 2000,8000,19000       only these numbers of clients
+  --payload 64,1024,16384             only these bytes of JSON in an event
+  --rounds 3                          how often; by default 5 for 2,000 clients and 64 B, 2 for the rest
+  --seconds 8                         how long events are published in each run
+  --idle 3                            seconds before, after which memory is read
+  --rate 20                           events a second; by default what all keep up with
+  --keep                              beside the runs that are there, instead of them
+  --render                            measure nothing, only show the runs that are there
+  --write                             into docs/benchmarks.md, also where only a part was measured
+  --docs docs                         where that is
+";
+
+pub(crate) struct Options {
+    pub(crate) servers: Vec<&'static Server>,
+    pub(crate) cases: Vec<Case>,
+    pub(crate) keep: bool,
+    pub(crate) render: bool,
+    pub(crate) write: bool,
+    pub(crate) docs: PathBuf,
+    pub(crate) records: PathBuf,
+}
+
+impl Options {
+    /// `None` where only the help was asked for.
+    pub(crate) fn from_args() -> Result<Option<Self>, String> {
+        let mut servers: Vec<&'static Server> = SERVERS.iter().collect();
+        let (mut connections, mut payloads) = (CONNECTIONS.to_vec(), PAYLOADS.to_vec());
+        let (mut rounds, mut seconds, mut idle, mut fixed_rate) = (None, 8, 3, None);
+        let (mut keep, mut render, mut write, mut part) = (false, false, false, false);
+        let mut docs = PathBuf::from("docs");
+        let mut args = env::args().skip(1);
+        while let Some(arg) = args.next() {
+            let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
+            part |= !matches!(arg.as_str(), "--keep" | "--write" | "--docs" | "--render");
+            match arg.as_str() {
+                "--help" | "-h" => {
+                    print!("{HELP}");
+                    return Ok(None);
+                }
+                "--quick" => {
+                    (connections, payloads, rounds) = (vec![200], vec![64], Some(1));
+                    (seconds, idle) = (2, 1);
+                }
+                "--servers" => servers = value()?.split(',').map(Server::find).collect::<Result<_, _>>()?,
+                "--connections" => connections = list(&arg, &value()?)?,
+                "--payload" => payloads = list(&arg, &value()?)?,
+                "--rounds" => rounds = Some(number(&arg, &value()?)?),
+                "--seconds" => seconds = number(&arg, &value()?)?,
+                "--idle" => idle = number(&arg, &value()?)?,
+                "--rate" => fixed_rate = Some(number(&arg, &value()?)?),
+                "--keep" => keep = true,
+                "--render" => render = true,
+                "--write" => write = true,
+                "--docs" => docs = value()?.into(),
+                _ => return Err(format!("{arg} is not known; --help says what there is")),
+            }
+        }
+        let mut cases = Vec::new();
+        for &payload in &payloads {
+            for &connections in &connections {
+                let often = if (connections, payload) == BAR { 5 } else { 2 };
+                cases.push(Case {
+                    connections,
+                    payload,
+                    rate: fixed_rate.unwrap_or_else(|| rate(connections, payload)),
+                    seconds,
+                    idle,
+                    rounds: rounds.unwrap_or(often),
+                });
+            }
+        }
+        let records = crate::servers::program("report")?.with_file_name("fanout-runs.jsonl");
+        Ok(Some(Self { servers, cases, keep, render, write: write || !(part || render), docs, records }))
+    }
+}
+
+fn number<N: FromStr>(arg: &str, value: &str) -> Result<N, String> {
+    value.trim().parse().map_err(|_| format!("{arg} {value}: that is not a number it can take"))
+}
+
+fn list<N: FromStr>(arg: &str, value: &str) -> Result<Vec<N>, String> {
+    value.split(',').map(|value| number(arg, value)).collect()
+}

@@ -1,0 +1,74 @@
+//! A process that is told what to do by lines, and answers by lines.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long it has to leave by itself.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Ends with this value.
+pub(crate) struct Process {
+    name: String,
+    child: Child,
+    orders: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    pub(crate) fn start<I: IntoIterator<Item = String>>(program: &Path, args: I) -> Result<Self, String> {
+        let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let started = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut child = started.map_err(|error| format!("cannot start {name}: {error}"))?;
+        let (told, lines) = mpsc::channel();
+        if let Some(out) = child.stdout.take() {
+            thread::spawn(move || {
+                for line in BufReader::new(out).lines().map_while(Result::ok) {
+                    if told.send(line).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        Ok(Self { name, orders: child.stdin.take(), child, lines })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn tell(&mut self, order: &str) -> Result<(), String> {
+        let Some(orders) = &mut self.orders else { return Err(format!("{} is told no more", self.name)) };
+        writeln!(orders, "{order}").map_err(|error| format!("{} does not take \"{order}\": {error}", self.name))
+    }
+
+    /// Its next line that starts so, without that start. Other lines are of no interest.
+    pub(crate) fn hear(&self, start: &str, within: Duration) -> Result<String, String> {
+        let end = Instant::now() + within;
+        loop {
+            let line = self.lines.recv_timeout(end.saturating_duration_since(Instant::now()));
+            let line = line.map_err(|error| format!("{} does not say \"{start}\": {error}", self.name))?;
+            if let Some(rest) = line.strip_prefix(start) {
+                return Ok(rest.trim().to_owned());
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.orders = None;
+        let end = Instant::now() + FAREWELL;
+        while Instant::now() < end {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        // It is ours, and does not leave by itself.
+        let _ = self.child.kill().and_then(|()| self.child.wait());
+    }
+}

@@ -1,0 +1,183 @@
+//! The fan-out section of `docs/benchmarks.md`.
+
+use std::fmt::Write;
+
+use crate::bars;
+use crate::case::{Case, size, thousands};
+use crate::machine::{machine, today, versions};
+use crate::summary::{Figures, Spread, Summary};
+
+/// Writing into a `String` cannot fail.
+macro_rules! line {
+    ($out:expr, $($what:tt)*) => {{ let _ = writeln!($out, $($what)*); }};
+}
+
+pub(crate) fn write(summary: &Summary) -> String {
+    let mut out = String::new();
+    intro(&mut out);
+    asked(&mut out, summary);
+    if let Some(case) = summary.main_case() {
+        cpu(&mut out, summary, &case);
+    }
+    memory(&mut out, summary);
+    if let Some(case) = summary.main_case() {
+        latency(&mut out, summary, &case);
+    }
+    all(&mut out, summary);
+    out
+}
+
+fn intro(out: &mut String) {
+    line!(out, "## Fan-out: one event to thousands of clients\n");
+    line!(out, "Measured on {}, with {}.", today(), machine());
+    line!(out, "The peers: {}.\n", versions());
+    line!(
+        out,
+        "Each server publishes the same JSON to all its clients at a steady rate, as its own documentation shows it: \
+         tokio's `broadcast`, and an event stream for each client that encodes what it gets. *bare* is the floor: a \
+         loop that calls `send` with the same bytes on each socket. *hyper, shared bytes* is the floor of all that \
+         stand on hyper: its body, with an event that was encoded once. Touka's events have an id and a name beside \
+         their data, about 45 bytes; the others' have data only.\n"
+    );
+    line!(
+        out,
+        "- The clients are another process: one thread, raw sockets, loopback. It checks each event's length and \
+         number, and counts what is lost and what comes twice.\n\
+         - CPU is the server's user and system time, from the first event until the last has arrived everywhere, \
+         over the events that arrived. What the kernel does for a `send`, it does on the server's account, the \
+         client's end of the loopback too.\n\
+         - Memory is what the server's resident memory has grown by since before the first connection; a KB is \
+         1,024 bytes. The kernel's own for a socket is not in it.\n\
+         - Latency is from publishing to reading. The load generator reads thousands of sockets in turn, so most of \
+         it is the walk through all clients, twice.\n\
+         - Servers take turns, in rounds. × bare is over the bare loop's figure in the same round. Figures are medians \
+         of the rounds; in brackets are the least and the most.\n\
+         - Rates are such that everybody keeps up on two cores: about 40,000 deliveries a second, and 10,000 of \
+         16 KB.\n"
+    );
+}
+
+fn table(out: &mut String, header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) {
+    line!(out, "| {} |", header.join(" | "));
+    line!(out, "|{}", "---|".repeat(header.len()));
+    for row in rows {
+        line!(out, "| {} |", row.join(" | "));
+    }
+    line!(out, "");
+}
+
+fn spread(spread: &Spread) -> String {
+    format!("{:.2} ({:.2}–{:.2})", spread.median, spread.min, spread.max)
+}
+
+fn ratio(figures: &Figures) -> String {
+    figures.ratio.as_ref().map_or_else(|| "–".to_owned(), spread)
+}
+
+fn asked(out: &mut String, summary: &Summary) {
+    line!(out, "### What is asked of touka\n");
+    table(out, &["work", "bar", "measured", ""], bars::rows(summary).into_iter().map(Vec::from));
+}
+
+fn cpu(out: &mut String, summary: &Summary, case: &Case) {
+    line!(out, "### CPU per delivery\n\n{case}.\n");
+    let rows = summary.figures(case).into_iter().map(|figures| {
+        let Figures { lost, doubled, errors, .. } = figures;
+        let arrived = thousands(figures.events);
+        let ratio = ratio(&figures);
+        let wrong = format!("{lost} / {doubled} / {errors}");
+        vec![figures.server.title.to_owned(), spread(&figures.cpu), ratio, arrived, wrong, figures.runs.to_string()]
+    });
+    table(out, &["server", "µs", "× bare", "delivered", "lost / doubled / errors", "rounds"], rows);
+    line!(out, "![CPU per delivery, by server](benchmarks/cpu.svg)\n");
+}
+
+fn memory(out: &mut String, summary: &Summary) {
+    let Some(most) = summary.most_clients() else { return };
+    let cases: Vec<Case> = summary.cases().into_iter().filter(|case| case.payload == most.payload).collect();
+    line!(
+        out,
+        "### Memory per connection\n\nKB of each idle client, and at the most while {} are published.\n",
+        size(most.payload)
+    );
+    let mut header = vec!["server".to_owned()];
+    header.extend(cases.iter().map(|case| format!("{} clients", thousands(case.connections))));
+    header.extend(cases.iter().map(|case| format!("peak, {}", thousands(case.connections))));
+    let rows = summary.figures(&most).into_iter().map(|figures| {
+        let all: Vec<_> = cases.iter().map(|case| summary.of(figures.server.key, case.key())).collect();
+        let cell = |of: fn(&Figures) -> f64| {
+            all.iter()
+                .map(move |figures| figures.as_ref().map_or("–".to_owned(), |figures| format!("{:.2}", of(figures))))
+        };
+        let mut row = vec![figures.server.title.to_owned()];
+        row.extend(cell(|figures| figures.idle.median));
+        row.extend(cell(|figures| figures.peak.median));
+        row
+    });
+    table(out, &header.iter().map(String::as_str).collect::<Vec<_>>(), rows);
+    line!(out, "![Memory per connection, by server](benchmarks/memory.svg)\n");
+}
+
+fn latency(out: &mut String, summary: &Summary, case: &Case) {
+    line!(out, "### Latency\n\n{case}. Milliseconds, from publishing to reading.\n");
+    let rows = summary.figures(case).into_iter().map(|figures| {
+        let latency = figures.latency;
+        let each = [latency.p50, latency.p99, latency.p999, latency.max].map(|ms| format!("{ms:.1}"));
+        [vec![figures.server.title.to_owned()], each.to_vec()].concat()
+    });
+    table(out, &["server", "p50", "p99", "p99.9", "max"], rows);
+    line!(out, "![Latency percentiles, by server](benchmarks/latency.svg)\n");
+}
+
+fn all(out: &mut String, summary: &Summary) {
+    line!(out, "### All cases\n");
+    for case in summary.cases() {
+        line!(out, "<details><summary>{case}, {} s a run</summary>\n", case.seconds);
+        let rows = summary.figures(&case).into_iter().map(|figures| {
+            let Figures { latency, lost, doubled, errors, .. } = figures;
+            vec![
+                figures.server.title.to_owned(),
+                spread(&figures.cpu),
+                ratio(&figures),
+                format!("{:.2}", figures.idle.median),
+                format!("{:.2}", figures.peak.median),
+                format!("{:.0}", figures.connect_ms),
+                format!("{:.1} / {:.1} / {:.1} / {:.1}", latency.p50, latency.p99, latency.p999, latency.max),
+                thousands(figures.events),
+                format!("{lost} / {doubled} / {errors}"),
+                figures.runs.to_string(),
+            ]
+        });
+        let header = [
+            "server",
+            "µs a delivery",
+            "× bare",
+            "idle, KB",
+            "peak, KB",
+            "all connected, ms",
+            "latency p50 / p99 / p99.9 / max, ms",
+            "delivered",
+            "lost / doubled / errors",
+            "rounds",
+        ];
+        table(out, &header, rows);
+        line!(out, "</details>\n");
+    }
+    let failures: Vec<_> = summary.failures().collect();
+    if !failures.is_empty() {
+        line!(out, "Runs that failed:\n");
+        for (server, case, why) in failures {
+            line!(out, "- {server}, {case}: {why}");
+        }
+        line!(out, "");
+    }
+    let short = summary.cases().into_iter().flat_map(|case| {
+        let losers = summary.figures(&case).into_iter().filter(|figures| figures.short > 0);
+        losers
+            .map(move |figures| format!("- {}, {case}: {} clients missed events", figures.server.title, figures.short))
+    });
+    let short: Vec<String> = short.collect();
+    if !short.is_empty() {
+        line!(out, "Who lost events:\n\n{}\n", short.join("\n"));
+    }
+}
