@@ -152,14 +152,16 @@ impl<T: Send + 'static> IntoFuture for Subscribe<T> {
             state.log.trim(Instant::now());
             let (cursor, hello) = self.wish.begin(&state.log, self.from.as_ref());
             state.subscribers += 1;
-            let starts = self.feed.filter(|_| !state.fed);
-            if starts.is_some() {
+            let starts = self.feed.is_some() && !state.fed;
+            if starts {
                 state.fed = true;
                 state.log.go_on();
             }
             drop(state);
             let subscription = Subscription::new(Arc::clone(log), cursor, hello);
-            if let Some(feed) = starts {
+            // A body that is not needed is dropped here, outside of the lock: it is the user's, and
+            // may hold what asks for this topic when it goes.
+            if let Some(feed) = self.feed.filter(|_| starts) {
                 feed.start(&self.engine, log);
             }
             Ok(EventStream::subscribed(Box::pin(Subscribed(Some(subscription)))))
