@@ -79,9 +79,18 @@ pub(super) fn subscribe<T: Send + 'static>(
     let hello = match (from, &known) {
         (None, _) => vec![Event::new().id(id)],
         (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
-        (Some(from), Some(_)) => {
-            let told = |(index, reason): (usize, GapReason)| gap_of(followed[index].log.name(), reason, from, &id);
-            reasons.into_iter().map(told).rev().collect()
+        (Some(from), Some(Places(before))) => {
+            // A client that is cut off between two of them has an id with which it is told of the
+            // rest: each moves its own topic's place only.
+            let mut so_far = Places(before.clone());
+            let told = |(index, reason): (usize, GapReason)| {
+                so_far.0[index] = places.0[index];
+                gap_of(followed[index].log.name(), reason, from, &so_far.to_id(list))
+            };
+            let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
+            // The first is taken from the end.
+            gaps.reverse();
+            gaps
         }
     };
     EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0 }))
