@@ -78,7 +78,11 @@ impl Cursor {
                 self.caught_up = true;
                 return log.ended().map_or(Ahead::Nothing, |(reason, last)| Ahead::End(*reason, last.clone()));
             }
-            if self.seen.offset < log.tail().offset || self.is_too_far_behind(log) {
+            let trimmed = self.seen.offset < log.tail().offset;
+            if trimmed && self.rule.on_lag == OnLag::Latest && self.seen.offset >= log.lost() {
+                // It would have been spared all of that.
+                self.seen = log.tail();
+            } else if trimmed || self.is_too_far_behind(log) {
                 return self.lagged(log);
             }
             let offset = self.seen.offset + 1;

@@ -27,6 +27,8 @@ pub(crate) struct Log {
     /// Bytes of all that was ever appended, up to the head.
     written: u64,
     retention: Retention,
+    /// The last event that was trimmed though no newer one of its key was there.
+    lost: u64,
     /// The newest event of each key.
     keys: HashMap<Arc<str>, u64>,
     /// Why nothing more will come, if that is so for now, and the last event that says so.
@@ -67,6 +69,7 @@ impl Log {
             entries: VecDeque::new(),
             written: 0,
             retention,
+            lost: 0,
             keys: HashMap::new(),
             ended: None,
         }
@@ -146,6 +149,9 @@ impl Log {
     fn forget_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
+        if !entry.superseded {
+            self.lost = self.tail.offset;
+        }
         if let Some(key) = entry.key
             && self.keys.get(&key) == Some(&self.tail.offset)
         {
@@ -165,6 +171,12 @@ impl Log {
 
     pub(crate) const fn tail(&self) -> Mark {
         self.tail
+    }
+
+    /// Who has seen this much misses nothing of what was trimmed but what newer events of the same
+    /// keys say anew.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
     }
 
     pub(crate) const fn ended(&self) -> Option<&(CloseReason, Option<Event>)> {
