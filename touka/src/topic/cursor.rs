@@ -43,6 +43,8 @@ pub(crate) struct Cursor {
     rule: LagRule,
     /// It has read to the end once. What was there before it came is not its lag.
     caught_up: bool,
+    /// How many ends of the log were past when it came.
+    ends: u64,
 }
 
 /// What a cursor finds.
@@ -58,8 +60,8 @@ pub(crate) enum Ahead<'l> {
 }
 
 impl Cursor {
-    pub(crate) const fn new(seen: Mark, rule: LagRule) -> Self {
-        Self { seen, rule, caught_up: false }
+    pub(crate) const fn new(seen: Mark, rule: LagRule, log: &Log) -> Self {
+        Self { seen, rule, caught_up: false, ends: log.ends() }
     }
 
     pub(crate) const fn seen(&self) -> Mark {
@@ -71,12 +73,20 @@ impl Cursor {
         self.seen = seen;
     }
 
+    /// Goes on behind the ends that were past when this is called. False if that is no news.
+    pub(crate) fn pass_end(&mut self, log: &Log) -> bool {
+        mem::replace(&mut self.ends, log.ends()) != log.ends()
+    }
+
     /// Takes the next step through the log.
     pub(crate) fn step<'l>(&mut self, log: &'l Log) -> Ahead<'l> {
         loop {
+            if let Some(end) = log.end_for(self.seen.offset, self.ends) {
+                return Ahead::End(end.reason, end.last.clone());
+            }
             if self.seen.offset >= log.head().offset {
                 self.caught_up = true;
-                return log.ended().map_or(Ahead::Nothing, |(reason, last)| Ahead::End(*reason, last.clone()));
+                return Ahead::Nothing;
             }
             let trimmed = self.seen.offset < log.tail().offset;
             if trimmed && self.rule.on_lag == OnLag::Latest && self.seen.offset >= log.lost() {

@@ -70,8 +70,9 @@ pub(super) fn subscribe<T: Send + 'static>(
             None => wish.first(&state.log, from.is_some()),
         };
         parts.push(Part::new(epoch, seen));
+        let cursor = wish.cursor(seen, &state.log);
         drop(state);
-        Followed { log, cursor: wish.cursor(seen), place: Place::NONE, ended: false }
+        Followed { log, cursor, place: Place::NONE, ended: false }
     };
     let followed: Vec<_> = logs.into_iter().enumerate().map(&mut follow).collect();
     let places = Places(parts);
@@ -131,7 +132,8 @@ impl Merged {
                     waiters.wait(place, cx.waker());
                     return Turn::Waits;
                 }
-                // The others may have more.
+                // The others may have more, and this one too, if it has begun again.
+                Ahead::End(CloseReason::Completed, _) if cursor.pass_end(log) => continue,
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
                     waiters.wait(place, cx.waker());

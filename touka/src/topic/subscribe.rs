@@ -110,7 +110,7 @@ impl Wish {
                 (seen, resumed.gap.map(|reason| gap(reason, id, &log.id(seen))))
             }
         };
-        (self.cursor(seen), hello)
+        (self.cursor(seen, log), hello)
     }
 
     /// Where a client begins that has no place in the log; it may have an id of another kind.
@@ -122,8 +122,8 @@ impl Wish {
         }
     }
 
-    pub(super) const fn cursor(&self, seen: Mark) -> Cursor {
-        Cursor::new(seen, self.rule)
+    pub(super) const fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
+        Cursor::new(seen, self.rule, log)
     }
 
     /// Where to go on.
