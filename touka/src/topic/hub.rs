@@ -22,15 +22,14 @@ const MOST_NAME: usize = 255;
 /// The topics of an app, by name. Clones are the same hub: give one to the router as state.
 ///
 /// ```
-/// use touka::Hub;
 /// use touka::extract::State;
 /// use touka::topic::HubError;
-/// use touka::{Router, route, routes};
+/// use touka::{Event, Hub, Router, route, routes};
 ///
 /// // Whoever may post here, publishes to everybody in the room.
 /// #[route(POST, "/rooms/{room}")]
 /// async fn say(State(hub): State<Hub>, room: String, text: String) -> Result<String, HubError> {
-///     let id = hub.topic(&room)?.publish(text).await?;
+///     let id = hub.topic::<Event>(&room)?.publish(text).await?;
 ///     Ok(id.to_string())
 /// }
 ///

@@ -30,7 +30,7 @@ use crate::event::{Event, EventId, IntoEvent};
 /// ```
 /// use touka::extract::{LastEventId, State};
 /// use touka::topic::HubError;
-/// use touka::{EventStream, Hub, IntoEvent, Router, route, routes};
+/// use touka::{EventStream, Hub, IntoEvent, Router, Topic, route, routes};
 ///
 /// #[derive(IntoEvent)]
 /// enum Price {
@@ -44,7 +44,7 @@ use crate::event::{Event, EventId, IntoEvent};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::memory();
-/// let topic = hub.topic("prices")?;
+/// let topic: Topic<Price> = hub.topic("prices")?;
 /// tokio::spawn(async move { topic.publish(Price::Tick { symbol: "ACME".into(), cents: 1200 }).await });
 /// Router::new().mount(routes![prices]).with_state(hub).serve("127.0.0.1:3000").await?;
 /// # Ok(())
@@ -165,8 +165,7 @@ impl<T: Send + 'static> Topic<T> {
     /// #[route(GET, "/orders")]
     /// async fn orders(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
     ///     let topic = hub.topic("orders")?.fed_by(|topic| async move {
-    ///         loop {
-    ///             topic.publish(ask_the_database().await).await?;
+    ///         while topic.publish(ask_the_database().await).await.is_ok() {
     ///             tokio::time::sleep(Duration::from_secs(1)).await;
     ///         }
     ///     });
