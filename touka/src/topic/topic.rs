@@ -185,8 +185,8 @@ impl<T: Send + 'static> Topic<T> {
     }
 }
 
-/// What the body of a feed comes to: nothing, or a `Result<(), E>` whose error is a response. Its
-/// status is what subscribers are told of it, as with any handler that fails.
+/// What the body of a feed comes to: nothing, a `Result<(), E>` whose error is a response, or no end
+/// at all. The error's status is what subscribers are told of it, as with any handler that fails.
 pub trait FeedResult: Send + 'static {
     /// The error's type.
     type Error: IntoResponse;
@@ -212,6 +212,26 @@ impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
     fn into_result(self) -> Self {
         self
     }
+}
+
+/// A body that loops for ever has the type `!`, which cannot be written yet but as the result of a
+/// function.
+impl FeedResult for <fn() -> ! as Returns>::Output {
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<(), Infallible> {
+        self
+    }
+}
+
+/// What a function returns.
+pub trait Returns {
+    /// Its type.
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
 }
 
 impl<T> Clone for Topic<T> {
