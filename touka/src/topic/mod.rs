@@ -10,6 +10,7 @@ mod error;
 mod feed;
 mod gap;
 mod hub;
+mod lock;
 mod log;
 mod merged;
 mod places;
