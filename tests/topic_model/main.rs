@@ -195,6 +195,9 @@ impl World {
                         hello.push(told(Some("trimmed"), topic, Some(id.clone()), &places));
                     }
                 }
+                if hello.is_empty() {
+                    hello.push(told(None, None, None, &places));
+                }
                 (Some(id), places, hello)
             }
             (From::Earliest, None) => (None, tails.clone(), vec![told(None, None, None, &tails)]),

@@ -38,10 +38,22 @@ enum Filled {
     Nothing,
 }
 
+impl<T> Frames<T> {
+    /// The stream, whatever of it was sent already.
+    pub(super) fn into_stream(self) -> EventStream<T> {
+        self.stream
+    }
+}
+
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let keep_alive = KeepAlive::new(stream.options().keep_alive);
         Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false }
+    }
+
+    /// Nobody has asked for a frame yet.
+    pub(super) const fn is_fresh(&self) -> bool {
+        !self.opened
     }
 
     /// Does what belongs to the very beginning, and appends what is to be said there.

@@ -8,6 +8,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue};
 
 use super::body::Frames;
+use super::subscribed::SubscribedBody;
 use crate::event::IntoEvent;
 use crate::stream::EventStream;
 
@@ -27,7 +28,16 @@ impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
         // For the server: it says when the client is stuck, and why it cut a stream short.
         let link = self.lifecycle().link().clone();
         let limit = self.options().write_timeout.map(WriteTimeout);
-        let mut response = Response::new(Body::new(Frames::new(self)));
+        let subscribed = self.is_subscribed();
+        let frames = Frames::new(self);
+        let mut response = if subscribed {
+            let (body, ticket) = SubscribedBody::new(frames);
+            let mut response = Response::new(Body::new(body));
+            response.extensions_mut().insert(ticket);
+            response
+        } else {
+            Response::new(Body::new(frames))
+        };
         stream_headers(response.headers_mut());
         response.extensions_mut().insert(link);
         if let Some(limit) = limit {

@@ -4,7 +4,9 @@ mod answer;
 mod body;
 mod head;
 mod refusal;
+mod subscribed;
 
 pub(crate) use answer::answer;
 pub(crate) use head::WriteTimeout;
 pub(crate) use refusal::refusal;
+pub(crate) use subscribed::{Parts, Ticket};

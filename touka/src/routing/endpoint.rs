@@ -1,18 +1,19 @@
 //! [`Endpoint`], any service with its type forgotten.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum_core::BoxError;
 use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
 use tower_service::Service;
 
-use crate::response::answer;
+use crate::response::{Ticket, answer};
 
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -27,6 +28,8 @@ impl Endpoint {
 
     /// Wraps a service. Each request has a clone of it to itself, so that one that is not ready
     /// makes nobody else wait.
+    ///
+    /// What it has around the bodies of its responses is not known.
     pub(super) fn from_service<V>(service: V) -> Self
     where
         V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
@@ -35,7 +38,31 @@ impl Endpoint {
             + Sync
             + 'static,
     {
-        Self::new(move |request| Box::pin(answer(service.clone(), request)))
+        Self::new(move |request| {
+            let answer = answer(service.clone(), request);
+            Box::pin(async {
+                let mut response = answer.await;
+                response.extensions_mut().remove::<Ticket>();
+                response
+            })
+        })
+    }
+
+    /// Wraps a layer's service. If its responses have the bodies of those within, as far as their
+    /// type can tell, a body that can be parked still can.
+    pub(super) fn from_layer<V>(service: V) -> Self
+    where
+        V: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        if TypeId::of::<V::Response>() == TypeId::of::<Response>() {
+            Self::new(move |request| Box::pin(answer(service.clone(), request)))
+        } else {
+            Self::from_service(service)
+        }
     }
 
     pub(super) fn answer(&self, request: Request) -> ResponseFuture {
@@ -53,7 +80,7 @@ impl Service<Request> for Endpoint {
     }
 
     fn call(&mut self, request: Request) -> Answer {
-        Answer(self.answer(request))
+        Answer { response: self.answer(request), vouch: None }
     }
 }
 
@@ -65,13 +92,23 @@ impl fmt::Debug for Endpoint {
 
 /// The future of a [`Router`](super::Router)'s or [`Endpoint`]'s answer.
 #[must_use = "nothing is answered unless this is awaited"]
-pub struct Answer(pub(super) ResponseFuture);
+pub struct Answer {
+    pub(super) response: ResponseFuture,
+    /// Who answers for it that the body of the response is what it was.
+    pub(super) vouch: Option<TypeId>,
+}
 
 impl Future for Answer {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx).map(Ok)
+        let mut response = ready!(self.response.as_mut().poll(cx));
+        if let Some(service) = self.vouch
+            && let Some(ticket) = response.extensions_mut().get_mut::<Ticket>()
+        {
+            ticket.vouch(service);
+        }
+        Poll::Ready(Ok(response))
     }
 }
 

@@ -1,5 +1,6 @@
 //! [`Router`], the routes of an app.
 
+use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -172,14 +173,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Endpoint> + Send + Sync + 'static,
-        L::Service: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
+        L::Service: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
             + Clone
             + Send
             + Sync
             + 'static,
     {
         self.service = Arc::default();
-        self.layers.push(Arc::new(move |inner| Endpoint::from_service(layer.layer(inner))));
+        self.layers.push(Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner))));
         self
     }
 
@@ -245,7 +246,7 @@ where
     }
 
     fn call(&mut self, request: http::Request<B>) -> Answer {
-        Answer(self.service().answer(request.map(Body::new)))
+        Answer { response: self.service().answer(request.map(Body::new)), vouch: Some(TypeId::of::<Self>()) }
     }
 }
 

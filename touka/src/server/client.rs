@@ -1,11 +1,13 @@
 //! What a server knows of one connection's client.
 
+use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::park::Offer;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -27,6 +29,14 @@ pub(super) struct Client {
     /// A request's head did not come in time.
     late: AtomicBool,
     streams: Mutex<Vec<Written>>,
+    /// Its socket can be had without hyper.
+    bare: AtomicBool,
+    /// Something that was written has yet to reach the socket.
+    unflushed: AtomicBool,
+    /// A response that is to be parked.
+    offer: Mutex<Option<Offer>>,
+    /// The connection's place among those that the server has, until it is dropped.
+    guard: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 /// What the socket must know of a stream that is written to it.
@@ -48,6 +58,10 @@ impl Client {
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
             streams: Mutex::default(),
+            bare: AtomicBool::new(false),
+            unflushed: AtomicBool::new(false),
+            offer: Mutex::default(),
+            guard: Mutex::default(),
         })
     }
 
@@ -110,6 +124,46 @@ impl Client {
     /// Says to all its streams why they end.
     pub(super) fn close(&self, reason: CloseReason) {
         self.lock().iter().for_each(|stream| stream.link.close(reason));
+    }
+
+    // ===== parking =====
+
+    /// Gives it what is dropped with the connection.
+    pub(super) fn set_guard(&self, guard: impl Any + Send) {
+        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
+    }
+
+    pub(super) fn take_guard(&self) -> Option<Box<dyn Any + Send>> {
+        self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn set_bare(&self, bare: bool) {
+        self.bare.store(bare, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_bare(&self) -> bool {
+        self.bare.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_unflushed(&self, unflushed: bool) {
+        self.unflushed.store(unflushed, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// A response that the connection is to take out of hyper's hands.
+    pub(super) fn offer(&self, offer: Offer) {
+        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer);
+    }
+
+    pub(super) fn take_offer(&self) -> Option<Offer> {
+        self.offer.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    pub(super) fn has_offer(&self) -> bool {
+        self.offer.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Nothing under the lock panics.

@@ -35,10 +35,19 @@ pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Ar
 }
 
 async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>) {
+    client.set_bare(wire.is_bare());
     let (transport, returned) = Transport::new(wire, Arc::clone(client));
-    let Err(failure) = drive(transport, service, client).await else { return };
-    let fresh = client.calls() == 0 && !client.speaks_http2();
+    let finished = drive(transport, service, client).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(offer) = client.take_offer() {
+        // Without a socket the client has left, and the offer with it.
+        if let Some(socket) = io.and_then(Wire::into_tcp) {
+            client.serving.lot.park(offer, socket, &client.serving);
+        }
+        return;
+    }
+    let Err(failure) = finished else { return };
+    let fresh = client.calls() == 0 && !client.speaks_http2();
     let answer = if client.is_late() { Some(late()) } else { unreadable(&failure) };
     match (io, answer) {
         (Some(io), Some(answer)) if fresh => explain(io, answer).await,

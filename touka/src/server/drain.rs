@@ -1,6 +1,7 @@
 //! The body of a response that the server can end.
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -33,6 +34,7 @@ pin_project! {
     ///
     /// It goes by the content type, so streams of other libraries end as well.
     pub(super) struct Drain<B> {
+        first: Option<Frame<Bytes>>,
         #[pin]
         body: Option<B>,
         stream: Option<Stream>,
@@ -74,15 +76,28 @@ enum End {
 }
 
 impl<B: Body<Data = Bytes>> Drain<B> {
-    pub(super) fn wrap(response: Response<B>, mut call: Call, path: &str, connect: bool) -> Response<Self> {
+    /// `first` is a frame that the body has given already.
+    pub(super) fn wrap(
+        response: Response<B>,
+        first: Option<Frame<Bytes>>,
+        mut call: Call,
+        path: &str,
+        connect: bool,
+    ) -> Response<Self> {
         let (parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS || connect && parts.status.is_success() {
             call.upgrades();
         }
         let stream = is_event_stream(&parts.headers).then(|| Stream::new(&parts, &mut call, path));
-        let span = stream.as_ref().map_or_else(Span::none, |stream| stream.span(path, &call));
-        Response::from_parts(parts, Self { body: Some(body), stream, span, call })
+        let span = stream.as_ref().map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.client.peer));
+        Response::from_parts(parts, Self { first, body: Some(body), stream, span, call })
     }
+}
+
+/// What a stream logs belongs to this.
+pub(super) fn stream_span(link: &Link, path: &str, peer: Option<SocketAddr>) -> Span {
+    let (route, peer) = (link.route().unwrap_or(path), peer.map(tracing::field::display));
+    tracing::info_span!(target: "touka::stream", "stream", route, peer)
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -98,8 +113,9 @@ impl Stream {
         let ours = parts.extensions.get::<Link>().cloned();
         let foreign = ours.is_none().then(|| Lifecycle::new(Link::default()));
         let link = ours.clone().or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
-        let open = OpenStream::new(path, call.client.peer, link.clone(), ours.is_some(), &serving.handle.shutdown);
-        let closing = Box::pin(open.closing().cancelled_owned());
+        let closing = serving.handle.shutdown.child_token();
+        let open = OpenStream::new(path, call.client.peer, link.clone(), ours.is_some(), closing.clone());
+        let closing = Box::pin(closing.cancelled_owned());
         let lifetime = limits.lifetime.map(|longest| Box::pin(sleep(within(longest, 0.1))));
         let entry = serving.handle.streams.add(open);
         let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
@@ -108,11 +124,6 @@ impl Stream {
         tasks::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
         Self { link, foreign, end: End::No(closing, lifetime), plain, _entry: entry }
-    }
-
-    fn span(&self, path: &str, call: &Call) -> Span {
-        let (route, peer) = (self.link.route().unwrap_or(path), call.client.peer.map(tracing::field::display));
-        tracing::info_span!(target: "touka::stream", "stream", route, peer)
     }
 
     /// Ready when the stream is to end now, with the reason; says so once more each time.
@@ -169,6 +180,9 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
         let mut this = self.project();
         let _entered = this.span.enter();
+        if let Some(first) = this.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         let polled = match this.stream {
             Some(stream) => poll_stream(this.body, stream, this.call, cx),
             None => this.body.as_mut().as_pin_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx)),
@@ -179,7 +193,7 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.as_ref().is_none_or(B::is_end_stream)
+        self.first.is_none() && self.body.as_ref().is_none_or(B::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -211,7 +225,8 @@ fn poll_stream<B: Body<Data = Bytes>>(
     Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell()))))
 }
 
-fn farewell() -> Bytes {
+/// The last word to a client who is to come back.
+pub(super) fn farewell() -> Bytes {
     let mut wire = BytesMut::new();
     Event::new().retry(spread(COME_BACK.0, COME_BACK.1)).encode(&mut wire);
     wire.freeze()

@@ -1,6 +1,8 @@
 //! One request and its answer.
 
+use std::any::TypeId;
 use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 
 use axum_core::BoxError;
@@ -17,6 +19,7 @@ use super::client::Client;
 use super::drain::Drain;
 use super::meter::Asked;
 use super::overload::overload;
+use super::park::{may_park, offer};
 use super::request_body::RequestBody;
 use crate::response::{answer, refusal};
 
@@ -54,10 +57,17 @@ pub(super) fn answering<V: Serve>(
         async move {
             let path = request.uri().path().to_owned();
             let connect = request.method() == Method::CONNECT;
+            let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
             let response = ask(service, request, &call.client).await;
             asked.answered(&response);
-            Ok::<_, Infallible>(Drain::wrap(response, call, &path, connect))
+            let offered =
+                if parks { offer(response, &call.client, TypeId::of::<V>(), &path) } else { Some((response, None)) };
+            match offered {
+                Some((response, first)) => Ok::<_, Infallible>(Drain::wrap(response, first, call, &path, connect)),
+                // hyper gets no answer, and is dropped.
+                None => pending().await,
+            }
         }
     })
 }

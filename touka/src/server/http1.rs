@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http_body::Body;
@@ -34,8 +36,14 @@ where
         .serve_connection(TokioIo::new(io), answering)
         .with_upgrades();
     let mut connection = pin!(connection);
-    if let First::Left(finished) = race(connection.as_mut(), serving.handle.shutdown.cancelled()).await {
-        return finished;
+    // Asked after the connection was: an offer is made by a response, within its poll.
+    let offered = poll_fn(|_| if client.has_offer() { Poll::Ready(()) } else { Poll::Pending });
+    let shutdown = serving.handle.shutdown.cancelled();
+    match race(race(connection.as_mut(), offered), shutdown).await {
+        First::Left(First::Left(finished)) => return finished,
+        // Dropped here, hyper gives the socket back.
+        First::Left(First::Right(())) => return Ok(()),
+        First::Right(()) => {}
     }
     if client.calls() == 0 {
         // It has not asked for anything yet, so there is nothing to finish.

@@ -2,6 +2,7 @@
 
 mod admission;
 mod client;
+mod closing;
 mod connection;
 mod descriptors;
 mod drain;
@@ -16,6 +17,7 @@ mod listen;
 mod listener;
 mod meter;
 mod overload;
+mod park;
 mod port;
 mod race;
 mod request_body;
@@ -40,6 +42,7 @@ mod wire;
 pub use handle::Handle;
 pub use listen::Listen;
 pub use listener::Listener;
+pub use park::Park;
 pub use server::{Server, serve};
 pub use streams::OpenStream;
 #[cfg(feature = "tls")]

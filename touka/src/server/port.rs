@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -46,23 +45,18 @@ impl Port {
                 Admitted::Overload(permit) => (true, permit),
                 Admitted::No => continue,
             };
-            let serve = self.serve(socket, peer, service.clone(), overloaded);
-            let alive = alive.clone();
-            tokio::spawn(async move {
-                serve.await;
-                drop((permit, alive));
-            });
+            let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
+            client.set_guard((permit, alive.clone()));
+            tokio::spawn(self.serve(socket, service.clone(), client));
         }
     }
 
     fn serve<V: Serve>(
         &self,
         socket: Socket,
-        peer: Option<SocketAddr>,
         service: V,
-        overloaded: bool,
+        client: Arc<Client>,
     ) -> impl Future<Output = ()> + Send + 'static {
-        let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
         let socket = Stall::new(socket, &client);
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();

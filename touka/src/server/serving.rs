@@ -1,9 +1,11 @@
 //! What all connections of one server share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
 use super::limits::Limits;
+use super::park::{Lot, Park};
 
 /// How long open streams and running requests have once the shutdown began.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -20,6 +22,8 @@ pub(crate) struct Serving {
     pub(super) limits: Limits,
     pub(super) shutdown_timeout: Duration,
     pub(super) drain_window: Duration,
+    pub(super) park: Park,
+    pub(super) lot: Arc<Lot>,
     pub(crate) handle: Handle,
 }
 
@@ -29,6 +33,8 @@ impl Serving {
             limits: Limits::DEFAULT,
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             drain_window: DRAIN_WINDOW,
+            park: Park::default(),
+            lot: Arc::default(),
             handle: Handle::default(),
         }
     }

@@ -50,22 +50,40 @@ impl Socket {
         socket
     }
 
-    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
     fn set_user_timeout(&self, write_time: Duration) {
-        let Self::Tcp(stream) = self else { return };
-        let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US));
-        if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
-            tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
+        if let Self::Tcp(stream) = self {
+            set_user_timeout(stream, write_time);
         }
-    }
-
-    #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
-    fn set_user_timeout(&self, _: Duration) {
-        let _ = (USER_TIMEOUT, AFTER_US);
     }
 }
 
+/// Has the kernel be more patient with a client who takes nothing than we are.
+#[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+pub(super) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
+    let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US));
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
+        tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
+    }
+}
+
+#[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
+pub(super) fn set_user_timeout(_: &TcpStream, _: Duration) {
+    let _ = (USER_TIMEOUT, AFTER_US);
+}
+
 impl Io for Socket {
+    fn is_tcp(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
+    fn into_tcp(self) -> Option<TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
     fn set_patience(&self, longest: Duration) {
         self.set_user_timeout(longest);
     }

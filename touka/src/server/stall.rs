@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
@@ -18,6 +19,19 @@ use crate::error::CloseReason;
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The client may take nothing for this long: the kernel must not be less patient.
     fn set_patience(&self, longest: Duration);
+
+    /// There is a bare TCP socket behind it.
+    fn is_tcp(&self) -> bool {
+        false
+    }
+
+    /// That socket.
+    fn into_tcp(self) -> Option<TcpStream>
+    where
+        Self: Sized,
+    {
+        None
+    }
 }
 
 /// A socket whose writes are watched. It stands below TLS, which would take a whole buffer in one
@@ -33,6 +47,14 @@ pub(crate) struct Stall<I> {
 impl<I: Io> Stall<I> {
     pub(crate) fn new(io: I, client: &Arc<Client>) -> Self {
         Self { io, client: Arc::clone(client), timer: None }
+    }
+
+    pub(super) fn is_tcp(&self) -> bool {
+        self.io.is_tcp()
+    }
+
+    pub(super) fn into_tcp(self) -> Option<TcpStream> {
+        self.io.into_tcp()
     }
 
     /// Looks at what became of a write: any progress stops the clock, none lets it run.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::closing::Closing;
 use crate::stream::Link;
 
 /// All that are open, by the order in which they came.
@@ -25,8 +26,8 @@ impl Streams {
     /// Adds one, until what is returned is dropped.
     pub(super) fn add(&self, stream: OpenStream) -> Entry {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(id, stream);
-        Entry { streams: self.clone(), id }
+        self.lock().insert(id, stream.clone());
+        Entry { streams: self.clone(), id, stream }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -50,6 +51,13 @@ impl Streams {
 pub(super) struct Entry {
     streams: Streams,
     id: u64,
+    stream: OpenStream,
+}
+
+impl Entry {
+    pub(super) fn closing(&self) -> &Closing {
+        self.stream.closing()
+    }
 }
 
 impl Drop for Entry {
@@ -64,11 +72,11 @@ impl Drop for Entry {
 pub struct OpenStream(Arc<Inner>);
 
 struct Inner {
-    path: String,
+    path: Box<str>,
     peer: Option<SocketAddr>,
     link: Link,
     ours: bool,
-    closing: CancellationToken,
+    closing: Closing,
 }
 
 impl OpenStream {
@@ -78,9 +86,18 @@ impl OpenStream {
         peer: Option<SocketAddr>,
         link: Link,
         ours: bool,
-        shutdown: &CancellationToken,
+        closing: CancellationToken,
     ) -> Self {
-        Self(Arc::new(Inner { path: path.to_owned(), peer, link, ours, closing: shutdown.child_token() }))
+        Self::with(path, peer, link, ours, Closing::Token(closing))
+    }
+
+    /// One of touka's that has no body to end.
+    pub(super) fn parked(path: &str, peer: Option<SocketAddr>, link: Link) -> Self {
+        Self::with(path, peer, link, true, Closing::wish())
+    }
+
+    fn with(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool, closing: Closing) -> Self {
+        Self(Arc::new(Inner { path: path.into(), peer, link, ours, closing }))
     }
 
     /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route
@@ -117,14 +134,19 @@ impl OpenStream {
         self.0.link.bytes()
     }
 
+    /// It is a place in a topic and takes no task: see [`Server::park`](super::Server::park).
+    pub fn is_parked(&self) -> bool {
+        self.0.closing.is_of_parked()
+    }
+
     /// Ends it as a shutdown would: after the event in hand, with a `retry:`, and the reason
     /// [`Shutdown`](crate::CloseReason::Shutdown). A browser comes back.
     pub fn close(&self) {
-        self.0.closing.cancel();
+        self.0.closing.close();
     }
 
-    pub(super) fn closing(&self) -> CancellationToken {
-        self.0.closing.clone()
+    pub(super) fn closing(&self) -> &Closing {
+        &self.0.closing
     }
 }
 
@@ -137,6 +159,7 @@ impl fmt::Debug for OpenStream {
             .field("age", &self.age())
             .field("events", &self.events())
             .field("bytes", &self.bytes())
+            .field("parked", &self.is_parked())
             .finish()
     }
 }

@@ -127,6 +127,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if self.swallows() {
             return Poll::Ready(Ok(buf.len()));
         }
+        self.client.set_unflushed(true);
         self.stream()?.poll_write(cx, buf)
     }
 
@@ -138,6 +139,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if self.swallows() {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
+        self.client.set_unflushed(true);
         self.stream()?.poll_write_vectored(cx, bufs)
     }
 
@@ -146,7 +148,12 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream()?.poll_flush(cx)
+        let flushed = self.stream()?.poll_flush(cx);
+        // hyper asks for this only when all that it holds was written.
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            self.client.set_unflushed(false);
+        }
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 #[cfg(feature = "tls")]
 use tokio_rustls::server::TlsStream;
 
@@ -27,6 +28,26 @@ macro_rules! each {
             Wire::Tls($inner) => $what,
         }
     };
+}
+
+impl<I: Io> Wire<I> {
+    /// It is a TCP socket, and what is written to it is what the client reads.
+    pub(super) fn is_bare(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_tcp(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => false,
+        }
+    }
+
+    /// That socket.
+    pub(super) fn into_tcp(self) -> Option<TcpStream> {
+        match self {
+            Self::Plain(socket) => socket.into_tcp(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
 }
 
 impl<I: Io> AsyncRead for Wire<I> {

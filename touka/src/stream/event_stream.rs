@@ -1,5 +1,6 @@
 //! [`EventStream`], what a handler returns.
 
+use std::any::Any;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -134,6 +135,17 @@ impl<T> EventStream<T> {
     pub fn on_close(mut self, then: impl FnOnce(CloseReason) + Send + 'static) -> Self {
         self.lifecycle.on_close(then);
         self
+    }
+
+    /// It is nothing but a place in a topic.
+    pub(crate) const fn is_subscribed(&self) -> bool {
+        self.subscribed
+    }
+
+    /// What it is made of, if it is nothing but a place in a topic.
+    pub(crate) fn into_subscription(self) -> Option<(Box<dyn Any + Send>, Lifecycle, Options)> {
+        let subscription = self.source?.as_mut().take_subscription()?;
+        Some((subscription, self.lifecycle, self.options))
     }
 
     pub(crate) const fn options(&self) -> &Options {

@@ -33,4 +33,5 @@ pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use link::Link;
 pub(crate) use meter::describe;
+pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};

@@ -68,7 +68,17 @@ impl Cursor {
         self.seen
     }
 
-    /// It was given everything up to this place by other means.
+    /// It wants every event, and never goes anywhere but to the next one.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.rule.on_lag == OnLag::Disconnect && self.rule.most.is_none()
+    }
+
+    /// How many ends of the log were past when it came.
+    pub(crate) const fn ends(&self) -> u64 {
+        self.ends
+    }
+
+    /// It has everything up to this place, and nothing after it.
     pub(crate) const fn skip_to(&mut self, seen: Mark) {
         self.seen = seen;
     }

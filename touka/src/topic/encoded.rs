@@ -97,6 +97,11 @@ impl Encoded {
         &self.chunk
     }
 
+    /// The length of the event without the chunk's own bytes.
+    pub(crate) const fn wire_len(&self) -> usize {
+        (self.wire.end - self.wire.start) as usize
+    }
+
     /// The event, sharing its bytes.
     pub(crate) fn wire(&self) -> Bytes {
         self.chunk.slice(range(&self.wire))

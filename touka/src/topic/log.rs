@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::encoded::{Draft, Encoded};
-use super::gap::GapReason;
+use super::gap_reason::GapReason;
 use super::position::{Epoch, Mark, Position, Tag};
 use super::retention::Retention;
 use crate::error::CloseReason;

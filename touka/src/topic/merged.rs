@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::cursor::{Ahead, Cursor};
 use super::encoded::Encoded;
-use super::gap::{GapReason, gap, gap_of};
+use super::gap::{gap, gap_of};
+use super::gap_reason::GapReason;
 use super::places::{Part, Places, list};
 use super::shared_log::{SharedLog, State};
 use super::subscribe::Wish;
@@ -91,7 +92,7 @@ pub(super) fn subscribe<T: Send + 'static>(
             let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
             // The first is taken from the end.
             gaps.reverse();
-            gaps
+            if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
         }
     };
     EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0 }))

@@ -72,6 +72,22 @@ impl SharedLog {
         position
     }
 
+    /// Looks into the log. If there is nothing for the one who looks, its waker is woken when
+    /// there may be; both happen under one lock.
+    pub(crate) fn look<R>(&self, place: &mut Place, waker: &Waker, look: impl FnOnce(&Log) -> Option<R>) -> Option<R> {
+        let mut state = self.lock();
+        let found = look(&state.log);
+        if found.is_none() {
+            state.waiters.wait(place, waker);
+        }
+        found
+    }
+
+    /// The one who looked does so no more.
+    pub(crate) fn stop_looking(&self, place: &mut Place) {
+        self.lock().waiters.leave(place);
+    }
+
     /// Changes the log and wakes all readers, for whom it may be news.
     pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
         let mut state = self.lock();

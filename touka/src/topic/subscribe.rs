@@ -11,7 +11,8 @@ use super::cursor::{Cursor, LagRule, OnLag};
 use super::engine::Engine;
 use super::error::HubError;
 use super::feed::Feed;
-use super::gap::{GapReason, checkpoint, gap};
+use super::gap::{checkpoint, gap};
+use super::gap_reason::GapReason;
 use super::log::{Log, Resumed};
 use super::merged;
 use super::position::{Mark, Position};
@@ -95,11 +96,11 @@ impl<T> Subscribe<T> {
 
 impl Wish {
     /// Where a subscriber begins to read, and what it is told of that.
-    pub(super) fn begin(&self, log: &Log, from: Option<&EventId>) -> (Cursor, Option<Event>) {
+    pub(super) fn begin(&self, log: &Log, from: Option<&EventId>) -> (Cursor, Event) {
         let (seen, hello) = match from {
             None => {
                 let seen = self.first(log, false);
-                (seen, Some(checkpoint(log.position(seen))))
+                (seen, checkpoint(log.position(seen)))
             }
             Some(id) => {
                 let resumed = match Position::parse(id) {
@@ -107,7 +108,8 @@ impl Wish {
                     None => Resumed { seen: log.head(), gap: Some(GapReason::Malformed) },
                 };
                 let seen = self.after(log, &resumed);
-                (seen, resumed.gap.map(|reason| gap(reason, id, &log.id(seen))))
+                let told = resumed.gap.map(|reason| gap(reason, id, &log.id(seen)));
+                (seen, told.unwrap_or_else(|| checkpoint(log.position(seen))))
             }
         };
         (self.cursor(seen, log), hello)

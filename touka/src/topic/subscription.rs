@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::cursor::{Ahead, Cursor};
-use super::gap::{GapReason, gap};
+use super::gap::lagged;
 use super::log::Log;
 use super::shared_log::{SharedLog, State};
 use super::waiters::Place;
@@ -21,14 +21,19 @@ pub(crate) struct Subscription {
     pub(crate) log: Arc<SharedLog>,
     pub(crate) cursor: Cursor,
     /// Where the subscriber is, or what it has missed.
-    pub(crate) hello: Option<Event>,
+    hello: Option<Box<Event>>,
     place: Place,
 }
 
 impl Subscription {
     /// The caller has counted it.
-    pub(super) const fn new(log: Arc<SharedLog>, cursor: Cursor, hello: Option<Event>) -> Self {
-        Self { log, cursor, hello, place: Place::NONE }
+    pub(super) fn new(log: Arc<SharedLog>, cursor: Cursor, hello: Event) -> Self {
+        Self { log, cursor, hello: Some(Box::new(hello)), place: Place::NONE }
+    }
+
+    /// It is read by other means from now on, and waits for nothing itself.
+    pub(crate) fn stop_waiting(&mut self) {
+        self.log.stop_looking(&mut self.place);
     }
 
     /// Takes steps through the log until `take` has enough, or there is no more: then `waker` is
@@ -64,7 +69,7 @@ impl<T: 'static> Source<T> for Subscribed {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Some(subscription) = &mut self.0 else { return Poll::Ready(Step::End) };
         if let Some(hello) = subscription.hello.take() {
-            return Poll::Ready(if out.put_own(hello) { Step::Event } else { unreadable() });
+            return Poll::Ready(if out.put_own(*hello) { Step::Event } else { unreadable() });
         }
         let mut polled = Poll::Pending;
         subscription.read(cx.waker(), |log, ahead| {
@@ -79,7 +84,7 @@ impl<T: 'static> Source<T> for Subscribed {
                     }
                 }
                 Ahead::Skipped { from, to } => {
-                    let gap = gap(GapReason::Lagged, &log.id(from), &log.id(to));
+                    let gap = lagged(log, from, to);
                     polled = Poll::Ready(if out.put_own(gap) { Step::Event } else { unreadable() });
                 }
                 Ahead::Nothing => {}

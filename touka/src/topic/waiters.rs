@@ -15,10 +15,10 @@ pub(super) struct Waiters {
 
 /// A reader's place, once it had to wait.
 #[derive(Debug)]
-pub(super) struct Place(Option<usize>);
+pub(crate) struct Place(Option<usize>);
 
 impl Place {
-    pub(super) const NONE: Self = Self(None);
+    pub(crate) const NONE: Self = Self(None);
 }
 
 impl Waiters {

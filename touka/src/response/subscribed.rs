@@ -1,0 +1,120 @@
+//! The body of a subscription's response, which a server can take out again.
+
+use std::any::TypeId;
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http_body::{Body, Frame};
+
+use super::body::Frames;
+use crate::event::IntoEvent;
+use crate::stream::{Lifecycle, Options};
+use crate::topic::Subscription;
+
+/// What is behind a body that is nothing but a place in a topic. A server that serves it without
+/// the body takes this, and the body is at its end.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) subscription: Subscription,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) options: Options,
+}
+
+/// Goes with a response whose body is a subscription's.
+///
+/// It holds the body weakly: where a layer has put another body in its place, there is nothing to
+/// take.
+#[derive(Clone)]
+pub(crate) struct Ticket {
+    body: Weak<dyn Take>,
+    /// The service that answers for what it has around the body.
+    vouched_by: Option<TypeId>,
+}
+
+impl Ticket {
+    /// A service of this type says that its layers leave the bodies of responses alone.
+    pub(crate) const fn vouch(&mut self, service: TypeId) {
+        self.vouched_by = Some(service);
+    }
+
+    pub(crate) fn is_vouched_by(&self, service: TypeId) -> bool {
+        self.vouched_by == Some(service)
+    }
+
+    /// Takes the subscription out of the body, if `frame` is the one frame that this body has
+    /// given so far: the same bytes in the same place, so nobody on the way has changed them.
+    pub(crate) fn take(&self, frame: &Bytes) -> Option<Parts> {
+        self.body.upgrade()?.take(frame)
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ticket").field("vouched_by", &self.vouched_by).finish_non_exhaustive()
+    }
+}
+
+/// A [`SubscribedBody`]'s inside, once the type of its events is forgotten.
+trait Take: Send + Sync {
+    fn take(&self, frame: &Bytes) -> Option<Parts>;
+}
+
+/// The body.
+pub(super) struct SubscribedBody<T>(Arc<Mutex<Inside<T>>>);
+
+struct Inside<T> {
+    /// In a box: when it was taken, what wraps the body may keep this for as long as the client
+    /// stays.
+    frames: Option<Box<Frames<T>>>,
+    /// Where the first frame's bytes are, as long as there was one only.
+    first: Option<(usize, usize)>,
+}
+
+impl<T: IntoEvent + Send + 'static> SubscribedBody<T> {
+    pub(super) fn new(frames: Frames<T>) -> (Self, Ticket) {
+        let inside = Arc::new(Mutex::new(Inside { frames: Some(Box::new(frames)), first: None }));
+        let body: Weak<dyn Take> = Arc::downgrade(&(Arc::clone(&inside) as Arc<dyn Take>));
+        (Self(inside), Ticket { body, vouched_by: None })
+    }
+}
+
+fn place(frame: &Bytes) -> (usize, usize) {
+    (frame.as_ptr().addr(), frame.len())
+}
+
+impl<T: Send + 'static> Take for Mutex<Inside<T>> {
+    fn take(&self, frame: &Bytes) -> Option<Parts> {
+        let mut inside = self.lock().unwrap_or_else(PoisonError::into_inner);
+        if inside.first != Some(place(frame)) {
+            return None;
+        }
+        let frames = inside.frames.take()?;
+        drop(inside);
+        let (source, lifecycle, options) = frames.into_stream().into_subscription()?;
+        Some(Parts { subscription: *source.downcast().ok()?, lifecycle, options })
+    }
+}
+
+impl<T: IntoEvent> Body for SubscribedBody<T> {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(frames) = &mut inside.frames else { return Poll::Ready(None) };
+        let fresh = frames.is_fresh();
+        let polled = ready!(Pin::new(&mut **frames).poll_frame(cx));
+        let data = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+        inside.first = data.filter(|_| fresh).map(place);
+        Poll::Ready(polled)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.frames.as_ref().is_none_or(Body::is_end_stream)
+    }
+}

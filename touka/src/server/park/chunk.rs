@@ -1,0 +1,32 @@
+//! Bytes of HTTP/1.1's chunked coding.
+
+use bytes::{BufMut, Bytes, BytesMut};
+
+use crate::event::Event;
+
+/// What ends a body.
+pub(super) const LAST: &[u8] = b"0\r\n\r\n";
+
+/// Appends the bytes as one chunk. None would end the body, so nothing is no chunk.
+pub(super) fn put(data: &[u8], buf: &mut BytesMut) {
+    if data.is_empty() {
+        return;
+    }
+    buf.put_slice(format!("{:x}\r\n", data.len()).as_bytes());
+    buf.put_slice(data);
+    buf.put_slice(b"\r\n");
+}
+
+/// Appends an event of the server's own as one chunk, and gives its length on the wire.
+pub(super) fn put_event(event: &Event, buf: &mut BytesMut) -> usize {
+    let mut wire = BytesMut::new();
+    event.encode(&mut wire);
+    put(&wire, buf);
+    wire.len()
+}
+
+/// The comment that keeps an idle connection open, `:` and a blank line, as a chunk.
+pub(super) const KEEP_ALIVE: Bytes = Bytes::from_static(b"3\r\n:\n\n\r\n");
+
+/// Its length without the chunk's own bytes.
+pub(super) const KEEP_ALIVE_LEN: usize = 3;

@@ -1,0 +1,34 @@
+//! [`Lot`], where connections are parked.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use tokio::net::TcpStream;
+use tokio::runtime::Handle;
+
+use super::super::serving::Serving;
+use super::node::Inbox;
+use super::offer::Offer;
+use super::shard;
+
+/// As many shards as the runtime has threads. They run as long as they have something.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Lot {
+    shards: OnceLock<Vec<Arc<Inbox>>>,
+    next: AtomicUsize,
+}
+
+impl Lot {
+    /// Gives a connection to one of the shards.
+    pub(in crate::server) fn park(&self, offer: Offer, socket: TcpStream, serving: &Arc<Serving>) {
+        let shards = self.shards.get_or_init(|| {
+            let threads = Handle::current().metrics().num_workers();
+            (0..threads.max(1)).map(|_| Arc::default()).collect()
+        });
+        // One after the other: what they have differs by one, but for those that have left.
+        let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
+        if inbox.bring(offer.into_parked(socket)) {
+            tokio::spawn(shard::run(Arc::clone(inbox), Arc::clone(serving)));
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! Parked connections: responses that are nothing but a place in a topic, served without a task,
+//! a buffer or hyper's state for each.
+//!
+//! hyper reads the request. Then the socket is taken back from it and given to a shard, which walks
+//! its sockets when something is published and writes the shared bytes to each from its place. What
+//! is on the wire, and what is told of the stream, is the same as with a body.
+
+mod chunk;
+mod group;
+mod lot;
+mod node;
+mod offer;
+mod parked;
+mod shard;
+mod slots;
+mod window;
+
+pub use offer::Park;
+
+pub(super) use lot::Lot;
+pub(super) use offer::{Offer, may_park, offer};

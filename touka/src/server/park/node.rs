@@ -1,0 +1,117 @@
+//! Who has something for a shard to do: the sockets, the topics, and those who bring connections.
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Wake, Waker};
+
+use super::parked::Parked;
+
+/// What a shard looks at when it is woken.
+#[derive(Debug, Default)]
+pub(super) struct Inbox(Mutex<Letters>);
+
+#[derive(Debug, Default)]
+struct Letters {
+    /// Connections that are new.
+    arrived: Vec<Parked>,
+    /// Those of its own that have news.
+    ready: Vec<Key>,
+    /// The shard's task, as long as there is one.
+    task: Option<Waker>,
+    running: bool,
+}
+
+/// One of the things that a shard has, by its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Key {
+    Socket(usize),
+    Group(usize),
+}
+
+impl Inbox {
+    /// Brings a connection. True if a task must be started, because the shard has none.
+    pub(super) fn bring(&self, parked: Parked) -> bool {
+        let mut letters = self.lock();
+        letters.arrived.push(parked);
+        let starts = !mem::replace(&mut letters.running, true);
+        let task = letters.task.take();
+        drop(letters);
+        task.into_iter().for_each(Waker::wake);
+        starts
+    }
+
+    /// Takes out what is there, and has the task woken when there is more.
+    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut Vec<Parked>, ready: &mut Vec<Key>) {
+        let mut letters = self.lock();
+        mem::swap(arrived, &mut letters.arrived);
+        mem::swap(ready, &mut letters.ready);
+        match &mut letters.task {
+            Some(task) => task.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// The shard has nothing left and its task ends, unless somebody has just arrived.
+    pub(super) fn close(&self) -> bool {
+        let mut letters = self.lock();
+        if !letters.arrived.is_empty() {
+            return false;
+        }
+        // Wakers of what is gone may still be in sockets and topics: what they say is of no use.
+        letters.ready.clear();
+        letters.task = None;
+        letters.running = false;
+        true
+    }
+
+    fn tell(&self, key: Key) {
+        let mut letters = self.lock();
+        letters.ready.push(key);
+        let task = letters.task.take();
+        drop(letters);
+        task.into_iter().for_each(Waker::wake);
+    }
+
+    /// Nothing under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, Letters> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The waker of one thing of a shard. Whoever is told to wake it needs not know the shard.
+#[derive(Debug)]
+pub(super) struct Node {
+    inbox: Arc<Inbox>,
+    key: Key,
+    /// It stands in the inbox already.
+    told: AtomicBool,
+}
+
+impl Node {
+    pub(super) fn new(inbox: &Arc<Inbox>, key: Key) -> Arc<Self> {
+        Arc::new(Self { inbox: Arc::clone(inbox), key, told: AtomicBool::new(false) })
+    }
+
+    /// The shard looks at it now: what comes from here on is news.
+    pub(super) fn heard(&self) {
+        self.told.store(false, Ordering::Release);
+    }
+
+    /// Has the shard look at it.
+    pub(super) fn tell(&self) {
+        if !self.told.swap(true, Ordering::AcqRel) {
+            self.inbox.tell(self.key);
+        }
+    }
+}
+
+impl Wake for Node {
+    fn wake(self: Arc<Self>) {
+        self.tell();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.tell();
+    }
+}

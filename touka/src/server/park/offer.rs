@@ -1,0 +1,169 @@
+//! [`Offer`], a response that is to be parked instead of being given to hyper.
+
+use std::any::{Any, TypeId};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, SystemTime};
+
+use axum_core::body::Body;
+use axum_core::response::Response;
+use bytes::{BufMut, Bytes, BytesMut};
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, Request, StatusCode, Version};
+use http_body::{Body as _, Frame};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::super::client::Client;
+use super::super::drain::stream_span;
+use super::super::streams::{Entry, OpenStream};
+use super::chunk;
+use super::parked::Parked;
+use crate::error::CloseReason;
+use crate::response::{Parts, Ticket};
+use crate::stream::within;
+
+/// Which subscriptions a server parks: see [`Server::park`](crate::Server::park).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Park {
+    /// None: each is served like any other body.
+    Never,
+    /// Those that a [`Router`](crate::Router) answers with which the server was started, if no layer
+    /// of it has another body in its responses. What such a layer does to a body, it does.
+    #[default]
+    Auto,
+    /// Also those of other services, an `axum::Router` with its layers say, as long as the first
+    /// bytes come through unchanged. A layer that looks at each frame of a body sees the first only;
+    /// what it keeps for the time of the body, it keeps as long as the client stays.
+    Always,
+}
+
+/// All that a parked connection needs but its socket.
+#[derive(Debug)]
+pub(in crate::server) struct Offer {
+    first: Bytes,
+    parts: Parts,
+    body: Body,
+    entry: Entry,
+    span: Span,
+    write_time: Duration,
+    lifetime: Option<Duration>,
+    guard: Option<Box<dyn Any + Send>>,
+}
+
+/// The request is one whose response could be parked: HTTP/1.1, nothing more to read, and a
+/// connection that is not to be closed on the client's wish, which the head would have to confirm.
+pub(in crate::server) fn may_park<B: http_body::Body>(request: &Request<B>, client: &Client) -> bool {
+    client.serving.park != Park::Never
+        && client.is_bare()
+        && !client.overloaded
+        && request.version() == Version::HTTP_11
+        && request.method() == Method::GET
+        && !closes(request.headers())
+        && request.body().is_end_stream()
+}
+
+/// The client says that it will send nothing more on this connection.
+fn closes(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// Makes the client's connection an offer, if the response can be parked. If not, it comes back, and
+/// its first frame with it if that was asked for.
+pub(in crate::server) fn offer(
+    mut response: Response,
+    client: &Client,
+    service: TypeId,
+    path: &str,
+) -> Option<(Response, Option<Frame<Bytes>>)> {
+    let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Some((response, None)) };
+    let park = client.serving.park;
+    let vouched = park == Park::Always || ticket.is_vouched_by(service);
+    // What hyper still holds of an earlier answer would be lost with it.
+    if !vouched || !is_plain(&response) || client.is_unflushed() || client.serving.handle.is_shutting_down() {
+        return Some((response, None));
+    }
+    let link = response.extensions().get().cloned().unwrap_or_default();
+    let span = stream_span(&link, path, client.peer);
+    // Nothing is to wake anybody: if there is no frame now, the body is asked again by hyper.
+    let mut cx = Context::from_waker(Waker::noop());
+    let polled = span.in_scope(|| Pin::new(response.body_mut()).poll_frame(&mut cx));
+    let frame = match polled {
+        Poll::Ready(Some(Ok(frame))) => frame,
+        // A body that has ended, or failed, says so again.
+        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Some((response, None)),
+    };
+    let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
+        return Some((response, Some(frame)));
+    };
+    let (head, body) = response.into_parts();
+    let mut first = head_bytes(&head.headers);
+    chunk::put(data, &mut first);
+    client.offer(Offer::new(first.freeze(), parts, body, span, client, path));
+    None
+}
+
+/// There is nothing in its head that hyper would draw a conclusion from.
+fn is_plain(response: &Response) -> bool {
+    let special = [CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    response.status() == StatusCode::OK && !special.iter().any(|name| response.headers().contains_key(name))
+}
+
+/// The head as hyper writes it.
+fn head_bytes(headers: &HeaderMap) -> BytesMut {
+    let mut head = BytesMut::with_capacity(512);
+    head.put_slice(b"HTTP/1.1 200 OK\r\n");
+    for (name, value) in headers {
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.put_slice(part);
+        }
+    }
+    head.put_slice(b"transfer-encoding: chunked\r\ndate: ");
+    head.put_slice(httpdate::fmt_http_date(SystemTime::now()).as_bytes());
+    head.put_slice(b"\r\n\r\n");
+    head
+}
+
+impl Offer {
+    fn new(first: Bytes, parts: Parts, body: Body, span: Span, client: &Client, path: &str) -> Self {
+        let serving = &client.serving;
+        let link = parts.lifecycle.link();
+        let entry = serving.handle.streams.add(OpenStream::parked(path, client.peer, link.clone()));
+        let write_time = parts.options.write_timeout.unwrap_or(serving.limits.write_time);
+        let longest = serving.limits.lifetime.map(|longest| within(longest, 0.1));
+        let lifetime = longest.into_iter().chain(parts.options.lifetime()).min();
+        Self { first, parts, body, entry, span, write_time, lifetime, guard: client.take_guard() }
+    }
+
+    pub(super) fn into_parked(self, socket: TcpStream) -> Parked {
+        let Parts { mut subscription, lifecycle, options } = self.parts;
+        // The shard wakes for all its connections.
+        subscription.stop_waiting();
+        let now = Instant::now();
+        let keep_alive = options.keep_alive;
+        Parked {
+            socket,
+            rest: self.first,
+            subscription,
+            lifecycle,
+            goodbye: options.ending().map(Box::new),
+            keep_alive,
+            patience: keep_alive.map(|interval| within(interval, 0.1)).unwrap_or_default(),
+            quiet_since: now,
+            write_time: self.write_time,
+            blocked_since: None,
+            end_at: self.lifetime.and_then(|longest| now.checked_add(longest)).map(|at| (at, CloseReason::Expired)),
+            ending: false,
+            node: None,
+            group: 0,
+            member: 0,
+            entry: self.entry,
+            guard: self.guard,
+            body: self.body,
+            span: self.span,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! [`Slots`], values at numbers that stay theirs.
+
+/// How many values a page has. Pages never move, so growing copies nothing and leaves no hole of
+/// the old size behind.
+const PAGE: usize = 64;
+
+/// Values by number; the numbers of those that are gone are given out again.
+#[derive(Debug)]
+pub(super) struct Slots<V> {
+    pages: Vec<Box<[Option<V>]>>,
+    free: Vec<usize>,
+    len: usize,
+}
+
+impl<V> Slots<V> {
+    pub(super) const fn new() -> Self {
+        Self { pages: Vec::new(), free: Vec::new(), len: 0 }
+    }
+
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The numbers that are, or were, in use are all below this.
+    pub(super) const fn end(&self) -> usize {
+        self.pages.len() * PAGE
+    }
+
+    pub(super) fn insert_with(&mut self, make: impl FnOnce(usize) -> V) -> usize {
+        let index = self.free.pop().unwrap_or_else(|| {
+            let first = self.end();
+            self.pages.push((0..PAGE).map(|_| None).collect());
+            // The lowest number comes out first.
+            self.free.extend((first + 1..first + PAGE).rev());
+            first
+        });
+        if let Some(slot) = self.slot(index) {
+            *slot = Some(make(index));
+            self.len += 1;
+        }
+        index
+    }
+
+    pub(super) fn get_mut(&mut self, index: usize) -> Option<&mut V> {
+        self.slot(index)?.as_mut()
+    }
+
+    pub(super) fn remove(&mut self, index: usize) -> Option<V> {
+        let value = self.slot(index)?.take()?;
+        self.free.push(index);
+        self.len -= 1;
+        Some(value)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = (usize, &mut V)> {
+        let slots = self.pages.iter_mut().flat_map(|page| page.iter_mut());
+        slots.enumerate().filter_map(|(index, slot)| Some((index, slot.as_mut()?)))
+    }
+
+    fn slot(&mut self, index: usize) -> Option<&mut Option<V>> {
+        self.pages.get_mut(index / PAGE)?.get_mut(index % PAGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_and_are_given_out_again() {
+        let mut slots = Slots::new();
+        let numbers: Vec<_> = (0..200).map(|value| slots.insert_with(|index| (index, value))).collect();
+        assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+        assert_eq!(slots.remove(70), Some((70, 70)));
+        assert_eq!(slots.remove(70), None);
+        assert_eq!(slots.len(), 199);
+        assert_eq!(slots.insert_with(|index| (index, 7)), 70);
+        assert_eq!(slots.get_mut(70), Some(&mut (70, 7)));
+        assert!(slots.iter_mut().map(|(index, _)| index).eq(0..200));
+        assert_eq!(slots.get_mut(100_000), None);
+    }
+}

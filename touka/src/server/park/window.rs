@@ -1,0 +1,157 @@
+//! [`Window`], the events that are to be written next, in one piece.
+
+use bytes::{Bytes, BytesMut};
+
+use super::chunk;
+use crate::topic::{Log, Mark};
+
+/// How much is put together for one write. The same bound as that of a frame: a burst is spread
+/// over few writes, and a socket that takes no more leaves little behind.
+pub(super) const WINDOW_BYTES: usize = 16 * 1024;
+
+/// Some events of one log, one after the other, as chunks. Every socket that is at its beginning,
+/// or somewhere in it, is written the same bytes.
+#[derive(Clone, Debug)]
+pub(super) struct Window {
+    /// What a socket has seen that is at the beginning.
+    pub(super) from: Mark,
+    bytes: Bytes,
+    pieces: Vec<Piece>,
+    /// How many ends of the log were past when it was put together: some of them may be in it.
+    pub(super) ends: u64,
+}
+
+/// One event in a window.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Where its chunk ends in the bytes.
+    end: usize,
+    /// What a socket has seen that has it.
+    pub(super) mark: Mark,
+    /// Its length without the chunk's own bytes.
+    wire: usize,
+    /// It was published, and is not the server's own.
+    published: bool,
+}
+
+/// What was written of a window.
+#[derive(Debug)]
+pub(super) struct Written {
+    /// What the socket has seen then; the rest of the event in hand counts as seen.
+    pub(super) seen: Mark,
+    /// The rest of the event in hand.
+    pub(super) rest: Bytes,
+    pub(super) events: u32,
+    /// Bytes of events.
+    pub(super) bytes: usize,
+}
+
+impl Window {
+    /// What comes after this place in the log, as far as one write goes; `None` if there is
+    /// nothing, or if it is not kept any more.
+    pub(super) fn after(from: Mark, log: &Log) -> Option<Self> {
+        let first = log.get(from.offset + 1)?;
+        if from.offset + 1 == log.head().offset {
+            // Nearly always: one event, whose bytes are there.
+            let bytes = first.event.chunk().clone();
+            let mut window = Self { from, bytes, pieces: Vec::new(), ends: log.ends() };
+            window.pieces.push(Piece {
+                end: window.bytes.len(),
+                mark: log.head(),
+                wire: first.event.wire_len(),
+                published: true,
+            });
+            return Some(window);
+        }
+        let mut building = Building::new(from, log.ends());
+        for offset in from.offset + 1..=log.head().offset {
+            let entry = log.get(offset)?;
+            building.put_chunk(entry.event.chunk(), entry.event.wire_len(), Mark { offset, tag: entry.tag });
+            if building.is_full() {
+                break;
+            }
+        }
+        Some(building.finish())
+    }
+
+    /// What a socket has seen that has all of it.
+    pub(super) fn to(&self) -> Mark {
+        self.pieces.last().map_or(self.from, |piece| piece.mark)
+    }
+
+    /// The bytes for a socket that has seen this much, if that is within the window.
+    pub(super) fn bytes_after(&self, seen: Mark) -> Option<&[u8]> {
+        if seen == self.from {
+            return Some(&self.bytes);
+        }
+        let piece = self.pieces.iter().find(|piece| piece.mark == seen)?;
+        self.bytes.get(piece.end..)
+    }
+
+    /// What it means that so many of the bytes after `seen` were written.
+    pub(super) fn written(&self, seen: Mark, length: usize) -> Written {
+        let start = self.pieces.iter().find(|piece| piece.mark == seen).map_or(0, |piece| piece.end);
+        let mut written = Written { seen, rest: Bytes::new(), events: 0, bytes: 0 };
+        let (mut from, until) = (start, start + length);
+        for piece in self.pieces.iter().filter(|piece| piece.end > start) {
+            if until <= from {
+                break;
+            }
+            written.seen = piece.mark;
+            written.events += u32::from(piece.published);
+            written.bytes += piece.wire;
+            if until < piece.end {
+                // A copy, where the rest is not all there is: one slow socket must not keep a whole
+                // window.
+                let rest = self.bytes.slice(until..piece.end);
+                written.rest = if self.pieces.len() == 1 { rest } else { Bytes::copy_from_slice(&rest) };
+            }
+            from = piece.end;
+        }
+        written
+    }
+}
+
+/// A window that is put together piece by piece.
+#[derive(Debug)]
+pub(super) struct Building {
+    from: Mark,
+    bytes: BytesMut,
+    pieces: Vec<Piece>,
+    ends: u64,
+}
+
+impl Building {
+    pub(super) fn new(from: Mark, ends: u64) -> Self {
+        Self { from, bytes: BytesMut::new(), pieces: Vec::new(), ends }
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes.len() >= WINDOW_BYTES
+    }
+
+    pub(super) fn put_chunk(&mut self, chunk: &[u8], wire: usize, mark: Mark) {
+        self.bytes.extend_from_slice(chunk);
+        self.pieces.push(Piece { end: self.bytes.len(), mark, wire, published: true });
+    }
+
+    /// An event of the server's own.
+    pub(super) fn put_own(&mut self, event: &crate::Event, mark: Mark) {
+        let wire = chunk::put_event(event, &mut self.bytes);
+        self.pieces.push(Piece { end: self.bytes.len(), mark, wire, published: false });
+    }
+
+    pub(super) fn finish(self) -> Window {
+        Window { from: self.from, bytes: self.bytes.freeze(), pieces: self.pieces, ends: self.ends }
+    }
+}
+
+impl Window {
+    pub(super) const fn nothing(at: Mark) -> Self {
+        Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+}
