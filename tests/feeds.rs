@@ -47,7 +47,7 @@ async fn feed(State(app): State<App>, from: LastEventId) -> Result<EventStream, 
         let _alive = app.alive.hold();
         app.started.add();
         let (end, mut ended) = oneshot::channel();
-        *app.end.lock().unwrap() = Some(end);
+        *app.end.lock().expect("nobody panics with it") = Some(end);
         for tick in 0.. {
             topic.publish(format!("{}:{tick}", app.started.get())).await.map_err(|_| StatusCode::CONFLICT)?;
             tokio::select! {
@@ -90,7 +90,14 @@ impl Test {
     }
 
     fn end(&self, end: End) {
-        self.state.end.lock().unwrap().take().expect("a body runs").send(end).expect("it waits for its end");
+        self.state
+            .end
+            .lock()
+            .expect("nobody panics with it")
+            .take()
+            .expect("a body runs")
+            .send(end)
+            .expect("it waits for its end");
     }
 
     /// How often a body was started, and how many there are.

@@ -39,10 +39,10 @@ struct Kept {
 async fn kept() -> Kept {
     let hub = Hub::memory().retention(Retention::new().events(3));
     let app = TestApp::new(Router::new().mount(routes![topic, earliest, live, again]).with_state(hub.clone()));
-    let topic: Topic = hub.topic("a").unwrap();
+    let topic: Topic = hub.topic("a").expect("it can be a topic");
     let mut ids = Vec::new();
     for number in 1..=5 {
-        ids.push(topic.publish(number.to_string()).await.unwrap().to_string());
+        ids.push(topic.publish(number.to_string()).await.expect("it is published").to_string());
     }
     let (tail, head) = (ids[1].clone(), ids[4].clone());
     Kept { app, topic, ids, tail, head }
@@ -59,7 +59,7 @@ impl Kept {
             assert_eq!(events.next_event().await.expect("an event").data, number.to_string());
         }
         events.assert_pending().await;
-        let id = self.topic.publish("next").await.unwrap().to_string();
+        let id = self.topic.publish("next").await.expect("it is published").to_string();
         assert_eq!(events.next_event().await, Some(Received { name: "message".into(), data: "next".into(), id }));
     }
 }
@@ -79,7 +79,7 @@ fn changed(id: &str, part: usize, to: &str) -> String {
 
 /// Another number or another text, of the same form.
 fn other(id: &str, part: usize) -> String {
-    let old = id.split('.').nth(part).unwrap();
+    let old = id.split('.').nth(part).expect("an id of four parts");
     let digit = if old.starts_with('0') { "1" } else { "0" };
     changed(id, part, &format!("{digit}{}", &old[1..]))
 }

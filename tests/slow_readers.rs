@@ -46,7 +46,7 @@ struct Test {
 /// With so many events kept.
 fn test(kept: usize) -> Test {
     let hub = Hub::memory().retention(Retention::new().events(kept));
-    let topic = hub.topic("a").unwrap();
+    let topic = hub.topic("a").expect("it can be a topic");
     let (tell, closed) = unbounded_channel();
     let app = TestApp::new(Router::new().mount(routes![follow]).with_state(App { hub, closed: tell }));
     Test { app, topic, closed }
@@ -58,7 +58,7 @@ fn large(number: u32) -> String {
 }
 
 fn number(event: &Received) -> u32 {
-    event.data.split(' ').next().unwrap().parse().unwrap()
+    event.data.split(' ').next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
 impl Test {
@@ -66,7 +66,7 @@ impl Test {
     async fn publish(&self, numbers: std::ops::Range<u32>) -> Vec<String> {
         let mut ids = Vec::new();
         for number in numbers {
-            ids.push(self.topic.publish(large(number)).await.unwrap().to_string());
+            ids.push(self.topic.publish(large(number)).await.expect("it is published").to_string());
             settle().await;
         }
         ids
@@ -274,7 +274,7 @@ struct Log(Arc<Mutex<String>>);
 
 impl Log {
     fn has(&self, part: &str) -> bool {
-        self.0.lock().unwrap().contains(part)
+        self.0.lock().expect("nobody panics with it").contains(part)
     }
 }
 
@@ -288,7 +288,7 @@ impl tracing::Subscriber for Log {
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
-        let mut log = self.0.lock().unwrap();
+        let mut log = self.0.lock().expect("nobody panics with it");
         event.record(&mut |field: &tracing::field::Field, value: &dyn Debug| {
             let _ = write!(log, "{}={value:?} ", field.name());
         });

@@ -182,6 +182,11 @@ async fn names_of_strangers_do_not_fill_the_memory() {
     drop(untyped(&hub, "one more"));
 }
 
+/// The path that asks for a topic of this name.
+fn any_of(name: &str) -> String {
+    name.bytes().fold("/any?name=".to_owned(), |path, byte| format!("{path}%{byte:02X}"))
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
     let hub = Hub::memory();
@@ -189,16 +194,14 @@ async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
     for (name, fault) in [(String::new(), "at least one"), ("x".repeat(256), "255"), ("ü".repeat(128), "255")] {
         let error = hub.topic::<touka::Event>(&name).unwrap_err();
         assert!(error.is_name() && error.to_string().contains(fault), "{error:?}");
-        let escaped: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let response = app.get(&format!("/any?name={escaped}")).send().await;
+        let response = app.get(&any_of(&name)).send().await;
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         let text = response.text().await;
         assert!(text.contains(fault) && text.len() < 200 && text.lines().count() == 1, "{text:?}");
     }
     assert_eq!(hub.topics(), [""; 0]);
     for name in ["a\nid: forged\n\n", "../../etc/passwd", "\0", "\"\\", "ü", &"x".repeat(255)] {
-        let escaped: String = name.bytes().map(|byte| format!("%{byte:02X}")).collect();
-        let mut events = app.get(&format!("/any?name={escaped}")).events().await;
+        let mut events = app.get(&any_of(name)).events().await;
         untyped(&hub, name).publish("here").await.unwrap();
         assert_eq!(events.next_event().await.unwrap().data, "here", "{name:?}");
     }

@@ -1,5 +1,6 @@
 //! Topics: what is published reaches every subscriber, each from its own place, byte for byte.
 
+use std::fmt::Write;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -97,7 +98,7 @@ async fn an_event_is_what_it_was_but_for_its_id() {
         (Event::data("id: ").event("id:"), "", "event: id:\ndata: id: \n"),
     ] {
         let id = topic.publish(event).await.unwrap();
-        expected.push_str(&format!("{before}id: {id}\n{after}\n"));
+        write!(expected, "{before}id: {id}\n{after}\n").expect("a string grows");
     }
     let mut seen = 0;
     while !events.is_pending().await {
@@ -117,9 +118,10 @@ async fn a_typed_topic_takes_its_type_and_every_view_reads_the_same_bytes() {
     let mut expected = format!("id: {}\n\n", typed.last_event_id());
     let topic: Topic<Price> = hub.topic("prices").unwrap();
     let id = topic.publish(Price::Tick { number: 7, symbol: "ACME", cents: 1200 }).await.unwrap();
-    expected.push_str(&format!("id: {id}\nevent: tick\ndata: {{\"symbol\":\"ACME\",\"cents\":1200}}\n\n"));
+    write!(expected, "id: {id}\nevent: tick\ndata: {{\"symbol\":\"ACME\",\"cents\":1200}}\n\n")
+        .expect("a string grows");
     let id = topic.publish(Price::Note("slow\nday")).await.unwrap();
-    expected.push_str(&format!("id: {id}\nevent: note\ndata: slow\ndata: day\n\n"));
+    write!(expected, "id: {id}\nevent: note\ndata: slow\ndata: day\n\n").expect("a string grows");
     let id = topic.publish(Price::Closed).await.unwrap();
     let last = typed_last(&mut typed).await;
     assert_eq!((last.name.as_str(), &last.id), ("closed", &id.to_string()));

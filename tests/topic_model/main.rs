@@ -125,8 +125,8 @@ impl World {
         Self { hub, topics, stories: TOPICS.map(Story::new).into(), clients, composites }
     }
 
-    fn take(&mut self, step: Step) {
-        match step {
+    fn take(&mut self, step: &Step) {
+        match *step {
             Step::Publish { topic, key, times } => (0..times).for_each(|_| self.publish(topic, key)),
             Step::Retain { topic, events, bytes } => {
                 let retention = self.stories[topic].retain(events, bytes);
@@ -221,7 +221,8 @@ impl World {
         let stream = subscribe.into_future().now_or_never().expect("in memory it is done at once").expect("it opens");
         client.closed = Arc::default();
         let closed = Arc::clone(&client.closed);
-        client.stream = Some(stream.on_close(move |reason| *closed.lock().unwrap() = Some(reason)));
+        client.stream =
+            Some(stream.on_close(move |reason| *closed.lock().expect("nobody panics with it") = Some(reason)));
     }
 
     /// Reads once. False when nothing is there.
@@ -245,7 +246,7 @@ impl World {
                 let mut ends = (0..client.follows.len()).map(|nth| next_of(nth, &mut next));
                 assert!(ends.any(|next| next == Next::Closed), "it ends, of {:?}", client.readers);
                 client.stream = None;
-                assert_eq!(*client.closed.lock().unwrap(), Some(CloseReason::Lagged));
+                assert_eq!(*client.closed.lock().expect("nobody panics with it"), Some(CloseReason::Lagged));
                 return false;
             }
             Some(Some(event)) => {
@@ -275,7 +276,7 @@ impl World {
                     let hello = client.hello.remove(0);
                     match hello.reason {
                         None => {
-                            assert_eq!((event.as_data(), event.as_event()), (None, None), "a checkpoint: {event:?}")
+                            assert_eq!((event.as_data(), event.as_event()), (None, None), "a checkpoint: {event:?}");
                         }
                         Some(reason) => {
                             let data = gap(&event, reason, &id);
@@ -322,7 +323,7 @@ proptest! {
     #[test]
     fn every_client_gets_what_the_list_of_all_events_says(steps in prop::collection::vec(step(), 1..80)) {
         let mut world = World::new();
-        for step in steps {
+        for step in &steps {
             world.take(step);
         }
         // Whoever is still there reads to the end, and misses nothing either.

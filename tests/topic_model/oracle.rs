@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use touka::topic::{OnLag, Retention};
 
 /// One topic, as a list of all events that it ever had.
-pub struct Story {
-    pub name: &'static str,
+pub(crate) struct Story {
+    pub(crate) name: &'static str,
     events: Vec<Published>,
     /// How many of the first are not kept any more.
     trimmed: usize,
@@ -29,16 +29,16 @@ struct Published {
 
 /// How somebody follows, and how far he is in one topic.
 #[derive(Clone, Copy, Debug)]
-pub struct Reader {
-    pub seen: usize,
-    pub caught_up: bool,
-    pub on_lag: OnLag,
-    pub max_lag: Option<usize>,
+pub(crate) struct Reader {
+    pub(crate) seen: usize,
+    pub(crate) caught_up: bool,
+    pub(crate) on_lag: OnLag,
+    pub(crate) max_lag: Option<usize>,
 }
 
 /// What a reader gets next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     Event(usize),
     /// A gap event; he goes on at this place.
     Lagged(usize),
@@ -47,31 +47,31 @@ pub enum Next {
 }
 
 impl Story {
-    pub fn new(name: &'static str) -> Self {
+    pub(crate) fn new(name: &'static str) -> Self {
         let events = Vec::new();
         Self { name, events, trimmed: 0, most_events: 10_000, most_bytes: 4 << 20, origin: None }
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.events.len()
     }
 
-    pub fn trimmed(&self) -> usize {
+    pub(crate) fn trimmed(&self) -> usize {
         self.trimmed
     }
 
-    pub fn text(&self, index: usize) -> String {
+    pub(crate) fn text(&self, index: usize) -> String {
         format!("{}:{index}", self.name)
     }
 
-    pub fn published(&mut self, id: String, key: Option<u8>) {
+    pub(crate) fn published(&mut self, id: String, key: Option<u8>) {
         let wire = format!("id: {id}\ndata: {}\n\n", self.text(self.events.len())).len();
         let bytes = wire + format!("{wire:x}\r\n\r\n").len();
         self.events.push(Published { id, key, bytes, lost: false });
         self.trim();
     }
 
-    pub fn retain(&mut self, events: usize, bytes: usize) -> Retention {
+    pub(crate) fn retain(&mut self, events: usize, bytes: usize) -> Retention {
         (self.most_events, self.most_bytes) = (events, bytes);
         self.trim();
         Retention::new().events(events).bytes(bytes)
@@ -95,7 +95,7 @@ impl Story {
     }
 
     /// The id of a place: that of the last event before it.
-    pub fn id(&self, place: usize) -> Option<&str> {
+    pub(crate) fn id(&self, place: usize) -> Option<&str> {
         match place.checked_sub(1) {
             Some(before) => Some(&self.events[before].id),
             None => self.origin.as_deref(),
@@ -103,7 +103,7 @@ impl Story {
     }
 
     /// Asserts that this is the id of the place. That of the first place is not known before.
-    pub fn assert_id(&mut self, place: usize, id: &str) {
+    pub(crate) fn assert_id(&mut self, place: usize, id: &str) {
         if place == 0 && self.origin.is_none() {
             self.origin = Some(id.to_owned());
         }
@@ -111,7 +111,7 @@ impl Story {
     }
 
     /// What the reader gets next; he is there then.
-    pub fn next(&self, reader: &mut Reader) -> Next {
+    pub(crate) fn next(&self, reader: &mut Reader) -> Next {
         let Reader { seen, on_lag, .. } = *reader;
         let behind = self.len() - seen;
         let far = reader.caught_up && on_lag != OnLag::Latest && reader.max_lag.is_some_and(|most| behind > most);
@@ -137,12 +137,12 @@ impl Story {
 /// The ids of several topics, which are opaque: each says one combination of places, and nothing
 /// else says that.
 #[derive(Default)]
-pub struct Composite {
+pub(crate) struct Composite {
     ids: HashMap<Vec<usize>, String>,
 }
 
 impl Composite {
-    pub fn assert_id(&mut self, places: &[usize], id: &str) {
+    pub(crate) fn assert_id(&mut self, places: &[usize], id: &str) {
         let known = self.ids.entry(places.to_vec()).or_insert_with(|| id.to_owned());
         assert_eq!(known, id, "the places {places:?} have two ids");
         let same = self.ids.values().filter(|known| *known == id).count();
