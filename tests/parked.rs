@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use support::{Client, Count, Running, until, within};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -352,24 +353,34 @@ async fn a_connection_that_answered_before_is_taken_too_and_what_it_says_then_is
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_of_a_feed_is_told_once_to_those_who_were_there() {
-    for form in FORMS {
+async fn the_end_of_a_feed_is_told_to_those_who_were_there_though_another_begins() {
+    for form in [FORMS; 10].concat() {
         let mut scene = Scene::new(form).await;
-        // Bodies follow each other at once: an end is in the middle of the log.
-        for round in 0..3 {
-            let mut clients = Vec::new();
-            for _ in 0..4 {
-                clients.push(scene.client("/fed").await);
-            }
-            scene.publish(format!("{round}")).await;
-            for client in &mut clients {
-                assert_eq!(client.data().await, format!("{round}"));
-            }
-            scene.stop.notify_one();
-            for client in &mut clients {
-                assert_eq!(client.data().await, r#"{"status":502,"title":"Bad Gateway"}"#);
-                assert_eq!(scene.ended().await, CloseReason::Failed);
-            }
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(scene.client("/fed").await);
         }
+        // Somebody who begins another body as soon as this one has ended: before the others have
+        // looked, or after.
+        let topic = scene.topic.clone();
+        let mut follows = topic.subscribe(None).await.expect("it follows");
+        let follower = tokio::spawn(async move {
+            while follows.next().await.is_some() {}
+            let next = topic.fed_by(|topic| async move {
+                let _ = topic.publish("of the next body").await;
+                std::future::pending::<()>().await;
+            });
+            next.subscribe(None).await
+        });
+        scene.publish("one").await;
+        for client in &mut clients {
+            assert_eq!(client.data().await, "one");
+        }
+        scene.stop.notify_one();
+        for client in &mut clients {
+            assert_eq!(client.data().await, r#"{"status":502,"title":"Bad Gateway"}"#);
+            assert_eq!(scene.ended().await, CloseReason::Failed);
+        }
+        drop(follower.await.expect("it begins").expect("it follows"));
     }
 }
