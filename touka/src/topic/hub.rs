@@ -191,7 +191,7 @@ impl Hub {
 
 impl Table {
     /// Forgets the topics that nobody uses, and what is too old in the others: now and then, and
-    /// always when there is no room. Then those that nothing was ever published to need not be old.
+    /// when there is no room. Then those that nothing was ever published to need not be old.
     fn sweep(&mut self) {
         let (now, full) = (Instant::now(), self.topics.len() >= self.most);
         if now < if full { self.make_room_at } else { self.sweep_at } {

@@ -1,7 +1,7 @@
 //! Topics: one log of events that any number of clients follow, each from its own place.
 //!
-//! [`Hub`](crate::Hub) has the [`Topic`](crate::Topic)s of an app. What is here says how they keep
-//! their events, and how somebody follows them.
+//! [`Hub`] has the [`Topic`]s of an app. What is here says how they keep their events, and how
+//! somebody follows them.
 
 mod cursor;
 mod encoded;
