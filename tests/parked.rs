@@ -1,9 +1,12 @@
 //! Parked connections: a subscription that is served without a task looks the same from outside as
 //! one that is served as a body. Each promise is shown for both.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use support::{Client, Count, Running, until, within};
+use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use touka::extract::{LastEventId, State};
 use touka::server::{Handle, Park};
@@ -20,6 +23,7 @@ struct App {
     hub: Hub,
     held: Count,
     ends: UnboundedSender<CloseReason>,
+    stop: Arc<Notify>,
 }
 
 impl axum_core::extract::FromRef<App> for Hub {
@@ -62,6 +66,17 @@ async fn skips(State(app): State<App>, from: LastEventId) -> Result<EventStream,
     Ok(app.told(app.hub.topic("a")?.subscribe(from).on_lag(OnLag::Skip).await?))
 }
 
+/// A body that fails when the test says so.
+#[route(GET, "/fed")]
+async fn fed(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
+    let stop = app.stop.clone();
+    let fed = app.hub.topic("a")?.fed_by(|_| async move {
+        stop.notified().await;
+        Err(http::StatusCode::BAD_GATEWAY)
+    });
+    Ok(app.told(fed.subscribe(from).await?))
+}
+
 #[route(GET, "/plain")]
 async fn plain() -> &'static str {
     "plain"
@@ -73,6 +88,7 @@ struct Scene {
     topic: Topic,
     held: Count,
     ends: UnboundedReceiver<CloseReason>,
+    stop: Arc<Notify>,
     park: Park,
 }
 
@@ -81,12 +97,13 @@ impl Scene {
         let (ends_tell, ends) = unbounded_channel();
         let hub = Hub::memory().retention(retention);
         let held = Count::default();
-        let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell };
-        let router = Router::new().mount(routes![a, spoken, short, skips, plain]).with_state(app);
+        let stop = Arc::new(Notify::new());
+        let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell, stop: Arc::clone(&stop) };
+        let router = Router::new().mount(routes![a, spoken, short, skips, fed, plain]).with_state(app);
         let server = set(Server::new().park(park).write_timeout(WRITE_TIMEOUT));
         let handle = server.handle();
         let server = Running::serve_with(server, router).await;
-        Self { server, handle, topic: hub.topic("a").expect("a topic"), held, ends, park }
+        Self { server, handle, topic: hub.topic("a").expect("a topic"), held, ends, stop, park }
     }
 
     async fn new(park: Park) -> Self {
@@ -332,5 +349,38 @@ async fn a_connection_that_answered_before_is_taken_too_and_what_it_says_then_is
         })
         .await;
         assert_eq!(scene.ended().await, CloseReason::Disconnected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_feed_is_told_to_those_who_were_there_though_another_begins() {
+    for form in [FORMS; 10].concat() {
+        let mut scene = Scene::new(form).await;
+        let mut clients = Vec::new();
+        for _ in 0..4 {
+            clients.push(scene.client("/fed").await);
+        }
+        // Somebody who begins another body as soon as this one has ended: before the others have
+        // looked, or after.
+        let topic = scene.topic.clone();
+        let mut follows = topic.subscribe(None).await.expect("it follows");
+        let follower = tokio::spawn(async move {
+            while follows.next().await.is_some() {}
+            let next = topic.fed_by(|topic| async move {
+                let _ = topic.publish("of the next body").await;
+                std::future::pending::<()>().await;
+            });
+            next.subscribe(None).await
+        });
+        scene.publish("one").await;
+        for client in &mut clients {
+            assert_eq!(client.data().await, "one");
+        }
+        scene.stop.notify_one();
+        for client in &mut clients {
+            assert_eq!(client.data().await, r#"{"status":502,"title":"Bad Gateway"}"#);
+            assert_eq!(scene.ended().await, CloseReason::Failed);
+        }
+        drop(follower.await.expect("it begins").expect("it follows"));
     }
 }

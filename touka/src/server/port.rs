@@ -51,6 +51,7 @@ impl Port {
         }
     }
 
+    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "with TLS it is asked for that"))]
     fn serve<V: Serve>(
         &self,
         socket: Socket,

@@ -43,6 +43,8 @@ pub(crate) struct Cursor {
     rule: LagRule,
     /// It has read to the end once. What was there before it came is not its lag.
     caught_up: bool,
+    /// How many ends of the log were past when it came.
+    ends: u64,
 }
 
 /// What a cursor finds.
@@ -58,8 +60,8 @@ pub(crate) enum Ahead<'l> {
 }
 
 impl Cursor {
-    pub(crate) const fn new(seen: Mark, rule: LagRule) -> Self {
-        Self { seen, rule, caught_up: false }
+    pub(crate) const fn new(seen: Mark, rule: LagRule, log: &Log) -> Self {
+        Self { seen, rule, caught_up: false, ends: log.ends() }
     }
 
     pub(crate) const fn seen(&self) -> Mark {
@@ -71,19 +73,36 @@ impl Cursor {
         self.rule.on_lag == OnLag::Disconnect && self.rule.most.is_none()
     }
 
+    /// How many ends of the log were past when it came.
+    pub(crate) const fn ends(&self) -> u64 {
+        self.ends
+    }
+
     /// It has everything up to this place, and nothing after it.
     pub(crate) const fn skip_to(&mut self, seen: Mark) {
         self.seen = seen;
     }
 
+    /// Goes on behind the ends that were past when this is called. False if that is no news.
+    pub(crate) fn pass_end(&mut self, log: &Log) -> bool {
+        mem::replace(&mut self.ends, log.ends()) != log.ends()
+    }
+
     /// Takes the next step through the log.
     pub(crate) fn step<'l>(&mut self, log: &'l Log) -> Ahead<'l> {
         loop {
+            if let Some(end) = log.end_for(self.seen.offset, self.ends) {
+                return Ahead::End(end.reason, end.last.clone());
+            }
             if self.seen.offset >= log.head().offset {
                 self.caught_up = true;
-                return log.ended().map_or(Ahead::Nothing, |(reason, last)| Ahead::End(*reason, last.clone()));
+                return Ahead::Nothing;
             }
-            if self.seen.offset < log.tail().offset || self.is_too_far_behind(log) {
+            let trimmed = self.seen.offset < log.tail().offset;
+            if trimmed && self.rule.on_lag == OnLag::Latest && self.seen.offset >= log.lost() {
+                // It would have been spared all of that.
+                self.seen = log.tail();
+            } else if trimmed || self.is_too_far_behind(log) {
                 return self.lagged(log);
             }
             let offset = self.seen.offset + 1;

@@ -11,7 +11,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use axum_core::response::IntoResponse;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use super::engine::Engine;
 use super::shared_log::SharedLog;
@@ -86,7 +86,8 @@ fn panicked(panic: Box<dyn Any + Send>) -> Failure {
 async fn deserted(log: &SharedLog) {
     loop {
         log.deserted.notified().await;
-        sleep(LINGER).await;
+        // Somebody may have come and left again meanwhile: then the time begins anew.
+        while timeout(LINGER, log.deserted.notified()).await.is_ok() {}
         let mut state = log.lock();
         if state.subscribers == 0 {
             state.fed = false;

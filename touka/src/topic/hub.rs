@@ -22,15 +22,14 @@ const MOST_NAME: usize = 255;
 /// The topics of an app, by name. Clones are the same hub: give one to the router as state.
 ///
 /// ```
-/// use touka::Hub;
 /// use touka::extract::State;
 /// use touka::topic::HubError;
-/// use touka::{Router, route, routes};
+/// use touka::{Event, Hub, Router, route, routes};
 ///
 /// // Whoever may post here, publishes to everybody in the room.
 /// #[route(POST, "/rooms/{room}")]
 /// async fn say(State(hub): State<Hub>, room: String, text: String) -> Result<String, HubError> {
-///     let id = hub.topic(&room)?.publish(text).await?;
+///     let id = hub.topic::<Event>(&room)?.publish(text).await?;
 ///     Ok(id.to_string())
 /// }
 ///
@@ -51,7 +50,13 @@ struct Table {
     most: usize,
     /// When topics that nobody uses are looked for next.
     sweep_at: Instant,
+    /// The same when there is no room, which may be asked for at any rate.
+    make_room_at: Instant,
 }
+
+/// How long no room is looked for after none was found: a walk through all topics, while nobody can
+/// get one, must not be had for the asking.
+const ROOM_AGAIN: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// A hub whose topics are kept in this process's memory, and gone with it.
@@ -103,6 +108,7 @@ impl Hub {
             expiry,
             most: 65_536,
             sweep_at: Instant::now() + expiry,
+            make_room_at: Instant::now(),
         };
         Self(Arc::new(Inner { engine, table: Mutex::new(table) }))
     }
@@ -128,7 +134,8 @@ impl Hub {
     }
 
     /// Sets how many topics there are at most, 65,536 by default. Names often come from requests,
-    /// and whoever sends one must not fill the memory.
+    /// and whoever sends one must not fill the memory. Where all are in use it is looked once a second
+    /// whether one of them is not any more.
     #[must_use]
     pub fn max_topics(self, most: usize) -> Self {
         self.lock().most = most;
@@ -220,10 +227,10 @@ impl Hub {
 
 impl Table {
     /// Forgets the topics that nobody uses, and what is too old in the others: now and then, and
-    /// always when there is no room. Then those that nothing was ever published to need not be old.
+    /// when there is no room. Then those that nothing was ever published to need not be old.
     fn sweep(&mut self) {
         let (now, full) = (Instant::now(), self.topics.len() >= self.most);
-        if !full && now < self.sweep_at {
+        if now < if full { self.make_room_at } else { self.sweep_at } {
             return;
         }
         self.sweep_at = now + (self.expiry / 4).max(Duration::from_secs(1));
@@ -237,6 +244,9 @@ impl Table {
             let never_used = full && state.log.is_empty();
             in_use || !(old || never_used)
         });
+        if self.topics.len() >= self.most {
+            self.make_room_at = now + ROOM_AGAIN;
+        }
     }
 }
 

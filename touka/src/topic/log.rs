@@ -27,10 +27,26 @@ pub(crate) struct Log {
     /// Bytes of all that was ever appended, up to the head.
     written: u64,
     retention: Retention,
+    /// The last event that was trimmed though no newer one of its key was there.
+    lost: u64,
     /// The newest event of each key.
     keys: HashMap<Arc<str>, u64>,
-    /// Why nothing more will come, if that is so for now, and the last event that says so.
-    ended: Option<(CloseReason, Option<Event>)>,
+    /// The last time that nothing more was to come.
+    end: Option<End>,
+    /// How many times that was.
+    ends: u64,
+    /// It is so now.
+    ended: bool,
+}
+
+/// Nothing more is to come.
+#[derive(Debug)]
+pub(crate) struct End {
+    /// The newest event's number then.
+    at: u64,
+    pub(crate) reason: CloseReason,
+    /// The last event that says so.
+    pub(crate) last: Option<Event>,
 }
 
 /// One event at its place.
@@ -74,8 +90,11 @@ impl Log {
             entries: VecDeque::new(),
             written: 0,
             retention,
+            lost: 0,
             keys: HashMap::new(),
-            ended: None,
+            end: None,
+            ends: 0,
+            ended: false,
         }
     }
 
@@ -132,12 +151,14 @@ impl Log {
 
     /// Nothing more will come, for now.
     pub(crate) fn end(&mut self, reason: CloseReason, last: Option<Event>) {
-        self.ended = Some((reason, last));
+        self.end = Some(End { at: self.head.offset, reason, last });
+        self.ends += 1;
+        self.ended = true;
     }
 
-    /// More will come again.
-    pub(crate) fn go_on(&mut self) {
-        self.ended = None;
+    /// More will come again, for those who come from now on.
+    pub(crate) const fn go_on(&mut self) {
+        self.ended = false;
     }
 
     // ===== its beginning =====
@@ -169,6 +190,9 @@ impl Log {
     fn forget_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
+        if !entry.superseded {
+            self.lost = self.tail.offset;
+        }
         if let Some(key) = entry.key
             && self.keys.get(&key) == Some(&self.tail.offset)
         {
@@ -190,8 +214,22 @@ impl Log {
         self.tail
     }
 
-    pub(crate) const fn ended(&self) -> Option<&(CloseReason, Option<Event>)> {
-        self.ended.as_ref()
+    /// Who has seen this much misses nothing of what was trimmed but what newer events of the same
+    /// keys say anew.
+    pub(crate) const fn lost(&self) -> u64 {
+        self.lost
+    }
+
+    pub(crate) const fn ends(&self) -> u64 {
+        self.ends
+    }
+
+    /// Whether nothing more comes for a reader who has seen this much, and came when so many ends
+    /// were past. Who was there at an end stops at it, even if he gets there only when more has
+    /// come again; who came after it gets all there is.
+    pub(crate) fn end_for(&self, seen: u64, ends: u64) -> Option<&End> {
+        let was_there = self.ends > ends;
+        self.end.as_ref().filter(|end| if was_there { seen >= end.at } else { self.ended && seen >= self.head.offset })
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -71,8 +71,9 @@ pub(super) fn subscribe<T: Send + 'static>(
             None => wish.first(&state.log, from.is_some()),
         };
         parts.push(Part::new(epoch, seen));
+        let cursor = wish.cursor(seen, &state.log);
         drop(state);
-        Followed { log, cursor: wish.cursor(seen), place: Place::NONE, ended: false }
+        Followed { log, cursor, place: Place::NONE, ended: false }
     };
     let followed: Vec<_> = logs.into_iter().enumerate().map(&mut follow).collect();
     let places = Places(parts);
@@ -80,9 +81,17 @@ pub(super) fn subscribe<T: Send + 'static>(
     let hello = match (from, &known) {
         (None, _) => vec![Event::new().id(id)],
         (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
-        (Some(from), Some(_)) => {
-            let told = |(index, reason): (usize, GapReason)| gap_of(followed[index].log.name(), reason, from, &id);
-            let gaps: Vec<_> = reasons.into_iter().map(told).rev().collect();
+        (Some(from), Some(Places(before))) => {
+            // A client that is cut off between two of them has an id with which it is told of the
+            // rest: each moves its own topic's place only.
+            let mut so_far = Places(before.clone());
+            let told = |(index, reason): (usize, GapReason)| {
+                so_far.0[index] = places.0[index];
+                gap_of(followed[index].log.name(), reason, from, &so_far.to_id(list))
+            };
+            let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
+            // The first is taken from the end.
+            gaps.reverse();
             if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
         }
     };
@@ -124,7 +133,8 @@ impl Merged {
                     waiters.wait(place, cx.waker());
                     return Turn::Waits;
                 }
-                // The others may have more.
+                // The others may have more, and this one too, if it has begun again.
+                Ahead::End(CloseReason::Completed, _) if cursor.pass_end(log) => continue,
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
                     waiters.wait(place, cx.waker());

@@ -1,7 +1,7 @@
 //! Topics: one log of events that any number of clients follow, each from its own place.
 //!
-//! [`Hub`](crate::Hub) has the [`Topic`](crate::Topic)s of an app. What is here says how they keep
-//! their events, and how somebody follows them.
+//! [`Hub`] has the [`Topic`]s of an app. What is here says how they keep their events, and how
+//! somebody follows them.
 
 mod cursor;
 #[cfg(feature = "disk")]
@@ -13,6 +13,7 @@ mod feed;
 mod gap;
 mod gap_reason;
 mod hub;
+mod lock;
 mod log;
 mod merged;
 mod places;

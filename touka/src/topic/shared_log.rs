@@ -1,12 +1,13 @@
 //! [`SharedLog`], a topic's log with all who write to it and read from it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 
 use tokio::sync::{Notify, OnceCell};
 use tokio::time::Instant;
 
 use super::encoded::Draft;
+use super::lock::{Mutex, MutexGuard};
 use super::log::Log;
 use super::position::Position;
 use super::retention::Retention;

@@ -112,7 +112,7 @@ impl Wish {
                 (seen, told.unwrap_or_else(|| checkpoint(log.position(seen))))
             }
         };
-        (self.cursor(seen), hello)
+        (self.cursor(seen, log), hello)
     }
 
     /// Where a client begins that has no place in the log; it may have an id of another kind.
@@ -124,8 +124,8 @@ impl Wish {
         }
     }
 
-    pub(super) const fn cursor(&self, seen: Mark) -> Cursor {
-        Cursor::new(seen, self.rule)
+    pub(super) const fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
+        Cursor::new(seen, self.rule, log)
     }
 
     /// Where to go on.
@@ -154,14 +154,16 @@ impl<T: Send + 'static> IntoFuture for Subscribe<T> {
             state.log.trim(Instant::now());
             let (cursor, hello) = self.wish.begin(&state.log, self.from.as_ref());
             state.subscribers += 1;
-            let starts = self.feed.filter(|_| !state.fed);
-            if starts.is_some() {
+            let starts = self.feed.is_some() && !state.fed;
+            if starts {
                 state.fed = true;
                 state.log.go_on();
             }
             drop(state);
             let subscription = Subscription::new(Arc::clone(log), cursor, hello);
-            if let Some(feed) = starts {
+            // A body that is not needed is dropped here, outside of the lock: it is the user's, and
+            // may hold what asks for this topic when it goes.
+            if let Some(feed) = self.feed.filter(|_| starts) {
                 feed.start(&self.engine, log);
             }
             Ok(EventStream::subscribed(Box::pin(Subscribed(Some(subscription)))))

@@ -30,7 +30,7 @@ use crate::event::{Event, EventId, IntoEvent};
 /// ```
 /// use touka::extract::{LastEventId, State};
 /// use touka::topic::HubError;
-/// use touka::{EventStream, Hub, IntoEvent, Router, route, routes};
+/// use touka::{EventStream, Hub, IntoEvent, Router, Topic, route, routes};
 ///
 /// #[derive(IntoEvent)]
 /// enum Price {
@@ -44,7 +44,7 @@ use crate::event::{Event, EventId, IntoEvent};
 ///
 /// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
 /// let hub = Hub::memory();
-/// let topic = hub.topic("prices")?;
+/// let topic: Topic<Price> = hub.topic("prices")?;
 /// tokio::spawn(async move { topic.publish(Price::Tick { symbol: "ACME".into(), cents: 1200 }).await });
 /// Router::new().mount(routes![prices]).with_state(hub).serve("127.0.0.1:3000").await?;
 /// # Ok(())
@@ -165,8 +165,7 @@ impl<T: Send + 'static> Topic<T> {
     /// #[route(GET, "/orders")]
     /// async fn orders(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
     ///     let topic = hub.topic("orders")?.fed_by(|topic| async move {
-    ///         loop {
-    ///             topic.publish(ask_the_database().await).await?;
+    ///         while topic.publish(ask_the_database().await).await.is_ok() {
     ///             tokio::time::sleep(Duration::from_secs(1)).await;
     ///         }
     ///     });
@@ -186,8 +185,8 @@ impl<T: Send + 'static> Topic<T> {
     }
 }
 
-/// What the body of a feed comes to: nothing, or a `Result<(), E>` whose error is a response. Its
-/// status is what subscribers are told of it, as with any handler that fails.
+/// What the body of a feed comes to: nothing, a `Result<(), E>` whose error is a response, or no end
+/// at all. The error's status is what subscribers are told of it, as with any handler that fails.
 pub trait FeedResult: Send + 'static {
     /// The error's type.
     type Error: IntoResponse;
@@ -213,6 +212,26 @@ impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
     fn into_result(self) -> Self {
         self
     }
+}
+
+/// A body that loops for ever has the type `!`, which cannot be written yet but as the result of a
+/// function.
+impl FeedResult for <fn() -> ! as Returns>::Output {
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<(), Infallible> {
+        self
+    }
+}
+
+/// What a function returns.
+pub trait Returns {
+    /// Its type.
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
 }
 
 impl<T> Clone for Topic<T> {

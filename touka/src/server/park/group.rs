@@ -18,17 +18,19 @@ pub(super) struct Group {
     members: Vec<usize>,
     /// What every member has that takes what it is given.
     seen: Mark,
-    /// Every member has been told that nothing more comes.
-    told_end: bool,
+    /// How many of the log's ends every member has been told of.
+    told_ends: u64,
     /// A walk on its way: what is written, and who comes next.
     walk: Option<(Arc<Window>, usize)>,
 }
 
 impl Group {
     pub(super) fn new(log: Arc<SharedLog>, node: Arc<Node>) -> Self {
-        let seen = log.lock().log.head();
+        let state = log.lock();
+        let (seen, told_ends) = (state.log.head(), state.log.ends());
+        drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self { log, node, waker, place: Place::NONE, members: Vec::new(), seen, told_end: false, walk: None }
+        Self { log, node, waker, place: Place::NONE, members: Vec::new(), seen, told_ends, walk: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,10 +68,12 @@ impl Group {
                 // for itself.
                 let from = if self.seen.offset < log.tail().offset { log.tail() } else { self.seen };
                 let window = Window::after(from, log);
-                let ends = window.is_none() && log.ended().is_some();
-                let told = mem::replace(&mut self.told_end, ends);
-                // Nothing more comes, and each member finds out why.
-                if ends && !told { Some(Window::nothing(log.head())) } else { window }
+                if window.is_some() {
+                    return window;
+                }
+                // Nothing more comes for those who were there, and each member finds out why.
+                let told = mem::replace(&mut self.told_ends, log.ends());
+                (told != self.told_ends).then(|| Window::nothing(log.head()))
             })?;
             self.walk = Some((Arc::new(window), 0));
         }

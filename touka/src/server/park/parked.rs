@@ -77,8 +77,11 @@ pub(super) enum Progress {
 impl Parked {
     /// Writes what comes next for everybody, to one who is somewhere in it.
     pub(super) fn write(&mut self, window: &Window, now: Instant) -> Progress {
-        let seen = self.subscription.cursor.seen();
-        if !self.subscription.cursor.is_plain() || !self.rest.is_empty() || self.ending || window.is_empty() {
+        let cursor = &self.subscription.cursor;
+        let seen = cursor.seen();
+        // Where an end may be for it, it looks at each event.
+        let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
+        if !is_plain || !self.rest.is_empty() || self.ending || window.is_empty() {
             return self.advance(now);
         }
         let Some(bytes) = window.bytes_after(seen) else {
@@ -140,7 +143,7 @@ impl Parked {
     /// What this client in particular is to get next. Where its stream ends, that is made known.
     fn next_window(&mut self) -> Option<Window> {
         let cursor = &mut self.subscription.cursor;
-        let mut window = Building::new(cursor.seen());
+        let mut window = Building::new(cursor.seen(), cursor.ends());
         let mut end = None;
         let state = self.subscription.log.lock();
         while !window.is_full() {

@@ -17,6 +17,8 @@ pub(super) struct Window {
     pub(super) from: Mark,
     bytes: Bytes,
     pieces: Vec<Piece>,
+    /// How many ends of the log were past when it was put together: some of them may be in it.
+    pub(super) ends: u64,
 }
 
 /// One event in a window.
@@ -51,7 +53,8 @@ impl Window {
         let first = log.get(from.offset + 1)?;
         if from.offset + 1 == log.head().offset {
             // Nearly always: one event, whose bytes are there.
-            let mut window = Self { from, bytes: first.event.chunk().clone(), pieces: Vec::new() };
+            let bytes = first.event.chunk().clone();
+            let mut window = Self { from, bytes, pieces: Vec::new(), ends: log.ends() };
             window.pieces.push(Piece {
                 end: window.bytes.len(),
                 mark: log.head(),
@@ -60,7 +63,7 @@ impl Window {
             });
             return Some(window);
         }
-        let mut building = Building::new(from);
+        let mut building = Building::new(from, log.ends());
         for offset in from.offset + 1..=log.head().offset {
             let entry = log.get(offset)?;
             building.put_chunk(entry.event.chunk(), entry.event.wire_len(), Mark { offset, tag: entry.tag });
@@ -115,11 +118,12 @@ pub(super) struct Building {
     from: Mark,
     bytes: BytesMut,
     pieces: Vec<Piece>,
+    ends: u64,
 }
 
 impl Building {
-    pub(super) fn new(from: Mark) -> Self {
-        Self { from, bytes: BytesMut::new(), pieces: Vec::new() }
+    pub(super) fn new(from: Mark, ends: u64) -> Self {
+        Self { from, bytes: BytesMut::new(), pieces: Vec::new(), ends }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -138,13 +142,13 @@ impl Building {
     }
 
     pub(super) fn finish(self) -> Window {
-        Window { from: self.from, bytes: self.bytes.freeze(), pieces: self.pieces }
+        Window { from: self.from, bytes: self.bytes.freeze(), pieces: self.pieces, ends: self.ends }
     }
 }
 
 impl Window {
     pub(super) const fn nothing(at: Mark) -> Self {
-        Self { from: at, bytes: Bytes::new(), pieces: Vec::new() }
+        Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
     }
 
     pub(super) fn is_empty(&self) -> bool {

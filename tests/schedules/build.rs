@@ -1,0 +1,12 @@
+//! Sets what puts the library's lock under the scheduler.
+
+/// The library's features, of which this package has none.
+const FEATURES: [&str; 6] = ["disk", "http2", "macros", "metrics", "testing", "tls"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-cfg=touka_shuttle");
+    for feature in FEATURES {
+        println!("cargo:rustc-check-cfg=cfg(feature, values({feature:?}))");
+    }
+}

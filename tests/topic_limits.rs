@@ -1,0 +1,213 @@
+//! What a hub keeps and what it does not: events by count, bytes and age; topics by use, number and
+//! name.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use touka::extract::{LastEventId, State};
+use touka::testing::TestApp;
+use touka::topic::{HubError, Retention};
+use touka::{EventStream, Hub, Router, Topic, route, routes};
+
+const A_MINUTE: Duration = Duration::from_mins(1);
+
+#[route(GET, "/topics/{name}")]
+async fn topic(State(hub): State<Hub>, name: String, from: LastEventId) -> Result<EventStream, HubError> {
+    hub.topic(name)?.subscribe(from).earliest().await
+}
+
+#[route(GET, "/any")]
+async fn any(State(hub): State<Hub>, name: touka::extract::Query<Name>) -> Result<EventStream, HubError> {
+    hub.topic(&name.0.name)?.subscribe(None).await
+}
+
+#[derive(serde::Deserialize)]
+struct Name {
+    name: String,
+}
+
+fn app(hub: &Hub) -> TestApp {
+    TestApp::new(Router::new().mount(routes![topic, any]).with_state(hub.clone()))
+}
+
+fn untyped(hub: &Hub, name: &str) -> Topic {
+    hub.topic(name).expect("it can be a topic")
+}
+
+/// What a client gets that comes now.
+async fn kept(app: &TestApp) -> Vec<String> {
+    let mut events = app.get("/topics/a").events().await;
+    let mut kept = Vec::new();
+    while !events.is_pending().await {
+        kept.push(events.next_event().await.expect("an event").data);
+    }
+    kept
+}
+
+// ===== events =====
+
+#[tokio::test(start_paused = true)]
+async fn no_more_events_are_kept_than_asked_for_and_always_the_newest() {
+    for (most, expected) in [(0, &["5"][..]), (1, &["5"]), (3, &["3", "4", "5"]), (9, &["1", "2", "3", "4", "5"])] {
+        let hub = Hub::memory().retention(Retention::new().events(most));
+        for number in 1..=5 {
+            untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+        }
+        assert_eq!(kept(&app(&hub)).await, expected, "{most}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn bytes_are_those_of_the_wire() {
+    let hub = Hub::memory();
+    let mut events = app(&hub).get("/topics/a").events().await;
+    let topic = untyped(&hub, "a");
+    // Each event is a chunk: its length in hexadecimal, two line ends, and this.
+    let id = topic.publish("1").await.unwrap();
+    let chunk = format!("id: {id}\ndata: 1\n\n").len() + "29\r\n\r\n".len();
+    events.next_event().await.expect("an event");
+    for (bytes, expected) in [
+        (0, &["5"][..]),
+        (chunk, &["5"]),
+        (2 * chunk - 1, &["5"]),
+        (2 * chunk, &["4", "5"]),
+        (3 * chunk, &["3", "4", "5"]),
+    ] {
+        let hub = Hub::memory().retention(Retention::new().bytes(bytes));
+        for number in 1..=5 {
+            untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+        }
+        assert_eq!(kept(&app(&hub)).await, expected, "{bytes} of {chunk} for each");
+    }
+    // One that is larger than all that may be kept is kept alone.
+    let hub = Hub::memory().retention(Retention::new().bytes(2 * chunk));
+    for text in ["1", "2", &"x".repeat(1000)] {
+        untyped(&hub, "a").publish(text.to_owned()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["x".repeat(1000)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_gets_what_is_too_old_though_nothing_new_has_come() {
+    let hub = Hub::memory().retention(Retention::new().age(3 * A_MINUTE));
+    let (app, topic) = (app(&hub), untyped(&hub, "a"));
+    for number in 1..=3 {
+        topic.publish(number.to_string()).await.unwrap();
+        tokio::time::advance(A_MINUTE).await;
+    }
+    assert_eq!(kept(&app).await, ["1", "2", "3"], "one is as old as may be");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    assert_eq!(kept(&app).await, ["2", "3"]);
+    tokio::time::advance(60 * A_MINUTE).await;
+    assert_eq!(kept(&app).await, ["3"], "the newest stays");
+    topic.publish("4").await.unwrap();
+    assert_eq!(kept(&app).await, ["4"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_topic_can_keep_more_or_less_than_the_others() {
+    let hub = Hub::memory().retention(Retention::new().events(2));
+    let topic = untyped(&hub, "a").retention(Retention::new().events(4));
+    for number in 1..=5 {
+        topic.publish(number.to_string()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["2", "3", "4", "5"]);
+    let topic = topic.retention(Retention::default().events(1));
+    assert_eq!(kept(&app(&hub)).await, ["5"], "what is too much goes at once");
+    drop(topic);
+    assert_eq!(kept(&app(&hub)).await, ["5"], "it is the topic's, not the handle's");
+}
+
+// ===== topics =====
+
+/// Names something new, which is when topics are looked at.
+fn look(hub: &Hub, name: &str) -> Vec<String> {
+    drop(untyped(hub, name));
+    hub.topics()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_that_nobody_uses_is_forgotten() {
+    let hub = Hub::memory().expire_after(10 * A_MINUTE);
+    let app = app(&hub);
+    let held = untyped(&hub, "held");
+    let id = untyped(&hub, "a").publish("1").await.unwrap();
+    untyped(&hub, "b").publish("1").await.unwrap();
+    let follower = app.get("/topics/followed").events().await;
+    tokio::time::advance(9 * A_MINUTE).await;
+    untyped(&hub, "b").publish("2").await.unwrap();
+    tokio::time::advance(2 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["b", "followed", "held", "new"]);
+    assert_eq!(held.publish("1").await.unwrap().to_string().split('.').nth(2), Some("1"));
+
+    // Who comes back to it finds another log, and is told.
+    let mut events = app.get("/topics/a").header("last-event-id", id.to_string()).events().await;
+    let gap = events.next_event().await.expect("a gap");
+    assert_eq!(gap.json::<serde_json::Value>()["reason"], "foreign");
+
+    // Who has left was a user until then.
+    drop((events, follower, held));
+    app.assert_nothing_left().await;
+    tokio::time::advance(9 * A_MINUTE).await;
+    assert_eq!(look(&hub, "newer"), ["a", "followed", "held", "new", "newer"]);
+    tokio::time::advance(20 * A_MINUTE).await;
+    assert_eq!(look(&hub, "newest"), ["newest"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_of_strangers_do_not_fill_the_memory() {
+    let hub = Hub::memory().max_topics(3);
+    let app = app(&hub);
+    let held = untyped(&hub, "held");
+    untyped(&hub, "history").publish("1").await.unwrap();
+    // Visitors of topics that were never published to take no place away, however many come.
+    for number in 0..50 {
+        let events = app.get(&format!("/topics/{number}")).events().await;
+        events.disconnect();
+        app.assert_nothing_left().await;
+        assert!(hub.topics().len() <= 3, "{:?}", hub.topics());
+    }
+    let follower = app.get("/topics/followed").events().await;
+    let refused = hub.topic::<touka::Event>("one more").unwrap_err();
+    assert!(refused.is_too_many_topics() && !refused.is_name(), "{refused:?}");
+    let response = app.get("/topics/stranger").send().await;
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+    let text = response.text().await;
+    assert!(!text.contains('3') && text.ends_with('\n'), "it tells nothing of the inside: {text}");
+    // Those that are there are as they were, and one that goes makes room.
+    assert_eq!(untyped(&hub, "history").publish("2").await.unwrap().to_string().split('.').nth(2), Some("2"));
+    assert_eq!(hub.topics(), ["followed", "held", "history"]);
+    drop((held, follower));
+    app.assert_nothing_left().await;
+    // It is not looked for room whenever somebody asks, but soon.
+    tokio::time::advance(Duration::from_secs(1)).await;
+    drop(untyped(&hub, "one more"));
+}
+
+/// The path that asks for a topic of this name.
+fn any_of(name: &str) -> String {
+    name.bytes().fold("/any?name=".to_owned(), |path, byte| format!("{path}%{byte:02X}"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
+    let hub = Hub::memory();
+    let app = app(&hub);
+    for (name, fault) in [(String::new(), "at least one"), ("x".repeat(256), "255"), ("ü".repeat(128), "255")] {
+        let error = hub.topic::<touka::Event>(&name).unwrap_err();
+        assert!(error.is_name() && error.to_string().contains(fault), "{error:?}");
+        let response = app.get(&any_of(&name)).send().await;
+        assert_eq!(response.status(), StatusCode::BAD_REQUEST);
+        let text = response.text().await;
+        assert!(text.contains(fault) && text.len() < 200 && text.lines().count() == 1, "{text:?}");
+    }
+    assert_eq!(hub.topics(), [""; 0]);
+    for name in ["a\nid: forged\n\n", "../../etc/passwd", "\0", "\"\\", "ü", &"x".repeat(255)] {
+        let mut events = app.get(&any_of(name)).events().await;
+        untyped(&hub, name).publish("here").await.unwrap();
+        assert_eq!(events.next_event().await.unwrap().data, "here", "{name:?}");
+    }
+    // What a message shows of a hostile one is one line.
+    let long = hub.topic::<touka::Event>(format!("\r\n{}", "\u{1}".repeat(300))).unwrap_err().to_string();
+    assert!(long.lines().count() == 1 && long.len() < 400, "{long}");
+}
