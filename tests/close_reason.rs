@@ -228,10 +228,13 @@ async fn reasons(wire: Wire, cause: Cause, path: &str, certificate: &Certificate
             answer.bytes().await.expect("the first event");
             client = None;
             drop(answer);
+            // Before the shutdown, which would be the reason for a server that has yet to notice.
+            seen.extend(within(PATIENCE, "the end", told.recv()).await);
         }
         StreamCloses => {
             answer.bytes().await.expect("the first event");
             drop(answer);
+            seen.extend(within(PATIENCE, "the end", told.recv()).await);
         }
         SocketIsNotRead => {
             if let Some((_, latch)) = &client {

@@ -34,7 +34,7 @@ pub(super) struct Client {
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
     /// A response that is to be parked.
-    offer: Mutex<Option<Offer>>,
+    offer: Mutex<Option<Box<Offer>>>,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -155,10 +155,10 @@ impl Client {
 
     /// A response that the connection is to take out of hyper's hands.
     pub(super) fn offer(&self, offer: Offer) {
-        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Some(offer);
+        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(offer));
     }
 
-    pub(super) fn take_offer(&self) -> Option<Offer> {
+    pub(super) fn take_offer(&self) -> Option<Box<Offer>> {
         self.offer.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

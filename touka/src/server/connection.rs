@@ -42,7 +42,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &A
     if let Some(offer) = client.take_offer() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            client.serving.lot.park(offer, socket, &client.serving);
+            client.serving.lot.park(*offer, socket, &client.serving);
         }
         return;
     }
@@ -50,7 +50,8 @@ async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &A
     let fresh = client.calls() == 0 && !client.speaks_http2();
     let answer = if client.is_late() { Some(late()) } else { unreadable(&failure) };
     match (io, answer) {
-        (Some(io), Some(answer)) if fresh => explain(io, answer).await,
+        // In a box, as is what most connections never come to.
+        (Some(io), Some(answer)) if fresh => Box::pin(explain(io, answer)).await,
         // A client that leaves in the middle of a stream is no error: it is how streams end.
         _ => tracing::debug!(target: "touka::server", error = failure, "connection closed"),
     }
@@ -80,7 +81,8 @@ async fn drive<I: Io, V: Serve>(
     let finished = match sniffed? {
         (true, io) => {
             client.set_http2();
-            http2::drive(io, answering, client).await
+            // In a box: a connection of HTTP/1.1 must not keep the room that one of HTTP/2 takes.
+            Box::pin(http2::drive(io, answering, client)).await
         }
         (false, io) => http1::drive(io, answering, client).await,
     };

@@ -46,6 +46,9 @@ where
 
 /// The user's service as hyper wants it: within the server's limits, and so that a shutdown can
 /// end what it answers.
+///
+/// Its future is in a box, for the time of the call: hyper keeps the room of a future for as long as
+/// it keeps the connection.
 pub(super) fn answering<V: Serve>(
     service: V,
     client: Arc<Client>,
@@ -54,23 +57,21 @@ pub(super) fn answering<V: Serve>(
         // Now, not when the future is first polled: hyper's writes count from here on.
         let call = client.call();
         let service = service.clone();
-        async move {
+        Box::pin(async move {
             let path = request.uri().path().to_owned();
             let connect = request.method() == Method::CONNECT;
             let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
-            // In a box of its own, for the time of the call: hyper keeps the room of this future for as
-            // long as it keeps the connection.
-            let response = Box::pin(ask(service, request, &call.client)).await;
+            let response = ask(service, request, &call.client).await;
             asked.answered(&response);
-            let offered =
+            let answered =
                 if parks { offer(response, &call.client, TypeId::of::<V>(), &path) } else { Some((response, None)) };
-            match offered {
+            match answered {
                 Some((response, first)) => Ok::<_, Infallible>(Drain::wrap(response, first, call, &path, connect)),
                 // hyper gets no answer, and is dropped.
                 None => pending().await,
             }
-        }
+        })
     })
 }
 

@@ -21,13 +21,14 @@ use super::race::{First, race};
 ///
 /// hyper has no timer here: the transport knows how long a client may take for its request, and
 /// tells a slow head from an idle connection, which hyper does not.
-pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
+pub(super) fn drive<I, V, B>(io: I, answering: V, client: &Client) -> impl Future<Output = hyper::Result<()>>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible>,
     B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {
     let serving = &client.serving;
+    // Outside of the future, which would keep the room of what goes into this beside it.
     let connection = Builder::new()
         // What hyper holds of one connection in either direction. It bounds a request's head, and
         // what a client that does not read can make the server keep.
@@ -35,20 +36,22 @@ where
         .keep_alive(!client.overloaded)
         .serve_connection(TokioIo::new(io), answering)
         .with_upgrades();
-    let mut connection = pin!(connection);
-    // Asked after the connection was: an offer is made by a response, within its poll.
-    let offered = poll_fn(|_| if client.has_offer() { Poll::Ready(()) } else { Poll::Pending });
-    let shutdown = serving.handle.shutdown.cancelled();
-    match race(race(connection.as_mut(), offered), shutdown).await {
-        First::Left(First::Left(finished)) => return finished,
-        // Dropped here, hyper gives the socket back.
-        First::Left(First::Right(())) => return Ok(()),
-        First::Right(()) => {}
+    async move {
+        let mut connection = pin!(connection);
+        // Asked after the connection was: an offer is made by a response, within its poll.
+        let offered = poll_fn(|_| if client.has_offer() { Poll::Ready(()) } else { Poll::Pending });
+        let shutdown = serving.handle.shutdown.cancelled();
+        match race(race(connection.as_mut(), offered), shutdown).await {
+            First::Left(First::Left(finished)) => return finished,
+            // Dropped here, hyper gives the socket back.
+            First::Left(First::Right(())) => return Ok(()),
+            First::Right(()) => {}
+        }
+        if client.calls() == 0 {
+            // It has not asked for anything yet, so there is nothing to finish.
+            return Ok(());
+        }
+        connection.as_mut().graceful_shutdown();
+        connection.await
     }
-    if client.calls() == 0 {
-        // It has not asked for anything yet, so there is nothing to finish.
-        return Ok(());
-    }
-    connection.as_mut().graceful_shutdown();
-    connection.await
 }

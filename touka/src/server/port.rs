@@ -64,7 +64,8 @@ impl Port {
         async move {
             #[cfg(feature = "tls")]
             let wire = match tls {
-                Some(tls) => shake_hands(&tls, socket, &client.serving).await,
+                // In a box: the handshake is over soon, and its room would stay.
+                Some(tls) => Box::pin(shake_hands(&tls, socket, &client.serving)).await,
                 None => Some(Wire::Plain(socket)),
             };
             #[cfg(not(feature = "tls"))]
