@@ -4,10 +4,10 @@
 #   scripts/test.sh                  everything
 #   scripts/test.sh rust             all but the browser
 #   scripts/test.sh browser          headless Chromium, and parsers of others
-#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test features budget deny browser
+#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test counts features budget deny browser
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, Chromium and node come
-# from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, valgrind, Chromium and
+# node come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,7 +17,7 @@ readonly CRATE_BUDGET=50
 readonly NODE_AT_LEAST=20.18.1
 # The cargo-deny that is installed where there is none.
 readonly CARGO_DENY=0.20.2
-readonly RUST_STAGES=(fmt clippy doc test features budget deny)
+readonly RUST_STAGES=(fmt clippy doc test counts features budget deny)
 
 fail() {
     printf 'scripts/test.sh: %s\n' "$*" >&2
@@ -71,6 +71,11 @@ need_nginx() {
     # Debian keeps it in /usr/sbin, which is not in everybody's PATH.
     PATH=$PATH:/usr/sbin command -v nginx >/dev/null && return
     apt_install nginx
+}
+
+need_valgrind() {
+    command -v valgrind >/dev/null && return
+    apt_install valgrind
 }
 
 node_is_new_enough() {
@@ -134,6 +139,13 @@ stage_test() {
     cargo test --workspace --all-features
 }
 
+# What an event costs, in instructions: no test fails when that doubles.
+stage_counts() {
+    need_cargo
+    need_valgrind
+    scripts/counts.sh
+}
+
 # The other stages build with all features. Without any, too, nothing may be missing or left over.
 stage_features() {
     need_component clippy clippy
@@ -181,7 +193,7 @@ for argument in "${@:-all}"; do
     case $argument in
         all) stages+=("${RUST_STAGES[@]}" browser) ;;
         rust) stages+=("${RUST_STAGES[@]}") ;;
-        fmt | clippy | doc | test | features | budget | deny | browser) stages+=("$argument") ;;
+        fmt | clippy | doc | test | counts | features | budget | deny | browser) stages+=("$argument") ;;
         *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser rust all" ;;
     esac
 done
