@@ -182,7 +182,7 @@ stage_browser() {
     need_chromium
     need_node_modules
     cargo build -p touka-examples --example cors --example dashboard
-    cargo build -p touka-tests --bin touka-fixture
+    cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
     (cd tests/browser && npm test)
 }
 

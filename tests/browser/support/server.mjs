@@ -18,6 +18,7 @@ const PROGRAMS = {
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
+  topic: { path: 'touka-topic-fixture', build: 'cargo build -p touka-tests --bin touka-topic-fixture' },
 };
 
 // Only cargo knows where it builds: CARGO_TARGET_DIR and any config file may move it.
@@ -56,13 +57,14 @@ export async function freePort() {
   throw new Error('no free port between 15000 and 30000');
 }
 
-// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS.
-export async function start(program, port = 0) {
+// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS,
+// `more` are its arguments after the address.
+export async function start(program, port = 0, ...more) {
   const { path, build } = PROGRAMS[program];
   const binary = join(target(), 'debug', path);
   if (!existsSync(binary)) throw new Error(`${binary} is missing; build it first: ${build}`);
 
-  const child = spawn(binary, [`127.0.0.1:${port}`], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, [`127.0.0.1:${port}`, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const exited = new Promise((resolve, reject) => {
     child.once('error', reject);
