@@ -82,6 +82,11 @@ async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Cl
         // What comes after such a request may be somebody else's.
         return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
     }
+    if head_size(&request) > limits.head_bytes {
+        let line = format!("the request's head may have {} bytes at most", limits.head_bytes);
+        let refusal = refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &line);
+        return ([(CONNECTION, "close")], refusal).into_response();
+    }
     if client.overloaded {
         return overload(request.headers());
     }
@@ -90,6 +95,13 @@ async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Cl
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
     }
     answer(service, request.map(|body| Body::new(RequestBody::new(body, limits)))).await
+}
+
+/// How long the head was, but for white space. hyper looks at the limit when a read has ended and the
+/// head has not, so one read can bring twice as much.
+fn head_size<B>(request: &http::Request<B>) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + path
 }
 
 /// How long the body says that it is. hyper has made sure that it is one number.

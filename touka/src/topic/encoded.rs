@@ -27,7 +27,7 @@ impl Draft {
     /// # Errors
     /// It cannot be encoded, or has more than [`MOST_EVENT`] bytes.
     pub(crate) fn of(event: impl IntoEvent) -> Result<Self, HubError> {
-        let mut wire = BytesMut::new();
+        let mut wire = BytesMut::with_capacity(256);
         event.encode_into(&mut wire).map_err(HubError::event)?;
         if wire.len() > MOST_EVENT {
             return Err(HubError::too_large(wire.len(), MOST_EVENT));

@@ -78,7 +78,9 @@ impl Position {
     }
 
     pub(crate) fn to_id(self) -> EventId {
-        EventId::from_position(self.to_string())
+        let mut text = String::with_capacity(40);
+        let _ = fmt::Write::write_fmt(&mut text, format_args!("{self}"));
+        EventId::from_position(text)
     }
 }
 
@@ -101,7 +103,7 @@ fn digits<const N: usize>(f: &mut fmt::Formatter<'_>, mut number: u64) -> fmt::R
         *digit = DIGITS[usize::try_from(number % 62).unwrap_or(0)];
         number /= 62;
     }
-    text.iter().try_for_each(|digit| fmt::Write::write_char(f, char::from(*digit)))
+    f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
 }
 
 fn number(text: &str, digits: usize) -> Option<u64> {
