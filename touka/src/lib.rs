@@ -25,8 +25,9 @@
 //!
 //! # Three layers, each of use without the next
 //!
-//! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]. It knows no server: an [`EventStream`]
-//!    is a response in any axum app, and a `Stream` in any test.
+//! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]; [`Hub`] and [`Topic`] for what many clients
+//!    follow. It knows no server: an [`EventStream`] is a response in any axum app, and a `Stream` in
+//!    any test.
 //! 2. **Macros**: [`sse_handler`], [`sse!`], [`route`], [`routes!`],
 //!    [`derive(IntoEvent)`](derive@IntoEvent). Sugar only: what they do can be written by hand with
 //!    [`EventStream::generate`], [`routing::Route::new`] and [`event::Encoder`].
@@ -44,6 +45,13 @@
 //! - **Failures stay its own**: an error or a panic ends this stream, with an `error` event that
 //!   carries a status and nothing else, and touches no other.
 //! - **Nothing breaks the wire**: no value that can be sent forges a field or an event.
+//!
+//! # One event, many clients
+//!
+//! A [`Topic`] is one log of events: publish to it from anywhere, and answer with its
+//! [`subscribe`](Topic::subscribe). Per topic, every subscriber sees events in publish order, each at
+//! most once; one that reconnects with its last id within the retention misses none; where that cannot
+//! be proven, it gets a `gap` event first. A [`Hub`] has the topics of an app, in memory or on disk.
 //!
 //! # An axum app that is there already
 //!
@@ -153,3 +161,8 @@ pub use touka_macros::IntoEvent;
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The guide to topics, whose code is compiled.
+#[cfg(all(doctest, feature = "macros", feature = "disk"))]
+#[doc = include_str!("../../docs/topics.md")]
+struct Topics;
