@@ -128,7 +128,8 @@ fn look(hub: &Hub, name: &str) -> Vec<String> {
 
 #[tokio::test(start_paused = true)]
 async fn a_topic_that_nobody_uses_is_forgotten() {
-    let hub = Hub::memory().expire_after(10 * A_MINUTE);
+    // Older than that, no event keeps its topic.
+    let hub = Hub::memory().expire_after(10 * A_MINUTE).retention(Retention::new().age(A_MINUTE / 2));
     let app = app(&hub);
     let held = untyped(&hub, "held");
     let id = untyped(&hub, "a").publish("1").await.unwrap();
@@ -152,6 +153,20 @@ async fn a_topic_that_nobody_uses_is_forgotten() {
     assert_eq!(look(&hub, "newer"), ["a", "followed", "held", "new", "newer"]);
     tokio::time::advance(20 * A_MINUTE).await;
     assert_eq!(look(&hub, "newest"), ["newest"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_back_within_the_retention_misses_nothing_though_nobody_was_there() {
+    let hub = Hub::memory().retention(Retention::new().age(60 * A_MINUTE));
+    let app = app(&hub);
+    let topic = untyped(&hub, "a");
+    let id = topic.publish("1").await.unwrap();
+    topic.publish("2").await.unwrap();
+    drop(topic);
+    tokio::time::advance(50 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["a", "new"]);
+    let mut events = app.get("/topics/a").header("last-event-id", id.to_string()).events().await;
+    assert_eq!(events.next_event().await.expect("an event").data, "2");
 }
 
 #[tokio::test(start_paused = true)]

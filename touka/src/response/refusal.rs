@@ -18,6 +18,9 @@ impl IntoResponse for HubError {
         if self.is_name() {
             return refusal(StatusCode::BAD_REQUEST, &self.to_string());
         }
+        if self.is_too_large() {
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, &self.to_string());
+        }
         tracing::error!(target: "touka::topic", error = ?self, "a handler gave an error of its topics");
         if self.is_too_many_topics() {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many topics: try again later")

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a server takes of its clients. Every default is meant for the open internet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections, in all. An idle stream takes about 12 KB, so this is about 300 MB.
+    /// Connections, in all. An idle stream takes about 16 KB, so this is about 400 MB.
     pub(crate) connections: usize,
     /// Connections of one public address. A household or an office shares one.
     pub(crate) connections_per_peer: usize,

@@ -99,8 +99,8 @@ impl<T> EventStream<T> {
     ///
     /// A browser takes the end of a response for an accident, and comes back. With this the last
     /// thing it gets is `event: done`, and it comes back with `Last-Event-ID: done`; a 204 then
-    /// tells it to stop. Under `#[route]` that happens by itself; elsewhere
-    /// [`LastEventId::ended`](crate::extract::LastEventId::ended) tells.
+    /// tells it to stop. With `#[sse_handler(end = "done")]` under `#[route]` that happens by itself;
+    /// elsewhere [`LastEventId::ended`](crate::extract::LastEventId::ended) tells.
     ///
     /// On the wire: `id: done`, `event: done`, `data: ` and a blank line.
     ///

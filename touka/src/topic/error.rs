@@ -26,6 +26,7 @@ pub(super) enum Kind {
     Name,
     TooManyTopics,
     Event,
+    TooLarge,
     #[cfg(feature = "disk")]
     Storage,
 }
@@ -59,7 +60,7 @@ impl HubError {
     pub(super) fn too_large(bytes: usize, most: usize) -> Self {
         let text =
             format!("an event of {bytes} bytes is too large for a topic: {most} is the most; send a reference to it");
-        Self::new(Kind::Event, text, None)
+        Self::new(Kind::TooLarge, text, None)
     }
 
     /// The name cannot be a topic's, or there are too few or too many of them for one stream.
@@ -74,7 +75,12 @@ impl HubError {
 
     /// The event could not be encoded, or is too large. Nothing was published.
     pub fn is_event(&self) -> bool {
-        self.0.kind == Kind::Event
+        matches!(self.0.kind, Kind::Event | Kind::TooLarge)
+    }
+
+    /// The event is larger than a topic takes.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.0.kind == Kind::TooLarge
     }
 
     /// What keeps the log failed. Nothing was published, as far as this process knows.

@@ -44,6 +44,8 @@ struct Inner {
 }
 
 struct Table {
+    /// What is forgotten here is kept elsewhere.
+    on_disk: bool,
     topics: HashMap<String, Arc<SharedLog>>,
     retention: Retention,
     expiry: Duration,
@@ -103,6 +105,7 @@ impl Hub {
     fn on(engine: Engine) -> Self {
         let expiry = Duration::from_mins(10);
         let table = Table {
+            on_disk: engine.is_lasting(),
             topics: HashMap::new(),
             retention: Retention::new(),
             expiry,
@@ -122,8 +125,9 @@ impl Hub {
     }
 
     /// Sets after how long a topic is forgotten that nobody uses: that has no subscriber and no
-    /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. A client that
-    /// comes back to it then is told of a gap, unless the hub is on disk: there it is read again.
+    /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. In memory it is
+    /// kept for as long as its newest event would be, too: who comes back within the retention misses
+    /// nothing. A client that comes back later is told of a gap. On disk a topic is read again.
     #[must_use]
     pub fn expire_after(self, unused: Duration) -> Self {
         let mut table = self.lock();
@@ -157,6 +161,9 @@ impl Hub {
     /// One id names the places in all of them, in the order in which they are listed here. Events
     /// of one topic come in their order; between topics there is none. Give events names, so that
     /// the page can tell them apart.
+    ///
+    /// Such a stream is never parked, and starts no body of [`Topic::fed_by`]: it gets what a topic
+    /// is fed while somebody else follows that.
     ///
     /// # Errors
     /// As [`Hub::topic`]; also when there is no topic, or more than ten.
@@ -234,13 +241,15 @@ impl Table {
             return;
         }
         self.sweep_at = now + (self.expiry / 4).max(Duration::from_secs(1));
-        let expiry = self.expiry;
+        let (expiry, on_disk) = (self.expiry, self.on_disk);
         self.topics.retain(|_, log| {
             let mut state = log.lock();
             state.log.trim(now);
             // More are made from the table only, which is locked.
             let in_use = Arc::strong_count(log) > 1;
-            let old = now.saturating_duration_since(state.used()) > expiry;
+            // What the retention keeps, somebody may come back for.
+            let wanted = !on_disk && !state.log.is_stale(now);
+            let old = now.saturating_duration_since(state.used()) > expiry && !wanted;
             let never_used = full && state.log.is_empty();
             in_use || !(old || never_used)
         });

@@ -232,6 +232,11 @@ impl Log {
         self.end.as_ref().filter(|end| if was_there { seen >= end.at } else { self.ended && seen >= self.head.offset })
     }
 
+    /// All that is kept is older than what is to be kept: the newest event alone stays whatever its age.
+    pub(crate) fn is_stale(&self, now: Instant) -> bool {
+        self.entries.back().is_none_or(|newest| now.saturating_duration_since(newest.since) > self.retention.age)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

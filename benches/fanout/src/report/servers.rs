@@ -24,6 +24,7 @@ pub(crate) const SERVERS: &[Server] = &[
     peer("bare", "bare send loop", &[]),
     Server { args: &["--park"], ..peer("touka", "touka, parked", &["touka"]) },
     Server { args: &["--no-park"], binary: "touka", ..peer("touka-body", "touka, as a body", &[]) },
+    peer("touka-generator", "touka, a handler each", &[]),
     peer("hyper", "hyper, shared bytes", &["hyper"]),
     peer("axum", "axum", &["axum"]),
     peer("actix", "actix-web", &["actix-web", "actix-web-lab"]),

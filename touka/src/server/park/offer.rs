@@ -80,10 +80,21 @@ pub(in crate::server) fn offer(
     path: &str,
 ) -> Option<(Response, Option<Frame<Bytes>>)> {
     let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Some((response, None)) };
-    let park = client.serving.park;
-    let vouched = park == Park::Always || ticket.is_vouched_by(service);
-    // What hyper still holds of an earlier answer would be lost with it.
-    if !vouched || !is_plain(&response) || client.is_unflushed() || client.serving.handle.is_shutting_down() {
+    let vouched = client.serving.park == Park::Always || ticket.is_vouched_by(service);
+    let hindrance = if !vouched {
+        "nobody knows what is around its body"
+    } else if !is_plain(&response) {
+        "its head says more than that of a stream"
+    } else if client.is_unflushed() {
+        // hyper still holds something of an earlier answer, which would be lost with it.
+        "the client has yet to take an earlier answer"
+    } else if client.serving.handle.is_shutting_down() {
+        "the server shuts down"
+    } else {
+        ""
+    };
+    if !hindrance.is_empty() {
+        tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
         return Some((response, None));
     }
     let link = response.extensions().get().cloned().unwrap_or_default();
@@ -97,6 +108,7 @@ pub(in crate::server) fn offer(
         Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Some((response, None)),
     };
     let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
+        tracing::debug!(target: "touka::server", path, why = "its bytes were changed", "a subscription is not parked");
         return Some((response, Some(frame)));
     };
     let (head, body) = response.into_parts();

@@ -32,6 +32,15 @@ pub(super) enum Engine {
 }
 
 impl Engine {
+    /// What it keeps is there when it is not in memory any more.
+    pub(super) const fn is_lasting(&self) -> bool {
+        match self {
+            Self::Memory => false,
+            #[cfg(feature = "disk")]
+            Self::Disk(_) => true,
+        }
+    }
+
     /// Brings what is kept of a topic into its log, once.
     pub(super) async fn load(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
         let load = async || match self {

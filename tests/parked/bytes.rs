@@ -1,0 +1,93 @@
+//! What is on the wire, and who gets it.
+
+use support::{Client, until};
+use touka::{CloseReason, Event};
+
+use crate::scene::{FORMS, PATIENCE, Scene};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bytes_are_the_same() {
+    let mut heads = Vec::new();
+    for park in FORMS {
+        let scene = Scene::new(park).await;
+        let mut client = Client::get(scene.server.address, "/spoken").await;
+        let head = client.head().await;
+        assert!(head.header("date").is_some());
+        heads.push(
+            head.lines().filter(|(name, _)| *name != "date").map(|(n, v)| format!("{n}: {v}")).collect::<Vec<_>>(),
+        );
+        let opening = client.chunk().await.unwrap().unwrap();
+        scene.is_in_form();
+        let opening = String::from_utf8(opening).unwrap();
+        let (retry, id) = opening.split_once("\n\n").unwrap();
+        assert!(retry.starts_with("retry: "), "{opening:?}");
+        assert!(id.starts_with("id: 1.") && id.ends_with(".0.000000\n\n"), "{opening:?}");
+        let id = scene.publish(Event::data("two\nlines").event("note").id(7)).await;
+        // A chunk, whatever comes in between to keep it alive.
+        let mut chunk = client.chunk().await.unwrap().unwrap();
+        while chunk == b":\n\n" {
+            chunk = client.chunk().await.unwrap().unwrap();
+        }
+        assert_eq!(String::from_utf8(chunk).unwrap(), format!("id: {id}\nevent: note\ndata: two\ndata: lines\n\n"));
+        assert_eq!(client.chunk().await.unwrap().unwrap(), b":\n\n");
+    }
+    assert_eq!(heads[0], heads[1]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everybody_gets_everything_and_who_comes_back_misses_nothing() {
+    for park in FORMS {
+        let scene = Scene::new(park).await;
+        let mut clients = Vec::new();
+        for _ in 0..300 {
+            clients.push(scene.client("/a").await);
+        }
+        let mut ids = Vec::new();
+        for number in 0..200 {
+            ids.push(scene.publish(number.to_string()).await);
+        }
+        for client in &mut clients {
+            for (number, id) in ids.iter().enumerate() {
+                let event = client.next().await.unwrap().unwrap();
+                assert_eq!((event.data, event.id), (number.to_string(), id.clone()));
+            }
+        }
+        let mut back = Client::connect(scene.server.address).await;
+        back.send(format!("GET /a HTTP/1.1\r\nhost: test\r\nlast-event-id: {}\r\n\r\n", ids[49])).await;
+        assert_eq!(back.head().await.status(), 200);
+        for number in 50..200 {
+            assert_eq!(back.data().await, number.to_string());
+        }
+        scene.publish("live").await;
+        assert_eq!(back.data().await, "live");
+        let streams = scene.handle.streams();
+        assert_eq!(streams.len(), 301);
+        assert_eq!(streams[300].events(), Some(151));
+        assert_eq!((streams[0].route(), streams[0].path()), (Some("/a"), "/a"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_answered_before_is_taken_too_and_what_it_says_then_is_ignored() {
+    for park in FORMS {
+        let mut scene = Scene::new(park).await;
+        let mut client = Client::get(scene.server.address, "/plain").await;
+        assert_eq!(client.response().await.1, "plain");
+        client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        assert_eq!(client.head().await.status(), 200);
+        scene.is_in_form();
+        client.send("GET /plain HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        scene.publish("one").await;
+        assert_eq!(client.data().await, "one");
+        drop(client);
+        // As a body, it is the next write that finds out: the connection has more to read.
+        until(PATIENCE, "the end", || {
+            scene.topic.subscribers() == 0 || {
+                futures_util::FutureExt::now_or_never(scene.topic.publish("more"));
+                false
+            }
+        })
+        .await;
+        assert_eq!(scene.ended().await, CloseReason::Disconnected);
+    }
+}

@@ -1,0 +1,86 @@
+//! Clients that take little, or nothing.
+
+use std::time::Duration;
+
+use support::{Client, within};
+use touka::topic::Retention;
+use touka::{CloseReason, Server};
+
+use crate::scene::{FORMS, PATIENCE, Scene};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_takes_nothing_is_closed_and_delays_nobody() {
+    for park in FORMS {
+        let mut scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), |server| server).await;
+        let mut reads = scene.client("/a").await;
+        let stalled = Client::connect_small(scene.server.address, 4096).await;
+        let mut stalled = stalled;
+        stalled.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        stalled.head().await;
+        // More than all buffers on the way take.
+        let megabyte = "x".repeat(1024 * 1024);
+        for _ in 0..16 {
+            scene.publish(megabyte.as_str()).await;
+            assert_eq!(reads.data().await.len(), megabyte.len());
+        }
+        assert_eq!(scene.ended().await, CloseReason::Stalled);
+        scene.publish("still there").await;
+        assert_eq!(reads.data().await, "still there");
+        drop(stalled);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_lags_is_closed_or_told_what_it_missed() {
+    for park in FORMS {
+        let mut scene = Scene::with(park, Retention::new().events(3), |server| server.write_timeout(PATIENCE)).await;
+        for path in ["/a", "/skips"] {
+            let mut client = Client::connect_small(scene.server.address, 4096).await;
+            client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n")).await;
+            client.head().await;
+            scene.is_in_form();
+            let megabyte = "x".repeat(1024 * 1024);
+            for _ in 0..16 {
+                scene.publish(megabyte.as_str()).await;
+            }
+            // The events that it gets are whole.
+            loop {
+                let Some(event) = client.next().await.unwrap() else {
+                    assert_eq!(path, "/a");
+                    assert_eq!(scene.ended().await, CloseReason::Lagged);
+                    break;
+                };
+                if event.name == "gap" {
+                    assert_eq!(path, "/skips");
+                    assert!(event.data.starts_with(r#"{"reason":"lagged","from":"1."#), "{}", event.data);
+                    scene.publish("after").await;
+                    let mut data = client.data().await;
+                    while data.len() == megabyte.len() {
+                        data = client.data().await;
+                    }
+                    assert_eq!(data, "after");
+                    break;
+                }
+                assert_eq!(event.data.len(), megabyte.len());
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
+    for park in FORMS {
+        let set = |server: Server| server.write_timeout(PATIENCE).shutdown_timeout(Duration::from_millis(300));
+        let mut scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), set).await;
+        let mut client = Client::connect_small(scene.server.address, 4096).await;
+        client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.head().await;
+        let megabyte = "x".repeat(1024 * 1024);
+        for _ in 0..16 {
+            scene.publish(megabyte.as_str()).await;
+        }
+        scene.server.stop();
+        assert_eq!(within(PATIENCE, "the end", scene.ends.recv()).await, Some(CloseReason::Shutdown));
+        scene.server.stopped(PATIENCE).await;
+    }
+}
