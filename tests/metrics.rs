@@ -9,7 +9,10 @@ use futures_util::stream;
 use http::{StatusCode, Version};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use support::{Client, Running, Visitor};
-use touka::{Event, EventStream, Router, Server, route, routes, sse_handler};
+use touka::extract::State;
+use touka::server::Park;
+use touka::topic::HubError;
+use touka::{Event, EventStream, Hub, Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -40,6 +43,17 @@ async fn flood() {
     loop {
         emit!(Event::data("x".repeat(1024)));
     }
+}
+
+#[route(GET, "/topics/{name}")]
+async fn topic(State(hub): State<Hub>, name: String) -> Result<EventStream, HubError> {
+    hub.topic(name)?.subscribe(None).await
+}
+
+#[route(POST, "/topics/{name}")]
+async fn publish(State(hub): State<Hub>, name: String) -> Result<StatusCode, HubError> {
+    hub.topic::<Event>(name)?.publish("here").await?;
+    Ok(StatusCode::CREATED)
 }
 
 #[route(POST, "/plain")]
@@ -89,6 +103,10 @@ impl Figures {
 
 /// Runs on this thread alone, where the recorder is.
 fn recorded<F: Future<Output = ()>>(run: impl FnOnce(SocketAddr, Figures) -> F) {
+    recorded_with(Server::new(), run);
+}
+
+fn recorded_with<F: Future<Output = ()>>(server: Server, run: impl FnOnce(SocketAddr, Figures) -> F) {
     let recorder = DebuggingRecorder::new();
     let figures = Figures { snapshotter: recorder.snapshotter(), sums: BTreeMap::new() };
     metrics::with_local_recorder(&recorder, || {
@@ -96,9 +114,9 @@ fn recorded<F: Future<Output = ()>>(run: impl FnOnce(SocketAddr, Figures) -> F) 
         runtime.block_on(async {
             let events = || sse::Sse::new(stream::iter([Ok::<_, touka::Error>(sse::Event::default().data("here"))]));
             let other = axum::Router::new().route("/of/axum", axum::routing::get(move || async move { events() }));
-            let routes = routes![room, endless, fails, flood, plain];
-            let router = Router::new().mount(routes).fallback(other);
-            let server = Running::serve_with(Server::new(), router).await;
+            let routes = routes![room, endless, fails, flood, topic, publish, plain];
+            let router = Router::new().mount(routes).fallback(other).with_state(Hub::memory());
+            let server = Running::serve_with(server, router).await;
             run(server.address, figures).await;
         });
     });
@@ -177,4 +195,33 @@ fn a_stream_of_another_library_is_counted_too() {
         assert_eq!(figures.get("touka_bytes_total route="), 12);
         assert_eq!(figures.get("touka_events_total route="), 0);
     });
+}
+
+#[test]
+fn a_parked_subscription_is_counted_like_one_that_is_a_body() {
+    for park in [Park::Auto, Park::Never] {
+        let server = Server::new().park(park);
+        let handle = server.handle();
+        recorded_with(server, |address, mut figures| async move {
+            let mut open = Client::stream(address, "/topics/a").await;
+            assert_eq!(handle.streams()[0].is_parked(), park == Park::Auto);
+            figures.comes_to("touka_streams_open route=/topics/{name}", 1).await;
+            assert_eq!(figures.get("touka_request_seconds method=GET route=/topics/{name} status=200"), 1);
+            assert_eq!(figures.get("touka_first_event_seconds route=/topics/{name}"), 0);
+            let mut posts = Client::connect(address).await;
+            posts.send("POST /topics/a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+            assert_eq!(posts.head().await.status(), 201);
+            let event = open.next().await.expect("a whole event").expect("an event");
+            figures.comes_to("touka_events_total route=/topics/{name}", 1).await;
+            assert_eq!(figures.get("touka_first_event_seconds route=/topics/{name}"), 1);
+            // The checkpoint at the opening, and the event.
+            let (checkpoint, id) = ("id: 1.abcdefgh.0.000000\n\n".len(), event.id.len());
+            let bytes = checkpoint + "id: \ndata: here\n\n".len() + id;
+            assert_eq!(figures.get("touka_bytes_total route=/topics/{name}"), i64::try_from(bytes).expect("few"));
+            drop(open);
+            figures.comes_to("touka_streams_closed_total reason=disconnected route=/topics/{name}", 1).await;
+            assert_eq!(figures.get("touka_streams_open route=/topics/{name}"), 0);
+            assert_eq!(figures.get("touka_stream_seconds route=/topics/{name}"), 1);
+        });
+    }
 }

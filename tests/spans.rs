@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use support::{Client, Running, until};
 use tokio::runtime::Builder;
-use touka::{Router, Server, route, routes, sse_handler};
+use touka::extract::State;
+use touka::server::Park;
+use touka::topic::HubError;
+use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
@@ -33,6 +36,12 @@ async fn ends() {
 async fn panics() {
     emit!("here");
     panic!("this body panics on purpose");
+}
+
+#[route(GET, "/topics/{name}")]
+async fn topic(State(hub): State<Hub>, name: String) -> Result<EventStream, HubError> {
+    let stream: EventStream = hub.topic(name)?.subscribe(None).await?;
+    Ok(stream.on_close(|_| tracing::info!("on_close")))
 }
 
 /// Writes all down: each line with its level and the fields of the span that it stands in. Spans are
@@ -110,7 +119,11 @@ fn logged<F: Future<Output = ()>>(server: Server, run: impl FnOnce(std::net::Soc
     tracing::subscriber::with_default(log.clone(), || {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
-            let server = Running::serve_with(server, Router::new().mount(routes![room, ends, panics])).await;
+            let server = Running::serve_with(
+                server,
+                Router::new().mount(routes![room, ends, panics, topic]).with_state(Hub::memory()),
+            )
+            .await;
             run(server.address, log).await;
         });
     });
@@ -138,6 +151,28 @@ fn what_a_body_says_stands_in_its_stream_and_a_disconnect_is_of_interest_to_nobo
             log.with(|log| log.lines.iter().filter(|(level, _)| *level < Level::DEBUG).cloned().collect::<Vec<_>>());
         assert_eq!(loud, [said]);
     });
+}
+
+#[test]
+fn a_parked_subscription_leaves_the_same_lines_as_a_body() {
+    for park in [Park::Auto, Park::Never] {
+        let server = Server::new().max_connections(100).park(park);
+        let handle = server.handle();
+        logged(server, |address, log| async move {
+            let client = Client::stream(address, "/topics/a").await;
+            assert_eq!(handle.streams()[0].is_parked(), park == Park::Auto);
+            let peer = client.socket.local_addr().expect("an address");
+            drop(client);
+            until(PATIENCE, "the end", || log.line("on_close").is_some()).await;
+            let span = format!("[stream route=\"/topics/{{name}}\" peer={peer}]");
+            let (_, opened) = log.line("stream opened").expect("the opening");
+            let (_, closed) = log.line("stream closed").expect("the end");
+            assert_eq!(opened, format!("{span} message=stream opened route=\"/topics/{{name}}\""));
+            assert!(closed.starts_with(&format!("{span} message=stream closed reason=Disconnected")), "{closed}");
+            assert!(closed.contains(" events=0 bytes=25 duration="), "{closed}");
+            assert_eq!(log.line("on_close"), Some((Level::INFO, format!("{span} message=on_close"))));
+        });
+    }
 }
 
 #[test]
