@@ -66,6 +66,49 @@ async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
     until(PATIENCE, "the server lets go of them", || descriptors(server.id()) <= before).await;
 }
 
+async fn publish(server: &Process, text: &str) -> String {
+    let mut client = Client::connect(server.address).await;
+    let head = format!("POST /topics/crowd HTTP/1.1\r\nhost: test\r\ncontent-length: {}\r\n\r\n", text.len());
+    client.send(head + text).await;
+    let (head, id) = client.response().await;
+    assert_eq!(head.status(), 200, "{id}");
+    id
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_who_takes_nothing_delays_none_of_ten_thousand_who_follow_the_same_topic() {
+    allow_descriptors(11_000);
+    let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
+    let before = descriptors(server.id());
+    // More than the kernel takes on behalf of one who comes back for it and does not read it.
+    let first = publish(&server, "first").await;
+    for _ in 0..8 {
+        publish(&server, &"x".repeat(500_000)).await;
+    }
+    let mut stalled = Client::connect_small(server.address, 4096).await;
+    stalled.send(format!("GET /topics/crowd HTTP/1.1\r\nhost: test\r\nlast-event-id: {first}\r\n\r\n")).await;
+    assert_eq!(stalled.head().await.status(), 200);
+
+    let mut crowd = Vec::new();
+    while crowd.len() < IDLE {
+        crowd.extend(join_all((0..AT_A_TIME).map(|_| Client::stream(server.address, "/topics/crowd"))).await);
+    }
+    for number in 0..5 {
+        publish(&server, &number.to_string()).await;
+        let heard = crowd.iter_mut().map(|client| async { assert_eq!(client.data().await, number.to_string()) });
+        within(PATIENCE, "all of them", join_all(heard)).await;
+    }
+    // It was there all the time, and gets all of it when it reads: nothing was lost for it.
+    for _ in 0..8 {
+        assert_eq!(stalled.data().await.len(), 500_000);
+    }
+    for number in 0..5 {
+        assert_eq!(stalled.data().await, number.to_string());
+    }
+    drop((crowd, stalled));
+    until(PATIENCE, "the server lets go of them", || descriptors(server.id()) <= before + 1).await;
+}
+
 #[sse_handler]
 #[route(GET, "/ticks")]
 async fn ticks(State(held): State<Count>) {

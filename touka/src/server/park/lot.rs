@@ -11,7 +11,9 @@ use super::node::Inbox;
 use super::offer::Offer;
 use super::shard;
 
-/// As many shards as the runtime has threads. They run as long as they have something.
+/// Half as many shards as the runtime has threads. Each writes to a hundred thousand clients a second,
+/// and the other threads are for those who publish and for all else. They run as long as they have
+/// something.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Lot {
     shards: OnceLock<Vec<Arc<Inbox>>>,

@@ -7,6 +7,9 @@ use std::task::{Context, Wake, Waker};
 
 use super::parked::Parked;
 
+/// For how many that wait there is room when they are gone.
+pub(super) const MOST_WAITING: usize = 8;
+
 /// What a shard looks at when it is woken.
 #[derive(Debug, Default)]
 pub(super) struct Inbox(Mutex<Letters>);
@@ -41,11 +44,14 @@ impl Inbox {
         starts
     }
 
-    /// Takes out what is there, and has the task woken when there is more.
+    /// Takes out what is there, behind what was taken before, and has the task woken when there is
+    /// more.
     pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut Vec<Parked>, ready: &mut Vec<Key>) {
         let mut letters = self.lock();
-        mem::swap(arrived, &mut letters.arrived);
-        mem::swap(ready, &mut letters.ready);
+        arrived.append(&mut letters.arrived);
+        ready.append(&mut letters.ready);
+        // A crowd that came at once must not leave its room behind.
+        letters.arrived.shrink_to(MOST_WAITING);
         match &mut letters.task {
             Some(task) => task.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),

@@ -11,17 +11,15 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::super::serving::Serving;
 use super::group::Group;
-use super::node::{Inbox, Key, Node};
+use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
 use super::slots::Slots;
 use crate::error::CloseReason;
 use crate::stream::spread;
 
-/// How many sockets are written before the other tasks of the thread have their turn.
+/// How many sockets are written, are listened to and arrive before the other tasks of the thread have
+/// their turn.
 const TURN: usize = 128;
-
-/// For how many that wait the inbox keeps room when they are gone.
-const MOST_WAITING: usize = 8;
 
 /// Timers are looked at no more often than this: one look goes through all sockets.
 const TICK: Duration = Duration::from_millis(200);
@@ -45,22 +43,23 @@ pub(super) async fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) {
     let (mut arrived, mut ready) = (Vec::new(), Vec::new());
     poll_fn(|cx| {
         shard.inbox.open(cx, &mut arrived, &mut ready);
-        for parked in arrived.drain(..) {
+        for parked in arrived.drain(..arrived.len().min(TURN)) {
             shard.arrive(parked);
         }
-        // A crowd that came at once must not leave its room behind.
-        arrived.shrink_to(MOST_WAITING);
+        if arrived.is_empty() {
+            arrived.shrink_to(MOST_WAITING);
+        }
         if deadline.as_mut().poll(cx).is_ready() {
             shard.cut();
         } else if !shard.draining && shutdown.as_mut().poll(cx).is_ready() {
             shard.drain(&serving);
         }
-        for key in ready.drain(..) {
+        for key in ready.drain(..ready.len().min(TURN)) {
             shard.hear(key);
         }
-        let unfinished = shard.walk();
+        let unfinished = shard.walk() || !arrived.is_empty() || !ready.is_empty();
         shard.poll_timer(cx);
-        if shard.sockets.len() == 0 && shard.inbox.close() {
+        if shard.sockets.len() == 0 && arrived.is_empty() && shard.inbox.close() {
             return Poll::Ready(());
         }
         if unfinished {
