@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::park::Offer;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -33,8 +32,6 @@ pub(super) struct Client {
     bare: AtomicBool,
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
-    /// A response that is to be parked.
-    offer: Mutex<Option<Box<Offer>>>,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -60,7 +57,6 @@ impl Client {
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
             unflushed: AtomicBool::new(false),
-            offer: Mutex::default(),
             guard: Mutex::default(),
         })
     }
@@ -151,19 +147,6 @@ impl Client {
 
     pub(super) fn is_unflushed(&self) -> bool {
         self.unflushed.load(Ordering::Relaxed)
-    }
-
-    /// A response that the connection is to take out of hyper's hands.
-    pub(super) fn offer(&self, offer: Offer) {
-        *self.offer.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(offer));
-    }
-
-    pub(super) fn take_offer(&self) -> Option<Box<Offer>> {
-        self.offer.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    pub(super) fn has_offer(&self) -> bool {
-        self.offer.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Nothing under the lock panics.

@@ -10,6 +10,7 @@ use super::explain::{explain, late, unreadable};
 use super::http1;
 #[cfg(feature = "http2")]
 use super::http2;
+use super::park::{Lot, Offered};
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
@@ -25,24 +26,25 @@ use crate::error::CloseReason;
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
 /// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
 /// any more.
-pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Arc<Client>) {
+pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Arc<Client>, lot: Arc<Lot>) {
     let deadline = async {
         client.serving.deadline().await;
         // Before what is served is dropped, which would look as if the client had left.
         client.close(CloseReason::Shutdown);
     };
-    race(serve_to_the_end(wire, service, &client), deadline).await;
+    race(serve_to_the_end(wire, service, &client, &lot), deadline).await;
 }
 
-async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>) {
+async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>, lot: &Lot) {
     client.set_bare(wire.is_bare());
     let (transport, returned) = Transport::new(wire, Arc::clone(client));
-    let finished = drive(transport, service, client).await;
+    let offered = Arc::<Offered>::default();
+    let finished = drive(transport, service, client, &offered).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(offer) = client.take_offer() {
+    if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            client.serving.lot.park(*offer, socket, &client.serving);
+            lot.park(*offer, socket, &client.serving);
         }
         return;
     }
@@ -62,8 +64,11 @@ async fn drive<I: Io, V: Serve>(
     transport: Transport<Wire<I>>,
     service: V,
     client: &Arc<Client>,
+    offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
-    http1::drive(transport, answering(service, Arc::clone(client)), client).await.map_err(Into::into)
+    http1::drive(transport, answering(service, Arc::clone(client), Arc::clone(offered)), client, offered)
+        .await
+        .map_err(Into::into)
 }
 
 #[cfg(feature = "http2")]
@@ -71,8 +76,9 @@ async fn drive<I: Io, V: Serve>(
     transport: Transport<Wire<I>>,
     service: V,
     client: &Arc<Client>,
+    offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
-    let answering = answering(service, Arc::clone(client));
+    let answering = answering(service, Arc::clone(client), Arc::clone(offered));
     let sniffed = match race(speaks_http2(transport), client.serving.handle.shutdown.cancelled()).await {
         First::Left(sniffed) => sniffed,
         // It has not asked for anything yet, so there is nothing to finish.
@@ -84,7 +90,7 @@ async fn drive<I: Io, V: Serve>(
             // In a box: a connection of HTTP/1.1 must not keep the room that one of HTTP/2 takes.
             Box::pin(http2::drive(io, answering, client)).await
         }
-        (false, io) => http1::drive(io, answering, client).await,
+        (false, io) => http1::drive(io, answering, client, offered).await,
     };
     finished.map_err(Into::into)
 }
@@ -93,5 +99,5 @@ async fn drive<I: Io, V: Serve>(
 #[cfg(feature = "testing")]
 pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<super::serving::Serving>) {
     let client = Client::new(serving, None, false);
-    serve(Wire::Plain(Stall::new(io, &client)), service, client).await;
+    serve(Wire::Plain(Stall::new(io, &client)), service, client, Arc::default()).await;
 }

@@ -19,7 +19,7 @@ use super::client::Client;
 use super::drain::Drain;
 use super::meter::Asked;
 use super::overload::overload;
-use super::park::{may_park, offer};
+use super::park::{Offered, may_park, offer};
 use super::request_body::RequestBody;
 use crate::response::{answer, refusal};
 
@@ -52,11 +52,13 @@ where
 pub(super) fn answering<V: Serve>(
     service: V,
     client: Arc<Client>,
+    offered: Arc<Offered>,
 ) -> impl HttpService<Incoming, ResBody = Drain<Body>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
         // Now, not when the future is first polled: hyper's writes count from here on.
         let call = client.call();
         let service = service.clone();
+        let offered = Arc::clone(&offered);
         Box::pin(async move {
             let path = request.uri().path().to_owned();
             let connect = request.method() == Method::CONNECT;
@@ -64,8 +66,11 @@ pub(super) fn answering<V: Serve>(
             let asked = Asked::new(request.method());
             let response = ask(service, request, &call.client).await;
             asked.answered(&response);
-            let answered =
-                if parks { offer(response, &call.client, TypeId::of::<V>(), &path) } else { Some((response, None)) };
+            let answered = if parks {
+                offer(response, &offered, &call.client, TypeId::of::<V>(), &path)
+            } else {
+                Some((response, None))
+            };
             match answered {
                 Some((response, first)) => Ok::<_, Infallible>(Drain::wrap(response, first, call, &path, connect)),
                 // hyper gets no answer, and is dropped.

@@ -15,13 +15,19 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
+use super::park::Offered;
 use super::race::{First, race};
 
 /// Serves one connection to its end.
 ///
 /// hyper has no timer here: the transport knows how long a client may take for its request, and
 /// tells a slow head from an idle connection, which hyper does not.
-pub(super) fn drive<I, V, B>(io: I, answering: V, client: &Client) -> impl Future<Output = hyper::Result<()>>
+pub(super) fn drive<I, V, B>(
+    io: I,
+    answering: V,
+    client: &Client,
+    offered: &Offered,
+) -> impl Future<Output = hyper::Result<()>>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible>,
@@ -39,7 +45,7 @@ where
     async move {
         let mut connection = pin!(connection);
         // Asked after the connection was: an offer is made by a response, within its poll.
-        let offered = poll_fn(|_| if client.has_offer() { Poll::Ready(()) } else { Poll::Pending });
+        let offered = poll_fn(|_| if offered.is_there() { Poll::Ready(()) } else { Poll::Pending });
         let shutdown = serving.handle.shutdown.cancelled();
         match race(race(connection.as_mut(), offered), shutdown).await {
             First::Left(First::Left(finished)) => return finished,

@@ -18,6 +18,7 @@ mod listener;
 mod meter;
 mod overload;
 mod park;
+mod parking;
 mod port;
 mod race;
 mod request_body;
@@ -42,7 +43,7 @@ mod wire;
 pub use handle::Handle;
 pub use listen::Listen;
 pub use listener::Listener;
-pub use park::Park;
+pub use parking::Park;
 pub use server::{Server, serve};
 pub use streams::OpenStream;
 #[cfg(feature = "tls")]

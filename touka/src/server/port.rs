@@ -13,6 +13,7 @@ use super::client::Client;
 use super::connection;
 use super::exchange::Serve;
 use super::listener::Listener;
+use super::park::Lot;
 #[cfg(feature = "tls")]
 use super::race::{First, race};
 use super::serving::Serving;
@@ -25,6 +26,7 @@ use super::wire::Wire;
 /// An open port, and what is done with each connection.
 pub(super) struct Port {
     pub(super) serving: Arc<Serving>,
+    pub(super) lot: Arc<Lot>,
     #[cfg(feature = "tls")]
     pub(super) tls: Option<Tls>,
 }
@@ -51,7 +53,6 @@ impl Port {
         }
     }
 
-    #[cfg_attr(not(feature = "tls"), expect(clippy::unused_self, reason = "with TLS it is asked for that"))]
     fn serve<V: Serve>(
         &self,
         socket: Socket,
@@ -59,6 +60,7 @@ impl Port {
         client: Arc<Client>,
     ) -> impl Future<Output = ()> + Send + 'static {
         let socket = Stall::new(socket, &client);
+        let lot = Arc::clone(&self.lot);
         #[cfg(feature = "tls")]
         let tls = self.tls.clone();
         async move {
@@ -71,7 +73,7 @@ impl Port {
             #[cfg(not(feature = "tls"))]
             let wire = Some(Wire::Plain(socket));
             if let Some(wire) = wire {
-                connection::serve(wire, service, client).await;
+                connection::serve(wire, service, client, lot).await;
             }
         }
     }

@@ -18,7 +18,7 @@ use super::descriptors;
 use super::handle::Handle;
 use super::listen::Listen;
 use super::meter;
-use super::park::Park;
+use super::parking::Park;
 use super::port::Port;
 use super::race::{First, race};
 use super::serving::Serving;
@@ -230,6 +230,7 @@ impl Server {
         describe_streams();
         let port = Port {
             serving: Arc::new(self.serving),
+            lot: Arc::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
         };

@@ -1,11 +1,10 @@
 //! What all connections of one server share.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::handle::Handle;
 use super::limits::Limits;
-use super::park::{Lot, Park};
+use super::parking::Park;
 
 /// How long open streams and running requests have once the shutdown began.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,7 +22,6 @@ pub(crate) struct Serving {
     pub(super) shutdown_timeout: Duration,
     pub(super) drain_window: Duration,
     pub(super) park: Park,
-    pub(super) lot: Arc<Lot>,
     pub(crate) handle: Handle,
 }
 
@@ -34,7 +32,6 @@ impl Serving {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             drain_window: DRAIN_WINDOW,
             park: Park::default(),
-            lot: Arc::default(),
             handle: Handle::default(),
         }
     }

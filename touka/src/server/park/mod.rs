@@ -15,7 +15,5 @@ mod shard;
 mod slots;
 mod window;
 
-pub use offer::Park;
-
 pub(super) use lot::Lot;
-pub(super) use offer::{Offer, may_park, offer};
+pub(super) use offer::{Offered, may_park, offer};

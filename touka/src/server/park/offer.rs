@@ -2,6 +2,7 @@
 
 use std::any::{Any, TypeId};
 use std::pin::Pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
@@ -17,28 +18,13 @@ use tracing::Span;
 
 use super::super::client::Client;
 use super::super::drain::stream_span;
+use super::super::parking::Park;
 use super::super::streams::{Entry, OpenStream};
 use super::chunk;
 use super::parked::Parked;
 use crate::error::CloseReason;
 use crate::response::{Parts, Ticket};
 use crate::stream::within;
-
-/// Which subscriptions a server parks: see [`Server::park`](crate::Server::park).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Park {
-    /// None: each is served like any other body.
-    Never,
-    /// Those that a [`Router`](crate::Router) answers with which the server was started, if no layer
-    /// of it has another body in its responses. What such a layer does to a body, it does.
-    #[default]
-    Auto,
-    /// Also those of other services, an `axum::Router` with its layers say, as long as the first
-    /// bytes come through unchanged. A layer that looks at each frame of a body sees the first only;
-    /// what it keeps for the time of the body, it keeps as long as the client stays.
-    Always,
-}
 
 /// All that a parked connection needs but its socket.
 #[derive(Debug)]
@@ -71,10 +57,34 @@ fn closes(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
+/// Where a response leaves its offer for the connection that it came over.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Offered(Mutex<Option<Box<Offer>>>);
+
+impl Offered {
+    fn put(&self, offer: Offer) {
+        *self.lock() = Some(Box::new(offer));
+    }
+
+    pub(in crate::server) fn is_there(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    pub(in crate::server) fn take(&self) -> Option<Box<Offer>> {
+        self.lock().take()
+    }
+
+    /// Nothing under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Offer>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Makes the client's connection an offer, if the response can be parked. If not, it comes back, and
 /// its first frame with it if that was asked for.
 pub(in crate::server) fn offer(
     mut response: Response,
+    offered: &Offered,
     client: &Client,
     service: TypeId,
     path: &str,
@@ -114,7 +124,7 @@ pub(in crate::server) fn offer(
     let (head, body) = response.into_parts();
     let mut first = head_bytes(&head.headers);
     chunk::put(data, &mut first);
-    client.offer(Offer::new(first.freeze(), parts, body, span, client, path));
+    offered.put(Offer::new(first.freeze(), parts, body, span, client, path));
     None
 }
 
