@@ -19,7 +19,7 @@ use crate::stream::spread;
 
 /// How many sockets are written, are listened to and arrive before the other tasks of the thread have
 /// their turn.
-const TURN: usize = 128;
+const TURN: usize = 512;
 
 /// Timers are looked at no more often than this: one look goes through all sockets.
 const TICK: Duration = Duration::from_millis(200);
