@@ -6,15 +6,22 @@ use std::time::Duration;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use support::{Client, Count, Running, until};
 use touka::extract::State;
-use touka::{Event, EventStream, Router, route, routes, sse_handler};
+use touka::topic::HubError;
+use touka::{Event, EventStream, Hub, Router, route, routes, sse_handler};
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
+#[derive(Clone)]
+struct App {
+    held: Count,
+    hub: Hub,
+}
+
 #[sse_handler]
 #[route(GET, "/endless")]
-async fn endless(State(held): State<Count>) {
-    let _held = held.hold();
+async fn endless(State(app): State<App>) {
+    let _held = app.held.hold();
     for number in 0u32.. {
         emit!(Event::data("x".repeat(100)).id(number));
         if number >= 3 {
@@ -25,14 +32,22 @@ async fn endless(State(held): State<Count>) {
 
 #[sse_handler]
 #[route(GET, "/finite")]
-async fn finite(State(held): State<Count>) -> Result<EventStream, http::StatusCode> {
-    let _held = held.hold();
+async fn finite(State(app): State<App>) -> Result<EventStream, http::StatusCode> {
+    let _held = app.held.hold();
     emit!("only");
+}
+
+/// Parked: the server has neither body nor task for it.
+#[route(GET, "/topic")]
+async fn topic(State(app): State<App>) -> Result<EventStream, HubError> {
+    let held = app.held.hold();
+    let stream: EventStream = app.hub.topic("a")?.subscribe(None).earliest().await?;
+    Ok(stream.on_close(move |_| drop(held)))
 }
 
 /// Comes, reads a little, and leaves in one of the ways there are.
 async fn one_client(server: &Running, turn: usize) {
-    match turn % 5 {
+    match turn % 8 {
         // Reads one event and leaves politely.
         0 => assert!(Client::stream(server.address, "/endless").await.data().await.starts_with('x')),
         // Leaves with a reset.
@@ -48,6 +63,14 @@ async fn one_client(server: &Running, turn: usize) {
         }
         // Asks and leaves before the answer.
         3 => drop(Client::get(server.address, "/endless").await),
+        // The same of one that is parked.
+        4 => assert_eq!(Client::stream(server.address, "/topic").await.data().await, "kept"),
+        5 => {
+            let mut client = Client::stream(server.address, "/topic").await;
+            client.data().await;
+            client.reset();
+        }
+        6 => drop(Client::get(server.address, "/topic").await),
         // Says half a request.
         _ => Client::connect(server.address).await.send("GET /endl").await,
     }
@@ -71,7 +94,9 @@ fn tasks() -> usize {
 #[tokio::test]
 async fn nothing_stays_after_ten_thousand_clients() {
     let held = Count::default();
-    let server = Running::serve(Router::new().mount(routes![endless, finite]).with_state(held.clone())).await;
+    let app = App { held: held.clone(), hub: Hub::memory() };
+    app.hub.topic::<Event>("a").expect("a topic").publish("kept").await.expect("publish");
+    let server = Running::serve(Router::new().mount(routes![endless, finite, topic]).with_state(app)).await;
     let quiet = (tasks(), descriptors());
     let settle = async || {
         until(Duration::from_mins(1), "every body, task and descriptor is gone", || {
