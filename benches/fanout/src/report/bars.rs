@@ -48,8 +48,19 @@ fn memory(summary: &Summary) -> [String; 4] {
     idle(summary, "touka", "memory per idle topic subscriber", MEMORY)
 }
 
+/// Where it is missed, what the rest is made of can be said: what hyper takes is measured beside it.
 fn generator_memory(summary: &Summary) -> [String; 4] {
-    idle(summary, "touka-generator", "memory per idle generator handler", GENERATOR_MEMORY)
+    let mut row = idle(summary, "touka-generator", "memory per idle generator handler", GENERATOR_MEMORY);
+    let hyper = summary.most_clients().and_then(|case| summary.of("hyper", case.key()));
+    if let (true, Some(hyper)) = (row[3].starts_with("missed"), hyper) {
+        let why = format!(
+            ": hyper alone takes {:.2} KB, most of it two buffers; the rest is the connection's limits and timers, \
+             the stream's state and the handler's own",
+            hyper.idle.median
+        );
+        row[3].push_str(&why);
+    }
+    row
 }
 
 fn idle(summary: &Summary, server: &str, work: &str, bar: f64) -> [String; 4] {
