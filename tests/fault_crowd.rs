@@ -6,7 +6,7 @@ use std::fs;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use support::{Client, Count, Process, Running, allow_descriptors, until, within};
+use support::{Client, Count, Descriptors, Process, Running, until, within};
 use touka::extract::State;
 use touka::{Router, route, routes, sse_handler};
 
@@ -35,8 +35,9 @@ async fn post(server: &Process) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
-    // They are in this process, and the server in another: together they would need twice as many.
-    allow_descriptors(11_000);
+    // The clients are in this process and the server is in another: in one process they would need
+    // twice as many.
+    let _reserved = Descriptors::reserve(11_000).await;
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
     let path = format!("/corpus/{}", post(&server).await);
     let before = descriptors(server.id());
@@ -77,7 +78,7 @@ async fn publish(server: &Process, text: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_who_takes_nothing_delays_none_of_ten_thousand_who_follow_the_same_topic() {
-    allow_descriptors(11_000);
+    let _reserved = Descriptors::reserve(11_000).await;
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
     let before = descriptors(server.id());
     // More than the kernel takes on behalf of one who comes back for it and does not read it.

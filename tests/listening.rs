@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
-use support::{Client, within};
+use support::{Client, ReservedPort, within};
 use tokio::net::{TcpListener, TcpStream};
 use touka::server::Listener;
 use touka::{Router, Server, route, routes};
@@ -46,8 +46,8 @@ async fn an_address_in_any_form_and_a_listener_of_anyone_are_taken() {
     answers(address).await;
     by_tokio.abort();
 
-    // A port that was free a moment ago; `SO_REUSEADDR` lets it be taken again at once.
-    let free = Listener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let reserved = ReservedPort::new();
+    let free = reserved.address;
     let by_address = tokio::spawn(Server::new().shutdown_on(std::future::pending()).serve(free, router()));
     let connected = async { while TcpStream::connect(free).await.is_err() {} };
     within(Duration::from_mins(1), "the port opens", connected).await;

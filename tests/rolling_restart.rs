@@ -1,21 +1,23 @@
 //! Two servers behind nginx are replaced in turn under thousands of open streams, and every client
 //! comes back to its next event, as the page on deploying says.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join;
 use http::Version;
-use support::{Client, Nginx, Process, allow_descriptors, fragments, within};
-use tokio::net::TcpSocket;
+use support::{Client, Descriptors, Nginx, Process, ReservedPort, fragments, within};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 /// How many clients have a stream open.
 const CLIENTS: usize = 5000;
+
+/// Descriptors of a test: one for each client, and some for clients that reconnect meanwhile.
+const RESERVED: u32 = 6_000;
 
 /// How many open their first stream at a time, so that they do not wait in nginx's backlog of 511.
 const AT_A_TIME: usize = 100;
@@ -27,25 +29,9 @@ const PATIENCE: Duration = Duration::from_mins(2);
 const SERVER: &str = env!("CARGO_BIN_EXE_touka-fixture");
 const PAGE: &str = include_str!("../docs/deploying.md");
 
-/// An address that a server can come back to. While it is away, the kernel would else give its port
-/// to one of the thousands of connections that are made then.
-struct Place {
-    address: SocketAddr,
-    /// Bound, but it does not listen. Servers bind to the same port beside it.
-    _reserved: TcpSocket,
-}
-
-impl Place {
-    fn reserve() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseaddr(true).expect("let others bind to it too");
-        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).expect("a free port");
-        Self { address: socket.local_addr().expect("an address"), _reserved: socket }
-    }
-
-    async fn serve(&self) -> Process {
-        Process::start(SERVER, &[&self.address.to_string()]).await
-    }
+/// Starts a server where one was before.
+async fn serve(place: &ReservedPort) -> Process {
+    Process::start(SERVER, &[&place.address.to_string()]).await
 }
 
 /// What is known of one client from outside.
@@ -142,8 +128,6 @@ async fn replace(old: Process, new: &Process, crowd: &mut Crowd) {
 
 /// nginx as the page says, before two places for servers.
 async fn nginx(upstreams: [SocketAddr; 2]) -> Nginx {
-    // nginx has two for each stream.
-    allow_descriptors(2 * CLIENTS as u64 + 1000);
     let fragments = fragments(PAGE, "nginx");
     let of_the_page = |word: &str| {
         let found = fragments.iter().find(|fragment| fragment.contains(word));
@@ -155,9 +139,11 @@ async fn nginx(upstreams: [SocketAddr; 2]) -> Nginx {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_is_lost_when_two_servers_are_replaced_in_turn() {
-    let (here, there) = (Place::reserve(), Place::reserve());
+    // nginx inherits the limit, and has two descriptors for each stream.
+    let _reserved = Descriptors::reserve(RESERVED).await;
+    let (here, there) = (ReservedPort::new(), ReservedPort::new());
     let nginx = nginx([here.address, there.address]).await;
-    let (first, second) = (here.serve().await, there.serve().await);
+    let (first, second) = (serve(&here).await, serve(&there).await);
     let mut crowd = Crowd::open(nginx.address(Version::HTTP_11), CLIENTS, CLIENTS).await;
     let moved = reading(&crowd.seen, first.id());
     assert!(moved > 0 && moved < CLIENTS, "nginx balances: {moved} of {CLIENTS}");
@@ -166,7 +152,7 @@ async fn no_client_is_lost_when_two_servers_are_replaced_in_turn() {
     assert_eq!(crowd.ends(), moved, "only the streams of the one that stopped have ended");
 
     // At once, while nginx still remembers how this one was away.
-    let third = here.serve().await;
+    let third = serve(&here).await;
     replace(second, &third, &mut crowd).await;
     assert_eq!(crowd.ends(), moved + CLIENTS, "each once more");
 }
@@ -174,9 +160,11 @@ async fn no_client_is_lost_when_two_servers_are_replaced_in_turn() {
 /// Some are connecting, some have asked and not been answered.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_client_is_lost_that_comes_while_a_server_stops() {
-    let (here, there) = (Place::reserve(), Place::reserve());
+    // nginx inherits the limit, and has two descriptors for each stream.
+    let _reserved = Descriptors::reserve(RESERVED).await;
+    let (here, there) = (ReservedPort::new(), ReservedPort::new());
     let nginx = nginx([here.address, there.address]).await;
-    let (first, second) = (here.serve().await, there.serve().await);
+    let (first, second) = (serve(&here).await, serve(&there).await);
     let mut crowd = Crowd::open(nginx.address(Version::HTTP_11), CLIENTS / 5, CLIENTS / 50).await;
     replace(first, &second, &mut crowd).await;
 }

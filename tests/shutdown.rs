@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use support::{Client, Count, Process, Running, within};
+use support::{Client, Count, Process, ReservedPort, Running, within};
+use tokio_util::sync::CancellationToken;
 use touka::extract::State;
+use touka::server::Listener;
 use touka::{EventStream, Router, Server, route, routes, sse_handler};
 
 /// What a shutdown may take by default, and a machine's own slowness on top.
@@ -132,11 +134,16 @@ async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
 
 #[tokio::test]
 async fn nobody_is_taken_after_the_wish() {
-    let mut server = Running::serve(app(&Count::default())).await;
-    let address = server.address;
-    server.stop();
-    server.stopped(DEADLINE).await;
-    let refused = tokio::net::TcpStream::connect(address).await;
+    // Reserved, because a listener of another test could take the port of one that has closed.
+    let port = ReservedPort::new();
+    let listener = Listener::bind(&port.address.to_string()).await.expect("bind");
+    let stop = CancellationToken::new();
+    let server = Server::new().shutdown_on(stop.clone().cancelled_owned());
+    let server = tokio::spawn(server.serve(listener, app(&Count::default())));
+    Client::stream(port.address, "/endless").await;
+    stop.cancel();
+    within(DEADLINE, "the shutdown", server).await.expect("no panic").expect("no error");
+    let refused = tokio::net::TcpStream::connect(port.address).await;
     assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
@@ -165,7 +172,8 @@ async fn at_ctrl_c() {
 
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
-    let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
+    let port = ReservedPort::new();
+    let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[&port.address.to_string()]).await;
     let client = Client::get(server.address, "/hangs").await;
     // A request that came later was answered, so this one is running.
     let mut probe = Client::get(server.address, "/nowhere").await;

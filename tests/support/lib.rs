@@ -6,13 +6,14 @@
 
 mod certificate;
 mod client;
+mod descriptors;
 mod dialogue;
 mod folder;
 mod gate;
 mod held;
-mod limits;
 mod nginx;
 mod process;
+mod reserved_port;
 mod server;
 pub mod soak;
 mod visitor;
@@ -20,13 +21,14 @@ mod wait;
 
 pub use certificate::Certificate;
 pub use client::{Client, Head};
+pub use descriptors::Descriptors;
 pub use dialogue::Dialogue;
 pub use folder::Folder;
 pub use gate::{Gate, Latch};
 pub use held::{Count, Held};
-pub use limits::allow_descriptors;
 pub use nginx::{Nginx, fragments};
 pub use process::Process;
+pub use reserved_port::ReservedPort;
 pub use server::{App, Running};
 pub use touka::testing::{Parser, Received};
 pub use visitor::{Answer, Visitor};
