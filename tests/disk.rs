@@ -291,20 +291,50 @@ async fn many_publish_at_once_in_one_order() {
 }
 
 #[tokio::test]
-async fn a_hub_that_is_dropped_writes_first_what_waits() {
+async fn a_hub_that_is_dropped_writes_first_what_it_has_acknowledged() {
     let folder = Folder::new();
     let path = folder.path("hub");
     for durability in [Durability::Immediate, Durability::Eventual] {
         let hub = Hub::open(Disk::at(&path).durability(durability)).unwrap();
         let topic = hub.topic::<Event>(format!("{durability:?}")).unwrap();
         let first = topic.publish("0").await.unwrap();
-        // They are under way when nobody waits for them any more.
         for number in 1..10 {
-            let _ = topic.publish(number.to_string()).now_or_never();
+            topic.publish(number.to_string()).await.unwrap();
         }
         drop((topic, hub));
         let node = Node::on(&path);
         expect(&mut node.from(&format!("/topics/{durability:?}"), &first.to_string()).await, 1..10).await;
         node.end().await;
     }
+}
+
+/// Nobody waits for them any more: each is published or not, in their order and once.
+#[tokio::test]
+async fn publishes_that_are_given_up_leave_no_hole() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let node = Node::on(&path);
+    let topic = node.topic("a");
+    let first = topic.publish("0").await.unwrap().to_string();
+    for number in 1..100 {
+        let _ = topic.publish(number.to_string()).now_or_never();
+    }
+    let last = topic.publish("100").await.unwrap().to_string();
+    let offset = |id: &str| id.split('.').nth(2).unwrap().parse::<u64>().unwrap();
+    drop(topic);
+    node.end().await;
+
+    let node = Node::on(&path);
+    let mut events = node.from("/topics/a", &first).await;
+    let mut before = 0;
+    for expected in offset(&first) + 1..=offset(&last) {
+        let event = events.next_event().await.unwrap();
+        let number: u32 = event.data.parse().unwrap();
+        assert!(offset(&event.id) == expected && number > before, "{event:?}");
+        before = number;
+    }
+    assert_eq!(before, 100);
+    events.assert_pending().await;
+    drop(events);
+    node.end().await;
 }

@@ -226,3 +226,24 @@ async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
     let long = hub.topic::<touka::Event>(format!("\r\n{}", "\u{1}".repeat(300))).unwrap_err().to_string();
     assert!(long.lines().count() == 1 && long.len() < 400, "{long}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn keys_count_in_the_retention_and_have_a_longest() {
+    let hub = Hub::memory().retention(Retention::new().bytes(10_000));
+    let topic = untyped(&hub, "a");
+    // Each key is new, and larger than its event.
+    for number in 0..200 {
+        topic.publish_keyed(&format!("{number:0256}"), number.to_string()).await.unwrap();
+    }
+    let first: u32 = kept(&app(&hub)).await[0].parse().unwrap();
+    // 256 bytes of key and some 50 of event each.
+    assert!((160..=175).contains(&first), "{first}");
+    for key in ["x".repeat(257), "ü".repeat(129), "x".repeat(100_000)] {
+        let error = topic.publish_keyed(&key, "no").await.unwrap_err();
+        assert!(error.is_key() && !error.is_event() && !error.is_name(), "{error:?}");
+        let text = error.to_string();
+        assert!(text.contains("256") && text.len() < 300, "{text}");
+    }
+    let id = topic.publish_keyed("", "200").await.unwrap().to_string();
+    assert_eq!(id.split('.').nth(2), Some("201"), "a refused key takes no number: {id}");
+}

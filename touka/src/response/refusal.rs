@@ -15,7 +15,7 @@ pub(crate) fn refusal(status: StatusCode, line: &str) -> Response {
 /// its topics say.
 impl IntoResponse for HubError {
     fn into_response(self) -> Response {
-        if self.is_name() {
+        if self.is_name() || self.is_key() {
             return refusal(StatusCode::BAD_REQUEST, &self.to_string());
         }
         if self.is_too_large() {

@@ -19,18 +19,40 @@ use std::path::{Path, PathBuf};
 pub struct Disk {
     pub(super) path: PathBuf,
     pub(super) durability: Durability,
+    pub(super) compact: bool,
 }
 
 impl Disk {
     /// A file. It is made if there is none; its folder must be there.
     pub fn at(path: impl AsRef<Path>) -> Self {
-        Self { path: path.as_ref().to_owned(), durability: Durability::default() }
+        Self { path: path.as_ref().to_owned(), durability: Durability::default(), compact: false }
     }
 
     /// Sets when a publish is acknowledged: by default, when the event is on the disk.
     #[must_use]
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
+        self
+    }
+
+    /// Makes the file smaller when it is opened: the space of events that were forgotten is given back
+    /// to the file system. By default it is kept, and used again for new events.
+    ///
+    /// Opening the file takes longer then, up to the time that it takes to write all of it. A process
+    /// that is killed meanwhile loses nothing.
+    ///
+    /// ```no_run
+    /// use touka::Hub;
+    /// use touka::topic::Disk;
+    ///
+    /// # fn run() -> Result<(), touka::topic::HubError> {
+    /// let hub = Hub::open(Disk::at("events.touka").compact())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub const fn compact(mut self) -> Self {
+        self.compact = true;
         self
     }
 }

@@ -49,10 +49,16 @@ impl Draft {
         (&self.wire[..self.id.start], &self.wire[self.id.end..])
     }
 
-    /// In bytes.
+    /// The length of the encoded event, in bytes.
     #[cfg(feature = "disk")]
     pub(crate) fn len(&self) -> usize {
         self.wire.len()
+    }
+
+    /// The memory that the encoded event takes, in bytes.
+    #[cfg(feature = "disk")]
+    pub(crate) fn capacity(&self) -> usize {
+        self.wire.capacity()
     }
 }
 

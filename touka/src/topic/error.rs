@@ -27,6 +27,7 @@ pub(super) enum Kind {
     TooManyTopics,
     Event,
     TooLarge,
+    Key,
     #[cfg(feature = "disk")]
     Storage,
 }
@@ -63,6 +64,13 @@ impl HubError {
         Self::new(Kind::TooLarge, text, None)
     }
 
+    pub(super) fn key(bytes: usize, most: usize) -> Self {
+        let text = format!(
+            "a key of {bytes} bytes is too long: {most} bytes is the longest; publish under a hash of it, or a shorter name"
+        );
+        Self::new(Kind::Key, text, None)
+    }
+
     /// The name cannot be a topic's, or there are too few or too many of them for one stream.
     pub fn is_name(&self) -> bool {
         self.0.kind == Kind::Name
@@ -81,6 +89,11 @@ impl HubError {
     /// The event is larger than a topic takes.
     pub(crate) fn is_too_large(&self) -> bool {
         self.0.kind == Kind::TooLarge
+    }
+
+    /// The key of a keyed event is too long. Nothing was published.
+    pub fn is_key(&self) -> bool {
+        self.0.kind == Kind::Key
     }
 
     /// What keeps the log failed. Nothing was published, as far as this process knows.

@@ -24,7 +24,7 @@ pub(crate) struct Log {
     /// The newest event's place.
     head: Mark,
     entries: VecDeque<Entry>,
-    /// Bytes of all that was ever appended, up to the head.
+    /// Bytes of all that was ever appended, keys included, up to the head.
     written: u64,
     retention: Retention,
     /// The last event that was trimmed though no newer one of its key was there.
@@ -64,8 +64,8 @@ pub(crate) struct Entry {
 
 #[cfg(feature = "disk")]
 impl Entry {
-    pub(crate) fn key(&self) -> Option<&str> {
-        self.key.as_deref()
+    pub(crate) const fn key(&self) -> Option<&Arc<str>> {
+        self.key.as_ref()
     }
 }
 
@@ -129,7 +129,8 @@ impl Log {
     pub(crate) fn push(&mut self, mark: Mark, event: Encoded, key: Option<&str>, since: Instant) {
         debug_assert_eq!(mark.offset, self.head.offset + 1);
         let key = key.map(|key| self.supersede(key, mark.offset));
-        let (start, length) = (self.written, event.len() as u64);
+        let length = event.len() as u64 + key.as_ref().map_or(0, |key| key.len() as u64);
+        let start = self.written;
         self.entries.push_back(Entry { event, tag: mark.tag, superseded: false, key, start, since });
         self.written += length;
         self.head = mark;

@@ -34,7 +34,7 @@ impl Retention {
         self
     }
 
-    /// At most so many bytes, as they go over the wire of HTTP/1.1.
+    /// At most this many bytes: of events as they go over the wire of HTTP/1.1, and of their keys.
     #[must_use]
     pub const fn bytes(mut self, most: usize) -> Self {
         self.bytes = most;

@@ -18,6 +18,9 @@ use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
 use crate::event::{Event, EventId, IntoEvent};
 
+/// The longest key of a keyed event, in bytes. Keys are kept with their events.
+const MOST_KEY: usize = 256;
+
 /// A log of events that any number of clients follow: [`Hub::topic`](crate::Hub::topic) gives it.
 ///
 /// A published event is encoded once, for all subscribers and for those that come back later. A
@@ -135,9 +138,18 @@ impl<T: IntoEvent> Topic<T> {
     /// cursor is, what a thing costs. Subscribers that are slow, and follow with
     /// [`OnLag::Latest`](super::OnLag::Latest), get the newest of each key only.
     ///
+    /// A key has at most 256 bytes. It is kept with its event, and counts in the bytes of the
+    /// [`Retention`]; it is not sent to clients.
+    ///
     /// # Errors
+    /// As [`Topic::publish`]; also when the key is too long.
+    ///
+    /// # Cancellation
     /// As [`Topic::publish`].
     pub async fn publish_keyed(&self, key: &str, event: impl Into<T>) -> Result<EventId, HubError> {
+        if key.len() > MOST_KEY {
+            return Err(HubError::key(key.len(), MOST_KEY));
+        }
         let draft = Draft::of(event.into())?;
         Ok(self.engine.publish(&self.log, draft, Some(key)).await?.to_id())
     }

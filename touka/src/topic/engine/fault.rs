@@ -22,6 +22,10 @@ pub(super) enum Trouble {
     Foreign(String),
     /// What is in the file cannot be.
     Damaged(String),
+    /// The path does not name the hub's file any more, though that is still open and locked.
+    Moved(&'static str),
+    /// Another hub has opened the file, in spite of the lock, so it may have another history now.
+    Taken,
 }
 
 impl<E: Into<redb::Error>> From<E> for Trouble {
@@ -31,6 +35,21 @@ impl<E: Into<redb::Error>> From<E> for Trouble {
 }
 
 impl Trouble {
+    /// Whether redb must close the database and open it again before it can be used. What cannot be
+    /// made sense of is no reason: the rest of the file can be.
+    pub(super) const fn ends_database(&self) -> bool {
+        match self {
+            Self::Redb(error) => !matches!(error, redb::Error::Corrupted(_)),
+            Self::Foreign(_) | Self::Damaged(_) | Self::Moved(_) => false,
+            Self::Taken => true,
+        }
+    }
+
+    /// Whether nothing is wrong with the file but that there is no space to write to it.
+    pub(super) fn is_no_space(&self) -> bool {
+        matches!(self, Self::Redb(redb::Error::Io(error)) if is_no_space(error.kind()))
+    }
+
     /// redb was not prepared for what it has found.
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
         let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
@@ -44,6 +63,11 @@ impl Trouble {
         let (what, remedy) = match &self {
             Self::Foreign(what) => (what.clone(), "name another file, or move this one away"),
             Self::Damaged(what) => (format!("the file is damaged: {what}"), DAMAGED),
+            Self::Moved(what) => ((*what).into(), "put the file back, or open the hub anew"),
+            Self::Taken => (
+                "another hub has opened the file meanwhile, in spite of the lock".into(),
+                "end that one, and open the hub anew; the file system must support locks",
+            ),
             Self::Redb(error) => match error {
                 redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => (
                     "it is open already, in another process or by another hub of this one".into(),
@@ -66,7 +90,7 @@ impl Trouble {
         };
         let source = match self {
             Self::Redb(error) => Some(Arc::new(error)),
-            Self::Foreign(_) | Self::Damaged(_) => None,
+            Self::Foreign(_) | Self::Damaged(_) | Self::Moved(_) | Self::Taken => None,
         };
         Fault { text: format!("{attempt} {}: {what}; {remedy}", path.display()), source }
     }
@@ -79,11 +103,13 @@ fn remedy(error: &io::Error) -> &'static str {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "let this process read and write the file and its folder"
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
-            "make room and publish again: nothing need be restarted"
-        }
+        kind if is_no_space(kind) => "make room and publish again: nothing need be restarted",
         _ => "look after the disk and try again: nothing need be restarted",
     }
+}
+
+const fn is_no_space(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
 impl Fault {

@@ -1,11 +1,27 @@
 //! [`Engine`], what keeps the logs of a hub.
 
 #[cfg(feature = "disk")]
+mod batch;
+#[cfg(feature = "disk")]
+mod database;
+#[cfg(feature = "disk")]
 mod disk;
 #[cfg(feature = "disk")]
 mod fault;
 #[cfg(feature = "disk")]
+mod held_file;
+#[cfg(feature = "disk")]
+mod idle_trim;
+#[cfg(feature = "disk")]
+mod loader;
+#[cfg(feature = "disk")]
+mod overlay;
+#[cfg(feature = "disk")]
 mod record;
+#[cfg(all(test, feature = "disk"))]
+mod scratch;
+#[cfg(feature = "disk")]
+mod shared_store;
 #[cfg(feature = "disk")]
 mod store;
 #[cfg(feature = "disk")]

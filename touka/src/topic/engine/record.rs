@@ -1,5 +1,7 @@
 //! [`Record`], one event as it lies on disk.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use crate::topic::encoded::{Draft, Encoded};
 use crate::topic::position::Tag;
 
@@ -13,7 +15,7 @@ use crate::topic::position::Tag;
 /// | … | key |
 /// | … | the event as on the wire, without its id |
 ///
-/// Numbers have their least byte last.
+/// Integers are big-endian.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) tag: Tag,
@@ -48,6 +50,12 @@ fn head(tag: Tag, time: u64, key: Option<&str>, wire: usize) -> Vec<u8> {
     bytes.extend_from_slice(&length.to_be_bytes());
     bytes.extend_from_slice(key.unwrap_or_default().as_bytes());
     bytes
+}
+
+/// The time of day as records have it: milliseconds of Unix time.
+pub(super) fn unix_time() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl<'a> Record<'a> {

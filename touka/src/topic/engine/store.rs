@@ -1,36 +1,19 @@
 //! [`Store`], the file with the events of all topics.
 
-use std::ffi::OsString;
-use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::ops::{Bound, ControlFlow};
 
 use redb::{
-    Builder, Database, Durability, ReadableDatabase, ReadableTable, ReadableTableMetadata, Table, TableDefinition,
+    Database, Durability, Range, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, Table,
+    TableError,
 };
 
+use super::database::{self, AGES, EVENTS, Identity, TOPICS};
 use super::fault::Trouble;
-use crate::stream::random;
 use crate::topic::position::{Epoch, Mark, Tag};
-
-/// What the file itself is.
-const FILE: TableDefinition<'_, &str, u64> = TableDefinition::new("touka");
-/// By name.
-const TOPICS: TableDefinition<'_, &str, (u64, u64, u64, u32)> = TableDefinition::new("topics");
-/// By the topic's number and the offset; a [`Record`](super::record::Record).
-const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
-
-/// What the tables hold, and in which form. Another number for another form.
-const FORMAT: u64 = 1;
-
-/// Events are read once and then sent from memory, so nothing is gained by more.
-const CACHE: usize = 32 * 1024 * 1024;
 
 pub(super) struct Store {
     database: Database,
-    /// Random, and new with each file: what the epochs of topics are made of.
-    seed: u64,
+    identity: Identity,
 }
 
 /// What is known of a topic beside its events.
@@ -53,32 +36,35 @@ impl Row {
 }
 
 impl Store {
-    /// Opens the file, or makes it. All of it is read, to see that nobody has changed it.
-    pub(super) fn open(path: &Path) -> Result<Self, Trouble> {
-        // redb has assertions about what it reads, and a file may hold anything.
-        catch_unwind(AssertUnwindSafe(|| Self::open_unguarded(path)))
-            .unwrap_or_else(|panic| Err(Trouble::panicked(&*panic)))
+    /// Opens a database that exists. All of it is read, to see that nobody has changed it.
+    pub(super) fn open(storage: impl StorageBackend) -> Result<Self, Trouble> {
+        let database = database::builder().create_with_backend(storage)?;
+        let identity = database::identity(&database)?;
+        Ok(Self { database, identity })
     }
 
-    fn open_unguarded(path: &Path) -> Result<Self, Trouble> {
-        let mut new = OsString::from(path);
-        new.push(".touka-new");
-        let new = PathBuf::from(new);
-        if fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            make(path, &new)?;
-        }
-        let database = builder().create(path)?;
-        // It has done its work, now or in a process that was killed before it could do this.
-        let _ = fs::remove_file(&new);
-        let seed = seed(&database)?;
-        Ok(Self { database, seed })
+    pub(super) const fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Writes into the file that it has been opened once more.
+    pub(super) fn sign(&mut self, opening: u64) -> Result<(), Trouble> {
+        database::sign(&self.database, opening)?;
+        self.identity.opening = opening;
+        Ok(())
+    }
+
+    /// Moves what is in the file to its beginning, and gives the rest back to the file system.
+    pub(super) fn compact(&mut self) -> Result<(), Trouble> {
+        self.database.compact()?;
+        Ok(())
     }
 
     /// The epoch that a topic of that name begins with. Nothing needs to be written for a topic that
     /// is only listened to, and yet its clients find it again.
     pub(super) fn epoch(&self, name: &str) -> Epoch {
         // FNV-1a, and then the mixing of SplitMix64: the same in every version of this program.
-        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325 ^ self.seed, |hash, byte| {
+        let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325 ^ self.identity.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
         let mixed = (hash ^ hash >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -87,19 +73,50 @@ impl Store {
     }
 
     /// Reads a topic: what is known of it, and then each of its events, with its offset.
-    pub(super) fn read(
+    pub(super) fn read<R>(
         &self,
         name: &str,
-        mut event: impl FnMut(u64, &[u8]) -> Result<(), Trouble>,
-    ) -> Result<Option<Row>, Trouble> {
+        begin: impl FnOnce(Row) -> R,
+        mut event: impl FnMut(&mut R, u64, &[u8]) -> Result<(), Trouble>,
+    ) -> Result<Option<R>, Trouble> {
         let reading = self.database.begin_read()?;
         let topics = reading.open_table(TOPICS)?;
         let Some(row) = topics.get(name)?.map(|row| Row::of(row.value())) else { return Ok(None) };
+        let mut topic = begin(row);
         for entry in reading.open_table(EVENTS)?.range((row.number, 0)..=(row.number, u64::MAX))? {
             let (place, bytes) = entry?;
-            event(place.value().1, bytes.value())?;
+            event(&mut topic, place.value().1, bytes.value())?;
         }
-        Ok(Some(row))
+        Ok(Some(topic))
+    }
+
+    /// Looks at the topics from that name on, in the order of their names, until `look` breaks.
+    /// `look` gets what is known of a topic, how old its events may become, and its events.
+    pub(super) fn walk<B>(
+        &self,
+        from: Option<&str>,
+        mut look: impl FnMut(&str, Row, u64, Events<'_>) -> Result<ControlFlow<B>, Trouble>,
+    ) -> Result<Option<B>, Trouble> {
+        let reading = self.database.begin_read()?;
+        let (topics, events) = (reading.open_table(TOPICS)?, reading.open_table(EVENTS)?);
+        // There is none in a file that no version has written to that knows of ages.
+        let ages = match reading.open_table(AGES) {
+            Ok(ages) => ages,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let from = from.map_or(Bound::Unbounded, Bound::Included);
+        for entry in topics.range::<&str>((from, Bound::Unbounded))? {
+            let (name, row) = entry?;
+            let row = Row::of(row.value());
+            // What nobody has said is to become old does not.
+            let age = ages.get(row.number)?.map_or(u64::MAX, |age| age.value());
+            let events = events.range((row.number, 0)..=(row.number, u64::MAX))?;
+            if let ControlFlow::Break(found) = look(name.value(), row, age, events)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
     }
 
     /// Changes the tables, all at once or not at all. With `durably` the disk has it when this
@@ -111,7 +128,11 @@ impl Store {
     ) -> Result<(), Trouble> {
         let mut writing = self.database.begin_write()?;
         writing.set_durability(if durably { Durability::Immediate } else { Durability::None })?;
-        let mut tables = Tables { topics: writing.open_table(TOPICS)?, events: writing.open_table(EVENTS)? };
+        let mut tables = Tables {
+            topics: writing.open_table(TOPICS)?,
+            events: writing.open_table(EVENTS)?,
+            ages: writing.open_table(AGES)?,
+        };
         change(&mut tables)?;
         drop(tables);
         writing.commit()?;
@@ -123,7 +144,11 @@ impl Store {
 pub(super) struct Tables<'t> {
     topics: Table<'t, &'static str, (u64, u64, u64, u32)>,
     events: Table<'t, (u64, u64), &'static [u8]>,
+    ages: Table<'t, u64, u64>,
 }
+
+/// The events of one topic, by its number and their offsets, the oldest first.
+pub(super) type Events<'t> = Range<'t, (u64, u64), &'static [u8]>;
 
 impl Tables<'_> {
     pub(super) fn topic(&self, name: &str) -> Result<Option<Row>, Trouble> {
@@ -144,6 +169,12 @@ impl Tables<'_> {
         Ok(())
     }
 
+    /// Sets how old a topic's events may become, in milliseconds.
+    pub(super) fn set_age(&mut self, row: &Row, age: u64) -> Result<(), Trouble> {
+        self.ages.insert(row.number, age)?;
+        Ok(())
+    }
+
     /// Forgets all events, whatever they are.
     pub(super) fn clear(&mut self, row: &Row) -> Result<(), Trouble> {
         self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |_, _| false)?;
@@ -156,128 +187,23 @@ impl Tables<'_> {
     }
 }
 
-fn builder() -> Builder {
-    let mut builder = Builder::new();
-    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
-    builder
-}
-
-/// Makes the file under another name first. A process that is killed half-way would else leave a
-/// file that cannot be opened.
-fn make(path: &Path, new: &Path) -> Result<(), Trouble> {
-    let file = File::options().read(true).write(true).create(true).truncate(false).open(new)?;
-    match file.try_lock() {
-        // What another left half-way.
-        Ok(()) => file.set_len(0)?,
-        Err(TryLockError::WouldBlock) => return Err(redb::Error::DatabaseAlreadyOpen.into()),
-        Err(TryLockError::Error(error)) => return Err(error.into()),
-    }
-    drop(file);
-    let database = builder().create(new)?;
-    seed(&database)?;
-    database.close()?;
-    // Whoever made the file meanwhile keeps it. Not every file system has hard links.
-    if fs::hard_link(new, path).is_err() && !fs::exists(path)? {
-        fs::rename(new, path)?;
-    }
-    // The name, too, must be on the disk before the first event is said to be.
-    if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        File::open(folder)?.sync_all()?;
-    }
-    Ok(())
-}
-
-/// Sees that the file is one of touka's, or makes it so if it is new.
-fn seed(database: &Database) -> Result<u64, Trouble> {
-    let foreign = |what: &str| Err(Trouble::Foreign(what.into()));
-    let writing = database.begin_write()?;
-    let is_new = writing.list_tables()?.next().is_none();
-    let of_ours = is_new || writing.list_tables()?.any(|table| redb::TableHandle::name(&table) == "touka");
-    if !of_ours {
-        writing.abort()?;
-        return foreign("it is a database of another program");
-    }
-    let mut file = writing.open_table(FILE)?;
-    if is_new {
-        file.insert("format", FORMAT)?;
-        file.insert("seed", random())?;
-        writing.open_table(TOPICS)?;
-        writing.open_table(EVENTS)?;
-    }
-    let number = |name: &str| Ok::<_, Trouble>(file.get(name)?.map(|number| number.value()));
-    let (format, seed) = (number("format")?, number("seed")?);
-    drop(file);
-    if is_new {
-        writing.commit()?;
-    } else {
-        writing.abort()?;
-    }
-    match (format, seed) {
-        (Some(FORMAT), Some(seed)) => Ok(seed),
-        (Some(format), _) => Err(Trouble::Foreign(format!(
-            "its events have the format {format}, and this version of touka knows the format {FORMAT}"
-        ))),
-        _ => Err(Trouble::Damaged("it does not say which format its events have".into())),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
+    use crate::topic::engine::held_file::HeldFile;
+    use crate::topic::engine::scratch::Scratch;
 
-    /// A file that is gone at the end of the test.
-    struct Place(PathBuf);
-
-    impl Place {
-        fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("touka-store-{name}-{}", std::process::id()));
-            let _ = fs::remove_file(&path);
-            Self(path)
-        }
-    }
-
-    impl Drop for Place {
-        fn drop(&mut self) {
-            let _ = fs::remove_file(&self.0);
-        }
-    }
-
-    fn refusal(path: &Path) -> String {
-        match Store::open(path) {
-            Ok(_) => panic!("it opens"),
-            Err(trouble) => crate::topic::HubError::from(trouble.of("cannot open the events in", path)).to_string(),
-        }
-    }
-
-    #[test]
-    fn another_format_is_refused() {
-        let place = Place::new("format");
-        let store = Store::open(&place.0).unwrap();
-        let writing = store.database.begin_write().unwrap();
-        writing.open_table(FILE).unwrap().insert("format", 7).unwrap();
-        writing.commit().unwrap();
-        drop(store);
-        let refusal = refusal(&place.0);
-        assert!(refusal.contains("format 7") && refusal.contains("format 1"), "{refusal}");
-    }
-
-    #[test]
-    fn the_database_of_another_program_is_refused() {
-        let place = Place::new("other");
-        let database = Database::create(&place.0).unwrap();
-        let writing = database.begin_write().unwrap();
-        writing.open_table(TableDefinition::<&str, u64>::new("accounts")).unwrap().insert("a", 1).unwrap();
-        writing.commit().unwrap();
-        drop(database);
-        let refusal = refusal(&place.0);
-        assert!(refusal.contains("another program"), "{refusal}");
+    fn open(path: &Path) -> Result<Store, Trouble> {
+        database::make(path)?;
+        Store::open(HeldFile::open(path)?.storage()?)
     }
 
     #[test]
     fn what_is_trimmed_is_gone_and_leaves_its_place() {
-        let place = Place::new("trim");
-        let store = Store::open(&place.0).unwrap();
+        let scratch = Scratch::new("trim");
+        let store = open(scratch.path()).unwrap();
         let tail = Mark { offset: 2, tag: Tag::from_bits(9) };
         let (a, b) = (store.epoch("a"), store.epoch("b"));
         assert_ne!(a, b);
@@ -292,13 +218,17 @@ mod tests {
             })
             .unwrap();
         drop(store);
-        let store = Store::open(&place.0).unwrap();
+        let store = open(scratch.path()).unwrap();
         let read = |name: &str| {
             let mut offsets = Vec::new();
-            let row = store.read(name, |offset, _| {
-                offsets.push(offset);
-                Ok(())
-            });
+            let row = store.read(
+                name,
+                |row| row,
+                |_, offset, _| {
+                    offsets.push(offset);
+                    Ok(())
+                },
+            );
             let row = row.unwrap().unwrap();
             (row.epoch, row.tail, offsets)
         };

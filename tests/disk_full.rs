@@ -1,0 +1,77 @@
+//! A disk that is full: publishers are told, and readers do not notice.
+
+use support::{Dialogue, Folder};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_touka-disk-fixture");
+
+async fn start(path: &str, durability: &str) -> Dialogue {
+    let mut program = Dialogue::start(PROGRAM, &[path, durability]);
+    assert_eq!(program.hear().await.as_deref(), Some("open"));
+    program
+}
+
+/// Topics that nobody has used in this process yet are read from a file that cannot be written.
+#[tokio::test]
+async fn topics_are_read_first_while_the_disk_is_full() {
+    for durability in ["immediate", "eventual"] {
+        let folder = Folder::new();
+        let path = folder.path("hub");
+        let mut program = start(&path, durability).await;
+        for topic in ["a", "b", "c", "d"] {
+            for number in 0..3 {
+                assert!(program.ask(&format!("publish {topic} {topic}{number}")).await.starts_with("ok 1."));
+            }
+        }
+        assert!(program.ended().await.success());
+
+        let mut program = start(&path, durability).await;
+        assert_eq!(program.ask("limit 0").await, "ok");
+        // It has no other means than a failed write to know that the disk is full.
+        let large = "x".repeat(3_000_000);
+        while !program.ask(&format!("publish a {large}")).await.contains("not published") {
+            assert_eq!(durability, "eventual");
+        }
+        for topic in ["b", "c"] {
+            assert_eq!(program.ask(&format!("read {topic}")).await, format!("{topic}0 {topic}1 {topic}2"));
+            let refused = program.ask(&format!("publish {topic} {large}")).await;
+            assert!(refused.contains("make room and publish again") || durability == "eventual", "{refused}");
+        }
+        // It has room again, and nothing was made of what was read meanwhile.
+        assert_eq!(program.ask("limit none").await, "ok");
+        assert!(program.ask("publish d d3").await.starts_with("ok 1."));
+        assert!(program.ask("publish b b3").await.starts_with("ok 1."));
+        assert_eq!(program.ask("read d").await, "d0 d1 d2 d3");
+        let kept = program.ask("read b").await;
+        assert!(kept.ends_with("b3"), "{kept}");
+        assert!(program.ended().await.success());
+
+        let mut program = start(&path, durability).await;
+        assert_eq!(program.ask("read d").await, "d0 d1 d2 d3");
+        assert_eq!(program.ask("read c").await.split(' ').next(), Some("c0"));
+        assert!(program.ask("read b").await == kept);
+        assert!(program.ended().await.success());
+    }
+}
+
+/// A process that starts on a full disk serves what it has, and publishes when there is room.
+#[tokio::test]
+async fn a_hub_opens_for_readers_on_a_full_disk() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let mut program = start(&path, "immediate").await;
+    assert!(program.ask("publish a 1").await.starts_with("ok 1."));
+    assert!(program.ended().await.success());
+
+    let mut program = Dialogue::start(PROGRAM, &[&path, "immediate", "0"]);
+    assert_eq!(program.hear().await.as_deref(), Some("open"));
+    assert_eq!(program.ask("read a").await, "1");
+    assert!(program.ask("publish a 2").await.contains("make room"));
+    assert_eq!(program.ask("read a").await, "1");
+    assert_eq!(program.ask("limit none").await, "ok");
+    assert!(program.ask("publish a 3").await.starts_with("ok 1."));
+    assert!(program.ended().await.success());
+
+    let mut program = start(&path, "immediate").await;
+    assert_eq!(program.ask("read a").await, "1 3");
+    assert!(program.ended().await.success());
+}

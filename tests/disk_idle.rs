@@ -1,0 +1,60 @@
+//! What is too old leaves the file of a hub while nothing happens.
+
+use std::fs;
+use std::time::Duration;
+
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
+use support::Folder;
+use touka::topic::Retention;
+use touka::{Event, Hub};
+
+const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
+
+fn events_in(path: &str) -> u64 {
+    let database = Database::open(path).expect("nobody has it open");
+    let reading = database.begin_read().expect("it reads");
+    reading.open_table(EVENTS).expect("there is such a table").len().expect("it reads")
+}
+
+/// Nobody uses the topics any more: not in this process, nor in the one that published to them.
+#[tokio::test]
+async fn events_of_unused_topics_leave_the_disk_when_they_are_too_old() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let large = "x".repeat(100_000);
+    let hub = Hub::open(&path).unwrap().retention(Retention::new().age(Duration::from_millis(500)));
+    let keeps = hub.topic::<Event>("keeps").unwrap().retention(Retention::new());
+    for topic in 0..30 {
+        let topic = hub.topic::<Event>(format!("{topic}")).unwrap();
+        for _ in 0..4 {
+            topic.publish(large.as_str()).await.unwrap();
+            keeps.publish("small").await.unwrap();
+        }
+    }
+    drop((keeps, hub));
+    let (full, size) = (events_in(&path), fs::metadata(&path).unwrap().len());
+    assert!(full > 200, "{full}");
+    // The newest of each stays, and all of the topic that keeps more: its own retention is in the file.
+    let expected = 30 + 120;
+    let end = tokio::time::Instant::now() + Duration::from_mins(1);
+    while events_in(&path) > expected {
+        assert!(tokio::time::Instant::now() < end, "{} of {full} are there", events_in(&path));
+        let hub = Hub::open(&path).unwrap();
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        drop(hub);
+    }
+    assert_eq!(events_in(&path), expected);
+    // Their room is used again.
+    let hub = Hub::open(&path).unwrap();
+    for topic in 0..20 {
+        let topic = hub.topic::<Event>(format!("new {topic}")).unwrap();
+        for _ in 0..4 {
+            topic.publish(large.as_str()).await.unwrap();
+        }
+    }
+    let now = fs::metadata(&path).unwrap().len();
+    assert!(now <= size + size / 4, "{size} bytes became {now}");
+    let topic = hub.topic::<Event>("keeps").unwrap();
+    let offset = topic.publish("end").await.unwrap().to_string().split('.').nth(2).unwrap().to_owned();
+    assert_eq!(offset, "121");
+}

@@ -1,0 +1,182 @@
+//! [`Overlay`], a file that can be read as if it could be written.
+
+use std::collections::HashMap;
+use std::io::{Error, ErrorKind};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use redb::StorageBackend;
+
+use super::held_file::Storage;
+
+const BLOCK: usize = 4096;
+
+/// A storage for redb whose writes stay in memory. redb cannot open a file whose last writer failed
+/// without repairing it, and cannot repair it on a full disk. Over this it can: the repair changes a
+/// few blocks, and the file itself not at all.
+#[derive(Debug)]
+pub(super) struct Overlay {
+    file: Storage,
+    written: Mutex<Written>,
+}
+
+#[derive(Debug)]
+struct Written {
+    len: u64,
+    /// How much of the file is still to be seen: what was cut off and added again is zeros.
+    of_file: u64,
+    /// The blocks that were written, by their number.
+    blocks: HashMap<u64, Box<[u8; BLOCK]>>,
+}
+
+type Io<T> = Result<T, Error>;
+
+impl Overlay {
+    pub(super) fn new(file: Storage) -> Io<Self> {
+        let len = file.len()?;
+        Ok(Self { file, written: Mutex::new(Written { len, of_file: len, blocks: HashMap::new() }) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what the file has at that place, and zeros behind its end.
+    fn read_file(&self, written: &Written, offset: u64, out: &mut [u8]) -> Io<()> {
+        let there = usize::try_from(written.of_file.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
+        let (from_file, behind) = out.split_at_mut(there);
+        behind.fill(0);
+        if from_file.is_empty() { Ok(()) } else { self.file.read(offset, from_file) }
+    }
+}
+
+/// The parts of a range by the blocks that they are in: the block's number, where in the block the
+/// part begins, and where it is in the range.
+fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        (at < length).then(|| {
+            let place = offset + at as u64;
+            // The remainder is less than a block.
+            let within = usize::try_from(place % BLOCK as u64).unwrap_or(0);
+            let part = at..length.min(at + BLOCK - within);
+            at = part.end;
+            (place / BLOCK as u64, within, part)
+        })
+    })
+}
+
+impl StorageBackend for Overlay {
+    fn len(&self) -> Io<u64> {
+        Ok(self.lock().len)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Io<()> {
+        let written = self.lock();
+        if offset.checked_add(out.len() as u64).is_none_or(|end| end > written.len) {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        self.read_file(&written, offset, out)?;
+        for (block, within, part) in parts(offset, out.len()) {
+            if let Some(bytes) = written.blocks.get(&block) {
+                let length = part.len();
+                out[part].copy_from_slice(&bytes[within..within + length]);
+            }
+        }
+        Ok(())
+    }
+
+    fn set_len(&self, len: u64) -> Io<()> {
+        let mut written = self.lock();
+        if len < written.len {
+            written.of_file = written.of_file.min(len);
+            let (whole, rest) = (len / BLOCK as u64, usize::try_from(len % BLOCK as u64).unwrap_or(0));
+            written.blocks.retain(|&block, _| block < whole + u64::from(rest > 0));
+            if let Some(last) = written.blocks.get_mut(&whole) {
+                last[rest..].fill(0);
+            }
+        }
+        written.len = len;
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Io<()> {
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Io<()> {
+        let mut written = self.lock();
+        for (block, within, part) in parts(offset, data.len()) {
+            if !written.blocks.contains_key(&block) {
+                let mut bytes = Box::new([0; BLOCK]);
+                self.read_file(&written, block * BLOCK as u64, &mut bytes[..])?;
+                written.blocks.insert(block, bytes);
+            }
+            if let Some(bytes) = written.blocks.get_mut(&block) {
+                bytes[within..within + part.len()].copy_from_slice(&data[part]);
+            }
+        }
+        written.len = written.len.max(offset + data.len() as u64);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::topic::engine::held_file::HeldFile;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Write(u64, Vec<u8>),
+        SetLen(u64),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let bytes =
+            prop_oneof![prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec(any::<u8>(), 4000..9000)];
+        let step = prop_oneof![
+            (0..20_000_u64, bytes).prop_map(|(at, bytes)| Step::Write(at, bytes)),
+            (0..20_000_u64).prop_map(Step::SetLen)
+        ];
+        prop::collection::vec(step, 1..12)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn it_reads_as_the_file_would_and_leaves_the_file(steps in steps(), length in 0..15_000_usize) {
+            let path = std::env::temp_dir().join(format!("touka-overlay-{}", std::process::id()));
+            let mut expected: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8 + 1).collect();
+            fs::write(&path, &expected).unwrap();
+            let before = expected.clone();
+            let overlay = Overlay::new(HeldFile::open(&path).unwrap().storage().unwrap()).unwrap();
+            for step in steps {
+                match step {
+                    Step::Write(at, bytes) => {
+                        let (at, end) = (at as usize, at as usize + bytes.len());
+                        expected.resize(expected.len().max(end), 0);
+                        expected[at..end].copy_from_slice(&bytes);
+                        overlay.write(at as u64, &bytes).unwrap();
+                    }
+                    Step::SetLen(len) => {
+                        expected.resize(len as usize, 0);
+                        overlay.set_len(len).unwrap();
+                    }
+                }
+                prop_assert_eq!(overlay.len().unwrap(), expected.len() as u64);
+                for from in [0, expected.len() / 3, expected.len() / 2] {
+                    let mut read = vec![9; expected.len() - from];
+                    overlay.read(from as u64, &mut read).unwrap();
+                    prop_assert!(read == expected[from..], "from {}", from);
+                }
+                prop_assert!(overlay.read(1, &mut vec![0; expected.len()]).is_err());
+            }
+            prop_assert!(fs::read(&path).unwrap() == before);
+            let _ = fs::remove_file(&path);
+        }
+    }
+}
