@@ -196,7 +196,8 @@ mod tests {
         fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
             if self.is_armed.swap(false, Ordering::SeqCst) {
                 self.stopped.send(()).unwrap();
-                self.go_on.lock().unwrap().recv_timeout(Duration::from_mins(1)).expect("the log can be had meanwhile");
+                let gone_on = self.go_on.lock().unwrap().recv_timeout(Duration::from_mins(1));
+                gone_on.map_err(|_| Error::other("nobody could have the log meanwhile"))?;
             }
             self.memory.write(offset, data)
         }
