@@ -33,8 +33,8 @@ async fn half_empty(path: &str) -> u64 {
 }
 
 fn whole() -> String {
-    let numbers: String = (0..100).map(|number| format!("{number} ")).collect();
-    format!("{numbers}{} end", "x".repeat(200_000))
+    let numbers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    format!("{} {} end", numbers.join(" "), "x".repeat(200_000))
 }
 
 #[tokio::test]

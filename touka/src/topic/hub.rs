@@ -69,11 +69,19 @@ impl Hub {
     /// A hub whose topics are kept in a file, and survive the process: clients that come back to
     /// another process, or to this machine when it has started again, go on with their ids.
     ///
-    /// The file is made if there is none; its folder must be there. One hub at a time has it open.
-    /// What was acknowledged is in the file, even if the process is killed, unless
-    /// [`Durability`](super::Durability) says otherwise; subscribers see nothing that is not. Each
-    /// topic is read into memory when it is first used. What leaves it by its [`Retention`] leaves
-    /// the file with the next publish; the room is used again, and the file becomes no smaller.
+    /// The file is made if there is none; its folder must be there. One hub at a time has it open, and
+    /// locked: also while the disk is full. A publish that was acknowledged is in the file, even if
+    /// the process is killed, unless [`Durability`](super::Durability) says otherwise; subscribers see
+    /// nothing that is not.
+    ///
+    /// Each topic is read into memory when it is first used. Events that leave it by its [`Retention`]
+    /// leave the file with the next publish; events that are too old leave it without one, also in
+    /// topics that nobody uses, by the age that the topic's retention had at its last publish. The
+    /// newest event stays. Space in the file is used again; [`Disk::compact`](super::Disk::compact)
+    /// gives it back to the file system.
+    ///
+    /// Publishes wait in memory for the disk, up to 32 MiB of them. Those beyond that wait in their
+    /// callers' hands. A publish whose caller has left is dropped, unless it is being written already.
     ///
     /// All of the file is read here, to see that it is whole, on the calling thread: open it
     /// before you serve. When the last of the hub's clones and topics is dropped, that waits until
@@ -81,11 +89,15 @@ impl Hub {
     ///
     /// # Errors
     /// The file cannot be made, read or written; it is open already; it is damaged; it is none of
-    /// touka's, or of another version's. [`HubError::is_storage`] is true of them all.
+    /// touka's, or of another version's. [`HubError::is_storage`] is true of them all. A file that
+    /// exists opens on a full disk, too, for those who read.
     ///
     /// When a write fails later, those who publish get an error, and nothing of theirs is
-    /// published. Readers go on with what is there. When the disk can be written again, so can the
-    /// hub: nothing needs to be restarted.
+    /// published. Readers notice nothing: topics are read from the file as before. When the disk can
+    /// be written again, so can the hub: nothing needs to be restarted. While the file is not at its
+    /// path, because it was moved away, removed or replaced, every publish is refused. It is refused
+    /// for good if another hub has opened the file after a failure, which is possible only where the
+    /// file system has no locks.
     ///
     /// ```no_run
     /// use touka::{Hub, Router};

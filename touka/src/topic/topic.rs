@@ -128,7 +128,8 @@ impl<T: IntoEvent> Topic<T> {
     /// The event cannot be encoded, or what keeps the log failed. Nothing was published.
     ///
     /// # Cancellation
-    /// Dropped before it is ready, the event may be published or not.
+    /// Dropped before it is ready, the event may be published or not. On disk it is not published if
+    /// it was not being written yet.
     pub async fn publish(&self, event: impl Into<T>) -> Result<EventId, HubError> {
         let draft = Draft::of(event.into())?;
         Ok(self.engine.publish(&self.log, draft, None).await?.to_id())

@@ -15,7 +15,7 @@ use crate::topic::log::Log;
 use crate::topic::position::Position;
 use crate::topic::shared_log::SharedLog;
 
-/// An event that somebody waits for to be published, or has given up.
+/// A request to publish an event. Its caller may have left.
 pub(super) struct Publish {
     pub(super) log: Arc<SharedLog>,
     pub(super) draft: Draft,
@@ -67,7 +67,7 @@ impl Batch {
             Some(row) => row,
             None => tables.add(name, epoch, tail)?,
         };
-        // The disk may have forgotten more than the memory: it looks at what is too old on its own.
+        // The disk may have forgotten more than the memory: `IdleTrim` does not look at the log.
         if row.tail.offset < tail.offset {
             tables.trim(name, &row, tail)?;
         }
@@ -85,7 +85,7 @@ impl Batch {
         Ok(())
     }
 
-    /// Shows the events to readers, and tells those who have published them.
+    /// Shows the events to readers, and answers the publishers.
     pub(super) fn finish(self, now: Instant) {
         let Self { log, publishes, placed, .. } = self;
         let mut answers = Vec::with_capacity(publishes.len());
@@ -97,14 +97,14 @@ impl Batch {
             state.log.trim(now);
             state.touch();
         });
-        // With the answers the topic is in nobody's use that the publishers do not know.
+        // First, so that the hub can forget the topic once the publishers have their answers.
         drop(log);
         for (answer, position, _room) in answers {
             let _ = answer.send(Ok(position));
         }
     }
 
-    /// Tells those who have published that nothing of it is published.
+    /// Tells the publishers that nothing was published.
     pub(super) fn fail(self, fault: &Fault) {
         for publish in self.publishes {
             let _ = publish.answer.send(Err(fault.clone()));
@@ -124,8 +124,8 @@ fn milliseconds(time: Duration) -> u64 {
 /// Makes the disk have of a topic what its log has, and nothing else.
 pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), Trouble> {
     let (now, time) = (Instant::now(), unix_time());
-    // Copied, which is no more than counting up for each event: who publishes or subscribes must not
-    // wait for the disk. Only this thread appends, and what is trimmed meanwhile may stay there.
+    // The entries share their bytes with the log, so copying them is cheap, and nobody waits for the lock
+    // while redb writes. Only this thread appends; what is trimmed meanwhile may stay on the disk.
     let state = log.lock();
     let (epoch, tail, retention) = (state.log.epoch(), state.log.tail(), state.log.retention());
     let entries: Vec<_> = state

@@ -19,14 +19,14 @@ use crate::topic::error::HubError;
 use crate::topic::position::Position;
 use crate::topic::shared_log::SharedLog;
 
-/// How much memory may wait to be written, or is being written, in bytes. Whoever publishes beyond
-/// that waits with his event in his own hands, and takes it with him when he leaves.
+/// The most bytes of events that are queued or being written. A publish beyond that keeps its event in
+/// its own future until there is capacity, so that the memory goes with the future when it is dropped.
 const MOST_QUEUED: usize = 32 * 1024 * 1024;
 
-/// What a queued event takes beside its own bytes, rounded up. It bounds their number, too.
+/// The bytes that a queued event takes beside its own, rounded up. They bound the number of events, too.
 const EACH: usize = 512;
 
-/// How many topics may wait to be read.
+/// The most topics that are queued to be read.
 const MOST_LOADS: usize = 1024;
 
 /// Keeps the events of a hub in a file. One thread writes it: publishes that come together are
@@ -40,9 +40,9 @@ pub(crate) struct DiskEngine {
 
 /// A bounded queue to a thread.
 struct Queue<J> {
-    /// A permit for each byte, or for each job.
+    /// The capacity: a permit for each byte, or for each job.
     room: Arc<Semaphore>,
-    /// There until it is dropped.
+    /// `None` only while this is dropped.
     jobs: Option<Sender<J>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -51,7 +51,7 @@ impl<J: Send + 'static> Queue<J> {
     fn start(name: &str, most: usize, work: impl FnOnce(&Receiver<J>) + Send + 'static) -> std::io::Result<Self> {
         let room = Arc::new(Semaphore::new(most));
         let (jobs, queue) = channel();
-        // However the thread ends, nobody waits for room any more.
+        // However the thread ends, nobody waits for capacity any more.
         let ends = Closes(Arc::clone(&room));
         let thread = thread::Builder::new().name(name.into()).spawn(move || {
             let _ends = ends;
@@ -60,7 +60,7 @@ impl<J: Send + 'static> Queue<J> {
         Ok(Self { room, jobs: Some(jobs), thread: Some(thread) })
     }
 
-    /// Waits for room, hands over a job, and waits for its answer. `None` if the thread has ended.
+    /// Waits for capacity, queues a job, and waits for its answer. `None` if the thread has ended.
     async fn ask<T>(&self, room: u32, job: impl FnOnce(oneshot::Sender<T>, OwnedSemaphorePermit) -> J) -> Option<T> {
         let room = Arc::clone(&self.room).acquire_many_owned(room).await.ok()?;
         let (answer, answered) = oneshot::channel();
@@ -70,7 +70,7 @@ impl<J: Send + 'static> Queue<J> {
 }
 
 impl<J> Drop for Queue<J> {
-    /// Waits until all is done: else the end of the process could come first, and whoever opens the
+    /// Waits until all jobs are done. Otherwise the process could end first, and a hub that opens the
     /// file again would find it in use.
     fn drop(&mut self) {
         drop(self.jobs.take());
@@ -81,6 +81,7 @@ impl<J> Drop for Queue<J> {
     }
 }
 
+/// Closes a queue when its thread ends, also by a panic.
 struct Closes(Arc<Semaphore>);
 
 impl Drop for Closes {
@@ -122,7 +123,7 @@ impl DiskEngine {
     }
 }
 
-/// An event that is larger than the whole queue has it for itself.
+/// The capacity that an event takes. One that is larger than the whole queue has it for itself.
 fn room(draft: &Draft, key: Option<&str>) -> u32 {
     let bytes = draft.capacity().saturating_add(key.map_or(0, str::len)).saturating_add(EACH);
     u32::try_from(bytes.min(MOST_QUEUED)).unwrap_or(u32::MAX)

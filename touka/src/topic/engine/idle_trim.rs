@@ -23,9 +23,8 @@ const MOST_TOPICS: usize = 256;
 const MOST_EVENTS: usize = 1024;
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// Topics are looked at one after the other, in the file and by the times of its records: they need
-/// not be in memory. A pass goes through all of them, in turns, when something may have become too
-/// old since.
+/// A pass goes through all topics of the file, in turns, when something may have become too old. It
+/// reads the times of the records, so the topics need not be in memory.
 pub(super) struct IdleTrim {
     /// When the next turn is. `None` if nothing can become too old.
     at: Option<Instant>,
@@ -38,7 +37,7 @@ pub(super) struct IdleTrim {
     took: Duration,
 }
 
-/// What is to be forgotten of one topic: everything up to that place.
+/// The events of one topic that are too old: all up to a position.
 pub(super) struct Expired {
     name: Box<str>,
     number: u64,
@@ -114,7 +113,7 @@ impl IdleTrim {
         Ok(found)
     }
 
-    /// Forgets what was found.
+    /// Removes what [`IdleTrim::look`] has found.
     pub(super) fn forget(tables: &mut Tables<'_>, found: &[Expired]) -> Result<(), Trouble> {
         for Expired { name, number, upto } in found {
             if let Some(row) = tables.topic(name)?
@@ -133,7 +132,7 @@ impl IdleTrim {
     }
 }
 
-/// What is left of a turn.
+/// What a turn may still look at.
 struct Left {
     topics: usize,
     events: usize,

@@ -18,7 +18,7 @@ use crate::topic::position::Mark;
 use crate::topic::retention::Retention;
 use crate::topic::shared_log::SharedLog;
 
-/// A topic that somebody waits for.
+/// A request to read a topic.
 pub(super) struct Load {
     pub(super) log: Arc<SharedLog>,
     pub(super) answer: oneshot::Sender<Result<(), Fault>>,
@@ -26,19 +26,19 @@ pub(super) struct Load {
     pub(super) room: OwnedSemaphorePermit,
 }
 
-/// How long a failure is answered from memory: reading the file again for each request would keep
-/// everybody else waiting.
+/// How long a failure is answered from memory. Reading the file again for each request would keep all
+/// other topics waiting.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
 const READING: &str = "cannot read events from";
 
-/// Loads have a thread of their own, so that those who publish to other topics do not wait for one.
+/// Reads topics on a thread of its own, so that publishes to other topics do not wait for a load.
 pub(super) struct Loader {
     path: PathBuf,
     store: Arc<SharedStore>,
-    /// Until when a topic is not read again, and why.
+    /// By topic: until when it is not read again, and why.
     failed: HashMap<Arc<str>, (std::time::Instant, Fault)>,
-    /// The same of the whole file.
+    /// Until when the file is not opened again for reading, and why.
     file_failed: Option<(std::time::Instant, Fault)>,
 }
 
@@ -47,14 +47,14 @@ impl Loader {
         Self { path, store, failed: HashMap::new(), file_failed: None }
     }
 
-    /// Works until nobody can ask any more.
+    /// Works until the queue is closed.
     pub(super) fn run(mut self, queue: &Receiver<Load>) {
         while let Ok(Load { log, answer, room }) = queue.recv() {
             if answer.is_closed() {
                 continue;
             }
             let loaded = self.load(&log);
-            // With the answer the topic is in nobody's use that the asker does not know.
+            // First, so that the hub can forget the topic once it has the answer.
             drop(log);
             let _ = answer.send(loaded);
             drop(room);
@@ -106,7 +106,7 @@ impl Loader {
 
 fn install(log: &SharedLog, mut loaded: Log) {
     let mut state = log.lock();
-    // It may have been set meanwhile.
+    // The retention may have been set while the topic was read.
     loaded.set_retention(state.log.retention());
     loaded.trim(Instant::now());
     state.log = loaded;

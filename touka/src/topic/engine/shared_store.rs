@@ -11,33 +11,32 @@ use super::overlay::Overlay;
 use super::store::Store;
 use crate::stream::random;
 
-/// Those who use the store hold the lock shared; who opens or closes it holds it alone. A load does
-/// not make a publish wait, and neither sees a database that is being closed.
+/// Using the store takes the lock shared, opening and closing it takes the lock alone. So a load and a
+/// publish go on side by side, and neither sees a database that is being closed.
 pub(super) struct SharedStore(RwLock<State>);
 
 enum State {
     /// The file is there, and locked.
     Held { file: HeldFile, known: Known, stage: Stage },
-    /// Another hub has it. Nothing is read from it and nothing written to it any more, and the lock
-    /// is released.
+    /// Another hub has opened the file. This one neither reads nor writes it any more, and its lock is
+    /// released.
     Lost,
 }
 
 enum Stage {
     /// Open for reading and writing.
     Open(Store),
-    /// redb has failed to write, and wants to be opened again. Whoever reads meanwhile does so from
-    /// what the file has, repaired in memory.
+    /// Open for reading only, repaired in memory, after a failed write.
     Snapshot(Store),
-    /// The same, and nobody has read since.
+    /// Closed by a failed write: redb must open the file again before anything else.
     Closed,
 }
 
-/// What the file is known by.
+/// What the file is recognized by.
 struct Known {
     seed: u64,
-    /// The opening that this hub has written, and the one before: what was reported as not written
-    /// may have been written all the same.
+    /// The opening that this hub has written, and the one before: a write that was reported as failed may
+    /// have been done all the same.
     openings: [u64; 2],
 }
 
@@ -88,14 +87,14 @@ impl SharedStore {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it can be written, as far as is known.
+    /// Whether the store is open for writing.
     pub(super) fn is_open(&self) -> bool {
         matches!(&*self.shared(), State::Held { stage: Stage::Open(_), .. })
     }
 
-    /// Makes it one that can be read.
+    /// Makes sure that the store can be read. After a failed write that opens a snapshot.
     pub(super) fn make_readable(&self) -> Result<(), Trouble> {
-        // Not alone at first, which would make a writer wait.
+        // The lock is taken alone only where that is needed.
         if matches!(&*self.shared(), State::Held { stage: Stage::Open(_) | Stage::Snapshot(_), .. }) {
             return Ok(());
         }
@@ -114,7 +113,7 @@ impl SharedStore {
         })
     }
 
-    /// Reads from it, once it was made readable.
+    /// Reads from the store, after [`SharedStore::make_readable`].
     pub(super) fn read<R>(&self, work: impl FnOnce(&Store) -> Result<R, Trouble>) -> Result<R, Trouble> {
         let done = guarded(|| match &*self.shared() {
             State::Held { stage: Stage::Open(store) | Stage::Snapshot(store), .. } => work(store),
@@ -127,8 +126,8 @@ impl SharedStore {
         done
     }
 
-    /// Makes it one that can be written. If it is opened again, `settle` brings it up to date, in one
-    /// transaction. Says whether that was so.
+    /// Makes sure that the store can be written. After a failed write that opens the file again, and
+    /// `settle` brings it up to date in one transaction. Returns whether that was so.
     pub(super) fn make_writable(&self, settle: impl FnOnce(&Store) -> Result<(), Trouble>) -> Result<bool, Trouble> {
         match &*self.shared() {
             State::Lost => return Err(Trouble::Taken),
@@ -142,7 +141,7 @@ impl SharedStore {
         let mut state = self.alone();
         let opened = guarded(|| {
             let State::Held { file, known, stage } = &mut *state else { return Err(Trouble::Taken) };
-            // Two databases on one file would each take the other's pages for free.
+            // Two databases on one file would each take pages for free that the other has in use.
             *stage = Stage::Closed;
             file.check_begun()?;
             let store = Store::open(file.storage()?)?;
@@ -159,7 +158,7 @@ impl SharedStore {
         opened
     }
 
-    /// Writes to it, once it was made writable.
+    /// Writes to the store, after [`SharedStore::make_writable`].
     pub(super) fn write<R>(&self, work: impl FnOnce(&Store) -> Result<R, Trouble>) -> Result<R, Trouble> {
         let done = guarded(|| match &*self.shared() {
             State::Held { stage: Stage::Open(store), .. } => work(store),
@@ -184,7 +183,7 @@ impl SharedStore {
     }
 }
 
-/// redb has assertions about what it reads, and a file may hold anything.
+/// Turns a panic into an error: redb has assertions about what it reads, and a file may hold anything.
 fn guarded<R>(work: impl FnOnce() -> Result<R, Trouble>) -> Result<R, Trouble> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Trouble::panicked(&*panic)))
 }

@@ -4,7 +4,7 @@ use std::ops::{Bound, ControlFlow};
 
 use redb::{
     Database, Durability, Range, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, Table,
-    TableError,
+    TableError, WriteTransaction,
 };
 
 use super::database::{self, AGES, EVENTS, Identity, TOPICS};
@@ -99,7 +99,7 @@ impl Store {
     ) -> Result<Option<B>, Trouble> {
         let reading = self.database.begin_read()?;
         let (topics, events) = (reading.open_table(TOPICS)?, reading.open_table(EVENTS)?);
-        // There is none in a file that no version has written to that knows of ages.
+        // Files of older versions have no ages.
         let ages = match reading.open_table(AGES) {
             Ok(ages) => ages,
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -109,7 +109,7 @@ impl Store {
         for entry in topics.range::<&str>((from, Bound::Unbounded))? {
             let (name, row) = entry?;
             let row = Row::of(row.value());
-            // What nobody has said is to become old does not.
+            // A topic without an age keeps its events.
             let age = ages.get(row.number)?.map_or(u64::MAX, |age| age.value());
             let events = events.range((row.number, 0)..=(row.number, u64::MAX))?;
             if let ControlFlow::Break(found) = look(name.value(), row, age, events)? {
@@ -128,11 +128,8 @@ impl Store {
     ) -> Result<(), Trouble> {
         let mut writing = self.database.begin_write()?;
         writing.set_durability(if durably { Durability::Immediate } else { Durability::None })?;
-        let mut tables = Tables {
-            topics: writing.open_table(TOPICS)?,
-            events: writing.open_table(EVENTS)?,
-            ages: writing.open_table(AGES)?,
-        };
+        let mut tables =
+            Tables { topics: writing.open_table(TOPICS)?, events: writing.open_table(EVENTS)?, writing: &writing };
         change(&mut tables)?;
         drop(tables);
         writing.commit()?;
@@ -144,7 +141,8 @@ impl Store {
 pub(super) struct Tables<'t> {
     topics: Table<'t, &'static str, (u64, u64, u64, u32)>,
     events: Table<'t, (u64, u64), &'static [u8]>,
-    ages: Table<'t, u64, u64>,
+    /// For the ages, which seldom change: a table that is open costs each commit something.
+    writing: &'t WriteTransaction,
 }
 
 /// The events of one topic, by its number and their offsets, the oldest first.
@@ -171,7 +169,7 @@ impl Tables<'_> {
 
     /// Sets how old a topic's events may become, in milliseconds.
     pub(super) fn set_age(&mut self, row: &Row, age: u64) -> Result<(), Trouble> {
-        self.ages.insert(row.number, age)?;
+        self.writing.open_table(AGES)?.insert(row.number, age)?;
         Ok(())
     }
 

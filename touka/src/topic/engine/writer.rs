@@ -51,7 +51,7 @@ pub(super) struct Writer {
     /// When what is unsettled must be on the disk.
     flush_at: Option<Instant>,
     retry: Duration,
-    /// No try to open the file again before that.
+    /// The earliest time of the next try to open the file again.
     rest_until: Instant,
     trim: IdleTrim,
 }
@@ -73,7 +73,7 @@ impl Writer {
         }
     }
 
-    /// Works until nobody can ask any more and all is done.
+    /// Works until the queue is closed and all is written.
     pub(super) fn run(mut self, queue: &Receiver<Publish>) {
         loop {
             let wake = [self.flush_at, self.trim.at()].into_iter().flatten().min();
@@ -98,7 +98,7 @@ impl Writer {
     fn gather(&mut self, first: Publish, queue: &Receiver<Publish>) -> Vec<Publish> {
         let (mut together, mut bytes, mut next) = (Vec::new(), 0, Some(first));
         if !self.store.is_open() {
-            // Half of the time at most goes into opening what cannot be opened.
+            // At most half of the time goes into opening what cannot be opened.
             thread::sleep(self.rest_until.saturating_duration_since(Instant::now()));
         }
         while let Some(publish) = next {
@@ -111,7 +111,7 @@ impl Writer {
         together
     }
 
-    /// What is to be done beside publishing, once its time is past by so much.
+    /// Flushes and trims, if that is due. A trim waits longer while there is something to publish.
     fn work_that_is_due(&mut self, trim_patience: Duration) {
         let now = Instant::now();
         if self.flush_at.is_some_and(|at| at <= now) {
@@ -228,10 +228,9 @@ impl Writer {
         }
     }
 
-    /// Forgets what has become too old on the disk: a part of it, for no longer than somebody who
-    /// publishes may have to wait.
+    /// Takes one bounded turn of forgetting what has become too old on the disk.
     fn trim(&mut self) {
-        // To try whether a disk is not full any more is not worth the reading.
+        // A disk that may be full is not worth opening the file again.
         if !self.store.is_open() {
             self.trim.give_up(Instant::now());
             return;
