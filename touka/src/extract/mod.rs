@@ -1,5 +1,6 @@
 //! What a handler takes from its request, beside the extractors of the axum ecosystem.
 
+mod client_addr;
 mod json;
 mod last_event_id;
 mod matched;
@@ -11,6 +12,7 @@ mod query;
 mod query_params;
 mod state;
 
+pub use client_addr::ClientAddr;
 pub use json::{Json, JsonError};
 pub use last_event_id::LastEventId;
 pub use param_error::ParamError;

@@ -2,19 +2,20 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-#[cfg(feature = "tls")]
 use tokio::time::timeout;
 
-use super::admission::{Admission, Admitted};
+use super::admission::Admitted;
 use super::client::Client;
 use super::connection;
 use super::exchange::Serve;
 use super::listener::Listener;
 use super::park::Lot;
-#[cfg(feature = "tls")]
+use super::proxy_protocol::read_header;
 use super::race::{First, race};
 use super::serving::Serving;
 use super::socket::Socket;
@@ -23,7 +24,8 @@ use super::stall::Stall;
 use super::tls::Tls;
 use super::wire::Wire;
 
-/// An open port, and what is done with each connection.
+/// An open port, and what is done with each connection. Clones are the same port's.
+#[derive(Clone)]
 pub(super) struct Port {
     pub(super) serving: Arc<Serving>,
     pub(super) lot: Arc<Lot>,
@@ -39,18 +41,62 @@ impl Port {
         service: V,
         alive: mpsc::Sender<Infallible>,
     ) -> Infallible {
-        let admission = Admission::default();
         loop {
             let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            let (overloaded, permit) = match admission.admit(peer.map(|peer| peer.ip()), &self.serving.limits) {
-                Admitted::Yes(permit) => (false, permit),
-                Admitted::Overload(permit) => (true, permit),
-                Admitted::No => continue,
-            };
-            let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
-            client.set_guard((permit, alive.clone()));
-            tokio::spawn(self.serve(socket, service.clone(), client));
+            if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
+                self.announced(socket, peer, &service, &alive);
+            } else if let Some(client) = self.admit(peer, &alive) {
+                tokio::spawn(self.serve(socket, service.clone(), client));
+            }
         }
+    }
+
+    /// What is known of a client that may connect; `None` for one that is not even told that it may not.
+    fn admit(&self, peer: Option<SocketAddr>, alive: &mpsc::Sender<Infallible>) -> Option<Arc<Client>> {
+        let serving = &self.serving;
+        let (overloaded, permit) = match serving.admission.connection(serving.proxies.peer(peer), &serving.limits) {
+            Admitted::Yes(permit) => (false, permit),
+            Admitted::Overload(permit) => (true, permit),
+            Admitted::No => return None,
+        };
+        let client = Client::new(Arc::clone(serving), peer, overloaded);
+        client.set_guard((permit, alive.clone()));
+        Some(client)
+    }
+
+    /// Serves a connection of a proxy that names its client first, on a task of its own: a slow proxy
+    /// makes nobody else wait. Until then the connection counts in all, and as nobody's.
+    fn announced<V: Serve>(
+        &self,
+        mut socket: Socket,
+        proxy: Option<SocketAddr>,
+        service: &V,
+        alive: &mpsc::Sender<Infallible>,
+    ) {
+        let serving = &self.serving;
+        let (Admitted::Yes(waits) | Admitted::Overload(waits)) = serving.admission.connection(None, &serving.limits)
+        else {
+            return;
+        };
+        let (port, service, alive) = (self.clone(), service.clone(), alive.clone());
+        tokio::spawn(async move {
+            let serving = &port.serving;
+            let header = timeout(serving.limits.head_time, read_header(&mut socket));
+            let error = match race(header, serving.handle.shutdown.cancelled()).await {
+                First::Left(Ok(Ok(named))) => {
+                    drop(waits);
+                    if let Some(client) = port.admit(named.or(proxy), &alive) {
+                        // A task of its own: this one's future would stay with the connection.
+                        tokio::spawn(port.serve(socket, service, client));
+                    }
+                    return;
+                }
+                First::Left(Ok(Err(error))) => error,
+                First::Left(Err(_)) => io::ErrorKind::TimedOut.into(),
+                First::Right(()) => return,
+            };
+            tracing::debug!(target: "touka::server", proxy = proxy.map(tracing::field::display), %error, "no header of the PROXY protocol");
+        });
     }
 
     fn serve<V: Serve>(
