@@ -120,6 +120,30 @@ async fn clients_on_one_connection_of_a_proxy_are_counted_apart() {
     }
 }
 
+/// A provider gives a customer a /64, a /56 or a /48, and each has many addresses.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_of_ipv6_has_one_limit_for_each_network() {
+    let (server, _) = running(behind().max_streams_per_peer(1)).await;
+    let mut proxy = Visitor::connect(server.address, Version::HTTP_2).await;
+    let mut held = Vec::new();
+    for (client, has_place) in [
+        ("2001:db8::1", true),
+        ("2001:db8::2", false),
+        // Of the same /56, which has 4 places.
+        ("2001:db8:0:1::1", true),
+        ("2001:db8:0:2::1", true),
+        ("2001:db8:0:ff::1", true),
+        ("2001:db8:0:3::1", false),
+        // Of the same /48, and of another.
+        ("2001:db8:0:100::1", true),
+        ("2001:db8:1::1", true),
+    ] {
+        let answer = proxy.get("/open", &[("accept", "text/event-stream"), ("x-forwarded-for", client)]).await;
+        assert_eq!(answer.header("content-length").is_none(), has_place, "{client}");
+        held.push(answer);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_parked_stream_speaks_of_the_client_and_counts_for_it() {
     let (server, handle) = running(behind().max_streams_per_peer(1)).await;
@@ -243,6 +267,31 @@ async fn the_limit_of_connections_is_the_announced_clients() {
     while announced(&server, V2, "/open").await.1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+}
+
+/// Whoever is told to come back takes a place for a moment, and one client cannot have all of these.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_client_cannot_have_all_places_to_be_told() {
+    let (server, _) = running(behind().proxy_protocol(true).max_connections(1)).await;
+    let (_held, told) = announced(&server, LOCAL, "/open").await;
+    assert!(!told);
+    // Of 64 places one client has two. These keep theirs, since they ask for nothing.
+    let mut silent = Vec::new();
+    let fills = async {
+        loop {
+            let mut client = Client::connect_from("127.0.0.1", server.address).await;
+            client.send(V2).await;
+            silent.push(client);
+            let mut asks = Client::connect_from("127.0.0.1", server.address).await;
+            asks.send([V2, b"GET /open HTTP/1.1\r\nhost: test\r\n\r\n"].concat()).await;
+            if asks.rest().await.unwrap_or_default().is_empty() {
+                return;
+            }
+        }
+    };
+    within(PATIENCE, "one that is not even told", fills).await;
+    assert!(announced(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await.1);
+    drop(silent);
 }
 
 /// Before its header has come, a connection counts as well, and no shutdown waits for it.

@@ -163,6 +163,7 @@ mod tests {
         header.hops(&headers).collect()
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what was read")]
     fn known(address: &str) -> Result<Hop, Malformed> {
         Ok(Hop::Known(address.parse().unwrap()))
     }

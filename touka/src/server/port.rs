@@ -15,7 +15,7 @@ use super::connection;
 use super::exchange::Serve;
 use super::listener::Listener;
 use super::park::Lot;
-use super::proxy_protocol::read_header;
+use super::proxy_protocol::{Named, read_header};
 use super::race::{First, race};
 use super::serving::Serving;
 use super::socket::Socket;
@@ -85,7 +85,11 @@ impl Port {
             let error = match race(header, serving.handle.shutdown.cancelled()).await {
                 First::Left(Ok(Ok(named))) => {
                     drop(waits);
-                    if let Some(client) = port.admit(named.or(proxy), &alive) {
+                    let peer = match named {
+                        Named::Client(client) => Some(client),
+                        Named::Nobody => proxy,
+                    };
+                    if let Some(client) = port.admit(peer, &alive) {
                         // A task of its own: this one's future would stay with the connection.
                         tokio::spawn(port.serve(socket, service, client));
                     }

@@ -22,6 +22,16 @@ pub(super) struct Proxies {
 }
 
 impl Proxies {
+    /// Warns of a setting that has no effect.
+    pub(super) fn check(&self) {
+        if self.protocol && self.trusted.as_ref().is_none_or(Vec::is_empty) {
+            tracing::warn!(
+                target: "touka::server",
+                "`Server::proxy_protocol` has no effect: name the proxies that send it with `Server::trust_proxies`"
+            );
+        }
+    }
+
     /// Whether a connection is a proxy's; `None` is one over a Unix socket.
     pub(super) fn trust(&self, peer: Option<IpAddr>) -> bool {
         self.trusted.iter().flatten().any(|proxy| proxy.is(peer))

@@ -16,19 +16,26 @@ const LONGEST_LINE: usize = 107;
 /// The bytes of two IPv6 addresses with their ports, the most that is looked at in version 2.
 const ADDRESSES: usize = 36;
 
-/// Reads the header of a connection, and not a byte more: what follows may be TLS. `None` is a proxy
-/// that speaks for itself, as its health checks do, or for a client without an IP address.
+/// For whom a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    Client(SocketAddr),
+    /// The proxy speaks for itself, as its health checks do, or for a client without an IP address.
+    Nobody,
+}
+
+/// Reads the header of a connection, and not a byte more: what follows may be TLS.
 ///
 /// # Errors
 /// What comes is not such a header, or the connection has ended.
-pub(super) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Option<SocketAddr>> {
+pub(super) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
     // Either version is longer than this.
     let mut start = [0; SIGNATURE.len()];
     io.read_exact(&mut start).await?;
     if start == *SIGNATURE { read_v2(io).await } else { read_v1(start, io).await }
 }
 
-async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Result<Option<SocketAddr>> {
+async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Result<Named> {
     if !start.starts_with(b"PROXY ") {
         return Err(malformed("there is none"));
     }
@@ -47,12 +54,12 @@ async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Resul
 }
 
 /// `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`, without its end.
-fn parse_v1(line: &str) -> Option<Option<SocketAddr>> {
+fn parse_v1(line: &str) -> Option<Named> {
     let mut words = line.strip_prefix("PROXY ")?.split(' ');
     let family = words.next()?;
     if family == "UNKNOWN" {
         // Whatever follows is to be ignored.
-        return Some(None);
+        return Some(Named::Nobody);
     }
     let address = |text: &str| match family {
         "TCP4" => text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
@@ -62,10 +69,10 @@ fn parse_v1(line: &str) -> Option<Option<SocketAddr>> {
     let port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok())?;
     let (source, _, from, _) =
         (address(words.next()?)?, address(words.next()?)?, port(words.next()?)?, port(words.next()?)?);
-    words.next().is_none().then_some(Some(SocketAddr::new(source.to_canonical(), from)))
+    words.next().is_none().then(|| Named::Client(SocketAddr::new(source.to_canonical(), from)))
 }
 
-async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Option<SocketAddr>> {
+async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
     let mut head = [0; 4];
     io.read_exact(&mut head).await?;
     let [command, family, length @ ..] = head;
@@ -77,28 +84,28 @@ async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Option<SocketAd
     skip(io, length - known).await?;
     match command {
         // LOCAL: the addresses are to be ignored.
-        0x20 => Ok(None),
+        0x20 => Ok(Named::Nobody),
         0x21 => parse_v2(family, &addresses[..known]).ok_or_else(|| malformed("its addresses cannot be read")),
         _ => Err(malformed("its version or its command is not known")),
     }
 }
 
 /// `family` has the address family in its upper half, and the kind of socket in its lower.
-fn parse_v2(family: u8, addresses: &[u8]) -> Option<Option<SocketAddr>> {
+fn parse_v2(family: u8, addresses: &[u8]) -> Option<Named> {
     let port = |at: usize| Some(u16::from_be_bytes(*addresses.get(at..)?.first_chunk()?));
     match family {
         // No family, or a Unix socket.
-        0x00 | 0x31 => Some(None),
+        0x00 | 0x31 => Some(Named::Nobody),
         0x11 => {
             let source = Ipv4Addr::from(*addresses.first_chunk::<4>()?);
             // Both addresses and both ports must be there.
             port(10)?;
-            Some(Some(SocketAddr::new(source.into(), port(8)?)))
+            Some(Named::Client(SocketAddr::new(source.into(), port(8)?)))
         }
         0x21 => {
             let source = IpAddr::V6(Ipv6Addr::from(*addresses.first_chunk::<16>()?)).to_canonical();
             port(34)?;
-            Some(Some(SocketAddr::new(source, port(32)?)))
+            Some(Named::Client(SocketAddr::new(source, port(32)?)))
         }
         // A datagram cannot have come over this socket.
         _ => None,
@@ -124,14 +131,15 @@ mod tests {
     use super::*;
 
     /// What the header says, and the bytes after it.
-    async fn read(bytes: &[u8]) -> (Option<Option<String>>, Vec<u8>) {
+    async fn read(bytes: &[u8]) -> (Option<Named>, Vec<u8>) {
         let mut rest = bytes;
-        let read = read_header(&mut rest).await.ok().map(|client| client.map(|client| client.to_string()));
+        let read = read_header(&mut rest).await.ok();
         (read, rest.to_vec())
     }
 
-    fn is(client: &str) -> Option<Option<String>> {
-        Some(Some(client.to_owned()))
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what was read")]
+    fn is(client: &str) -> Option<Named> {
+        Some(Named::Client(client.parse().unwrap()))
     }
 
     fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -145,11 +153,11 @@ mod tests {
             ("PROXY TCP4 203.0.113.7 198.51.100.1 50812 443", is("203.0.113.7:50812")),
             ("PROXY TCP6 2001:db8::7 2001:db8::1 1 65535", is("[2001:db8::7]:1")),
             ("PROXY TCP6 ::ffff:203.0.113.7 ::1 1 2", is("203.0.113.7:1")),
-            ("PROXY UNKNOWN", Some(None)),
-            ("PROXY UNKNOWN whatever this may be", Some(None)),
+            ("PROXY UNKNOWN", Some(Named::Nobody)),
+            ("PROXY UNKNOWN whatever this may be", Some(Named::Nobody)),
         ] {
             for rest in ["", "G", "\r\n", "GET / HTTP/1.1\r\n"] {
-                assert_eq!(read(format!("{line}\r\n{rest}").as_bytes()).await, (client.clone(), rest.into()), "{line}");
+                assert_eq!(read(format!("{line}\r\n{rest}").as_bytes()).await, (client, rest.into()), "{line}");
             }
         }
         for line in [
@@ -168,7 +176,10 @@ mod tests {
         ] {
             assert_eq!(read(format!("{line}\r\n").as_bytes()).await.0, None, "{line}");
         }
-        assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(91) + "\r\n").as_bytes()).await.0, Some(None));
+        assert_eq!(
+            read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(91) + "\r\n").as_bytes()).await.0,
+            Some(Named::Nobody)
+        );
         assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(92) + "\r\n").as_bytes()).await.0, None);
         assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(9000)).as_bytes()).await.0, None);
         assert_eq!(read(b"PROXY TCP4 203.0.113.7").await.0, None);
@@ -185,11 +196,11 @@ mod tests {
             (v2(0x21, 0x11, &more(&v4, 1000)), is("203.0.113.7:80")),
             (v2(0x21, 0x21, &v6), is("[2001:db8::7]:80")),
             (v2(0x21, 0x21, &more(&v6, 65_000)), is("[2001:db8::7]:80")),
-            (v2(0x21, 0x31, &[b'/'; 216]), Some(None)),
-            (v2(0x21, 0x00, b""), Some(None)),
-            (v2(0x20, 0x00, b""), Some(None)),
-            (v2(0x20, 0x11, &v4), Some(None)),
-            (v2(0x20, 0xff, b"anything"), Some(None)),
+            (v2(0x21, 0x31, &[b'/'; 216]), Some(Named::Nobody)),
+            (v2(0x21, 0x00, b""), Some(Named::Nobody)),
+            (v2(0x20, 0x00, b""), Some(Named::Nobody)),
+            (v2(0x20, 0x11, &v4), Some(Named::Nobody)),
+            (v2(0x20, 0xff, b"anything"), Some(Named::Nobody)),
             (v2(0x21, 0x11, &v4[..11]), None),
             (v2(0x21, 0x21, &v6[..35]), None),
             (v2(0x21, 0x12, &v4), None),

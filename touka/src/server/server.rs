@@ -249,6 +249,7 @@ impl Server {
         };
         let listener = address.listen().await?;
         descriptors::raise(&self.serving.limits);
+        self.serving.proxies.check();
         meter::describe();
         describe_streams();
         let port = Port {
