@@ -74,27 +74,21 @@ fn counted() -> Server {
     Server::new().trust_proxies(["203.0.113.1"]).expect("an address")
 }
 
-/// What a request for an event stream gets.
-enum Told {
-    /// A time to come back, and nothing else.
-    Later,
-    Stream(Answer),
-}
-
-async fn ask(visitor: &mut Visitor, path: &str) -> Told {
+/// The stream, unless the answer is a time to come back and nothing else.
+async fn ask(visitor: &mut Visitor, path: &str) -> Option<Answer> {
     let mut answer = visitor.get(path, &[("accept", "text/event-stream")]).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("text/event-stream")));
     if answer.header("content-length").is_none() {
-        return Told::Stream(answer);
+        return Some(answer);
     }
     assert_eq!(answer.next().await.expect("a clean end"), None);
     let retry = answer.parser().retry().expect("a retry");
     assert!((Duration::from_secs(5)..=Duration::from_secs(15)).contains(&retry), "{retry:?}");
-    Told::Later
+    None
 }
 
 async fn is_told(visitor: &mut Visitor, path: &str) -> bool {
-    matches!(ask(visitor, path).await, Told::Later)
+    ask(visitor, path).await.is_none()
 }
 
 /// Asks over one connection until there is a place: what has ended gives its own back a moment later
@@ -102,7 +96,7 @@ async fn is_told(visitor: &mut Visitor, path: &str) -> bool {
 async fn admitted(visitor: &mut Visitor, path: &str) -> Answer {
     within(PATIENCE, "a place", async {
         loop {
-            if let Told::Stream(answer) = ask(visitor, path).await {
+            if let Some(answer) = ask(visitor, path).await {
                 return answer;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

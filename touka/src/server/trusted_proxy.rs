@@ -21,7 +21,7 @@ use crate::error::Error;
 /// let mistake = "10.0.0.1/8".parse::<TrustedProxy>().unwrap_err();
 /// assert!(mistake.is_proxy());
 /// assert!(mistake.to_string().ends_with("write 10.0.0.0/8"));
-/// # touka::Result::Ok(())
+/// # touka::Result::<()>::Ok(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TrustedProxy(Inner);
