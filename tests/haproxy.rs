@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::Version;
 use support::{Certificate, Client, Haproxy, Running, Visitor, until};
-use touka::extract::ClientAddr;
+use touka::extract::ConnectInfo;
 use touka::server::{ClientHeader, Handle};
 use touka::{Router, Server, route, routes, sse_handler};
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const CLAIMS: &str = "x-forwarded-for: 1.2.3.4\r\nforwarded: for=1.2.3.4;host=\"\r\nx-real-ip: 1.2.3.4\r\n";
 
 #[route(GET, "/whoami")]
-async fn whoami(ClientAddr(address): ClientAddr) -> String {
+async fn whoami(ConnectInfo(address): ConnectInfo) -> String {
     address.to_string()
 }
 

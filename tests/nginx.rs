@@ -10,7 +10,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{StatusCode, Version};
 use support::{Client, Nginx, Running, Visitor, fragments, within};
 use tokio::sync::{Semaphore, mpsc};
-use touka::extract::{ClientAddr, LastEventId, State};
+use touka::extract::{ConnectInfo, LastEventId, State};
 use touka::{CloseReason, Event, EventStream, Router, Server, route, routes, sse_handler};
 
 /// What a user writes who has never heard of event streams.
@@ -276,7 +276,7 @@ async fn a_shutdown_ends_streams_cleanly_through_nginx() {
 }
 
 #[route(GET, "/whoami")]
-async fn whoami(ClientAddr(address): ClientAddr) -> String {
+async fn whoami(ConnectInfo(address): ConnectInfo) -> String {
     address.ip().to_string()
 }
 

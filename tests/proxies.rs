@@ -7,7 +7,7 @@ use http::Version;
 use support::{Client, Folder, Running, Visitor, until, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
-use touka::extract::{ClientAddr, State};
+use touka::extract::{ConnectInfo, State};
 use touka::server::{ClientHeader, Handle, Listener};
 use touka::topic::HubError;
 use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
@@ -22,8 +22,8 @@ const V2: &[u8] =
 const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[route(GET, "/whoami")]
-async fn whoami(client: Option<ClientAddr>) -> String {
-    client.map_or_else(|| "nobody".to_owned(), |ClientAddr(address)| address.to_string())
+async fn whoami(client: Option<ConnectInfo>) -> String {
+    client.map_or_else(|| "nobody".to_owned(), |ConnectInfo(address)| address.to_string())
 }
 
 #[sse_handler]

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 /// # Behind proxies
 /// Behind a reverse proxy all connections come from the proxy. Name it here, and everything that is
 /// about a client is about the one behind it: limits of a peer, spans,
-/// [`OpenStream::peer`](super::OpenStream::peer), [`ClientAddr`](crate::extract::ClientAddr).
+/// [`OpenStream::peer`](super::OpenStream::peer), [`ConnectInfo`](crate::extract::ConnectInfo).
 impl Server {
     /// Names the reverse proxies whose word is taken for who their client is: addresses, networks, and
     /// `unix` for all that comes over a Unix socket. Called again, it adds to them.

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::convert::Infallible;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum_core::BoxError;
@@ -10,7 +11,7 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use tower_service::Service;
@@ -22,7 +23,7 @@ use super::meter::Asked;
 use super::overload::overload;
 use super::park::{Offered, may_park, offer};
 use super::request_body::RequestBody;
-use crate::extract::ClientAddr;
+use crate::extract::Peer;
 use crate::response::{answer, refusal};
 
 /// A service that a connection can be served with.
@@ -82,6 +83,11 @@ pub(super) fn answering<V: Serve>(
     })
 }
 
+/// Leaves the client's address where extractors find it.
+fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
+    extensions.insert(Peer(peer));
+}
+
 /// The service's answer, or the reason why it was not asked.
 async fn ask<V: Serve>(service: V, mut request: http::Request<Incoming>, call: &mut Call) -> Response {
     let limits = call.client.serving.limits;
@@ -105,9 +111,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Incoming>, call: &
         tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "too many requests are under way");
         return overload(request.headers(), "the server has too many requests under way: try again later");
     }
-    if let Some(peer) = call.peer {
-        request.extensions_mut().insert(ClientAddr(peer));
-    }
+    tell_peer(request.extensions_mut(), call.peer);
     if announced(&request) > limits.body_bytes as u64 {
         let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);

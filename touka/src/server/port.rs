@@ -5,9 +5,10 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::admission::Admitted;
 use super::client::Client;
@@ -23,6 +24,9 @@ use super::stall::Stall;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::wire::Wire;
+
+/// How long a proxy that has just connected may take for its header once the server shuts down.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// An open port, and what is done with each connection. Clones are the same port's.
 #[derive(Clone)]
@@ -43,34 +47,44 @@ impl Port {
     ) -> Infallible {
         loop {
             let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
-                self.announced(socket, peer, &service, &alive);
-            } else if let Some(client) = self.admit(peer, &alive) {
-                tokio::spawn(self.serve(socket, service.clone(), client));
-            }
+            self.admit(socket, peer, service.clone(), &alive);
         }
     }
 
-    /// What is known of a client that may connect; `None` for one that is not even told that it may not.
-    fn admit(&self, peer: Option<SocketAddr>, alive: &mpsc::Sender<Infallible>) -> Option<Arc<Client>> {
+    fn admit<V: Serve>(&self, socket: Socket, peer: Option<SocketAddr>, service: V, alive: &mpsc::Sender<Infallible>) {
+        if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
+            self.admit_announced(socket, peer, service, alive);
+        } else {
+            self.admit_client(socket, peer, service, alive);
+        }
+    }
+
+    /// Serves a connection whose client is known: within the limits, or to say that it is over one.
+    fn admit_client<V: Serve>(
+        &self,
+        socket: Socket,
+        peer: Option<SocketAddr>,
+        service: V,
+        alive: &mpsc::Sender<Infallible>,
+    ) {
         let serving = &self.serving;
         let (overloaded, permit) = match serving.admission.connection(serving.proxies.peer(peer), &serving.limits) {
             Admitted::Yes(permit) => (false, permit),
             Admitted::Overload(permit) => (true, permit),
-            Admitted::No => return None,
+            Admitted::No => return,
         };
         let client = Client::new(Arc::clone(serving), peer, overloaded);
         client.set_guard((permit, alive.clone()));
-        Some(client)
+        tokio::spawn(self.serve(socket, service, client));
     }
 
     /// Serves a connection of a proxy that names its client first, on a task of its own: a slow proxy
     /// makes nobody else wait. Until then the connection counts in all, and as nobody's.
-    fn announced<V: Serve>(
+    fn admit_announced<V: Serve>(
         &self,
         mut socket: Socket,
         proxy: Option<SocketAddr>,
-        service: &V,
+        service: V,
         alive: &mpsc::Sender<Infallible>,
     ) {
         let serving = &self.serving;
@@ -78,21 +92,23 @@ impl Port {
         else {
             return;
         };
-        let (port, service, alive) = (self.clone(), service.clone(), alive.clone());
+        let (port, alive) = (self.clone(), alive.clone());
         tokio::spawn(async move {
             let serving = &port.serving;
             let header = timeout(serving.limits.head_time, read_header(&mut socket));
-            let error = match race(header, serving.handle.shutdown.cancelled()).await {
+            let grace = async {
+                serving.handle.shutdown.cancelled().await;
+                sleep(GRACE.min(serving.shutdown_timeout / 2)).await;
+            };
+            let error = match race(header, grace).await {
                 First::Left(Ok(Ok(named))) => {
                     drop(waits);
                     let peer = match named {
                         Named::Client(client) => Some(client),
                         Named::Nobody => proxy,
                     };
-                    if let Some(client) = port.admit(peer, &alive) {
-                        // A task of its own: this one's future would stay with the connection.
-                        tokio::spawn(port.serve(socket, service, client));
-                    }
+                    // On a task of its own: this one's future would stay with the connection.
+                    port.admit_client(socket, peer, service, &alive);
                     return;
                 }
                 First::Left(Ok(Err(error))) => error,
