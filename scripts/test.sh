@@ -6,8 +6,8 @@
 #   scripts/test.sh browser          headless Chromium, and parsers of others
 #   scripts/test.sh fmt clippy       single stages: fmt clippy doc test counts features budget deny browser
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, valgrind, Chromium and
-# node come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium
+# and node come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -73,6 +73,12 @@ need_nginx() {
     apt_install nginx
 }
 
+# As nginx: the tests start one of their own.
+need_haproxy() {
+    PATH=$PATH:/usr/sbin command -v haproxy >/dev/null && return
+    apt_install haproxy
+}
+
 need_valgrind() {
     command -v valgrind >/dev/null && return
     apt_install valgrind
@@ -136,6 +142,7 @@ stage_doc() {
 stage_test() {
     need_cargo
     need_nginx
+    need_haproxy
     cargo test --workspace --all-features
 }
 

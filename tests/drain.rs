@@ -66,7 +66,8 @@ async fn many_streams_end_one_after_the_other() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http_2_it_is_the_same() {
-    let mut server = running(Server::new().drain_window(Duration::from_secs(2))).await;
+    let server = Server::new().drain_window(Duration::from_secs(2)).max_streams_per_connection(300);
+    let mut server = running(server).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut streams = Vec::new();
     for _ in 0..300 {

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use axum_core::response::IntoResponse;
 use http::header::WWW_AUTHENTICATE;
 use http::{StatusCode, Version};
-use support::{Nginx, Running, Visitor, fragments, within};
+use support::{Client, Nginx, Running, Visitor, fragments, within};
 use tokio::sync::{Semaphore, mpsc};
-use touka::extract::{LastEventId, State};
-use touka::{CloseReason, Event, EventStream, Router, route, routes, sse_handler};
+use touka::extract::{ConnectInfo, LastEventId, State};
+use touka::{CloseReason, Event, EventStream, Router, Server, route, routes, sse_handler};
 
 /// What a user writes who has never heard of event streams.
 const DEFAULT: &str = "location / { proxy_pass http://127.0.0.1:3000; }";
@@ -275,6 +275,33 @@ async fn a_shutdown_ends_streams_cleanly_through_nginx() {
     }
 }
 
+#[route(GET, "/whoami")]
+async fn whoami(ConnectInfo(address): ConnectInfo) -> String {
+    address.ip().to_string()
+}
+
+/// nginx passes on what a client claims unless it is told to say who it is.
+#[tokio::test]
+async fn with_the_pages_header_touka_knows_the_client() {
+    let appends = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
+    let trusts = Server::new().trust_proxies(["127.0.0.1"]).expect("an address");
+    let server = Running::serve_with(trusts, Router::new().mount(routes![whoami])).await;
+    let configured = format!("location / {{ proxy_pass http://127.0.0.1:3000; {appends} }}");
+    for (configuration, client) in [(configured.as_str(), "127.0.0.2"), (DEFAULT, "1.2.3.4")] {
+        let nginx = Nginx::start(server.address, configuration).await;
+        for version in BOTH {
+            let socket = Client::connect_from("127.0.0.2", nginx.address(version)).await.socket;
+            let claims = [("x-forwarded-for", "1.2.3.4"), ("forwarded", "for=1.2.3.4")];
+            let answer = Visitor::over(socket, version).await.get("/whoami", &claims).await;
+            assert_eq!(answer.text().await, client);
+        }
+    }
+    // Each way to pass a request to touka that the page shows says who asks.
+    for fragment in fragments(PAGE, "nginx") {
+        assert_eq!(fragment.matches("proxy_pass").count(), fragment.matches(appends).count(), "{fragment}");
+    }
+}
+
 const PAGE: &str = include_str!("../docs/deploying.md");
 
 /// The page that tells users how to configure nginx; `443` and the address in it are the test's.
@@ -301,5 +328,11 @@ async fn the_page_has_a_fragment_that_answers_while_touka_is_away() {
         let mut answer = visitor.stream("/numbers").await;
         assert_eq!(answer.next().await.expect("the stream was cut"), None);
         assert_eq!(answer.parser().retry(), Some(Duration::from_secs(3)));
+        assert_eq!(answer.header("access-control-allow-origin"), None);
+        // Without these headers, a page of another origin would give up for ever as well.
+        let answer = visitor.get("/numbers", &[("origin", "https://app.example")]).await;
+        assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
+        assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));
+        assert_eq!(answer.header("vary"), Some("Origin"));
     }
 }

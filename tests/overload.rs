@@ -118,3 +118,30 @@ async fn those_who_are_told_so_are_limited_too() {
     assert_eq!(held.data().await, "here");
     drop(silent);
 }
+
+/// Without these headers, an `EventSource` of another origin takes the answer for an error, and gives
+/// up for ever.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_another_origin_may_read_that_it_is_to_come_back() {
+    let (connections, streams) = (running(1).await, Server::new().max_streams(1));
+    let streams = Running::serve_with(streams, Router::new().mount(routes![endless, plain])).await;
+    for server in [connections, streams] {
+        let mut held = event_source(&server).await.0;
+        assert_eq!(held.data().await, "here");
+        for accept in ["text/event-stream", "*/*"] {
+            for origin in ["https://app.example", "null"] {
+                let mut client = Client::connect(server.address).await;
+                let request =
+                    format!("GET /endless HTTP/1.1\r\nhost: test\r\norigin: {origin}\r\naccept: {accept}\r\n\r\n");
+                client.send(request).await;
+                let head = client.response().await.0;
+                assert_eq!(head.header("access-control-allow-origin"), Some(origin), "{head:?}");
+                assert_eq!(head.header("access-control-allow-credentials"), Some("true"));
+                assert_eq!(head.header("access-control-expose-headers"), Some("retry-after"));
+                assert_eq!(head.header("vary"), Some("origin"));
+            }
+        }
+        let head = event_source(&server).await.1;
+        assert_eq!(head.lines().filter(|(name, _)| name.starts_with("access-control")).count(), 0);
+    }
+}

@@ -176,6 +176,24 @@ fn a_parked_subscription_leaves_the_same_lines_as_a_body() {
 }
 
 #[test]
+fn behind_a_trusted_proxy_the_lines_speak_of_the_client() {
+    for park in [Park::Auto, Park::Never] {
+        let server = Server::new().max_connections(100).park(park).trust_proxies(["127.0.0.1"]).expect("an address");
+        logged(server, |address, log| async move {
+            let mut client = Client::connect(address).await;
+            client.send("GET /topics/a HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.7\r\n\r\n").await;
+            assert_eq!(client.head().await.status(), 200);
+            drop(client);
+            until(PATIENCE, "the end", || log.line("on_close").is_some()).await;
+            for line in ["stream opened", "stream closed", "on_close"] {
+                let (_, line) = log.line(line).expect("a line");
+                assert!(line.starts_with("[stream route=\"/topics/{name}\" peer=203.0.113.7:0]"), "{line}");
+            }
+        });
+    }
+}
+
+#[test]
 fn an_end_has_its_reason_and_a_panic_is_an_error() {
     logged(Server::new().max_connections(100), |address, log| async move {
         for (path, reason) in [("/ends", "Completed"), ("/panics", "Panicked")] {

@@ -66,6 +66,13 @@ impl Client {
         Self::over(within(PATIENCE, "connect", socket.connect(address)).await.expect("connect"))
     }
 
+    /// Connects from an address of this machine's loopback network: to the server that is another peer.
+    pub async fn connect_from(source: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("socket");
+        socket.bind(SocketAddr::new(source.parse().expect("an address"), 0)).expect("bind");
+        Self::over(within(PATIENCE, "connect", socket.connect(address)).await.expect("connect"))
+    }
+
     fn over(socket: TcpStream) -> Self {
         Self { socket, unread: Vec::new(), parser: Parser::new(), events: VecDeque::new() }
     }

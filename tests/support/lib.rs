@@ -1,6 +1,6 @@
 //! What the tests stand on: a client that shows bytes and one that speaks HTTP/2, servers in this
-//! process and in others, and a real nginx. The parser is the test kit's: it follows the standard to
-//! the letter and shares nothing with the encoder.
+//! process and in others, a real nginx and a real HAProxy. The parser is the test kit's: it follows
+//! the standard to the letter and shares nothing with the encoder.
 
 #![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
 
@@ -10,6 +10,7 @@ mod descriptors;
 mod dialogue;
 mod folder;
 mod gate;
+mod haproxy;
 mod held;
 mod nginx;
 mod process;
@@ -25,6 +26,7 @@ pub use descriptors::Descriptors;
 pub use dialogue::Dialogue;
 pub use folder::Folder;
 pub use gate::{Gate, Latch};
+pub use haproxy::Haproxy;
 pub use held::{Count, Held};
 pub use nginx::{Nginx, fragments};
 pub use process::Process;

@@ -74,7 +74,11 @@ impl Visitor {
         let request = request.body(Empty::new()).expect("a request");
         let answer = async {
             match &mut self.sender {
-                Sender::Http1(sender) => sender.send_request(request).await,
+                Sender::Http1(sender) => {
+                    // It still looks at the end of the answer before this one.
+                    sender.ready().await?;
+                    sender.send_request(request).await
+                }
                 Sender::Http2(sender) => sender.send_request(request).await,
             }
         };

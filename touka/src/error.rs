@@ -28,6 +28,7 @@ enum Kind {
     Field,
     Serialize,
     Bind,
+    Proxy,
     Signal,
     #[cfg(feature = "tls")]
     Tls,
@@ -62,6 +63,11 @@ impl Error {
         Self::new(Kind::Bind, format!("cannot listen on {address}{remedy}"), Some(source.into()))
     }
 
+    pub(crate) fn proxy(text: &str, reason: &str) -> Self {
+        let shown: String = text.chars().take(60).collect();
+        Self::new(Kind::Proxy, format!("{shown:?} cannot be a trusted proxy: {reason}"), None)
+    }
+
     pub(crate) fn signal(source: io::Error) -> Self {
         let text = "cannot listen for signals; give the server a future with `shutdown_on` instead";
         Self::new(Kind::Signal, text.into(), Some(source.into()))
@@ -85,6 +91,11 @@ impl Error {
     /// The server's address could not be opened.
     pub fn is_bind(&self) -> bool {
         self.0.kind == Kind::Bind
+    }
+
+    /// An address or a network of a trusted proxy could not be read.
+    pub fn is_proxy(&self) -> bool {
+        self.0.kind == Kind::Proxy
     }
 
     /// A certificate or its key cannot be used.

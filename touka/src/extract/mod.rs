@@ -1,5 +1,6 @@
 //! What a handler takes from its request, beside the extractors of the axum ecosystem.
 
+mod connect_info;
 mod json;
 mod last_event_id;
 mod matched;
@@ -11,6 +12,7 @@ mod query;
 mod query_params;
 mod state;
 
+pub use connect_info::{ConnectInfo, ConnectInfoRejection};
 pub use json::{Json, JsonError};
 pub use last_event_id::LastEventId;
 pub use param_error::ParamError;
@@ -19,4 +21,5 @@ pub use query::{Query, QueryError};
 pub use query_params::QueryParams;
 pub use state::State;
 
+pub(crate) use connect_info::Peer;
 pub(crate) use matched::Matched;

@@ -7,6 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use http::HeaderMap;
+
+use super::client_header::{ClientHeader, Malformed};
+use super::counts::Permit;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -15,6 +19,8 @@ use crate::stream::Link;
 #[derive(Debug)]
 pub(super) struct Client {
     pub(super) serving: Arc<Serving>,
+    /// The other end of the connection: a client, or a proxy. With the PROXY protocol it is the client
+    /// that the proxy has named.
     pub(super) peer: Option<SocketAddr>,
     /// It is over a limit, and is told when to come back.
     pub(super) overloaded: bool,
@@ -66,7 +72,7 @@ impl Client {
     pub(super) fn call(self: &Arc<Self>) -> Call {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.busy.fetch_add(1, Ordering::Relaxed);
-        Call { client: Arc::clone(self), link: None, upgraded: false }
+        Call { client: Arc::clone(self), peer: self.peer, link: None, upgraded: false, permit: None }
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -159,11 +165,33 @@ impl Client {
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) client: Arc<Client>,
+    /// Who asks: the connection's peer, until a trusted proxy has said otherwise. `None` is a Unix socket.
+    pub(super) peer: Option<SocketAddr>,
     link: Option<Link>,
     upgraded: bool,
+    /// Its place among the requests under way. Last, so that it is given back when all else is gone.
+    permit: Option<Permit>,
 }
 
 impl Call {
+    /// Finds out who asks, from what trusted proxies have written into the request's head.
+    pub(super) fn name_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
+        self.peer = self.client.serving.proxies.client(self.client.peer, headers)?;
+        Ok(())
+    }
+
+    /// Takes a place among the requests under way. False if there are too many, in all or of this peer.
+    pub(super) fn admit(&mut self) -> bool {
+        let serving = &self.client.serving;
+        self.permit = serving.admission.request(serving.proxies.peer(self.peer), &serving.limits);
+        self.permit.is_some()
+    }
+
+    /// Takes the place out, for a stream that goes on when this request is gone.
+    pub(super) const fn take_permit(&mut self) -> Option<Permit> {
+        self.permit.take()
+    }
+
     /// The response is this stream.
     pub(super) fn writes(&mut self, link: &Link, write_time: Duration) {
         self.client.lock().push(Written { link: link.clone(), write_time });

@@ -89,7 +89,7 @@ impl<B: Body<Data = Bytes>> Drain<B> {
             call.upgrades();
         }
         let stream = is_event_stream(&parts.headers).then(|| Stream::new(&parts, &mut call, path));
-        let span = stream.as_ref().map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.client.peer));
+        let span = stream.as_ref().map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.peer));
         Response::from_parts(parts, Self { first, body: Some(body), stream, span, call })
     }
 }
@@ -114,7 +114,7 @@ impl Stream {
         let foreign = ours.is_none().then(|| Lifecycle::new(Link::default()));
         let link = ours.clone().or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
         let closing = serving.handle.shutdown.child_token();
-        let open = OpenStream::new(path, call.client.peer, link.clone(), ours.is_some(), closing.clone());
+        let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some(), closing.clone());
         let closing = Box::pin(closing.cancelled_owned());
         let lifetime = limits.lifetime.map(|longest| Box::pin(sleep(within(longest, 0.1))));
         let entry = serving.handle.streams.add(open);

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::convert::Infallible;
 use std::future::pending;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum_core::BoxError;
@@ -10,17 +11,19 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::{Extensions, HeaderMap, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use tower_service::Service;
 
-use super::client::Client;
+use super::client::{Call, Client};
+use super::client_header::Malformed;
 use super::drain::Drain;
 use super::meter::Asked;
 use super::overload::overload;
 use super::park::{Offered, may_park, offer};
 use super::request_body::RequestBody;
+use crate::extract::Peer;
 use crate::response::{answer, refusal};
 
 /// A service that a connection can be served with.
@@ -56,7 +59,7 @@ pub(super) fn answering<V: Serve>(
 ) -> impl HttpService<Incoming, ResBody = Drain<Body>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
         // Now, not when the future is first polled: hyper's writes count from here on.
-        let call = client.call();
+        let mut call = client.call();
         let service = service.clone();
         let offered = Arc::clone(&offered);
         Box::pin(async move {
@@ -64,10 +67,10 @@ pub(super) fn answering<V: Serve>(
             let connect = request.method() == Method::CONNECT;
             let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
-            let response = ask(service, request, &call.client).await;
+            let response = ask(service, request, &mut call).await;
             asked.answered(&response);
             let answered = if parks {
-                offer(response, &offered, &call.client, TypeId::of::<V>(), &path)
+                offer(response, &offered, &mut call, TypeId::of::<V>(), &path)
             } else {
                 Some((response, None))
             };
@@ -80,9 +83,14 @@ pub(super) fn answering<V: Serve>(
     })
 }
 
+/// Leaves the client's address where extractors find it.
+fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
+    extensions.insert(Peer(peer));
+}
+
 /// The service's answer, or the reason why it was not asked.
-async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Client) -> Response {
-    let limits = &client.serving.limits;
+async fn ask<V: Serve>(service: V, mut request: http::Request<Incoming>, call: &mut Call) -> Response {
+    let limits = call.client.serving.limits;
     if let Some(fault) = host_fault(&request).or_else(|| length_fault(request.headers())) {
         // What comes after such a request may be somebody else's.
         return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
@@ -92,14 +100,23 @@ async fn ask<V: Serve>(service: V, request: http::Request<Incoming>, client: &Cl
         let refusal = refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &line);
         return ([(CONNECTION, "close")], refusal).into_response();
     }
-    if client.overloaded {
-        return overload(request.headers());
+    if call.client.overloaded {
+        return overload(request.headers(), "the server has too many connections: try again later");
     }
+    if let Err((header, Malformed)) = call.name_peer(request.headers()) {
+        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy names no client");
+        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header names no address"));
+    }
+    if !call.admit() {
+        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "too many requests are under way");
+        return overload(request.headers(), "the server has too many requests under way: try again later");
+    }
+    tell_peer(request.extensions_mut(), call.peer);
     if announced(&request) > limits.body_bytes as u64 {
         let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
     }
-    answer(service, request.map(|body| Body::new(RequestBody::new(body, limits)))).await
+    answer(service, request.map(|body| Body::new(RequestBody::new(body, &limits)))).await
 }
 
 /// How long the head was, but for white space. hyper looks at the limit when a read has ended and the

@@ -9,6 +9,10 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one public address. A household or an office shares one.
     pub(crate) connections_per_peer: usize,
+    /// Requests under way in all, event streams among them.
+    pub(crate) streams: usize,
+    /// Requests under way of one peer. Over HTTP/2 a connection has a hundred.
+    pub(crate) streams_per_peer: usize,
     /// Requests that run at once on one HTTP/2 connection. A browser has all its tabs on one.
     pub(crate) streams_per_connection: u32,
     /// Bytes of a request's head.
@@ -31,7 +35,9 @@ impl Limits {
     pub(crate) const DEFAULT: Self = Self {
         connections: 25_000,
         connections_per_peer: 256,
-        streams_per_connection: 500,
+        streams: 25_000,
+        streams_per_peer: 1_000,
+        streams_per_connection: 100,
         head_bytes: 64 * 1024,
         head_time: Duration::from_secs(10),
         // Longer than what proxies allow their idle connections, 60 s, so that it is the proxy who

@@ -1,9 +1,12 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
 mod admission;
+mod behind_proxies;
 mod client;
+mod client_header;
 mod closing;
 mod connection;
+mod counts;
 mod descriptors;
 mod drain;
 mod exchange;
@@ -19,7 +22,10 @@ mod meter;
 mod overload;
 mod park;
 mod parking;
+mod peer;
 mod port;
+mod proxies;
+mod proxy_protocol;
 mod race;
 mod request_body;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
@@ -36,10 +42,12 @@ mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transport;
+mod trusted_proxy;
 #[cfg(unix)]
 mod unix;
 mod wire;
 
+pub use client_header::ClientHeader;
 pub use handle::Handle;
 pub use listen::Listen;
 pub use listener::Listener;
@@ -48,6 +56,7 @@ pub use server::{Server, serve};
 pub use streams::OpenStream;
 #[cfg(feature = "tls")]
 pub use tls::Tls;
+pub use trusted_proxy::TrustedProxy;
 
 #[cfg(feature = "testing")]
 pub(crate) use {connection::serve_plain, exchange::Serve, serving::Serving, stall::Io};

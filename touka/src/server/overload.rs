@@ -5,8 +5,11 @@ use std::time::Duration;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::BytesMut;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, StatusCode};
+use http::header::{
+    ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
+    CACHE_CONTROL, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
+};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::event::Event;
 use crate::response::refusal;
@@ -17,7 +20,26 @@ const COME_BACK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 
 /// Answers any request alike. A browser's `EventSource` gives up for ever at a 503, but not at a
 /// stream that tells it when to come back and ends.
-pub(super) fn overload(request: &HeaderMap) -> Response {
+pub(super) fn overload(request: &HeaderMap, line: &str) -> Response {
+    let mut response = answer(request, line);
+    if let Some(origin) = request.get(ORIGIN) {
+        allow(origin.clone(), response.headers_mut());
+    }
+    response
+}
+
+/// Lets the page that asks read the answer, whatever origin it is of and whether it sends cookies.
+/// Without this an `EventSource` of another origin takes the answer for an error, and gives up. The
+/// service's own CORS layer is not asked here, but there is nothing to protect: the answer is the same
+/// for everybody, and holds nothing but when to come back.
+fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("retry-after"));
+    headers.insert(VARY, HeaderValue::from_static("origin"));
+}
+
+fn answer(request: &HeaderMap, line: &str) -> Response {
     let delay = spread(COME_BACK.0, COME_BACK.1);
     if wants_events(request) {
         let mut wire = BytesMut::new();
@@ -26,7 +48,7 @@ pub(super) fn overload(request: &HeaderMap) -> Response {
         return (head, Body::from(wire.freeze())).into_response();
     }
     let seconds = delay.as_secs().to_string();
-    let line = refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many connections: try again later");
+    let line = refusal(StatusCode::SERVICE_UNAVAILABLE, line);
     ([(RETRY_AFTER, seconds)], line).into_response()
 }
 

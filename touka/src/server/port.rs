@@ -2,19 +2,21 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
-#[cfg(feature = "tls")]
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::admission::{Admission, Admitted};
+use super::admission::Admitted;
 use super::client::Client;
 use super::connection;
 use super::exchange::Serve;
 use super::listener::Listener;
 use super::park::Lot;
-#[cfg(feature = "tls")]
+use super::proxy_protocol::{Named, read_header};
 use super::race::{First, race};
 use super::serving::Serving;
 use super::socket::Socket;
@@ -23,7 +25,11 @@ use super::stall::Stall;
 use super::tls::Tls;
 use super::wire::Wire;
 
-/// An open port, and what is done with each connection.
+/// How long a proxy that has just connected may take for its header once the server shuts down.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// An open port, and what is done with each connection. Clones are the same port's.
+#[derive(Clone)]
 pub(super) struct Port {
     pub(super) serving: Arc<Serving>,
     pub(super) lot: Arc<Lot>,
@@ -39,18 +45,78 @@ impl Port {
         service: V,
         alive: mpsc::Sender<Infallible>,
     ) -> Infallible {
-        let admission = Admission::default();
         loop {
             let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            let (overloaded, permit) = match admission.admit(peer.map(|peer| peer.ip()), &self.serving.limits) {
-                Admitted::Yes(permit) => (false, permit),
-                Admitted::Overload(permit) => (true, permit),
-                Admitted::No => continue,
-            };
-            let client = Client::new(Arc::clone(&self.serving), peer, overloaded);
-            client.set_guard((permit, alive.clone()));
-            tokio::spawn(self.serve(socket, service.clone(), client));
+            self.admit(socket, peer, service.clone(), &alive);
         }
+    }
+
+    fn admit<V: Serve>(&self, socket: Socket, peer: Option<SocketAddr>, service: V, alive: &mpsc::Sender<Infallible>) {
+        if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
+            self.admit_announced(socket, peer, service, alive);
+        } else {
+            self.admit_client(socket, peer, service, alive);
+        }
+    }
+
+    /// Serves a connection whose client is known: within the limits, or to say that it is over one.
+    fn admit_client<V: Serve>(
+        &self,
+        socket: Socket,
+        peer: Option<SocketAddr>,
+        service: V,
+        alive: &mpsc::Sender<Infallible>,
+    ) {
+        let serving = &self.serving;
+        let (overloaded, permit) = match serving.admission.connection(serving.proxies.peer(peer), &serving.limits) {
+            Admitted::Yes(permit) => (false, permit),
+            Admitted::Overload(permit) => (true, permit),
+            Admitted::No => return,
+        };
+        let client = Client::new(Arc::clone(serving), peer, overloaded);
+        client.set_guard((permit, alive.clone()));
+        tokio::spawn(self.serve(socket, service, client));
+    }
+
+    /// Serves a connection of a proxy that names its client first, on a task of its own: a slow proxy
+    /// makes nobody else wait. Until then the connection counts in all, and as nobody's.
+    fn admit_announced<V: Serve>(
+        &self,
+        mut socket: Socket,
+        proxy: Option<SocketAddr>,
+        service: V,
+        alive: &mpsc::Sender<Infallible>,
+    ) {
+        let serving = &self.serving;
+        let (Admitted::Yes(waits) | Admitted::Overload(waits)) = serving.admission.connection(None, &serving.limits)
+        else {
+            return;
+        };
+        let (port, alive) = (self.clone(), alive.clone());
+        tokio::spawn(async move {
+            let serving = &port.serving;
+            let header = timeout(serving.limits.head_time, read_header(&mut socket));
+            let grace = async {
+                serving.handle.shutdown.cancelled().await;
+                sleep(GRACE.min(serving.shutdown_timeout / 2)).await;
+            };
+            let error = match race(header, grace).await {
+                First::Left(Ok(Ok(named))) => {
+                    drop(waits);
+                    let peer = match named {
+                        Named::Client(client) => Some(client),
+                        Named::Nobody => proxy,
+                    };
+                    // On a task of its own: this one's future would stay with the connection.
+                    port.admit_client(socket, peer, service, &alive);
+                    return;
+                }
+                First::Left(Ok(Err(error))) => error,
+                First::Left(Err(_)) => io::ErrorKind::TimedOut.into(),
+                First::Right(()) => return,
+            };
+            tracing::debug!(target: "touka::server", proxy = proxy.map(tracing::field::display), %error, "no header of the PROXY protocol");
+        });
     }
 
     fn serve<V: Serve>(

@@ -50,7 +50,9 @@ use crate::stream::describe as describe_streams;
 /// |---|---|---|
 /// | [`max_connections`](Self::max_connections) | 25,000 | is told to come back later |
 /// | [`max_connections_per_peer`](Self::max_connections_per_peer) | 256 | the same |
-/// | [`max_streams_per_connection`](Self::max_streams_per_connection) | 500 | HTTP/2 lets the client wait |
+/// | [`max_streams`](Self::max_streams) | 25,000 | the same, over a connection that lives on |
+/// | [`max_streams_per_peer`](Self::max_streams_per_peer) | 1,000 | the same |
+/// | [`max_streams_per_connection`](Self::max_streams_per_connection) | 100 | HTTP/2 lets the client wait |
 /// | [`max_head_size`](Self::max_head_size) | 64 KiB | 431 |
 /// | [`head_timeout`](Self::head_timeout) | 10 s | 408, and the connection is closed |
 /// | [`idle_timeout`](Self::idle_timeout) | 75 s | the connection is closed |
@@ -60,9 +62,11 @@ use crate::stream::describe as describe_streams;
 /// | [`max_lifetime`](Self::max_lifetime) | none | the stream is closed: `Expired` |
 ///
 /// # Overload
-/// A browser's `EventSource` gives up for ever when it is answered with a 503. So a client that is
-/// over a limit of connections and accepts `text/event-stream` gets a 200, a `retry:` of 5 to 15 s
-/// and a clean end; any other gets a 503 with `Retry-After`.
+/// A browser's `EventSource` gives up for ever when it is answered with a 503, or without the CORS
+/// headers that its page needs. So a client that is over a limit of connections or streams and accepts
+/// `text/event-stream` gets a 200, a `retry:` of 5 to 15 s and a clean end; any other gets a 503 with
+/// `Retry-After`. Either answer may be read by a page of any origin, as there is nothing of the service
+/// in it.
 ///
 /// # Open files
 /// Each connection takes a file descriptor, and most systems give a process 1,024 to begin with.
@@ -71,7 +75,7 @@ use crate::stream::describe as describe_streams;
 #[must_use = "a server serves nothing until `serve` is awaited"]
 pub struct Server {
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    serving: Serving,
+    pub(super) serving: Serving,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -121,17 +125,36 @@ impl Server {
         self
     }
 
-    /// Sets how many connections one client has at most, 256 by default: one IPv4 address, or one
-    /// /64 network of IPv6.
+    /// Sets how many connections one client has at most, 256 by default. A client is one IPv4 address
+    /// or one /64 network of IPv6. A /56 network has 4 times as many, and a /48 network 16 times:
+    /// providers give either to one customer.
     ///
-    /// Loopback, private networks and Unix sockets are not counted: a reverse proxy there speaks
-    /// for all its clients. One with a public address needs a limit of its own size here.
+    /// Loopback, private networks and Unix sockets are not counted, because a reverse proxy there
+    /// speaks for all its clients. [`trust_proxies`](Self::trust_proxies) says which peers are proxies:
+    /// then these, wherever they are, are not counted, and all others are.
     pub const fn max_connections_per_peer(mut self, most: usize) -> Self {
         self.serving.limits.connections_per_peer = most;
         self
     }
 
-    /// Sets how many requests one HTTP/2 connection has under way at most, 500 by default. All
+    /// Sets how many requests are under way at most, 25,000 by default: from the end of a request's
+    /// head to the end of its response, which for an event stream is as long as it is open. A request
+    /// beyond that is told to come back later, and its connection lives on.
+    pub const fn max_streams(mut self, most: usize) -> Self {
+        self.serving.limits.streams = most;
+        self
+    }
+
+    /// Sets how many requests of one client are under way at most, 1,000 by default, over all its
+    /// connections. Clients are told apart as for
+    /// [`max_connections_per_peer`](Self::max_connections_per_peer), behind
+    /// [trusted proxies](Self::trust_proxies) too.
+    pub const fn max_streams_per_peer(mut self, most: usize) -> Self {
+        self.serving.limits.streams_per_peer = most;
+        self
+    }
+
+    /// Sets how many requests one HTTP/2 connection has under way at most, 100 by default. All
     /// tabs of a browser share one connection.
     pub const fn max_streams_per_connection(mut self, most: u32) -> Self {
         self.serving.limits.streams_per_connection = most;
@@ -226,6 +249,7 @@ impl Server {
         };
         let listener = address.listen().await?;
         descriptors::raise(&self.serving.limits);
+        self.serving.proxies.check();
         meter::describe();
         describe_streams();
         let port = Port {

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::admission::Admission;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::parking::Park;
+use super::proxies::Proxies;
 
 /// How long open streams and running requests have once the shutdown began.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,6 +21,8 @@ const DRAIN_EACH: Duration = Duration::from_millis(5);
 #[derive(Clone, Debug)]
 pub(crate) struct Serving {
     pub(super) limits: Limits,
+    pub(super) admission: Admission,
+    pub(super) proxies: Proxies,
     pub(super) shutdown_timeout: Duration,
     pub(super) drain_window: Duration,
     pub(super) park: Park,
@@ -29,6 +33,8 @@ impl Serving {
     pub(crate) fn new() -> Self {
         Self {
             limits: Limits::DEFAULT,
+            admission: Admission::default(),
+            proxies: Proxies::default(),
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             drain_window: DRAIN_WINDOW,
             park: Park::default(),

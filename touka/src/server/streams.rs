@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::closing::Closing;
+use super::counts::Permit;
 use crate::stream::Link;
 
 /// All that are open, by the order in which they came.
@@ -27,7 +28,7 @@ impl Streams {
     pub(super) fn add(&self, stream: OpenStream) -> Entry {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(id, stream.clone());
-        Entry { streams: self.clone(), id, stream }
+        Entry { streams: self.clone(), id, stream, permit: None }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -52,9 +53,15 @@ pub(super) struct Entry {
     streams: Streams,
     id: u64,
     stream: OpenStream,
+    permit: Option<Permit>,
 }
 
 impl Entry {
+    /// Keeps the request's place among those under way, for a stream that outlives its request.
+    pub(super) fn hold(&mut self, permit: Option<Permit>) {
+        self.permit = permit;
+    }
+
     pub(super) fn closing(&self) -> &Closing {
         self.stream.closing()
     }
@@ -111,8 +118,9 @@ impl OpenStream {
         &self.0.path
     }
 
-    /// Where the connection comes from: the client, or the proxy before it. `None` over a Unix
-    /// socket.
+    /// The client's address, or that of the proxy before it, unless it is one of those that
+    /// [`Server::trust_proxies`](super::Server::trust_proxies) trusts: then the client is the one that
+    /// the proxy names, with port 0 where it names none. `None` over a Unix socket without such a proxy.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer
     }

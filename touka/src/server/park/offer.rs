@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::client::Client;
+use super::super::client::{Call, Client};
 use super::super::drain::stream_span;
 use super::super::parking::Park;
 use super::super::streams::{Entry, OpenStream};
@@ -85,11 +85,12 @@ impl Offered {
 pub(in crate::server) fn offer(
     mut response: Response,
     offered: &Offered,
-    client: &Client,
+    call: &mut Call,
     service: TypeId,
     path: &str,
 ) -> Option<(Response, Option<Frame<Bytes>>)> {
     let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Some((response, None)) };
+    let client = &call.client;
     let vouched = client.serving.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
         "nobody knows what is around its body"
@@ -108,7 +109,7 @@ pub(in crate::server) fn offer(
         return Some((response, None));
     }
     let link = response.extensions().get().cloned().unwrap_or_default();
-    let span = stream_span(&link, path, client.peer);
+    let span = stream_span(&link, path, call.peer);
     // Nothing is to wake anybody: if there is no frame now, the body is asked again by hyper.
     let mut cx = Context::from_waker(Waker::noop());
     let polled = span.in_scope(|| Pin::new(response.body_mut()).poll_frame(&mut cx));
@@ -124,7 +125,7 @@ pub(in crate::server) fn offer(
     let (head, body) = response.into_parts();
     let mut first = head_bytes(&head.headers);
     chunk::put(data, &mut first);
-    offered.put(Offer::new(first.freeze(), parts, body, span, client, path));
+    offered.put(Offer::new(first.freeze(), parts, body, span, call, path));
     None
 }
 
@@ -150,10 +151,13 @@ fn head_bytes(headers: &HeaderMap) -> BytesMut {
 }
 
 impl Offer {
-    fn new(first: Bytes, parts: Parts, body: Body, span: Span, client: &Client, path: &str) -> Self {
+    fn new(first: Bytes, parts: Parts, body: Body, span: Span, call: &mut Call, path: &str) -> Self {
+        let permit = call.take_permit();
+        let client = &call.client;
         let serving = &client.serving;
         let link = parts.lifecycle.link();
-        let entry = serving.handle.streams.add(OpenStream::parked(path, client.peer, link.clone()));
+        let mut entry = serving.handle.streams.add(OpenStream::parked(path, call.peer, link.clone()));
+        entry.hold(permit);
         let write_time = parts.options.write_timeout.unwrap_or(serving.limits.write_time);
         let longest = serving.limits.lifetime.map(|longest| within(longest, 0.1));
         let lifetime = longest.into_iter().chain(parts.options.lifetime()).min();
