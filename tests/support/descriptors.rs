@@ -75,6 +75,7 @@ mod tests {
     #[tokio::test]
     #[should_panic(expected = "this test needs 11 descriptors and may have 10")]
     async fn a_share_that_never_fits_is_an_error() {
-        let _never = Pool::new(10).reserve(11).await;
+        let pool = Pool::new(10);
+        let _never = pool.reserve(11).await;
     }
 }
