@@ -69,7 +69,7 @@ mod tests {
         let mut second = Box::pin(pool.reserve(6));
         assert!(second.as_mut().now_or_never().is_none(), "it was let in beside the first");
         drop((first, beside));
-        second.await;
+        drop(second.await);
     }
 
     #[tokio::test]
