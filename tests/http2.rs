@@ -70,7 +70,7 @@ async fn running(server: Server) -> (Running, Count, mpsc::UnboundedReceiver<Clo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_hundred_streams_share_one_connection() {
-    let (server, held, _) = running(Server::new()).await;
+    let (server, held, _) = running(Server::new().max_streams_per_connection(300)).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut open = Vec::new();
     for _ in 0..300 {
@@ -84,6 +84,27 @@ async fn three_hundred_streams_share_one_connection() {
     open.truncate(100);
     until(PATIENCE, "the handlers of closed pages are gone", || held.get() == 100).await;
     drop(open);
+    until(PATIENCE, "all handlers are gone", || held.get() == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn by_default_a_connection_has_a_hundred_streams() {
+    let (server, held, _) = running(Server::new()).await;
+    let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
+    let mut open = Vec::new();
+    for _ in 0..100 {
+        let mut stream = visitor.stream("/endless").await;
+        assert_eq!(stream.data().await, "here");
+        open.push(stream);
+    }
+    // The client knows the limit by now, and waits for a place by itself.
+    let (next, ()) = tokio::join!(visitor.stream("/endless"), async {
+        let mut other = Visitor::connect(server.address, Version::HTTP_2).await;
+        assert_eq!(other.stream("/endless").await.data().await, "here");
+        until(PATIENCE, "the handler of the other is gone", || held.get() == 100).await;
+        open.pop();
+    });
+    drop((next, open));
     until(PATIENCE, "all handlers are gone", || held.get() == 0).await;
 }
 
