@@ -6,7 +6,9 @@ use axum_core::BoxError;
 
 use super::client::Client;
 use super::exchange::{Serve, answering};
-use super::explain::{explain, late, unreadable};
+use super::explain::{explain, late, linger, unreadable};
+#[cfg(feature = "http2")]
+use super::grace;
 use super::http1;
 #[cfg(feature = "http2")]
 use super::http2;
@@ -15,12 +17,12 @@ use super::park::{Lot, Offered};
 use super::race::First;
 use super::race::race;
 #[cfg(feature = "http2")]
-use super::sniff::speaks_http2;
+use super::sniff::{Rewound, speaks_http2};
 use super::stall::Io;
 #[cfg(feature = "testing")]
 use super::stall::Stall;
 use super::transport::Transport;
-use super::wire::Wire;
+use super::wire::{Protocol, Wire};
 use crate::error::CloseReason;
 
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
@@ -37,9 +39,10 @@ pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Ar
 
 async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>, lot: &Lot) {
     client.set_bare(wire.is_bare());
+    let protocol = wire.protocol();
     let (transport, returned) = Transport::new(wire, Arc::clone(client));
     let offered = Arc::<Offered>::default();
-    let finished = drive(transport, service, client, &offered).await;
+    let finished = drive(transport, protocol, service, client, &offered).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
@@ -48,7 +51,12 @@ async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &A
         }
         return;
     }
-    let Err(failure) = finished else { return };
+    let Err(failure) = finished else {
+        if let Some(io) = io.filter(|_| client.is_unread()) {
+            Box::pin(linger(io)).await;
+        }
+        return;
+    };
     let fresh = client.calls() == 0 && !client.speaks_http2();
     let answer = if client.is_late() { Some(late()) } else { unreadable(&failure) };
     match (io, answer) {
@@ -62,6 +70,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &A
 #[cfg(not(feature = "http2"))]
 async fn drive<I: Io, V: Serve>(
     transport: Transport<Wire<I>>,
+    _: Protocol,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
@@ -74,17 +83,22 @@ async fn drive<I: Io, V: Serve>(
 #[cfg(feature = "http2")]
 async fn drive<I: Io, V: Serve>(
     transport: Transport<Wire<I>>,
+    protocol: Protocol,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(client), Arc::clone(offered));
-    let sniffed = match race(speaks_http2(transport), client.serving.handle.shutdown.cancelled()).await {
-        First::Left(sniffed) => sniffed,
-        // It has not asked for anything yet, so there is nothing to finish.
-        First::Right(()) => return Ok(()),
+    let spoken = match protocol {
+        Protocol::Unknown => match race(speaks_http2(transport), grace::over(client)).await {
+            First::Left(sniffed) => sniffed?,
+            // It has not asked for anything yet, so there is nothing to finish.
+            First::Right(()) => return Ok(()),
+        },
+        Protocol::Http1 => (false, Rewound::none(transport)),
+        Protocol::Http2 => (true, Rewound::none(transport)),
     };
-    let finished = match sniffed? {
+    let finished = match spoken {
         (true, io) => {
             client.set_http2();
             // In a box: a connection of HTTP/1.1 must not keep the room that one of HTTP/2 takes.

@@ -1,6 +1,7 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
 mod admission;
+mod backlog;
 mod behind_proxies;
 mod client;
 mod client_header;
@@ -11,10 +12,12 @@ mod descriptors;
 mod drain;
 mod exchange;
 mod explain;
+mod grace;
 mod handle;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
+mod leftover;
 mod limits;
 mod listen;
 mod listener;
@@ -23,11 +26,13 @@ mod overload;
 mod park;
 mod parking;
 mod peer;
+mod pieces;
 mod port;
 mod proxies;
 mod proxy_protocol;
 mod race;
 mod request_body;
+mod sent;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
 mod server;
 mod serving;

@@ -32,6 +32,13 @@ pub(super) struct Rewound<I> {
     io: I,
 }
 
+impl<I> Rewound<I> {
+    /// A socket of which nothing was read.
+    pub(super) const fn none(io: I) -> Self {
+        Self { read: [0; PREFACE.len()], from: 0, to: 0, io }
+    }
+}
+
 impl<I: AsyncRead + Unpin> AsyncRead for Rewound<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;

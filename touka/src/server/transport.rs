@@ -7,10 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::client::Client;
+use super::client::{Activity, Client};
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
 /// closes, and there are few places for such as these.
@@ -32,7 +33,26 @@ pub(super) struct Transport<I> {
     patience: Option<(Phase, Pin<Box<Sleep>>)>,
     /// How many requests there had been when the client last said something between two of them.
     heard: Option<usize>,
+    /// What the client has sent beyond what hyper has asked for.
+    ahead: BytesMut,
+    /// What became of hyper's last read.
+    reading: Reading,
 }
+
+/// Who waits for the client's next bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// hyper, since it last looked: it has not written anything since.
+    Awaited,
+    /// hyper did, and has written since.
+    Wanted,
+    /// Nobody: hyper has bytes, and may not want more until its response has ended.
+    Unwanted,
+}
+
+/// How many bytes are read that hyper does not ask for, while it writes a response. They are read only
+/// to find the end of the connection, which stands behind them.
+const MOST_AHEAD: usize = 16 * 1024;
 
 /// Where the socket goes when hyper drops the transport.
 pub(super) type Returned<I> = Arc<Mutex<Option<I>>>;
@@ -44,6 +64,8 @@ enum Phase {
     First,
     /// The rest of a head, after so many requests.
     Head(usize),
+    /// The end of what HTTP/2 holds of the last responses, of which so much has left.
+    Leaving(usize),
     /// Another request, after so many.
     Idle(usize),
 }
@@ -51,8 +73,15 @@ enum Phase {
 impl<I: Unpin> Transport<I> {
     pub(super) fn new(stream: I, client: Arc<Client>) -> (Self, Returned<I>) {
         let returned = Returned::default();
-        let transport =
-            Self { stream: Some(stream), client, returned: Arc::clone(&returned), patience: None, heard: None };
+        let transport = Self {
+            stream: Some(stream),
+            client,
+            returned: Arc::clone(&returned),
+            patience: None,
+            heard: None,
+            ahead: BytesMut::new(),
+            reading: Reading::Unwanted,
+        };
         (transport, returned)
     }
 
@@ -65,8 +94,11 @@ impl<I: Unpin> Transport<I> {
         self.client.calls() == 0 && !self.client.speaks_http2()
     }
 
-    fn phase(&self) -> Phase {
+    fn phase(&self, activity: Activity) -> Phase {
         let calls = self.client.calls();
+        if let Activity::Leaving(departed) = activity {
+            return Phase::Leaving(departed);
+        }
         // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
         if self.heard == Some(calls) && !self.client.speaks_http2() {
             Phase::Head(calls)
@@ -79,7 +111,8 @@ impl<I: Unpin> Transport<I> {
 
     /// Looks at what became of a read. One that waits for a request does not wait for ever.
     fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        if self.client.poll_idle(cx).is_pending() {
+        let activity = self.client.poll_activity(cx);
+        if activity == Activity::Busy {
             self.patience = None;
             return read;
         }
@@ -87,11 +120,12 @@ impl<I: Unpin> Transport<I> {
             self.heard = Some(self.client.calls());
             return read;
         }
-        let phase = self.phase();
+        let phase = self.phase(activity);
         let limits = &self.client.serving.limits;
         let longest = match phase {
             Phase::First | Phase::Head(_) => limits.head_time,
-            Phase::Idle(_) if self.client.overloaded => TOLD,
+            Phase::Leaving(_) | Phase::Idle(_) if self.client.overloaded => TOLD,
+            Phase::Leaving(_) => limits.write_time,
             Phase::Idle(_) => limits.idle_time,
         };
         if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
@@ -108,6 +142,41 @@ impl<I: Unpin> Transport<I> {
     }
 }
 
+impl<I: AsyncRead + Unpin> Transport<I> {
+    /// Looks for the end of the connection while hyper does not: it stops reading when it has a byte
+    /// behind the request that it answers, or a body that nobody reads. A client that has left must
+    /// not keep its handler.
+    ///
+    /// Called with each flush, which is each time that hyper's connection is polled.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.reading == Reading::Awaited {
+            self.reading = Reading::Wanted;
+            return Ok(());
+        }
+        if self.client.speaks_http2() || !self.client.is_busy() || self.client.is_upgraded() {
+            return Ok(());
+        }
+        let before = self.ahead.len();
+        while self.ahead.len() < MOST_AHEAD {
+            let mut room = [0; 512];
+            let mut read = ReadBuf::new(&mut room);
+            match self.stream()?.poll_read(cx, &mut read) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if read.filled().is_empty() => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
+                }
+                Poll::Ready(Ok(())) => self.ahead.extend_from_slice(read.filled()),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        if self.ahead.len() > before && self.reading == Reading::Wanted {
+            // The bytes that hyper waits for are here, and will not wake it.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
         // Nothing that can panic runs under this lock.
@@ -117,18 +186,33 @@ impl<I> Drop for Transport<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = self.stream()?.poll_read(cx, buf);
+        let read = if self.ahead.is_empty() {
+            self.stream()?.poll_read(cx, buf)
+        } else {
+            let length = buf.remaining().min(self.ahead.len());
+            buf.put_slice(&self.ahead.split_to(length));
+            if self.ahead.is_empty() {
+                // An empty rest of the buffer would keep all of it.
+                self.ahead = BytesMut::new();
+            }
+            Poll::Ready(Ok(()))
+        };
+        self.reading = if read.is_pending() { Reading::Awaited } else { Reading::Unwanted };
         self.watch_read(cx, read)
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.swallows() {
             return Poll::Ready(Ok(buf.len()));
         }
         self.client.set_unflushed(true);
-        self.stream()?.poll_write(cx, buf)
+        let written = self.stream()?.poll_write(cx, buf);
+        if written.is_pending() {
+            self.look_ahead(cx)?;
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -140,7 +224,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
         self.client.set_unflushed(true);
-        self.stream()?.poll_write_vectored(cx, bufs)
+        let written = self.stream()?.poll_write_vectored(cx, bufs);
+        if written.is_pending() {
+            self.look_ahead(cx)?;
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -153,6 +241,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.client.set_unflushed(false);
         }
+        self.look_ahead(cx)?;
         flushed
     }
 
