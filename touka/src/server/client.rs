@@ -3,12 +3,13 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::body_budget::{BodyBudget, BodyShare};
 use super::client_header::{ClientHeader, Malformed};
 use super::counts::Permit;
 use super::serving::Serving;
@@ -38,6 +39,8 @@ pub(super) struct Client {
     bare: AtomicBool,
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
+    /// What the bodies of its requests hold in memory. Made with the first body.
+    bodies: OnceLock<Arc<BodyBudget>>,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -63,6 +66,7 @@ impl Client {
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
             unflushed: AtomicBool::new(false),
+            bodies: OnceLock::new(),
             guard: Mutex::default(),
         })
     }
@@ -73,6 +77,21 @@ impl Client {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.busy.fetch_add(1, Ordering::Relaxed);
         Call { client: Arc::clone(self), peer: self.peer, link: None, upgraded: false, permit: None }
+    }
+
+    /// The connection is not idle until what is returned is dropped.
+    #[cfg(feature = "http2")]
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// One thing less keeps the connection from being idle.
+    fn finished(&self) {
+        if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
+            idler.into_iter().for_each(Waker::wake);
+        }
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -126,6 +145,15 @@ impl Client {
     /// Says to all its streams why they end.
     pub(super) fn close(&self, reason: CloseReason) {
         self.lock().iter().for_each(|stream| stream.link.close(reason));
+    }
+
+    /// What one body may take of this connection's budget and of the server's.
+    pub(super) fn body_share(&self) -> BodyShare {
+        let (limits, bodies) = (&self.serving.limits, self.bodies.get_or_init(Arc::default));
+        BodyShare::new(
+            (Arc::clone(bodies), limits.of_bodies(limits.body_memory_per_connection)),
+            (Arc::clone(&self.serving.bodies), limits.of_bodies(limits.body_memory)),
+        )
     }
 
     // ===== parking =====
@@ -198,9 +226,22 @@ impl Call {
         self.link = Some(link.clone());
     }
 
-    /// The connection is not HTTP any more once the response has ended, and none of our business.
-    pub(super) const fn upgrades(&mut self) {
-        self.upgraded = true;
+    /// Over HTTP/1.1 the connection is not HTTP any more once the response has ended, and none of our
+    /// business. Over HTTP/2 one stream becomes a tunnel, and the connection stays what it is.
+    pub(super) fn upgrades(&mut self) {
+        self.upgraded = !self.client.speaks_http2();
+    }
+}
+
+/// Keeps a connection from being idle.
+#[cfg(feature = "http2")]
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Client>);
+
+#[cfg(feature = "http2")]
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finished();
     }
 }
 
@@ -209,9 +250,8 @@ impl Drop for Call {
         if let Some(link) = &self.link {
             self.client.lock().retain(|stream| !stream.link.is(link));
         }
-        if !self.upgraded && self.client.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let idler = self.client.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-            idler.into_iter().for_each(Waker::wake);
+        if !self.upgraded {
+            self.client.finished();
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::client::{Busy, Client};
 use super::meter;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -49,10 +51,12 @@ pub(super) fn asked(handed: bool) {
     });
 }
 
-/// Spawns the tasks that hyper asks for. They end by themselves when their connection does.
+/// Spawns the tasks that hyper asks for. They end by themselves when their connection does, which is
+/// not idle while one of them runs: a task writes a response, or what goes into a tunnel that a
+/// CONNECT has opened.
 #[derive(Clone, Debug)]
 pub(super) struct Tasks {
-    pub(super) write_time: Duration,
+    pub(super) client: Arc<Client>,
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
@@ -60,10 +64,10 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
         let handover = Handover {
             handed: Cell::new(false),
             asked: Cell::new(0),
-            longest: Cell::new(self.write_time),
+            longest: Cell::new(self.client.serving.limits.write_time),
             link: RefCell::new(None),
         };
-        let watched = Watched { future, since: None, timer: None };
+        let watched = Watched { future, since: None, timer: None, _busy: self.client.busy() };
         tokio::spawn(HANDOVER.scope(handover, watched));
     }
 }
@@ -77,6 +81,8 @@ pin_project! {
         // Since when the client takes nothing, and how often the body was asked until then.
         since: Option<(u64, Instant)>,
         timer: Option<Pin<Box<Sleep>>>,
+        // Dropped after the future.
+        _busy: Busy,
     }
 }
 
@@ -101,7 +107,8 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
                     this.since.insert((asked, Instant::now())).1
                 }
             };
-            let deadline = since + handover.longest.get();
+            // A limit that is past the end of the clock is none.
+            let Some(deadline) = since.checked_add(handover.longest.get()) else { return Poll::Pending };
             let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
