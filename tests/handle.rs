@@ -74,6 +74,25 @@ async fn it_lists_what_is_open() {
     until(PATIENCE, "the one that has ended is not listed", || handle.count() == 1).await;
 }
 
+/// A path may have as many bytes as a head, and a client may have hundreds of streams.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_keeps_the_beginning_of_a_path_that_is_too_long() {
+    let server = Server::new();
+    let handle = server.handle();
+    let server = Running::serve_with(server, app().0).await;
+    let long = format!("/api/rooms/{}", "x".repeat(60_000));
+    let mut one = Client::stream(server.address, &long).await;
+    assert_eq!(one.data().await, "one");
+    let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
+    let mut other = visitor.stream(&long).await;
+    assert_eq!(other.data().await, "one");
+    for stream in handle.streams() {
+        let kept = stream.path().strip_suffix('…').expect("a mark");
+        assert!(long.starts_with(kept) && kept.len() > 200 && stream.path().len() <= 256, "{}", stream.path());
+        assert_eq!(stream.route(), Some("/api/rooms/{room}"));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_closes_those_that_match_and_no_other() {
     let server = Server::new();
@@ -114,7 +133,7 @@ async fn a_stream_of_another_library_is_listed_and_closed_too() {
     let mut client = Client::stream(server.address, "/sse").await;
     assert_eq!(client.data().await, "here");
     let stream = handle.streams().remove(0);
-    assert_eq!((stream.route(), stream.path(), stream.events()), (None, "/sse", None));
+    assert_eq!((stream.route(), stream.path(), stream.events()), (Some("/sse"), "/sse", None));
     assert_eq!(stream.bytes(), "data: here\n\n".len() as u64);
     assert_eq!(handle.close(|_| true), 1);
     assert_eq!(client.next().await.expect("a clean end"), None);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::{Request, StatusCode, Version};
+use hyper_util::rt::TokioIo;
 use support::{Client, Count, Running, Visitor, until, within};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -183,6 +184,44 @@ async fn a_shutdown_says_goaway_and_ends_each_stream() {
     within(PATIENCE, "the client's connection", driver).await.expect("no panic").expect("a GOAWAY, and no error");
     server.stopped(PATIENCE).await;
     assert_eq!(held.get(), 0);
+}
+
+/// What a CONNECT has opened, until the client closes its end. An example of a tunnel: it says back
+/// what it hears.
+async fn tunnel(mut request: axum::extract::Request) -> StatusCode {
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        let (mut reads, mut writes) = tokio::io::split(TokioIo::new(upgrade.await.expect("a tunnel")));
+        tokio::io::copy(&mut reads, &mut writes).await.expect("said back");
+    });
+    StatusCode::OK
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_tunnel_keeps_its_connection_for_as_long_as_it_is_open_and_no_longer() {
+    const IDLE: Duration = Duration::from_millis(200);
+    let app = axum::Router::new().fallback(tunnel);
+    let server = Running::serve_with(Server::new().idle_timeout(IDLE), app).await;
+    let socket = TcpStream::connect(server.address).await.expect("connect");
+    let (client, connection) = h2::client::handshake(socket).await.expect("the handshake");
+    let driver = tokio::spawn(connection);
+    let mut client = client.ready().await.expect("ready");
+    let request = Request::builder().method("CONNECT").uri("test:80").body(()).expect("a request");
+    let (response, mut sends) = client.send_request(request, false).expect("send");
+    let mut hears = response.await.expect("an answer").into_body();
+    for _ in 0..5 {
+        // Five times as long as an idle connection lives, in all.
+        tokio::time::sleep(IDLE).await;
+        sends.send_data("x".into(), false).expect("the connection is open");
+        assert_eq!(within(PATIENCE, "the answer", hears.data()).await.expect("open").expect("open"), "x");
+        hears.flow_control().release_capacity(1).expect("open");
+    }
+    assert!(!driver.is_finished());
+    sends.send_data("".into(), true).expect("the connection is open");
+    while within(PATIENCE, "the end", hears.data()).await.is_some() {}
+    drop((sends, hears));
+    let _ = within(PATIENCE, "the idle connection's end", driver).await.expect("no panic");
+    drop(client);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

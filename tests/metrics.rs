@@ -191,9 +191,9 @@ fn a_stream_of_another_library_is_counted_too() {
     recorded(|address, mut figures| async move {
         let mut visitor = Visitor::connect(address, Version::HTTP_11).await;
         assert_eq!(visitor.stream("/of/axum").await.text().await, "data: here\n\n");
-        figures.comes_to("touka_streams_closed_total reason=completed route=", 1).await;
-        assert_eq!(figures.get("touka_bytes_total route="), 12);
-        assert_eq!(figures.get("touka_events_total route="), 0);
+        figures.comes_to("touka_streams_closed_total reason=completed route=/of/axum", 1).await;
+        assert_eq!(figures.get("touka_bytes_total route=/of/axum"), 12);
+        assert_eq!(figures.get("touka_events_total route=/of/axum"), 0);
     });
 }
 

@@ -165,6 +165,27 @@ async fn extractors_see_the_same_query() {
     assert_eq!(noted.text().await, "me: body");
 }
 
+#[derive(serde::Deserialize)]
+struct Names {
+    #[serde(default)]
+    tag: Vec<String>,
+}
+
+#[route(GET, "/many")]
+async fn many(Query(names): Query<Names>) -> String {
+    format!("{:?}", names.tag)
+}
+
+/// As many names as fit into a head, with the wanted ones far apart.
+#[tokio::test(start_paused = true)]
+async fn values_of_one_name_are_found_among_thousands() {
+    let others: Vec<String> = (0..6_000).map(|number| format!("n{number}")).collect();
+    let others = others.join("&");
+    let app = TestApp::new(Router::new().mount(routes![many]));
+    let (status, text) = get(&app, &format!("/many?tag=a&{others}&tag=b&{}&tag=c", &others[..10_000])).await;
+    assert_eq!((status, text.as_str()), (200, r#"["a", "b", "c"]"#));
+}
+
 #[tokio::test]
 async fn the_path_alone_is_what_the_router_gets() {
     let router: Router = Router::new().mount(routes![log, countdown]);

@@ -115,6 +115,24 @@ async fn a_head_that_drips_is_answered_408_though_it_never_stops() {
     others_are_served(&server).await;
 }
 
+/// Two or more: what hyper answers of the first must be out of the way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_head_is_answered_408_on_a_kept_connection_too() {
+    let (server, _) = running(Server::new().head_timeout(SHORT).idle_timeout(LONG)).await;
+    for kept in [1, 3] {
+        let mut client = Client::connect(server.address).await;
+        for _ in 0..kept {
+            client.send("GET /plain HTTP/1.1\r\nhost: test\r\n\r\n").await;
+            assert_eq!(client.response().await.1, "here");
+        }
+        client.send("GET /plain HTTP/1.1\r\nhost: ").await;
+        let (head, text) = client.response().await;
+        assert_eq!((head.status(), text.as_str()), (408, "the request's head took too long\n"));
+        assert_eq!(head.header("connection"), Some("close"));
+        assert_eq!(closed(client).await, "");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_is_kept_between_requests_for_as_long_as_is_set() {
     let (server, _) = running(Server::new().head_timeout(LONG).idle_timeout(SHORT)).await;
@@ -190,7 +208,7 @@ async fn a_body_that_stands_still_fails() {
     until(PATIENCE, "the handler reads", || held.get() == 1).await;
     others_are_served(&server).await;
     let text = client.response().await.1;
-    assert_eq!(text, "the request's body stood still for 300ms");
+    assert_eq!(text, "the request's body stood still for 300ms, or came at less than 1024 bytes a second");
     until(PATIENCE, "the handler is done", || held.get() == 0).await;
 }
 

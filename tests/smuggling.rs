@@ -67,8 +67,18 @@ const HOSTS: &[Row] = &[
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Refused(400)),
     // Said to be nobody's, which is what the standard wants where there is no authority.
     ("GET / HTTP/1.1\r\nHost: \r\n\r\n", Ends("GET /")),
-    // The target counts, as the standard has it. The service sees both.
-    ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://b/")),
+    // A target with an authority of its own, which the header repeats but for the user in it.
+    ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://a/")),
+    ("GET http://a:8080/x HTTP/1.1\r\nHost: A:8080\r\n\r\n", Ends("GET http://a:8080/x")),
+    ("GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://me@a/")),
+    ("CONNECT a:443 HTTP/1.1\r\nHost: b:443\r\n\r\n", Refused(400)),
+    // The standard lets the target win. But a proxy may have gone by the header.
+    ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET http://a:8080/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET http://a/ HTTP/1.1\r\nHost: me@a\r\n\r\n", Refused(400)),
+    ("GET http://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
+    ("GET http://a/ HTTP/1.1\r\nHost: \r\n\r\n", Refused(400)),
+    ("GET http://b/ HTTP/1.0\r\nHost: a\r\n\r\n", Refused(400)),
     // Needs no host, and closes.
     ("GET / HTTP/1.0\r\n\r\n", Last("GET /")),
 ];

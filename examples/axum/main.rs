@@ -146,8 +146,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // axum does not tell its routes.
     let routes = ["/", "/orders", "/orders/feed", "/orders/{number}/track", "/live/clock"];
     let listener = begin("axum", routes).await?;
-    // `axum::serve(tokio_listener, app)` serves all of this too. touka's server adds an end: at
-    // ctrl-c it closes each stream between two events; a graceful shutdown of axum's waits for them.
+    // `axum::serve(tokio_listener, app)` serves all of this too. touka's server adds an end: at ctrl-c
+    // it closes each stream between two events. A graceful shutdown of axum's waits for them, unless
+    // `app.layer(handle.layer())` is there to end them: see `touka::server::Handle::layer`.
     Ok(touka::serve(listener, app).await?)
 }
 

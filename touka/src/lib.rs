@@ -67,6 +67,10 @@
 //! let app: axum::Router = axum::Router::new().route("/greetings/{name}", get(greetings));
 //! ```
 //!
+//! [`serve`] takes that app in place of `axum::serve`, and with the feature `axum` knows its routes and
+//! tells its handlers axum's `ConnectInfo`. Under axum's own server a graceful shutdown waits for every
+//! stream; [`Handle::layer`](server::Handle::layer) ends them.
+//!
 //! # Layout
 //!
 //! - [`event`]: one event, its fields and its wire form.
@@ -85,6 +89,9 @@
 //! `http2` (on): HTTP/2 beside HTTP/1.1.
 //!
 //! `tls` (off): HTTPS by rustls, with certificates from PEM files.
+//!
+//! `axum` (off): an `axum::Router` in touka's server has its routes in metrics and spans, and
+//! `ConnectInfo`. It is the one feature that depends on axum.
 //!
 //! `disk` (off): [`Hub`]s that keep the events of their topics in a file, by redb.
 //!
@@ -166,3 +173,8 @@ struct Readme;
 #[cfg(all(doctest, feature = "macros", feature = "disk"))]
 #[doc = include_str!("../../docs/topics.md")]
 struct Topics;
+
+/// The guide for axum apps, whose code is compiled.
+#[cfg(all(doctest, feature = "axum", feature = "macros"))]
+#[doc = include_str!("../../docs/axum.md")]
+struct InAxum;

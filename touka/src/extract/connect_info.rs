@@ -12,7 +12,8 @@ use http::request::Parts;
 /// The address of the client that sent this request: the one that limits, logs and
 /// [`OpenStream::peer`](crate::server::OpenStream::peer) speak of. It is the peer of the connection, or
 /// the client that proxies have named which [`Server::trust_proxies`](crate::Server::trust_proxies)
-/// trusts; then its port is 0 where they do not tell it.
+/// trusts; then its port is 0 where they do not tell it. Under axum's own server it is what
+/// `into_make_service_with_connect_info` has said, with the feature `axum`.
 ///
 /// A client of a Unix socket without such a proxy has none, and is answered with 500; take an
 /// `Option<ConnectInfo>` where there can be such.
@@ -35,7 +36,17 @@ pub(crate) struct Peer(pub(crate) Option<SocketAddr>);
 
 /// Where a request comes from, as far as its server has said.
 pub(crate) fn peer(extensions: &http::Extensions) -> Option<SocketAddr> {
-    extensions.get::<Peer>()?.0
+    extensions.get::<Peer>().map_or_else(|| of_axum(extensions), |peer| peer.0)
+}
+
+#[cfg(feature = "axum")]
+fn of_axum(extensions: &http::Extensions) -> Option<SocketAddr> {
+    extensions.get::<axum::extract::ConnectInfo<SocketAddr>>().map(|peer| peer.0)
+}
+
+#[cfg(not(feature = "axum"))]
+const fn of_axum(_: &http::Extensions) -> Option<SocketAddr> {
+    None
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for ConnectInfo {

@@ -3,7 +3,7 @@
 mod connect_info;
 mod json;
 mod last_event_id;
-mod matched;
+mod matched_path;
 mod pairs;
 mod param_error;
 mod params;
@@ -15,11 +15,13 @@ mod state;
 pub use connect_info::{ConnectInfo, ConnectInfoRejection};
 pub use json::{Json, JsonError};
 pub use last_event_id::LastEventId;
+pub use matched_path::{MatchedPath, MatchedPathRejection};
 pub use param_error::ParamError;
 pub use params::Params;
 pub use query::{Query, QueryError};
 pub use query_params::QueryParams;
 pub use state::State;
 
-pub(crate) use connect_info::Peer;
-pub(crate) use matched::Matched;
+pub(crate) use connect_info::{Peer, peer};
+#[cfg(feature = "axum")]
+pub(crate) use matched_path::of_axum as axum_path;

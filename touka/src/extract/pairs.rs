@@ -1,7 +1,10 @@
 //! A deserializer for the pairs of a query: every value is text, and says by itself what it is.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
+use std::hash::Hash;
 
 use serde::de::{self, DeserializeOwned, DeserializeSeed, IntoDeserializer, MapAccess, Visitor, value};
 use serde::forward_to_deserialize_any;
@@ -10,15 +13,28 @@ use super::percent::pairs;
 
 /// Reads a query into a struct or a map.
 pub(super) fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
-    let mut groups: Vec<(Cow<'_, str>, Vec<Cow<'_, str>>)> = Vec::new();
-    for (name, text) in pairs(query) {
-        // Repeated parameters belong together, wherever they stand. Few enough for a scan.
-        match groups.iter_mut().find(|(known, _)| *known == name) {
-            Some((_, texts)) => texts.push(text),
-            None => groups.push((name, vec![text])),
+    T::deserialize(Pairs { rest: grouped(pairs(query)).into_iter(), next: None })
+}
+
+/// The values of each name, wherever they stand in the query. Names are in the order in which each
+/// comes first.
+///
+/// Linear in the length of the query: a client chooses how many names there are, and a scan for each
+/// of them would be quadratic. The map hashes with a random key, so a client cannot choose names that
+/// collide.
+fn grouped<K: Clone + Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
+    let mut places: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<(K, Vec<V>)> = Vec::new();
+    for (name, value) in pairs {
+        match places.entry(name) {
+            Entry::Occupied(place) => groups[*place.get()].1.push(value),
+            Entry::Vacant(place) => {
+                groups.push((place.key().clone(), vec![value]));
+                place.insert(groups.len() - 1);
+            }
         }
     }
-    T::deserialize(Pairs { rest: groups.into_iter(), next: None })
+    groups
 }
 
 /// Why a query does not fit.
@@ -171,8 +187,13 @@ impl<'de> de::Deserializer<'de> for Value<'_> {
         visitor.visit_unit()
     }
 
+    /// A parameter that no field takes may be repeated.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
-        str string bytes byte_buf unit_struct tuple tuple_struct map struct identifier ignored_any
+        str string bytes byte_buf unit_struct tuple tuple_struct map struct identifier
     }
 }
 
@@ -186,6 +207,10 @@ impl IntoDeserializer<'_, Fault> for Value<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::hash::Hasher;
+    use std::rc::Rc;
+
     use serde::Deserialize;
 
     use super::*;
@@ -213,7 +238,8 @@ mod tests {
     #[test]
     fn fields_take_what_is_theirs() {
         let filter: Filter =
-            from_query("tag=a+b&room=%E2%82%AC&level=3&tag=c%26d&order=down&strict=true&numbers=-1&other=x").unwrap();
+            from_query("tag=a+b&room=%E2%82%AC&level=3&tag=c%26d&order=down&strict=true&numbers=-1&other=x&other=y")
+                .unwrap();
         let expected = Filter {
             room: "€".into(),
             level: Some(3),
@@ -225,6 +251,36 @@ mod tests {
         assert_eq!(filter, expected);
         let filter: Filter = from_query("room=").unwrap();
         assert_eq!((filter.room.as_str(), filter.level, filter.tag.len()), ("", None, 0));
+    }
+
+    /// A name that counts how often it is compared.
+    #[derive(Clone, Debug)]
+    struct Counted(usize, Rc<Cell<usize>>);
+
+    impl PartialEq for Counted {
+        fn eq(&self, other: &Self) -> bool {
+            self.1.set(self.1.get() + 1);
+            self.0 == other.0
+        }
+    }
+
+    impl Eq for Counted {}
+
+    impl Hash for Counted {
+        fn hash<H: Hasher>(&self, state: &mut H) {
+            self.0.hash(state);
+        }
+    }
+
+    #[test]
+    fn the_work_grows_with_the_query_and_not_with_its_square() {
+        const NAMES: usize = 16_125;
+        let compared = Rc::new(Cell::new(0));
+        let twice = (0..NAMES).chain(0..NAMES);
+        let groups = grouped(twice.map(|name| (Counted(name, Rc::clone(&compared)), name)));
+        assert_eq!(groups.len(), NAMES);
+        assert!(groups.iter().enumerate().all(|(place, (name, values))| name.0 == place && *values == [place, place]));
+        assert!(compared.get() <= 4 * NAMES, "{} comparisons", compared.get());
     }
 
     #[test]

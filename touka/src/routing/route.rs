@@ -14,7 +14,7 @@ use http::{Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
 use crate::error::panic_text;
-use crate::extract::Matched;
+use crate::extract::MatchedPath;
 use crate::response::refusal;
 use crate::stream::Link;
 
@@ -54,7 +54,7 @@ impl<S> Route<S> {
         F: Future<Output: IntoResponse> + Send + 'static,
     {
         let handler = move |request: Request, state| -> ResponseFuture {
-            let matched = request.extensions().get::<Matched>().cloned();
+            let matched = request.extensions().get::<MatchedPath>().cloned();
             // The future starts only inside, where its panic can be caught.
             let answer = handler(request, state);
             Box::pin(async move {

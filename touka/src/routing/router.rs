@@ -25,7 +25,8 @@ type LayerFn = Arc<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
 /// The routes of an app, and a [`tower_service::Service`] that answers them.
 ///
 /// Serve it with [`Router::serve`], or mount it anywhere a tower service goes: axum's
-/// `nest_service` and `fallback_service` take it as it is.
+/// `nest_service` and `fallback_service` take it as it is. Under another server than touka's nothing
+/// ends streams at a shutdown, unless [`Handle::layer`](crate::server::Handle::layer) is around them.
 ///
 /// ```
 /// use touka::{Router, route, routes};

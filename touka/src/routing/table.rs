@@ -9,7 +9,7 @@ use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture};
-use crate::extract::{Matched, Params};
+use crate::extract::{MatchedPath, Params};
 use crate::response::refusal;
 
 /// Paths to methods to endpoints.
@@ -43,7 +43,7 @@ impl Table {
         };
         let params = Params::decode(matched.params.iter());
         request.extensions_mut().insert(params);
-        request.extensions_mut().insert(Matched(Arc::clone(path)));
+        request.extensions_mut().insert(MatchedPath(Arc::clone(path)));
         let answer = endpoint.answer(request);
         if head { Box::pin(async { without_body(answer.await) }) } else { answer }
     }

@@ -3,13 +3,14 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::body_budget::{BodyBudget, BodyShare};
 use super::client_header::{ClientHeader, Malformed};
 use super::counts::Permit;
 use super::serving::Serving;
@@ -54,6 +55,8 @@ pub(super) struct Client {
     writable: AtomicU64,
     /// The socket takes nothing now.
     blocked: AtomicBool,
+    /// What the bodies of its requests hold in memory. Made with the first body.
+    bodies: OnceLock<Arc<BodyBudget>>,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Option<Box<dyn Any + Send>>>,
 }
@@ -87,6 +90,7 @@ impl Client {
             last_word: AtomicU64::new(0),
             writable: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
+            bodies: OnceLock::new(),
             guard: Mutex::default(),
         })
     }
@@ -97,6 +101,20 @@ impl Client {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.busy.fetch_add(1, Ordering::Relaxed);
         Call { client: Arc::clone(self), peer: self.peer, link: None, upgraded: false, permit: None }
+    }
+
+    /// The connection is not idle until what is returned is dropped.
+    #[cfg(feature = "http2")]
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.busy.fetch_add(1, Ordering::Relaxed);
+        Busy(Arc::clone(self))
+    }
+
+    /// One thing less keeps the connection from being idle.
+    fn finished(&self) {
+        if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.wake_idler();
+        }
     }
 
     pub(super) fn calls(&self) -> usize {
@@ -219,6 +237,15 @@ impl Client {
         self.lock().iter().for_each(|stream| stream.link.close(reason));
     }
 
+    /// What one body may take of this connection's budget and of the server's.
+    pub(super) fn body_share(&self) -> BodyShare {
+        let (limits, bodies) = (&self.serving.limits, self.bodies.get_or_init(Arc::default));
+        BodyShare::new(
+            (Arc::clone(bodies), limits.of_bodies(limits.body_memory_per_connection)),
+            (Arc::clone(&self.serving.bodies), limits.of_bodies(limits.body_memory)),
+        )
+    }
+
     // ===== parking =====
 
     /// Gives it what is dropped with the connection.
@@ -321,10 +348,26 @@ impl Call {
         self.link = Some(link.clone());
     }
 
-    /// The connection is not HTTP any more once the response has ended, and none of our business.
+    /// Over HTTP/1.1 the connection is not HTTP any more once the response has ended, and none of our
+    /// business. Over HTTP/2 one stream becomes a tunnel, and the connection stays what it is.
     pub(super) fn upgrades(&mut self) {
+        if self.client.speaks_http2() {
+            return;
+        }
         self.upgraded = true;
         self.client.upgraded.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Keeps a connection from being idle.
+#[cfg(feature = "http2")]
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Client>);
+
+#[cfg(feature = "http2")]
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.finished();
     }
 }
 
@@ -333,8 +376,8 @@ impl Drop for Call {
         if let Some(link) = &self.link {
             self.client.lock().retain(|stream| !stream.link.is(link));
         }
-        if !self.upgraded && self.client.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.client.wake_idler();
+        if !self.upgraded {
+            self.client.finished();
         }
     }
 }

@@ -6,7 +6,7 @@ use axum_core::BoxError;
 
 use super::client::Client;
 use super::exchange::{Serve, answering};
-use super::explain::{explain, late, linger, unreadable};
+use super::explain::{self, unreadable};
 #[cfg(feature = "http2")]
 use super::grace;
 use super::http1;
@@ -53,15 +53,18 @@ async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &A
     }
     let Err(failure) = finished else {
         if let Some(io) = io.filter(|_| client.is_unread()) {
-            Box::pin(linger(io)).await;
+            Box::pin(explain::linger(io)).await;
         }
         return;
     };
-    let fresh = client.calls() == 0 && !client.speaks_http2();
-    let answer = if client.is_late() { Some(late()) } else { unreadable(&failure) };
+    let (fresh, late) = (client.calls() == 0 && !client.speaks_http2(), client.is_late());
+    let answer = if late { Some(explain::late()) } else { unreadable(&failure) };
+    // What is wrong with a later request hyper has answered itself, unless the head has come too slowly:
+    // then nothing was written, and nothing of an earlier answer may be under way.
+    let unanswered = fresh || late && !client.is_unflushed();
     match (io, answer) {
         // In a box, as is what most connections never come to.
-        (Some(io), Some(answer)) if fresh => Box::pin(explain(io, answer)).await,
+        (Some(io), Some(answer)) if unanswered => Box::pin(explain::explain(io, answer)).await,
         // A client that leaves in the middle of a stream is no error: it is how streams end.
         _ => tracing::debug!(target: "touka::server", error = failure, "connection closed"),
     }
@@ -109,9 +112,14 @@ async fn drive<I: Io, V: Serve>(
     finished.map_err(Into::into)
 }
 
-/// The same in cleartext, for a client that nobody knows.
+/// Serves one connection in cleartext.
 #[cfg(feature = "testing")]
-pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<super::serving::Serving>) {
-    let client = Client::new(serving, None, false);
+pub(crate) async fn serve_plain<I: Io, V: Serve>(
+    io: I,
+    service: V,
+    serving: Arc<super::serving::Serving>,
+    peer: Option<std::net::SocketAddr>,
+) {
+    let client = Client::new(serving, peer, false);
     serve(Wire::Plain(Stall::new(io, &client)), service, client, Arc::default()).await;
 }

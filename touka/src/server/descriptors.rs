@@ -9,7 +9,9 @@ const OTHERS: u64 = 64;
 /// Raises the limit as far as it goes without a privilege, and warns if it is less than what the
 /// server may come to need. Most systems begin with 1,024, far from what servers of streams have.
 pub(super) fn raise(limits: &Limits) {
-    let needed = u64::try_from(limits.connections + most_refused(limits)).unwrap_or(u64::MAX).saturating_add(OTHERS);
+    let needed = u64::try_from(limits.connections.saturating_add(most_refused(limits)))
+        .unwrap_or(u64::MAX)
+        .saturating_add(OTHERS);
     match rlimit::increase_nofile_limit(
         needed.max(rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft)),
     ) {

@@ -16,11 +16,13 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
 use super::client::Call;
+use super::race::{Race, race};
 use super::streams::{Entry, OpenStream};
 #[cfg(feature = "http2")]
 use super::tasks;
 use crate::error::CloseReason;
 use crate::event::Event;
+use crate::extract::MatchedPath;
 use crate::response::WriteTimeout;
 use crate::stream::{Lifecycle, Link, spread, within};
 
@@ -69,8 +71,8 @@ struct Stream {
 enum End {
     /// There is no such wish. The second is the longest lifetime, if there is one.
     No(Pin<Box<WaitForCancellationFutureOwned>>, Option<Pin<Box<Sleep>>>),
-    /// It ends when its turn has come: not all at once.
-    Soon(Pin<Box<Sleep>>),
+    /// It ends when its turn has come: not all at once, unless somebody is in a hurry.
+    Soon(Pin<Box<Race<Sleep, WaitForCancellationFutureOwned>>>),
     /// It ends with the frame in hand.
     Now(CloseReason),
 }
@@ -113,6 +115,10 @@ impl Stream {
         let ours = parts.extensions.get::<Link>().cloned();
         let foreign = ours.is_none().then(|| Lifecycle::new(Link::default()));
         let link = ours.clone().or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
+        if let Some(MatchedPath(path)) = parts.extensions.get() {
+            // A stream of another library does not know which route made it.
+            link.set_route(path);
+        }
         let closing = serving.handle.shutdown.child_token();
         let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some(), closing.clone());
         let closing = Box::pin(closing.cancelled_owned());
@@ -139,7 +145,8 @@ impl Stream {
                     if closing.as_mut().poll(cx).is_ready() {
                         let serving = &call.client.serving;
                         self.end = if serving.handle.is_shutting_down() {
-                            End::Soon(Box::pin(sleep(spread(Duration::ZERO, serving.drain_time()))))
+                            let turn = sleep(spread(Duration::ZERO, serving.drain_time()));
+                            End::Soon(Box::pin(race(turn, serving.handle.cut.clone().cancelled_owned())))
                         } else {
                             End::Now(CloseReason::Shutdown)
                         };

@@ -11,7 +11,7 @@ use axum_core::BoxError;
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING};
 use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
@@ -22,11 +22,12 @@ use super::client_header::Malformed;
 use super::drain::{Drain, is_event_stream};
 use super::leftover::{Handled, Leftover};
 use super::meter::Asked;
-use super::overload::overload;
+use super::overload::{overload, too_many_bodies};
 use super::park::{Offered, may_park, offer};
 use super::pieces::Pieces;
 use super::request_body::RequestBody;
 use super::sent::Sent;
+use super::streams::bounded;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
 
@@ -67,7 +68,8 @@ pub(super) fn answering<V: Serve>(
         let service = service.clone();
         let offered = Arc::clone(&offered);
         Box::pin(async move {
-            let path = request.uri().path().to_owned();
+            // Bounded before it goes into the span and the list of streams.
+            let path = bounded(request.uri().path()).into_owned();
             let connect = request.method() == Method::CONNECT;
             let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
@@ -111,6 +113,10 @@ pub(super) fn answering<V: Serve>(
 /// Leaves the client's address where extractors find it.
 fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
     extensions.insert(Peer(peer));
+    #[cfg(feature = "axum")]
+    if let Some(peer) = peer {
+        extensions.insert(axum::extract::ConnectInfo(peer));
+    }
 }
 
 /// The connection closes after this response, and its head is to say so.
@@ -148,7 +154,19 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
         let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
     }
-    answer(service, request.map(|body| Body::new(RequestBody::new(body, &limits)))).await
+    if http_body::Body::is_end_stream(request.body()) {
+        return answer(service, request.map(|_| Body::empty())).await;
+    }
+    if call.client.serving.bodies.is_used_up(limits.of_bodies(limits.body_memory)) {
+        return too_many_bodies(request.headers().get(ORIGIN).cloned());
+    }
+    let origin = request.headers().get(ORIGIN).cloned();
+    let (head, body) = request.into_parts();
+    let (body, refused) = RequestBody::new(body, &call.client);
+    let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
+    // A handler that could not read the body blames its client for it.
+    let blamed = response.status().is_client_error() || response.status().is_server_error();
+    if refused.is_so() && blamed { too_many_bodies(origin) } else { response }
 }
 
 /// How long the head was, but for white space. hyper looks at the limit when a read has ended and the
@@ -180,16 +198,19 @@ fn length_fault(headers: &HeaderMap) -> Option<&'static str> {
 fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next().is_some());
-    let authority = request.uri().authority().map(http::uri::Authority::as_str);
+    // RFC 9112, 3.2: the header is the target's authority, without the user in it.
+    let authority =
+        request.uri().authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+    let differ = host.zip(authority).is_some_and(|(host, authority)| {
+        // A proxy before this server may go by the one, and a service behind it by the other.
+        !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes())
+    });
     match (request.version(), host, authority) {
         _ if more => Some("the request has more than one Host header"),
         (Version::HTTP_11, None, _) => Some("the request has no Host header"),
         (Version::HTTP_2, None, None) => Some("the request has no :authority"),
-        (Version::HTTP_2, Some(host), Some(authority))
-            if !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes()) =>
-        {
-            Some("the request's Host header is not its :authority")
-        }
+        (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),
+        _ if differ => Some("the request's Host header is not the authority of its target"),
         _ => None,
     }
 }

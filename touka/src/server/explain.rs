@@ -32,7 +32,7 @@ pub(super) fn unreadable(failure: &BoxError) -> Option<Answer> {
     Some(Answer(status, format!("the request cannot be read: {error}")))
 }
 
-/// Says what was wrong with the first request of a connection, and closes it.
+/// Says what was wrong with a request that the service never saw, and closes the connection.
 pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Answer(status, line): Answer) {
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}\n",

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -28,10 +29,10 @@ const PING: Duration = Duration::from_secs(20);
 const MOST_BUFFERED: usize = 64 * 1024;
 
 /// What the server takes of one request's body before a handler reads it, and of all together.
-const WINDOWS: (u32, u32) = (256 * 1024, 1024 * 1024);
+const WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
 
 /// Serves one connection to its end.
-pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hyper::Result<()>
+pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Arc<Client>) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible, Future: Send + 'static>,
@@ -39,7 +40,7 @@ where
 {
     let serving = &client.serving;
     let limits = &serving.limits;
-    let connection = Builder::new(Tasks { write_time: limits.write_time })
+    let connection = Builder::new(Tasks { client: Arc::clone(client) })
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
         .keep_alive_timeout(PING)

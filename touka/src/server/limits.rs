@@ -25,6 +25,12 @@ pub(crate) struct Limits {
     pub(crate) body_bytes: usize,
     /// How long a request's body may stand still.
     pub(crate) body_time: Duration,
+    /// Bytes a second that a request's body must come with, on average over `body_time`.
+    pub(crate) body_rate: u32,
+    /// Bytes of request bodies in memory, of all connections.
+    pub(crate) body_memory: usize,
+    /// Bytes of request bodies in memory, of one connection.
+    pub(crate) body_memory_per_connection: usize,
     /// How long a client may take nothing of what is sent to it.
     pub(crate) write_time: Duration,
     /// How long an event stream may last, give or take a tenth.
@@ -45,7 +51,18 @@ impl Limits {
         idle_time: Duration::from_secs(75),
         body_bytes: 2 * 1024 * 1024,
         body_time: Duration::from_secs(30),
+        // Less than a bad mobile network has. A body of 2 MiB then takes 34 minutes at most.
+        body_rate: 1024,
+        body_memory: 256 * 1024 * 1024,
+        // Eight bodies of the largest size, on the one connection that a browser has for all its tabs.
+        body_memory_per_connection: 16 * 1024 * 1024,
         write_time: Duration::from_secs(30),
         lifetime: None,
     };
+    /// A budget of request bodies: no less than two of the largest size take, or a single one could fail
+    /// for the cost of its small frames.
+    pub(super) fn of_bodies(&self, set: usize) -> usize {
+        const LEAST: usize = 64 * 1024;
+        set.max(self.body_bytes.saturating_mul(2)).max(LEAST)
+    }
 }

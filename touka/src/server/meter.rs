@@ -11,7 +11,7 @@ mod facade {
     use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
     use tokio::time::Instant;
 
-    use crate::extract::Matched;
+    use crate::extract::MatchedPath;
 
     /// A request that was given to the service.
     pub(in crate::server) struct Asked {
@@ -27,7 +27,8 @@ mod facade {
         /// The head of its response is there. A stream has only begun then: how long it lives is
         /// no latency.
         pub(in crate::server) fn answered<B>(self, response: &Response<B>) {
-            let route = response.extensions().get().map_or_else(String::new, |Matched(path)| (**path).to_owned());
+            let route =
+                response.extensions().get().map_or_else(String::new, |path: &MatchedPath| path.as_str().to_owned());
             let status = response.status().as_u16().to_string();
             histogram!("touka_request_seconds", "method" => self.method, "route" => route, "status" => status)
                 .record(self.since.elapsed());

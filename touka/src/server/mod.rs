@@ -1,8 +1,11 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
 mod admission;
+mod app;
+mod axum_routes;
 mod backlog;
 mod behind_proxies;
+mod body_budget;
 mod client;
 mod client_header;
 mod closing;
@@ -14,6 +17,7 @@ mod exchange;
 mod explain;
 mod grace;
 mod handle;
+mod handle_layer;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
@@ -23,6 +27,7 @@ mod listen;
 mod listener;
 mod meter;
 mod overload;
+mod pace;
 mod park;
 mod parking;
 mod peer;
@@ -52,8 +57,12 @@ mod trusted_proxy;
 mod unix;
 mod wire;
 
+pub use app::{Answers, App, Made, Makes};
+#[cfg(feature = "axum")]
+pub use axum_routes::{AxumRoutes, TellsRoute};
 pub use client_header::ClientHeader;
 pub use handle::Handle;
+pub use handle_layer::{HandleLayer, Handled};
 pub use listen::Listen;
 pub use listener::Listener;
 pub use parking::Park;
@@ -63,5 +72,6 @@ pub use streams::OpenStream;
 pub use tls::Tls;
 pub use trusted_proxy::TrustedProxy;
 
+pub(crate) use axum_routes::told;
 #[cfg(feature = "testing")]
 pub(crate) use {connection::serve_plain, exchange::Serve, serving::Serving, stall::Io};

@@ -47,9 +47,22 @@ fn answer(request: &HeaderMap, line: &str) -> Response {
         let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache, no-transform")];
         return (head, Body::from(wire.freeze())).into_response();
     }
+    unavailable(delay, line)
+}
+
+/// The answer to a request with a body, and of this origin, when the memory for bodies is used up.
+pub(super) fn too_many_bodies(origin: Option<HeaderValue>) -> Response {
+    let delay = spread(COME_BACK.0, COME_BACK.1);
+    let mut response = unavailable(delay, "the server holds too many bodies of requests: try again later");
+    if let Some(origin) = origin {
+        allow(origin, response.headers_mut());
+    }
+    response
+}
+
+fn unavailable(delay: Duration, line: &str) -> Response {
     let seconds = delay.as_secs().to_string();
-    let line = refusal(StatusCode::SERVICE_UNAVAILABLE, line);
-    ([(RETRY_AFTER, seconds)], line).into_response()
+    ([(RETRY_AFTER, seconds)], refusal(StatusCode::SERVICE_UNAVAILABLE, line)).into_response()
 }
 
 fn wants_events(request: &HeaderMap) -> bool {

@@ -7,13 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_core::BoxError;
-use axum_core::extract::Request;
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
-use tower_service::Service;
 
+use super::app::App;
 use super::descriptors;
 use super::handle::Handle;
 use super::listen::Listen;
@@ -58,6 +55,9 @@ use crate::stream::describe as describe_streams;
 /// | [`idle_timeout`](Self::idle_timeout) | 75 s | the connection is closed |
 /// | [`max_body_size`](Self::max_body_size) | 2 MiB | 413 |
 /// | [`body_timeout`](Self::body_timeout) | 30 s | the handler's read fails |
+/// | [`min_body_rate`](Self::min_body_rate) | 1 KiB/s | the same |
+/// | [`max_body_memory`](Self::max_body_memory) | 256 MiB | 503 with `Retry-After` |
+/// | [`max_body_memory_per_connection`](Self::max_body_memory_per_connection) | 16 MiB | the same |
 /// | [`write_timeout`](Self::write_timeout) | 30 s | the stream is closed: `Stalled` |
 /// | [`max_lifetime`](Self::max_lifetime) | none | the stream is closed: `Expired` |
 ///
@@ -198,9 +198,39 @@ impl Server {
     }
 
     /// Sets how long the body of a request may stand still while a handler waits for it, 30 s by
-    /// default.
+    /// default. Only waiting counts: a handler that reads slowly makes no client late.
     pub const fn body_timeout(mut self, longest: Duration) -> Self {
         self.serving.limits.body_time = longest;
+        self
+    }
+
+    /// Sets how many bytes a second the body of a request must come with while a handler waits for it,
+    /// 1,024 by default; 0 turns the limit off. It is an average over [`body_timeout`](Self::body_timeout):
+    /// a client may be slower for a while, and may stand still for as long as that. Without the limit, one
+    /// byte within each `body_timeout` would keep a body open for ever.
+    pub const fn min_body_rate(mut self, bytes_per_second: u32) -> Self {
+        self.serving.limits.body_rate = bytes_per_second;
+        self
+    }
+
+    /// Sets how many bytes of request bodies are in memory at most, 256 MiB by default; no less than
+    /// 64 KiB, nor than twice [`max_body_size`](Self::max_body_size).
+    ///
+    /// The bytes that a handler has read of a body count until the body is dropped, and a small frame
+    /// counts as 64 bytes more than it has. What HTTP/2 has received and no handler has read is not
+    /// counted: it is at most 256 KiB for a connection. When the memory is used up, a request with a body
+    /// is answered with 503 and `Retry-After`. A handler that reads a body then finds that the read fails;
+    /// if it answers with an error, the client gets that 503 instead.
+    pub const fn max_body_memory(mut self, bytes: usize) -> Self {
+        self.serving.limits.body_memory = bytes;
+        self
+    }
+
+    /// Sets how many bytes of request bodies one connection has in memory at most, 16 MiB by default; no
+    /// less than 64 KiB, nor than twice [`max_body_size`](Self::max_body_size). Counted as for
+    /// [`max_body_memory`](Self::max_body_memory).
+    pub const fn max_body_memory_per_connection(mut self, bytes: usize) -> Self {
+        self.serving.limits.body_memory_per_connection = bytes;
         self
     }
 
@@ -248,11 +278,8 @@ impl Server {
     ///
     /// # Cancellation
     /// Dropping the future stops accepting; connections go on until they end.
-    pub async fn serve<V, B>(self, address: impl Listen, service: V) -> Result<()>
-    where
-        V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
+    pub async fn serve<A: App<Kind>, Kind>(self, address: impl Listen, app: A) -> Result<()> {
+        let service = app.into_service();
         let mut wish = match self.shutdown {
             Some(wish) => Shutdown::On(wish),
             None => Shutdown::Signals(Signals::listen()?),
@@ -304,7 +331,12 @@ impl fmt::Debug for Server {
     }
 }
 
-/// Serves a service with the defaults: [`Server::serve`].
+/// Serves an app with the defaults: [`Server::serve`].
+///
+/// An axum app moves here from `axum::serve` by this one line. With the feature `axum` of this crate the
+/// server knows its routes, for metrics and spans, and its handlers can take axum's
+/// `ConnectInfo<SocketAddr>`; without it, serve `app.into_make_service_with_connect_info::<SocketAddr>()`
+/// where a handler takes that.
 ///
 /// ```no_run
 /// # async fn run() -> touka::Result<()> {
@@ -315,10 +347,6 @@ impl fmt::Debug for Server {
 ///
 /// # Errors
 /// As [`Server::serve`].
-pub async fn serve<V, B>(address: impl Listen, service: V) -> Result<()>
-where
-    V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    Server::new().serve(address, service).await
+pub async fn serve<A: App<Kind>, Kind>(address: impl Listen, app: A) -> Result<()> {
+    Server::new().serve(address, app).await
 }

@@ -1,8 +1,10 @@
 //! What all connections of one server share.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::Admission;
+use super::body_budget::BodyBudget;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::parking::Park;
@@ -26,6 +28,8 @@ pub(crate) struct Serving {
     pub(super) shutdown_timeout: Duration,
     pub(super) drain_window: Duration,
     pub(super) park: Park,
+    /// What the bodies of requests hold in memory.
+    pub(super) bodies: Arc<BodyBudget>,
     pub(crate) handle: Handle,
 }
 
@@ -38,6 +42,7 @@ impl Serving {
             shutdown_timeout: SHUTDOWN_TIMEOUT,
             drain_window: DRAIN_WINDOW,
             park: Park::default(),
+            bodies: Arc::default(),
             handle: Handle::default(),
         }
     }

@@ -20,6 +20,9 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 /// on that one first, because we know what to call it.
 const AFTER_US: Duration = Duration::from_secs(15);
 
+/// The longest user timeout that the kernel can be told, about 24 days.
+const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
 #[derive(Debug)]
 pub(super) enum Socket {
     Tcp(TcpStream),
@@ -60,7 +63,8 @@ impl Socket {
 /// Has the kernel be more patient with a client who takes nothing than we are.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 pub(super) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
-    let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US));
+    // The kernel takes a signed number of milliseconds, and refuses what is larger.
+    let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US)).min(LONGEST_USER_TIMEOUT);
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
         tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
     }
@@ -68,7 +72,7 @@ pub(super) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
 
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 pub(super) fn set_user_timeout(_: &TcpStream, _: Duration) {
-    let _ = (USER_TIMEOUT, AFTER_US);
+    let _ = (USER_TIMEOUT, AFTER_US, LONGEST_USER_TIMEOUT);
 }
 
 impl Io for Socket {

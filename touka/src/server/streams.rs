@@ -1,5 +1,6 @@
 //! The event streams that a server has open.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -12,6 +13,20 @@ use tokio_util::sync::CancellationToken;
 use super::closing::Closing;
 use super::counts::Permit;
 use crate::stream::Link;
+
+/// How much of a path is kept for as long as its stream is open. A client chooses how long a path is,
+/// and may have hundreds of streams.
+const LONGEST_PATH: usize = 256;
+
+/// The path, or its beginning with `…` behind it: no more than [`LONGEST_PATH`] bytes.
+pub(super) fn bounded(path: &str) -> Cow<'_, str> {
+    const CUT: char = '…';
+    if path.len() <= LONGEST_PATH {
+        return Cow::Borrowed(path);
+    }
+    let end = path.floor_char_boundary(LONGEST_PATH - CUT.len_utf8());
+    Cow::Owned(format!("{}{CUT}", &path[..end]))
+}
 
 /// All that are open, by the order in which they came.
 #[derive(Clone, Debug, Default)]
@@ -104,16 +119,17 @@ impl OpenStream {
     }
 
     fn with(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool, closing: Closing) -> Self {
-        Self(Arc::new(Inner { path: path.into(), peer, link, ours, closing }))
+        Self(Arc::new(Inner { path: bounded(path).into(), peer, link, ours, closing }))
     }
 
-    /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route
-    /// of a [`Router`](crate::Router) made.
+    /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route of a
+    /// [`Router`](crate::Router) made, nor, with the feature `axum`, one of an `axum::Router`.
     pub fn route(&self) -> Option<&str> {
         self.0.link.route()
     }
 
-    /// The path that the client asked for, without its query: `/rooms/blue`.
+    /// The path that the client asked for, without its query: `/rooms/blue`. Of a path that is longer
+    /// than 256 bytes only the beginning is kept, and ends with `…`.
     pub fn path(&self) -> &str {
         &self.0.path
     }
@@ -169,5 +185,23 @@ impl fmt::Debug for OpenStream {
             .field("bytes", &self.bytes())
             .field("parked", &self.is_parked())
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_kept_whole_or_cut_between_two_characters() {
+        let fits = format!("/{}", "x".repeat(LONGEST_PATH - 1));
+        assert_eq!(bounded(&fits), fits);
+        for character in ["x", "é", "€", "🦀"] {
+            let long = format!("/{}", character.repeat(LONGEST_PATH));
+            let kept = bounded(&long).into_owned();
+            let whole = kept.strip_suffix('…').expect("a mark");
+            assert!(kept.len() <= LONGEST_PATH && long.starts_with(whole), "{kept}");
+            assert!(kept.len() > LONGEST_PATH - "🦀".len(), "{} bytes", kept.len());
+        }
     }
 }

@@ -11,6 +11,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::client::{Busy, Client};
 use super::meter;
 use super::sent::Sent;
 use crate::error::CloseReason;
@@ -50,10 +51,12 @@ pub(super) fn waits(waits: bool) {
     let _ = HANDOVER.try_with(|handover| handover.waits.set(waits));
 }
 
-/// Spawns the tasks that hyper asks for. They end by themselves when their connection does.
+/// Spawns the tasks that hyper asks for. They end by themselves when their connection does, which is
+/// not idle while one of them runs: a task writes a response, or what goes into a tunnel that a
+/// CONNECT has opened.
 #[derive(Clone, Debug)]
 pub(super) struct Tasks {
-    pub(super) write_time: Duration,
+    pub(super) client: Arc<Client>,
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
@@ -61,10 +64,10 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
         let handover = Handover {
             waits: Cell::new(false),
             sent: RefCell::new(None),
-            longest: Cell::new(self.write_time),
+            longest: Cell::new(self.client.serving.limits.write_time),
             link: RefCell::new(None),
         };
-        let watched = Watched { future, timer: None };
+        let watched = Watched { future, timer: None, _busy: self.client.busy() };
         tokio::spawn(HANDOVER.scope(handover, watched));
     }
 }
@@ -77,6 +80,8 @@ pin_project! {
         future: F,
         // Runs while the client has to be waited for.
         timer: Option<Pin<Box<Sleep>>>,
+        // Dropped after the future.
+        _busy: Busy,
     }
 }
 

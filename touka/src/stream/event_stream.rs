@@ -30,7 +30,8 @@ use crate::event::{Event, EventId};
 /// | [`from_stream`](Self::from_stream) | another stream | inside the connection |
 ///
 /// What runs inside the connection waits at its emit when the client reads slowly, and is dropped
-/// when the client leaves.
+/// when the client leaves. touka's server ends streams at a shutdown; under another server, where a
+/// graceful shutdown would wait for them, [`Handle::layer`](crate::server::Handle::layer) does.
 ///
 /// ```
 /// use touka::{Event, EventStream};

@@ -10,12 +10,12 @@ pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 
-/// A random duration between the two, both included.
+/// A random duration, from `least` to less than `most`.
 pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
-    let random = random();
-    #[expect(clippy::cast_precision_loss, reason = "a fraction needs no more than 53 bits")]
-    let fraction = random as f64 / u64::MAX as f64;
-    least + most.saturating_sub(least).mul_f64(fraction)
+    // 53 bits are what a fraction holds exactly, so this one is less than 1 and no duration overflows.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    let fraction = (random() >> 11) as f64 / (1u64 << 53) as f64;
+    least.saturating_add(most.saturating_sub(least).mul_f64(fraction))
 }
 
 /// The duration, shorter or longer by up to this part of it.

@@ -1,21 +1,18 @@
 //! [`TestApp`], an app that runs in memory.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use axum_core::BoxError;
-use axum_core::extract::Request;
-use bytes::Bytes;
 use http::Method;
 use tokio::io::DuplexStream;
-use tower_service::Service;
 
 use super::pipe::{Pipe, Valve, pipe};
 use super::request::TestRequest;
 use super::wait::Wait;
 use super::watch::{Exchange, Part, Watch, Watched};
-use crate::server::{Serve, Serving, serve_plain};
+use crate::server::{App, Serve, Serving, serve_plain};
 
 /// How long a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -49,25 +46,25 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// ```
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<dyn Fn(Pipe, Exchange, Arc<Serving>) + Send + Sync>,
+    serve: Arc<ServeFn>,
     watch: Watch,
     serving: Arc<Serving>,
     limit: Duration,
     capacity: usize,
+    peer: Option<SocketAddr>,
 }
+
+/// Serves one connection on a task of its own, from a peer.
+type ServeFn = dyn Fn(Pipe, Exchange, Arc<Serving>, Option<SocketAddr>) + Send + Sync;
 
 impl TestApp {
     /// An app that answers with this service.
-    pub fn new<V, B>(service: V) -> Self
-    where
-        V: Service<Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send> + Clone + Send + 'static,
-        B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-    {
+    pub fn new<A: App<Kind>, Kind>(app: A) -> Self {
         // A service need not be `Sync`, and nobody but this lock asks for it.
-        let service = Mutex::new(service);
-        let serve = move |pipe, exchange: Exchange, serving| {
+        let service = Mutex::new(app.into_service());
+        let serve = move |pipe, exchange: Exchange, serving, peer| {
             let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            serve(pipe, service, exchange, serving);
+            serve(pipe, service, exchange, serving, peer);
         };
         Self {
             serve: Arc::new(serve),
@@ -75,7 +72,31 @@ impl TestApp {
             serving: Arc::new(Serving::new()),
             limit: LIMIT,
             capacity: CAPACITY,
+            peer: None,
         }
+    }
+
+    /// Sets the address that requests come from, for handlers that take
+    /// [`ConnectInfo`](crate::extract::ConnectInfo); by default there is none.
+    ///
+    /// ```
+    /// use touka::extract::ConnectInfo;
+    /// use touka::{Router, route, routes, testing::TestApp};
+    ///
+    /// #[route(GET, "/whoami")]
+    /// async fn whoami(ConnectInfo(peer): ConnectInfo) -> String {
+    ///     peer.to_string()
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let app = TestApp::new(Router::new().mount(routes![whoami])).peer(([203, 0, 113, 7], 50812));
+    /// assert_eq!(app.get("/whoami").send().await.text().await, "203.0.113.7:50812");
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn peer(mut self, address: impl Into<SocketAddr>) -> Self {
+        self.peer = Some(address.into());
+        self
     }
 
     /// Sets how long each wait may take, 5 s by default.
@@ -207,7 +228,7 @@ impl TestApp {
         let (server, client, valve) = pipe(self.capacity);
         // A server that shuts down accepts nobody: the client finds its connection closed.
         if !self.serving.handle.is_shutting_down() {
-            (self.serve)(server, exchange.clone(), Arc::clone(&self.serving));
+            (self.serve)(server, exchange.clone(), Arc::clone(&self.serving), self.peer);
         }
         (client, valve)
     }
@@ -217,11 +238,11 @@ impl TestApp {
     }
 }
 
-fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Serving>) {
+fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Serving>, peer: Option<SocketAddr>) {
     let alive = exchange.alive(Part::Connection);
     let service = Watched { service, exchange };
     tokio::spawn(async move {
-        serve_plain(pipe, service, serving).await;
+        serve_plain(pipe, service, serving, peer).await;
         drop(alive);
     });
 }

@@ -1,0 +1,167 @@
+//! Which of its routes an `axum::Router` has found, told to the server around it.
+
+#[cfg(feature = "axum")]
+pub use layer::{AxumRoutes, TellsRoute};
+#[cfg(not(feature = "axum"))]
+pub(crate) use nothing::{told, told_by_made};
+#[cfg(feature = "axum")]
+pub(crate) use recognized::{told, told_by_made};
+
+#[cfg(feature = "axum")]
+mod recognized {
+    use std::any::Any;
+    use std::mem;
+    use std::task::{Context, Poll, Waker};
+
+    use axum::Router;
+    use axum::routing::IntoMakeService;
+    use tower_service::Service;
+
+    use super::AxumRoutes;
+
+    /// The service; if it is an `axum::Router`, one that tells its routes.
+    pub(crate) fn told<V: 'static>(mut service: V) -> V {
+        if let Some(router) = (&mut service as &mut dyn Any).downcast_mut::<Router>() {
+            *router = mem::take(router).layer(AxumRoutes::new());
+        }
+        service
+    }
+
+    /// The same for what `into_make_service` gives. The router in axum's service with connect info
+    /// cannot be reached.
+    pub(crate) fn told_by_made<M: 'static>(mut make: M) -> M {
+        if let Some(make) = (&mut make as &mut dyn Any).downcast_mut::<IntoMakeService<Router>>()
+            && let Some(router) = router_of(make)
+        {
+            *make = told(router).into_make_service();
+        }
+        make
+    }
+
+    /// It makes clones of its router, at once.
+    fn router_of(make: &mut IntoMakeService<Router>) -> Option<Router> {
+        let mut made = Box::pin(make.call(()));
+        match made.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(router) => router.ok(),
+            Poll::Pending => None,
+        }
+    }
+}
+
+#[cfg(not(feature = "axum"))]
+mod nothing {
+    pub(crate) fn told<V>(service: V) -> V {
+        service
+    }
+
+    pub(crate) fn told_by_made<M>(make: M) -> M {
+        make
+    }
+}
+
+#[cfg(feature = "axum")]
+mod layer {
+    use std::future::Future;
+    use std::pin::Pin;
+    use std::task::{Context, Poll, ready};
+
+    use http::{Request, Response};
+    use pin_project_lite::pin_project;
+    use tower_layer::Layer;
+    use tower_service::Service;
+
+    use crate::extract::{MatchedPath, axum_path};
+    use crate::stream::Link;
+
+    /// Tells touka's server which route of an `axum::Router` answered, for the `route` of metrics, spans
+    /// and [`OpenStream`](crate::server::OpenStream).
+    ///
+    /// A server that is given an `axum::Router`, or what its `into_make_service` gives, adds this layer by
+    /// itself, and so does [`Router::fallback`](crate::Router::fallback). It cannot look into what
+    /// `into_make_service_with_connect_info` gives, nor into services that wrap the router:
+    ///
+    /// ```no_run
+    /// use std::net::SocketAddr;
+    /// use touka::server::AxumRoutes;
+    ///
+    /// # async fn run(app: axum::Router) -> touka::Result<()> {
+    /// let app = app.layer(AxumRoutes::new());
+    /// touka::serve("127.0.0.1:3000", app.into_make_service_with_connect_info::<SocketAddr>()).await
+    /// # }
+    /// ```
+    ///
+    /// Touka's server tells `ConnectInfo<SocketAddr>` to every service, so a plain `app` does as well.
+    #[derive(Clone, Copy, Debug, Default)]
+    pub struct AxumRoutes(());
+
+    impl AxumRoutes {
+        /// The layer.
+        pub const fn new() -> Self {
+            Self(())
+        }
+    }
+
+    impl<S> Layer<S> for AxumRoutes {
+        type Service = TellsRoute<S>;
+
+        fn layer(&self, inner: S) -> TellsRoute<S> {
+            TellsRoute { inner }
+        }
+    }
+
+    /// The service of [`AxumRoutes`].
+    #[derive(Clone, Debug)]
+    pub struct TellsRoute<S> {
+        inner: S,
+    }
+
+    impl<S, R, B> Service<Request<R>> for TellsRoute<S>
+    where
+        S: Service<Request<R>, Response = Response<B>>,
+    {
+        type Response = Response<B>;
+        type Error = S::Error;
+        type Future = Telling<S::Future>;
+
+        fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+            self.inner.poll_ready(cx)
+        }
+
+        fn call(&mut self, request: Request<R>) -> Self::Future {
+            let path = axum_path(request.extensions());
+            Telling { answer: self.inner.call(request), path }
+        }
+    }
+
+    pin_project! {
+        /// The future of [`TellsRoute`].
+        #[derive(Debug)]
+        pub struct Telling<F> {
+            #[pin]
+            answer: F,
+            path: Option<MatchedPath>,
+        }
+    }
+
+    impl<F, B, E> Future for Telling<F>
+    where
+        F: Future<Output = Result<Response<B>, E>>,
+    {
+        type Output = Result<Response<B>, E>;
+
+        fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+            let this = self.project();
+            let mut response = ready!(this.answer.poll(cx))?;
+            // A touka router within has told its own.
+            if let Some(path) = this.path.take()
+                && response.extensions().get::<MatchedPath>().is_none()
+            {
+                if let Some(link) = response.extensions().get::<Link>() {
+                    link.set_route(&path.0);
+                }
+                response.extensions_mut().insert(path);
+            }
+            Poll::Ready(Ok(response))
+        }
+    }
+}

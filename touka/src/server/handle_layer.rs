@@ -1,0 +1,130 @@
+//! [`HandleLayer`], a handle's reach into another server.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum_core::BoxError;
+use axum_core::body::Body;
+use axum_core::response::Response;
+use bytes::Bytes;
+use http::Request;
+use pin_project_lite::pin_project;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::client::Client;
+use super::drain::{Drain, is_event_stream};
+use super::serving::Serving;
+use super::streams::bounded;
+use crate::extract::{MatchedPath, peer};
+use crate::response::Ticket;
+use crate::stream::Link;
+
+/// A tower layer that lists the event streams that pass through it, and ends them when its
+/// [`Handle`](super::Handle) says so: [`Handle::layer`](super::Handle::layer) makes it.
+#[derive(Clone, Debug)]
+pub struct HandleLayer {
+    serving: Arc<Serving>,
+}
+
+impl HandleLayer {
+    pub(super) fn new(serving: Serving) -> Self {
+        Self { serving: Arc::new(serving) }
+    }
+}
+
+impl<S> Layer<S> for HandleLayer {
+    type Service = Handled<S>;
+
+    fn layer(&self, inner: S) -> Handled<S> {
+        Handled { inner, serving: Arc::clone(&self.serving) }
+    }
+}
+
+/// The service of a [`HandleLayer`].
+#[derive(Clone, Debug)]
+pub struct Handled<S> {
+    inner: S,
+    serving: Arc<Serving>,
+}
+
+impl<S, R, B> Service<Request<R>> for Handled<S>
+where
+    S: Service<Request<R>, Response = http::Response<B>>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response;
+    type Error = S::Error;
+    type Future = Handling<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<R>) -> Self::Future {
+        let asked = Asked {
+            path: bounded(request.uri().path()).into(),
+            route: MatchedPath::of(request.extensions()),
+            peer: peer(request.extensions()),
+            serving: Arc::clone(&self.serving),
+        };
+        Handling { answer: self.inner.call(request), asked }
+    }
+}
+
+/// What the entry of a stream tells of its request.
+#[derive(Debug)]
+struct Asked {
+    path: Box<str>,
+    route: Option<MatchedPath>,
+    peer: Option<SocketAddr>,
+    serving: Arc<Serving>,
+}
+
+impl Asked {
+    fn answered(&mut self, mut response: Response) -> Response {
+        if !is_event_stream(response.headers()) {
+            return response;
+        }
+        // Its body is watched here, so no server may take it out of the response.
+        response.extensions_mut().remove::<Ticket>();
+        if let Some(route) = self.route.take()
+            && response.extensions().get::<MatchedPath>().is_none()
+        {
+            if let Some(link) = response.extensions().get::<Link>() {
+                link.set_route(&route.0);
+            }
+            response.extensions_mut().insert(route);
+        }
+        // The connection is another server's: this stands for what is known of it.
+        let call = Client::new(Arc::clone(&self.serving), self.peer, false).call();
+        Drain::wrap(response, None, call, &self.path, false).map(Body::new)
+    }
+}
+
+pin_project! {
+    /// The future of [`Handled`].
+    #[derive(Debug)]
+    pub struct Handling<F> {
+        #[pin]
+        answer: F,
+        asked: Asked,
+    }
+}
+
+impl<F, B, E> Future for Handling<F>
+where
+    F: Future<Output = Result<http::Response<B>, E>>,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Output = Result<Response, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.answer.poll(cx))?;
+        Poll::Ready(Ok(this.asked.answered(response.map(Body::new))))
+    }
+}
