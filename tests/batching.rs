@@ -1,6 +1,12 @@
 //! Events that are ready together share a frame: none is lost at its edges, none comes twice, and
 //! a body that fails stops where it failed.
 
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
+
 use axum_core::body::Body;
 use axum_core::response::IntoResponse;
 use futures_util::stream::FuturesUnordered;
@@ -54,10 +60,10 @@ async fn a_body_that_never_waits_goes_on_until_a_frame_is_full_and_no_further() 
         let text = std::str::from_utf8(&frame).expect("UTF-8");
         assert!(text.ends_with("\n\n"), "an event was cut");
         sent += parse(text).len();
-        // One more may wait in its emit; none has passed it.
-        assert_eq!(passed.get(), sent);
+        // The last one waits in its emit until it was flushed; none has passed it.
+        assert_eq!(passed.get(), sent - 1);
         tokio::task::yield_now().await;
-        assert_eq!(passed.get(), sent, "the body ran though nobody asked");
+        assert_eq!(passed.get(), sent - 1, "the body ran though nobody asked");
     }
 }
 
@@ -154,6 +160,43 @@ async fn a_body_does_not_go_on_behind_an_event_that_could_not_be_encoded() {
     assert_eq!(messages.len(), 8);
     assert_eq!(messages[7].name, "error");
     assert_eq!(messages[..7].iter().map(number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
+}
+
+/// Remembers that it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Two emits of other tasks meet while the body is polled: the second must not take the first one's
+/// place among those that are woken at the end.
+#[tokio::test]
+async fn each_of_two_emitters_elsewhere_is_woken_when_the_stream_fails() {
+    type Boxed = Pin<Box<dyn Future<Output = bool> + Send>>;
+    let (hand_on, handed_on) = tokio::sync::oneshot::channel();
+    let stream = EventStream::<Below>::generate(|out| async move {
+        let emits = [7, 1].map(|number| {
+            let out = out.clone();
+            let mut emit: Boxed = Box::pin(async move { out.emit(Below(number)).await });
+            // As another task would poll it.
+            let woken = Arc::<Woken>::default();
+            let waker = Waker::from(Arc::clone(&woken));
+            assert!(emit.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            (emit, woken)
+        });
+        let _ = hand_on.send(emits);
+        pending::<()>().await;
+    });
+    let wire = wire(body(stream)).await;
+    assert!(wire.contains("event: error\n"), "{wire}");
+    for (emit, woken) in handed_on.await.ok().expect("the body has run") {
+        assert!(woken.0.load(Ordering::Relaxed), "a wake-up was lost");
+        assert_eq!(emit.now_or_never(), Some(false));
+    }
 }
 
 #[tokio::test]

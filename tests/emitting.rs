@@ -128,6 +128,31 @@ async fn an_emitter_in_another_task_wakes_the_stream_and_learns_of_its_end() {
     assert_eq!(helper.await.unwrap(), 100, "the emit after the last taken one was refused");
 }
 
+/// Both are polled with the same waker, and the emits before the reader: nothing else wakes them.
+#[tokio::test(start_paused = true)]
+async fn an_emitter_and_the_reader_in_one_task_wake_each_other() {
+    let (give, mut given) = mpsc::unbounded_channel();
+    let mut stream = EventStream::<Number>::generate(|out| async move {
+        give.send(out).expect("the test waits");
+        pending::<()>().await;
+    });
+    assert_eq!(stream.next().now_or_never(), None);
+    let out: Emitter<Number> = given.recv().await.expect("the body has started");
+    let emits = async {
+        for number in 0..10 {
+            assert!(out.emit(Number(number)).await, "the stream is open");
+        }
+    };
+    let reads = async {
+        for number in 0..10 {
+            assert_eq!(stream.next().await, Some(Number(number)));
+        }
+        drop(stream);
+    };
+    let both = async { tokio::join!(emits, reads) };
+    tokio::time::timeout(Duration::from_secs(60), both).await.expect("a wake-up was lost");
+}
+
 #[tokio::test]
 async fn an_emitter_that_ignores_the_end_starves_nobody() {
     let (give, mut given) = mpsc::unbounded_channel();

@@ -71,8 +71,10 @@ use proc_macro::TokenStream;
 ///
 /// # Semantics
 /// The body is an ordinary async body with one more word, `emit!(value)`: it hands one event to the
-/// client and waits until the connection has taken it. It works wherever `.await` does: in loops,
-/// nested blocks, `select!`, closures that return async blocks. The body is pasted as it stands:
+/// client and waits until the connection has taken it. The event leaves before the code after the
+/// emit runs, which may block or compute; only the events of a body that emits many in quick
+/// succession share frames. It works wherever `.await` does: in loops, nested blocks, `select!`,
+/// closures that return async blocks. The body is pasted as it stands:
 /// `?`, borrows and line numbers are those of the source.
 ///
 /// What is written as the return type is what a caller gets:
@@ -155,7 +157,8 @@ use proc_macro::TokenStream;
 ///
 /// With `channel = N`, the body runs on a task of its own and sends into a queue of that length: for
 /// several sources, and for producers that must not wait for the socket. The task is aborted when
-/// the client leaves. A plain `fn` runs on tokio's blocking pool instead, and ends at its next send:
+/// the client leaves. A plain `fn` runs on a thread of its own instead, one of 512 in a process, and
+/// ends at its next send; a shutdown does not wait for it:
 ///
 /// ```
 /// use touka::{EventSender, sse_handler};

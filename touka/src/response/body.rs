@@ -1,6 +1,7 @@
 //! From events to frames: what opens and ends a stream, and keep-alive.
 
 use std::convert::Infallible;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -10,7 +11,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{Batch, EventStream, KeepAlive, Out, Step};
+use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step};
 
 /// The comment that keeps an idle connection open. A whole block of its own, so that it never
 /// stands inside an event.
@@ -26,12 +27,27 @@ pub(super) struct Frames<T> {
     lifetime: Option<Pin<Box<Sleep>>>,
     opened: bool,
     finished: bool,
+    flush: Flush,
+}
+
+/// What must be flushed before the body runs on.
+///
+/// A server flushes what it has been given when a body is pending. So a body that runs code of the
+/// user's is pending once after each frame, and once after the head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Flush {
+    #[default]
+    Nothing,
+    /// What the body has left. It waits, and wakes its connection.
+    Waiting,
+    /// What the body has left. It would run on at once, so this must wake the connection.
+    Running,
 }
 
 /// What a round of polling left in the batch.
 enum Filled {
     /// Something to send, or the end.
-    Frame,
+    Frame(Flush),
     /// Nothing, and the stream waits.
     Waiting,
     /// Nothing, though the stream is ready: it emits events that have no wire form.
@@ -48,7 +64,8 @@ impl<T> Frames<T> {
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let keep_alive = KeepAlive::new(stream.options().keep_alive);
-        Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false }
+        let flush = Flush::Nothing;
+        Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false, flush }
     }
 
     /// Nobody has asked for a frame yet.
@@ -74,13 +91,25 @@ impl<T: IntoEvent> Frames<T> {
         lifetime.as_mut().poll(cx).is_ready()
     }
 
+    /// The head waits for no step of the body, and neither does what is known when it leaves.
+    fn fill_first(&mut self, cx: &mut Context<'_>) -> Filled {
+        if !self.stream.runs_a_body() {
+            return self.fill(cx);
+        }
+        self.stream.take_first(&mut Out::Batch(&mut self.batch));
+        match self.batch.take_failure() {
+            Some(failure) => self.fail(&failure),
+            None if self.batch.is_empty() => Filled::Nothing,
+            None => Filled::Frame(Flush::Running),
+        }
+    }
+
     /// Collects events until the stream waits, has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
         loop {
             let step = self.stream.poll_event(cx, &mut Out::Batch(&mut self.batch));
             if let Some(failure) = self.batch.take_failure() {
-                self.stream.close(failure.reason);
-                return self.finish(failure.event.as_deref());
+                return self.fail(&failure);
             }
             match step {
                 Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
@@ -91,9 +120,15 @@ impl<T: IntoEvent> Frames<T> {
                 Poll::Ready(Step::Abort(failure)) => return self.finish(failure.event.as_deref()),
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
-                Poll::Pending | Poll::Ready(Step::Event) => return Filled::Frame,
+                Poll::Pending => return Filled::Frame(Flush::Waiting),
+                Poll::Ready(Step::Event) => return Filled::Frame(Flush::Running),
             }
         }
+    }
+
+    fn fail(&mut self, failure: &Failure) -> Filled {
+        self.stream.close(failure.reason);
+        self.finish(failure.event.as_deref())
     }
 
     fn finish(&mut self, last: Option<&Event>) -> Filled {
@@ -101,7 +136,19 @@ impl<T: IntoEvent> Frames<T> {
             self.batch.append_own(event);
         }
         self.finished = true;
-        Filled::Frame
+        Filled::Frame(Flush::Nothing)
+    }
+
+    /// Pending if what the body has left must be flushed before the body is polled.
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match mem::take(&mut self.flush) {
+            Flush::Nothing => Poll::Ready(()),
+            Flush::Waiting => self.keep_alive.poll_due(cx),
+            Flush::Running => {
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 }
 
@@ -114,7 +161,8 @@ impl<T: IntoEvent> Body for Frames<T> {
         if this.finished {
             return Poll::Ready(None);
         }
-        if !this.opened {
+        let opens = !this.opened;
+        if opens {
             this.open();
         }
         if this.expired(cx) {
@@ -122,9 +170,13 @@ impl<T: IntoEvent> Body for Frames<T> {
             this.finished = true;
             return Poll::Ready(None);
         }
-        let frame = match this.fill(cx) {
-            Filled::Frame if this.batch.is_empty() => return Poll::Ready(None),
-            Filled::Frame => {
+        ready!(this.poll_flushed(cx));
+        let frame = match if opens { this.fill_first(cx) } else { this.fill(cx) } {
+            Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
+            Filled::Frame(flush) => {
+                if this.stream.runs_a_body() {
+                    this.flush = flush;
+                }
                 let (events, frame) = this.batch.take();
                 this.stream.lifecycle_mut().wrote(events, frame.len());
                 frame
@@ -160,6 +212,9 @@ impl<T: IntoEvent> Body for Frames<T> {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, poll_fn};
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU32;
+    use std::sync::atomic::Ordering::Relaxed;
     use std::time::{Duration, Instant};
 
     use http_body_util::BodyExt;
@@ -178,16 +233,81 @@ mod tests {
         Some(frames.frame().await?.unwrap().into_data().unwrap())
     }
 
+    /// Whether the body has nothing now.
+    async fn is_pending(frames: &mut Frames<Event>) -> bool {
+        poll_fn(|cx| Poll::Ready(Pin::new(&mut *frames).poll_frame(cx).is_pending())).await
+    }
+
     #[tokio::test]
-    async fn ready_events_share_a_frame_and_a_lone_one_is_not_held_back() {
+    async fn the_head_and_each_event_can_be_flushed_before_the_body_runs_on() {
+        let steps = Arc::new(AtomicU32::new(0));
+        let step = Arc::clone(&steps);
         let mut frames = frames(|out| async move {
-            out.emit("a").await;
-            out.emit("b").await;
+            for text in ["a", "b"] {
+                step.fetch_add(1, Relaxed);
+                out.emit(text).await;
+            }
+            step.fetch_add(1, Relaxed);
             pending::<()>().await;
         });
-        assert_eq!(next(&mut frames).await.unwrap(), "data: a\n\ndata: b\n\n");
-        let waits = poll_fn(|cx| Poll::Ready(Pin::new(&mut frames).poll_frame(cx).is_pending())).await;
-        assert!(waits);
+        for (count, frame) in [(0, "data: a\n\n"), (1, "data: b\n\n")] {
+            // Here a server flushes.
+            assert!(is_pending(&mut frames).await);
+            assert_eq!(steps.load(Relaxed), count, "the body ran before");
+            assert_eq!(next(&mut frames).await.unwrap(), frame);
+        }
+        assert!(is_pending(&mut frames).await);
+        assert_eq!(steps.load(Relaxed), 2);
+        assert!(is_pending(&mut frames).await);
+        assert_eq!(steps.load(Relaxed), 3);
+    }
+
+    /// The body waits after its emit, and could go on at the next poll: what it has emitted is
+    /// flushed before.
+    #[tokio::test]
+    async fn an_event_is_flushed_before_what_the_body_waited_for_is_worked_on() {
+        let (go, wait) = tokio::sync::oneshot::channel();
+        let steps = Arc::new(AtomicU32::new(0));
+        let step = Arc::clone(&steps);
+        let mut frames = frames(|out| async move {
+            // After these its events share frames, and its emits are ready at once.
+            for _ in 0..50 {
+                out.emit("quick").await;
+            }
+            wait.await.unwrap();
+            step.fetch_add(1, Relaxed);
+            pending::<()>().await;
+        });
+        let mut text = Vec::new();
+        while text.len() < 50 * "data: quick\n\n".len() {
+            text.extend_from_slice(&next(&mut frames).await.unwrap());
+        }
+        go.send(()).unwrap();
+        assert!(is_pending(&mut frames).await);
+        assert_eq!(steps.load(Relaxed), 0);
+        assert!(is_pending(&mut frames).await);
+        assert_eq!(steps.load(Relaxed), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn events_of_a_quick_body_share_a_frame_and_a_lone_one_is_not_held_back() {
+        let (go, mut wait) = tokio::sync::mpsc::channel(1);
+        let mut frames = frames(|out| async move {
+            for _ in 0..32 {
+                out.emit("quick").await;
+            }
+            while wait.recv().await.is_some() {
+                out.emit("a").await;
+                out.emit("b").await;
+            }
+        });
+        for _ in 0..32 {
+            assert_eq!(next(&mut frames).await.unwrap(), "data: quick\n\n");
+        }
+        for _ in 0..3 {
+            go.send(()).await.unwrap();
+            assert_eq!(next(&mut frames).await.unwrap(), "data: a\n\ndata: b\n\n");
+        }
     }
 
     #[tokio::test]

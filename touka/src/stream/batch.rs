@@ -2,22 +2,17 @@
 
 use std::any::Any;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
 use super::failure::Failure;
-use crate::error::panic_text;
+use super::guard::guarded;
+use super::pace::Pace;
 use crate::event::{Event, IntoEvent};
 
 /// A frame is full when it holds this much, though more events are ready: large enough that the
 /// cost of a write is spread over many events, small enough to bound a slow client's memory.
 const FRAME_BYTES: usize = 16 * 1024;
-
-/// A frame is full after this long, though more events are ready: a body that computes between
-/// its events must not hold the first one back.
-const FRAME_TIME: Duration = Duration::from_millis(1);
 
 /// Events on their way into one frame. Each is encoded when it is handed over, and never moved
 /// again.
@@ -31,8 +26,8 @@ pub(crate) struct Batch<T> {
     /// are not copied.
     shared: Option<Bytes>,
     encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
-    /// When the first event came.
-    since: Option<Instant>,
+    /// How the body that emits goes on after its emits.
+    pace: Pace,
     events: u32,
     full: bool,
     failure: Option<Failure>,
@@ -46,10 +41,11 @@ impl<T: IntoEvent> Batch<T> {
 
 impl<T> Batch<T> {
     fn empty(encode: fn(T, &mut BytesMut) -> Result<(), Failure>) -> Self {
-        Self { buf: BytesMut::new(), shared: None, encode, since: None, events: 0, full: false, failure: None }
+        Self { buf: BytesMut::new(), shared: None, encode, pace: Pace::NEW, events: 0, full: false, failure: None }
     }
 
-    /// Encodes one event. One that cannot be encoded leaves nothing behind, and fills the batch.
+    /// Encodes one event that was ready. One that cannot be encoded leaves nothing behind, and fills
+    /// the batch.
     pub(super) fn append(&mut self, event: T) {
         self.unshare();
         let start = self.buf.len();
@@ -61,12 +57,23 @@ impl<T> Batch<T> {
         }
         self.full = self.buf.len() >= FRAME_BYTES;
         self.events += 1;
-        // The clock costs as much as a short event, so a fast body is asked every fourth time.
-        if self.full || self.events > 4 && !self.events.is_multiple_of(4) {
-            return;
-        }
-        let now = Instant::now();
-        self.full = now.duration_since(*self.since.get_or_insert(now)) >= FRAME_TIME;
+    }
+
+    /// Encodes one event that a body has emitted. If that fills the batch, the body must not go on
+    /// before what is in it was flushed.
+    pub(super) fn emit(&mut self, event: T) {
+        self.append(event);
+        self.full = self.full || self.pace.emitted(self.events);
+    }
+
+    /// The body that emits is about to run.
+    pub(super) fn begin(&mut self) {
+        self.pace.begin();
+    }
+
+    /// The body that emits has stopped running.
+    pub(super) fn end(&mut self) {
+        self.pace.end();
     }
 
     /// Appends one event that is encoded already.
@@ -124,28 +131,25 @@ impl<T> Batch<T> {
 
     /// Begins a new batch though the last one, for all its events, has nothing to send.
     pub(crate) const fn clear(&mut self) {
-        (self.since, self.events, self.full) = (None, 0, false);
+        (self.events, self.full) = (0, false);
     }
 
     /// The batch, to be given to another for a while; an empty one stays.
     pub(super) fn lend(&mut self) -> Self {
-        let encode = self.encode;
-        mem::replace(self, Self::empty(encode))
+        let lent = Self { pace: self.pace, ..Self::empty(self.encode) };
+        mem::replace(self, lent)
     }
 }
 
 fn encode<T: IntoEvent>(event: T, buf: &mut BytesMut) -> Result<(), Failure> {
     // The conversion is the user's code, and a panic in it must cost this stream only.
-    match catch_unwind(AssertUnwindSafe(|| event.encode_into(buf))) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
+    match guarded("an event's encoding", || event.encode_into(buf)) {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => {
             tracing::error!(target: "touka::stream", ?error, "an event could not be encoded");
             Err(Failure::unencodable())
         }
-        Err(panic) => {
-            tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "an event's encoding panicked");
-            Err(Failure::panicked())
-        }
+        None => Err(Failure::panicked()),
     }
 }
 

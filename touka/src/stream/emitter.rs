@@ -37,6 +37,21 @@ impl<T> Emitter<T> {
     /// Hands one event over and waits until the connection has taken it: that is the
     /// back-pressure. A client that reads slowly suspends the body here.
     ///
+    /// # When the event leaves
+    /// The event is flushed to the socket before the code after this await runs, over HTTP/1.1 and
+    /// HTTP/2, also where that code blocks or computes. So is the response's head. A body that has
+    /// proved to be quick is not held up so: after 32 emits with less than a millisecond of work
+    /// after each, its events share frames, which end at 16 KiB, after a millisecond, or where the
+    /// body waits for something else.
+    ///
+    /// If such a body then works for longer than a millisecond, the events of its last frame wait for
+    /// this one step. After it each event leaves alone again: for 32 emits, and ten more for each
+    /// millisecond of the step. `tokio::task::yield_now().await` before the step lets them leave
+    /// before.
+    ///
+    /// An emit suspends the code that awaits it, and nothing else: another branch of the same `join!`
+    /// may still run in the same poll, and the event waits for that.
+    ///
     /// Gives `true`, always, inside the stream's own body: when the client leaves, the body is
     /// dropped at this very await. An emitter that went to another task gives `false` once the
     /// stream has ended; that task should end too.

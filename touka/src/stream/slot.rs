@@ -6,15 +6,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::batch::Batch;
+use super::guard::drop_guarded;
+use super::wakers::Wakers;
 
 /// Holds at most one event. That one place is the whole back-pressure: a body that has filled it
 /// waits until the connection has come for it.
 ///
 /// While the connection polls the body it lends its batch to the slot, and emits append to that
 /// until it is full: an emit is then one uncontended lock and the event's encoding, and the body
-/// goes on at once. The rest is for readers that want the events themselves, for bodies that poll
-/// their emits with wakers of their own (`FuturesUnordered`), and for emitters that went to another
-/// task.
+/// goes on at once. The emit that fills the batch waits until the connection has had the chance to
+/// flush it: the body does not run on before. The rest is for readers that want the events
+/// themselves, for bodies that poll their emits with wakers of their own (`FuturesUnordered`), and
+/// for emitters that went to another task.
+///
+/// Invariant: an emit that waits is in `waiting`, unless it was polled within the body and with the
+/// connection's waker. That one is polled again when the body is, which happens before the
+/// connection waits for anything.
 #[derive(Debug)]
 pub(super) struct Slot<T> {
     state: Mutex<State<T>>,
@@ -30,14 +37,16 @@ struct State<T> {
     item: Option<T>,
     /// The connection's, while it polls the body.
     batch: Option<Batch<T>>,
-    /// How many events were placed: the number of the last one is its emit's ticket.
+    /// How many events were placed that an emit waits for: the number of the last one is its emit's
+    /// ticket.
     placed: u64,
-    /// The waker of the emit whose event is in the slot. Kept when it is taken, so that the next
-    /// emit of the same task finds it in place and clones nothing.
-    emitter: Option<Waker>,
-    /// Emits that found the slot full.
-    waiting: Vec<Waker>,
-    /// The connection, while it waits for an event.
+    /// The ticket of the event that has filled the batch, which is yet to be flushed.
+    unflushed: u64,
+    /// The last batch was full before the body could run: now it is the body's turn.
+    body_first: bool,
+    /// Emits that wait: for their event to be taken, or for the slot to be free.
+    waiting: Wakers,
+    /// The connection that polls the body.
     consumer: Option<Waker>,
     closed: bool,
 }
@@ -55,14 +64,15 @@ pub(super) enum Placed {
 }
 
 impl<T> Slot<T> {
-    pub(super) const fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             state: Mutex::new(State {
                 item: None,
                 batch: None,
                 placed: 0,
-                emitter: None,
-                waiting: Vec::new(),
+                unflushed: 0,
+                body_first: false,
+                waiting: Wakers::default(),
                 consumer: None,
                 closed: false,
             }),
@@ -77,36 +87,49 @@ impl<T> Slot<T> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Remembers the waker of an emit that waits, where it must be woken.
+    fn wait(&self, state: &mut State<T>, waker: &Waker) {
+        let within_the_body = self.polling.load(Ordering::Relaxed)
+            && state.consumer.as_ref().is_some_and(|consumer| consumer.will_wake(waker));
+        if !within_the_body {
+            state.waiting.add(waker);
+        }
+    }
+
     // ===== the emitting side =====
 
-    /// Moves the event into the slot, if there is room. Events are large enough that each move
-    /// between here and the frame shows: they go from place to place, and never through a result.
+    /// Takes the event, if there is room. Events are large enough that each move between here and
+    /// the frame shows: they go from place to place, and never through a result.
     pub(super) fn place(&self, event: &mut Option<T>, waker: &Waker) -> Placed {
         let mut state = self.lock();
         if state.closed {
             return Placed::Closed;
         }
         if state.item.is_some() {
-            if !state.waiting.iter().any(|known| known.will_wake(waker)) {
-                state.waiting.push(waker.clone());
-            }
+            self.wait(&mut state, waker);
             return Placed::Full;
         }
         if let Some(batch) = &mut state.batch
             && !batch.is_full()
             && let Some(event) = event.take()
         {
-            batch.append(event);
-            if !batch.has_failed() {
+            batch.emit(event);
+            if !batch.is_full() {
                 return Placed::Taken;
             }
             // The stream is about to end, and the body must not run on as if it did not.
-            keep(&mut state.emitter, waker);
-            return Placed::Ticket(NEVER);
+            let failed = batch.has_failed();
+            self.wait(&mut state, waker);
+            if failed {
+                return Placed::Ticket(NEVER);
+            }
+            state.placed += 1;
+            state.unflushed = state.placed;
+            return Placed::Ticket(state.placed);
         }
         state.item = event.take();
         state.placed += 1;
-        keep(&mut state.emitter, waker);
+        self.wait(&mut state, waker);
         let ticket = state.placed;
         let consumer = if self.polling.load(Ordering::Relaxed) { None } else { state.consumer.take() };
         drop(state);
@@ -129,65 +152,84 @@ impl<T> Slot<T> {
         if state.closed {
             return Poll::Ready(false);
         }
-        keep(&mut state.emitter, cx.waker());
+        self.wait(&mut state, cx.waker());
         Poll::Pending
     }
 
     // ===== the connection's side =====
 
     /// Announces that the body is about to be polled and [`Slot::take`] will follow.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, cx: &Context<'_>) {
+        let mut state = self.lock();
+        keep(&mut state.consumer, cx.waker());
         self.polling.store(true, Ordering::Relaxed);
     }
 
     /// Lends the batch to the emits of the body, which is about to be polled;
-    /// [`Slot::reclaim`] must follow. Gives false, and lends nothing, if what waited here has
-    /// filled the batch.
+    /// [`Slot::reclaim`] must follow. What was lent before has been flushed, as far as the connection
+    /// can. Gives false, and lends nothing, if what waited here has filled the batch.
     pub(super) fn lend(&self, cx: &Context<'_>, batch: &mut Batch<T>) -> bool {
         let mut state = self.lock();
-        if let Some(event) = state.item.take() {
-            batch.append(event);
+        keep(&mut state.consumer, cx.waker());
+        batch.begin();
+        let flushed = mem::take(&mut state.unflushed);
+        if flushed > 0 {
+            state = self.settle(state, flushed);
+        }
+        if !mem::take(&mut state.body_first)
+            && let Some(event) = state.item.take()
+        {
+            batch.emit(event);
             if batch.has_failed() {
                 return false;
             }
-            self.taken.store(state.placed, Ordering::Release);
-            wake(state, cx);
             if batch.is_full() {
+                state.unflushed = state.placed;
+                state.body_first = true;
                 return false;
             }
-            state = self.lock();
+            let placed = state.placed;
+            state = self.settle(state, placed);
         }
         self.polling.store(true, Ordering::Relaxed);
         state.batch = Some(batch.lend());
         true
     }
 
-    /// Gives the batch back. True if an event still waits here, because the batch was full;
-    /// otherwise it is remembered whom to wake.
-    pub(super) fn reclaim(&self, cx: &Context<'_>, batch: &mut Batch<T>) -> bool {
+    /// Gives the batch back. True if an event still waits here.
+    pub(super) fn reclaim(&self, batch: &mut Batch<T>) -> bool {
         let mut state = self.lock();
         if let Some(lent) = state.batch.take() {
             *batch = lent;
         }
+        batch.end();
         self.polling.store(false, Ordering::Relaxed);
-        if state.item.is_none() {
-            keep(&mut state.consumer, cx.waker());
-        }
         state.item.is_some()
     }
 
-    /// Moves the event to `out`, if there is one; otherwise remembers whom to wake.
-    pub(super) fn take(&self, cx: &mut Context<'_>, out: &mut Option<T>) -> bool {
+    /// Moves the event to `out`, if there is one.
+    pub(super) fn take(&self, out: &mut Option<T>) -> bool {
         let mut state = self.lock();
+        self.polling.store(false, Ordering::Relaxed);
         if state.item.is_none() {
-            keep(&mut state.consumer, cx.waker());
-            self.polling.store(false, Ordering::Relaxed);
             return false;
         }
         *out = state.item.take();
-        self.taken.store(state.placed, Ordering::Release);
-        wake(state, cx);
+        let placed = state.placed;
+        drop(self.settle(state, placed));
         true
+    }
+
+    /// All events up to this ticket were taken: wakes their emits, and those that found the slot full.
+    fn settle<'a>(&'a self, mut state: MutexGuard<'a, State<T>>, ticket: u64) -> MutexGuard<'a, State<T>> {
+        self.taken.store(ticket, Ordering::Release);
+        if state.waiting.is_empty() {
+            return state;
+        }
+        let waiting = state.waiting.take();
+        drop(state);
+        waiting.wake();
+        self.lock()
     }
 
     /// Nobody will take another event. Emits that wait are told.
@@ -195,34 +237,18 @@ impl<T> Slot<T> {
         let mut state = self.lock();
         state.closed = true;
         let item = state.item.take();
-        let waiting = mem::take(&mut state.waiting);
-        let emitter = state.emitter.take();
-        state.consumer = None;
+        let waiting = state.waiting.take();
+        let consumer = state.consumer.take();
         drop(state);
         // The event is the user's type: its destructor runs outside the lock.
-        drop(item);
-        for waker in waiting.into_iter().chain(emitter) {
-            waker.wake();
-        }
+        drop_guarded(item);
+        drop(consumer);
+        waiting.wake();
     }
 }
 
 /// A ticket whose event is never taken.
 const NEVER: u64 = u64::MAX;
-
-/// The event was taken: wakes its emit, and those that found the slot full.
-fn wake<T>(mut state: MutexGuard<'_, State<T>>, cx: &Context<'_>) {
-    let waiting = mem::take(&mut state.waiting);
-    // Whoever shares the connection's waker is polled again with it: no wake-up needed.
-    let emitter = state.emitter.take_if(|emitter| !emitter.will_wake(cx.waker()));
-    drop(state);
-    if let Some(emitter) = emitter {
-        emitter.wake();
-    }
-    for waker in waiting {
-        waker.wake();
-    }
-}
 
 /// Stores a waker, cloning it only if the stored one would wake another task.
 fn keep(place: &mut Option<Waker>, waker: &Waker) {
