@@ -48,7 +48,7 @@ async fn name(State(Log(path)): State<Log>) -> String {
 ///
 /// `channel`, because the log must be read on while a slow client takes its time: a file that is
 /// rotated twice meanwhile is gone. An `async fn`, because a client stays for hours, and a plain
-/// `fn` would keep a thread of the blocking pool for each. It needs no look at whether the client
+/// `fn` would keep a thread for each. It needs no look at whether the client
 /// is there: the task is aborted when it is not.
 #[sse_handler(channel = 1024)]
 #[route(GET, "/lines")]

@@ -13,7 +13,7 @@ use crate::placeholders;
 
 /// Every rule of `#[sse_handler]`.
 pub(crate) fn handler(handler: &Handler, options: &Options, diagnostics: &mut Diagnostics) {
-    // On the blocking pool, a plain function is the point.
+    // On a thread of its own, a plain function is the point.
     if !matches!(options.mode, Mode::Channel(..)) {
         is_async(handler, SSE_HANDLER, diagnostics);
     }

@@ -18,7 +18,7 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
     let (inputs, moves) = parameters(handler);
     sig.inputs = inputs;
     sig.output = syn::parse_quote!(-> #output);
-    // It is awaited like any other handler, also where its body runs on the blocking pool.
+    // It is awaited like any other handler, also where its body runs on a thread of its own.
     sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
 
     // What is wrong with the return type is said there.

@@ -34,7 +34,7 @@ pub trait Returns: Sized {
         F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
         B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
-    /// The same, with a plain function on the blocking pool.
+    /// The same, with a plain function on a thread of its own.
     fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;

@@ -1,24 +1,46 @@
-//! The reading end of the channel mode, and the task that may fill it.
+//! The reading end of the channel mode, and the task or thread that may fill it.
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum_core::response::IntoResponse;
 use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, spawn, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn};
 
 use super::batch::Out;
+use super::blocking::Thread;
 use super::channel::EventSender;
 use super::event_stream::EventStream;
 use super::failure::Failure;
+use super::guard::{catch, log_panic};
+use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::opening::Opening;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
 
 /// A queue that senders anywhere fill.
 struct Queue<T>(mpsc::Receiver<T>);
+
+impl<T> Drop for Queue<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        let mut first = None;
+        // One by one: a second panic on the way out of a first one would abort the process.
+        while let Ok(event) = self.0.try_recv() {
+            match (catch(|| drop(event)), &first) {
+                (Ok(()), _) => {}
+                (Err(panic), None) => first = Some(panic),
+                (Err(panic), Some(_)) => log_panic("an event's destructor", panic),
+            }
+        }
+        if let Some(panic) = first {
+            resume_unwind(panic);
+        }
+    }
+}
 
 impl<T: Send> Source<T> for Queue<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
@@ -28,33 +50,40 @@ impl<T: Send> Source<T> for Queue<T> {
     }
 }
 
-/// A queue with the task that fills it. The task begins when the queue is first read, so a request
-/// that wants only the head starts nothing; it is aborted when the stream is dropped.
+/// A queue with the task or the thread that fills it. That begins when the queue is first read, so a
+/// request that wants only the head starts nothing.
 struct Spawned<T, E> {
     start: Option<Start<E>>,
-    task: Option<Task<E>>,
-    queue: mpsc::Receiver<T>,
+    work: Option<Work<E>>,
+    queue: Queue<T>,
 }
 
-type Start<E> = Box<dyn FnOnce() -> JoinHandle<Result<(), E>> + Send>;
+type Start<E> = Box<dyn FnOnce() -> Work<E> + Send>;
 
-/// A task that ends with its owner. One on the blocking pool cannot be aborted: it ends at its next
-/// send.
-struct Task<E>(JoinHandle<Result<(), E>>);
+/// What fills a queue.
+enum Work<E> {
+    /// Aborted when this is dropped.
+    Task(JoinHandle<Result<(), E>>),
+    /// A plain function cannot be aborted: it ends at its next send.
+    Thread(Thread<E>),
+}
 
-impl<E> Drop for Task<E> {
+impl<E> Drop for Work<E> {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Self::Task(task) = self {
+            task.abort();
+        }
     }
 }
 
-impl<T, E> Spawned<T, E> {
-    /// The body's abort, once it has ended with one.
-    fn poll_task(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
-        let Some(task) = &mut self.task else { return Poll::Ready(None) };
-        let ended = ready!(Pin::new(&mut task.0).poll(cx));
-        self.task = None;
-        Poll::Ready(match ended.map_err(JoinError::try_into_panic) {
+impl<E: Send + 'static> Work<E> {
+    /// Ready when it has ended, with why it did not end well.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
+        let task = match self {
+            Self::Task(task) => task,
+            Self::Thread(thread) => return thread.poll(cx),
+        };
+        Poll::Ready(match ready!(Pin::new(task).poll(cx)).map_err(JoinError::try_into_panic) {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(Abort::Error(error)),
             Err(Ok(panic)) => Some(Abort::Panic(panic)),
@@ -64,12 +93,22 @@ impl<T, E> Spawned<T, E> {
     }
 }
 
+impl<T, E: Send + 'static> Spawned<T, E> {
+    /// The body's abort, once it has ended with one.
+    fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
+        let Some(work) = &mut self.work else { return Poll::Ready(None) };
+        let ended = ready!(work.poll(cx));
+        self.work = None;
+        Poll::Ready(ended)
+    }
+}
+
 impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spawned<T, E> {
     fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
         if let Some(start) = self.start.take() {
-            self.task = Some(Task(start()));
+            self.work = Some(start());
         }
-        let received = self.queue.poll_recv(cx);
+        let received = self.queue.0.poll_recv(cx);
         let all_gone = received.is_ready();
         if let Poll::Ready(Some(event)) = received {
             out.put(event);
@@ -78,7 +117,7 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
         // The queue is empty now, so an error here comes after all that was sent before it. The
         // end, however, needs both: the body may have handed senders on, or may still be busy
         // after it has dropped its own.
-        match self.poll_task(cx) {
+        match self.poll_work(cx) {
             Poll::Ready(Some(abort)) => Poll::Ready(Step::Abort(abort)),
             Poll::Ready(None) if all_gone => Poll::Ready(Step::End),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
@@ -104,7 +143,7 @@ impl<T: Send + 'static> EventStream<T> {
     pub fn channel(capacity: usize) -> (EventSender<T>, Self) {
         let link = Link::default();
         let (sender, queue) = mpsc::channel(capacity.max(1));
-        let stream = Self::opened(None, Some(Box::pin(Queue(queue))), link.clone());
+        let stream = Self::opened(None, Some(Box::pin(Queue(queue))), Lifecycle::new(link.clone()));
         (EventSender::new(sender, link), stream)
     }
 
@@ -125,12 +164,12 @@ impl<T: Send + 'static> EventStream<T> {
         B: Future<Output = ()> + Send + 'static,
     {
         let (source, link) = spawned(capacity, |events| {
-            spawn(async move {
+            Work::Task(spawn(async move {
                 body(events).await;
                 Ok::<(), Infallible>(())
-            })
+            }))
         });
-        Self::opened(None, Some(source), link)
+        Self::opened(None, Some(source), Lifecycle::new(link))
     }
 
     /// [`EventStream::spawn`] with a body that can fail; it opens as
@@ -140,20 +179,50 @@ impl<T: Send + 'static> EventStream<T> {
         E: IntoResponse + Send + 'static,
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
-        let (source, link) = spawned(capacity, |events| spawn(body(events)));
+        // Within the task, where a panic before the future exists is the task's, too.
+        let (source, link) = spawned(capacity, |events| Work::Task(spawn(async move { body(events).await })));
         Opening::with_link(source, link)
     }
 
-    /// A stream from a plain function on a thread that may block, with a bounded queue between.
-    /// It cannot be aborted: it ends at its first send after the client has left.
+    /// A stream from a plain function on a thread of its own, which may block, with a bounded queue
+    /// between.
+    ///
+    /// The function cannot be aborted: when the client has left, or the server ends the stream, its
+    /// next send gives an error, and it should return. A function that sends nothing for long can ask
+    /// [`EventSender::is_closed`]. What it does not finish is lost when the process ends: nothing
+    /// waits for its thread, neither a shutdown nor the end of `main`.
+    ///
+    /// # Limits
+    /// A process runs 512 such functions at a time. A stream beyond that is open and waits, in the
+    /// order of their first polls, until another function has returned. tokio's blocking pool is not
+    /// used, so its own work goes on. Where there can be more clients than that, use
+    /// [`EventStream::spawn`].
+    ///
+    /// # Errors
+    /// A panic of the function ends the stream with an `error` event and
+    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked). So it does where the operating system
+    /// gives no thread.
+    ///
+    /// ```
+    /// use touka::EventStream;
+    ///
+    /// let stream: EventStream = EventStream::spawn_blocking(32, |events| {
+    ///     for number in 0..3 {
+    ///         std::thread::sleep(std::time::Duration::from_millis(10));
+    ///         if events.blocking_send(number.to_string()).is_err() {
+    ///             return;
+    ///         }
+    ///     }
+    /// });
+    /// ```
     pub fn spawn_blocking(capacity: usize, body: impl FnOnce(EventSender<T>) + Send + 'static) -> Self {
         let (source, link) = spawned(capacity, |events| {
-            spawn_blocking(move || {
+            Work::Thread(Thread::new(move || {
                 body(events);
                 Ok::<(), Infallible>(())
-            })
+            }))
         });
-        Self::opened(None, Some(source), link)
+        Self::opened(None, Some(source), Lifecycle::new(link))
     }
 
     /// [`EventStream::spawn_blocking`] with a function that can fail; it opens as
@@ -165,7 +234,7 @@ impl<T: Send + 'static> EventStream<T> {
     where
         E: IntoResponse + Send + 'static,
     {
-        let (source, link) = spawned(capacity, |events| spawn_blocking(move || body(events)));
+        let (source, link) = spawned(capacity, |events| Work::Thread(Thread::new(move || body(events))));
         Opening::with_link(source, link)
     }
 }
@@ -173,11 +242,11 @@ impl<T: Send + 'static> EventStream<T> {
 fn spawned<T, E, F>(capacity: usize, start: F) -> (Pin<Box<Spawned<T, E>>>, Link)
 where
     T: Send + 'static,
-    F: FnOnce(EventSender<T>) -> JoinHandle<Result<(), E>> + Send + 'static,
+    F: FnOnce(EventSender<T>) -> Work<E> + Send + 'static,
 {
     let link = Link::default();
     let (sender, queue) = mpsc::channel(capacity.max(1));
     let events = EventSender::new(sender, link.clone());
-    let source = Spawned { start: Some(Box::new(|| start(events))), task: None, queue };
+    let source = Spawned { start: Some(Box::new(|| start(events))), work: None, queue: Queue(queue) };
     (Box::pin(source), link)
 }

@@ -13,6 +13,7 @@ use super::request::TestRequest;
 use super::wait::Wait;
 use super::watch::{Exchange, Part, Watch, Watched};
 use crate::server::{App, Serve, Serving, serve_plain};
+use crate::stream::hold_paused_clocks;
 
 /// How long a test waits for anything.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -60,6 +61,7 @@ type ServeFn = dyn Fn(Pipe, Exchange, Arc<Serving>, Option<SocketAddr>) + Send +
 impl TestApp {
     /// An app that answers with this service.
     pub fn new<A: App<Kind>, Kind>(app: A) -> Self {
+        hold_paused_clocks();
         // A service need not be `Sync`, and nobody but this lock asks for it.
         let service = Mutex::new(app.into_service());
         let serve = move |pipe, exchange: Exchange, serving, peer| {
