@@ -128,13 +128,18 @@ impl StdError for Error {
     }
 }
 
-/// Why a stream ended.
+/// Why a stream ended: what `on_close` is called with and
+/// [`EventSender::closed`](crate::EventSender::closed) gives.
+///
+/// The first cause counts. A client that leaves because the server has closed its stream does not
+/// change the reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The handler's body ran to its end.
+    /// The handler's body ran to its end, or the last `EventSender` was dropped.
     Completed,
-    /// The client left, or the connection broke.
+    /// The client left, or the connection broke. Also: nobody read the stream, which was dropped
+    /// before it opened or before its end.
     Disconnected,
     /// The client took nothing for the write timeout.
     Stalled,
@@ -144,9 +149,11 @@ pub enum CloseReason {
     Expired,
     /// The server is shutting down.
     Shutdown,
-    /// The handler returned an error, or an event could not be encoded.
+    /// The handler returned an error, before or after the response opened, or an event could not be
+    /// encoded.
     Failed,
-    /// The handler panicked.
+    /// Code of the handler's panicked: its body, an event's or an error's conversion, `on_error`, or
+    /// the destructor of something that the stream held.
     Panicked,
 }
 

@@ -9,10 +9,21 @@ use http::StatusCode;
 use tower_service::Service;
 
 use super::refusal::refusal;
+use super::survive::survive;
+
+/// What the client is told of what went wrong inside.
+const FAILED: &str = "the server failed to answer this request";
 
 /// Waits until the service is ready, and asks it. Its error becomes a 500: the text may hold what
-/// is none of the client's business, so it goes to the log.
-pub(crate) async fn answer<V>(mut service: V, request: Request) -> Response
+/// is none of the client's business, so it goes to the log. So does its panic.
+pub(crate) async fn answer<V>(service: V, request: Request) -> Response
+where
+    V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
+{
+    survive(FAILED, Ok(ask(service, request))).await
+}
+
+async fn ask<V>(mut service: V, request: Request) -> Response
 where
     V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
 {
@@ -24,7 +35,7 @@ where
     answered.map_or_else(
         |error| {
             tracing::error!(target: "touka::server", %error, "a service failed");
-            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request")
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
         },
         IntoResponse::into_response,
     )

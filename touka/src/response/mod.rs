@@ -5,8 +5,10 @@ mod body;
 mod head;
 mod refusal;
 mod subscribed;
+mod survive;
 
 pub(crate) use answer::answer;
 pub(crate) use head::WriteTimeout;
 pub(crate) use refusal::refusal;
 pub(crate) use subscribed::{Parts, Ticket};
+pub(crate) use survive::survive;

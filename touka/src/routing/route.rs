@@ -1,22 +1,17 @@
 //! [`Route`], one method and path with its handler.
 
-use std::any::Any;
 use std::fmt;
-use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 
 use axum_core::extract::Request;
-use axum_core::response::{IntoResponse, Response};
-use http::{Method, StatusCode};
+use axum_core::response::IntoResponse;
+use http::Method;
 
 use super::endpoint::{Endpoint, ResponseFuture};
-use crate::error::panic_text;
 use crate::extract::MatchedPath;
-use crate::response::refusal;
-use crate::stream::Link;
+use crate::response::survive;
+use crate::stream::{Link, catch};
 
 type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 
@@ -55,16 +50,10 @@ impl<S> Route<S> {
     {
         let handler = move |request: Request, state| -> ResponseFuture {
             let matched = request.extensions().get::<MatchedPath>().cloned();
-            // The future starts only inside, where its panic can be caught.
-            let answer = handler(request, state);
+            let answer = catch(|| handler(request, state));
             Box::pin(async move {
-                let mut answer = pin!(answer);
-                // Not polled again after a panic, so what that left half done is only dropped.
-                let mut response = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(cx))) {
-                    Ok(polled) => polled.map(IntoResponse::into_response),
-                    Err(panic) => Poll::Ready(panicked(&*panic)),
-                })
-                .await;
+                let answer = answer.map(|answer| async { answer.await.into_response() });
+                let mut response = survive("the handler of this path failed", answer).await;
                 if let Some(matched) = matched {
                     if let Some(link) = response.extensions().get::<Link>() {
                         link.set_route(&matched.0);
@@ -125,11 +114,6 @@ impl Route {
         let handler = Arc::clone(&self.handler);
         Endpoint::new(move |request| handler(request, ()))
     }
-}
-
-fn panicked(panic: &(dyn Any + Send)) -> Response {
-    tracing::error!(target: "touka::routing", panic = panic_text(panic), "a handler panicked before it answered");
-    refusal(StatusCode::INTERNAL_SERVER_ERROR, "the handler of this path failed")
 }
 
 impl<S> Clone for Route<S> {

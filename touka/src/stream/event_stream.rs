@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::options::Options;
+use super::origin::Origin;
 use super::source::{Source, Step};
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
@@ -49,13 +50,12 @@ use crate::event::{Event, EventId};
 /// # On the wire
 /// Status 200 with `content-type: text/event-stream`, `cache-control: no-cache, no-transform` and
 /// `x-accel-buffering: no`; then the events. Events that are ready together leave together, in
-/// frames of about 16 KiB; one alone leaves at once. After 15 silent seconds a comment keeps the
-/// connection open.
+/// frames of about 16 KiB; one alone leaves at once, before the work that comes after it
+/// ([`Emitter::emit`](crate::Emitter::emit) has the rule). After 15 silent seconds a comment keeps
+/// the connection open.
 pub struct EventStream<T = Event> {
-    /// Emitted before the response opened.
-    first: Option<T>,
-    /// Gone when the stream has ended, and with it all that the body held.
-    source: Option<Pin<Box<dyn Source<T>>>>,
+    // Before the lifecycle, which tells of the end.
+    origin: Origin<T>,
     lifecycle: Lifecycle,
     options: Options,
     /// The source is a place in a topic, and nothing else.
@@ -64,7 +64,7 @@ pub struct EventStream<T = Event> {
 
 impl<T> EventStream<T> {
     pub(crate) fn from_source(source: Pin<Box<dyn Source<T>>>) -> Self {
-        Self::opened(None, Some(source), Link::default())
+        Self::opened(None, Some(source), Lifecycle::new(Link::default()))
     }
 
     /// A stream that is nothing but a place in a topic.
@@ -73,8 +73,9 @@ impl<T> EventStream<T> {
     }
 
     /// A stream whose first event, if there is one, is known already.
-    pub(super) const fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, link: Link) -> Self {
-        Self { first, source, lifecycle: Lifecycle::new(link), options: Options::DEFAULT, subscribed: false }
+    pub(super) fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, lifecycle: Lifecycle) -> Self {
+        let origin = Origin::new(first, source, lifecycle.link().clone());
+        Self { origin, lifecycle, options: Options::DEFAULT, subscribed: false }
     }
 
     /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
@@ -144,8 +145,8 @@ impl<T> EventStream<T> {
     }
 
     /// What it is made of, if it is nothing but a place in a topic.
-    pub(crate) fn into_subscription(self) -> Option<(Box<dyn Any + Send>, Lifecycle, Options)> {
-        let subscription = self.source?.as_mut().take_subscription()?;
+    pub(crate) fn into_subscription(mut self) -> Option<(Box<dyn Any + Send>, Lifecycle, Options)> {
+        let subscription = self.origin.source.as_mut()?.as_mut().take_subscription()?;
         Some((subscription, self.lifecycle, self.options))
     }
 
@@ -161,13 +162,24 @@ impl<T> EventStream<T> {
         &mut self.lifecycle
     }
 
+    /// The event that the body emitted before the response opened goes to `out`, if there is one.
+    pub(crate) fn take_first(&mut self, out: &mut Out<'_, T>) -> bool {
+        let Some(first) = self.origin.first.take() else { return false };
+        out.put(first);
+        true
+    }
+
+    /// The next poll may run a body of the user's: what has left it must be flushed before.
+    pub(crate) fn runs_a_body(&self) -> bool {
+        self.origin.source.as_ref().is_some_and(|source| source.runs_a_body())
+    }
+
     /// What comes next goes to `out`; or why there is nothing.
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
-        if let Some(first) = self.first.take() {
-            out.put(first);
+        if self.take_first(out) {
             return Poll::Ready(Step::Event);
         }
-        let Some(source) = &mut self.source else { return Poll::Ready(Step::End) };
+        let Some(source) = &mut self.origin.source else { return Poll::Ready(Step::End) };
         let step = ready!(source.as_mut().poll_event(cx, out));
         match &step {
             Step::Event => {}
@@ -180,11 +192,11 @@ impl<T> EventStream<T> {
     /// Ends the stream and frees its body.
     pub(crate) fn close(&mut self, reason: CloseReason) {
         self.lifecycle.link().close(reason);
-        self.source = None;
+        self.origin.clear();
     }
 }
 
-// The event in `first` is moved, never pinned; the source is in a box of its own.
+// The first event is moved, never pinned; the source is in a box of its own.
 impl<T> Unpin for EventStream<T> {}
 
 /// Yields what the handler emits. What is part of the response and not of this: the `error` event
@@ -202,7 +214,7 @@ impl<T> Stream for EventStream<T> {
 impl<T> fmt::Debug for EventStream<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventStream")
-            .field("ended", &self.source.is_none())
+            .field("ended", &self.origin.source.is_none())
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,6 +15,7 @@ use super::batch::Out;
 use super::emitter::Emitter;
 use super::event_stream::EventStream;
 use super::failure::Failure;
+use super::guard::{Panic, catch, drop_guarded, log_panic};
 use super::opening::Opening;
 use super::slot::Slot;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
@@ -30,8 +31,16 @@ pin_project! {
 
     impl<T, E, B> PinnedDrop for Generator<T, E, B> {
         fn drop(this: Pin<&mut Self>) {
-            // An emitter that went to another task must not wait for ever.
+            let mut this = this.project();
+            // An emitter that went to another task must not wait for ever, whatever the body's
+            // destructor does.
             this.slot.close();
+            let body = catch(|| this.body.set(None));
+            let abort = this.abort.take();
+            drop_guarded(abort);
+            if let Err(panic) = body {
+                resume_unwind(panic);
+            }
         }
     }
 }
@@ -39,8 +48,11 @@ pin_project! {
 impl<T, E, B> Generator<T, E, B> {
     fn new(body: impl FnOnce(Emitter<T>) -> B) -> Self {
         let slot = Arc::new(Slot::new());
-        let body = body(Emitter::new(Arc::clone(&slot)));
-        Self { slot, body: Some(body), abort: None }
+        // The function may do things of its own before its future exists.
+        match catch(|| body(Emitter::new(Arc::clone(&slot)))) {
+            Ok(body) => Self { slot, body: Some(body), abort: None },
+            Err(panic) => Self { slot, body: None, abort: Some(Abort::Panic(panic)) },
+        }
     }
 }
 
@@ -51,32 +63,48 @@ impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
         let Some(body) = this.body.as_mut().as_pin_mut() else { return };
         // The body is not polled again after a panic, so what the panic left half done is
         // only ever dropped.
-        let polled = catch_unwind(AssertUnwindSafe(|| body.poll(cx)));
-        let abort = match polled {
+        let ended = match catch(|| body.poll(cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(Ok(()))) => None,
             Ok(Poll::Ready(Err(error))) => Some(Abort::Error(error)),
             Err(panic) => Some(Abort::Panic(panic)),
         };
-        this.body.set(None);
-        *this.abort = abort;
+        *this.abort = match catch(|| this.body.set(None)) {
+            Ok(()) => ended,
+            Err(panic) => Some(panicked_too(ended, panic)),
+        };
     }
 
     /// Lets the body run, and picks up what it left. True if there is, or may be, more to pick up.
     fn pick_up(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> bool {
         match out {
             Out::One(place) => {
-                self.slot.begin();
+                self.slot.begin(cx);
                 self.as_mut().run(cx);
-                self.slot.take(cx, place)
+                self.slot.take(place)
             }
             Out::Batch(batch) => {
                 if !self.slot.lend(cx, batch) {
                     return true;
                 }
                 self.as_mut().run(cx);
-                self.slot.reclaim(cx, batch) || batch.is_full()
+                self.slot.reclaim(batch) || batch.is_full()
             }
+        }
+    }
+}
+
+/// The end of a body whose destructor has panicked.
+fn panicked_too<E>(ended: Option<Abort<E>>, panic: Panic) -> Abort<E> {
+    match ended {
+        // The first one says more.
+        Some(Abort::Panic(first)) => {
+            log_panic("a destructor", panic);
+            Abort::Panic(first)
+        }
+        ended => {
+            drop_guarded(ended);
+            Abort::Panic(panic)
         }
     }
 }
@@ -102,6 +130,10 @@ where
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>> {
         self
     }
+
+    fn runs_a_body(&self) -> bool {
+        true
+    }
 }
 
 impl<T, E, B> Source<T> for Generator<T, E, B>
@@ -112,6 +144,10 @@ where
 {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         poll_opened(self, cx, out)
+    }
+
+    fn runs_a_body(&self) -> bool {
+        true
     }
 }
 

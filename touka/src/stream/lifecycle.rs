@@ -1,8 +1,8 @@
 //! How a stream opened, went on and ended, told to everyone who wants to know.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::guard::guarded;
 use super::link::Link;
 use super::meter::Meter;
 use crate::error::CloseReason;
@@ -48,7 +48,7 @@ impl Lifecycle {
         self.on_close = Some(match self.on_close.take() {
             None => Box::new(then),
             Some(first) => Box::new(move |reason| {
-                first(reason);
+                guarded("on_close", || first(reason));
                 then(reason);
             }),
         });
@@ -75,9 +75,7 @@ impl Drop for Lifecycle {
         }
         let Some(on_close) = self.on_close.take() else { return };
         // A panic here could meet another one that unwinds already, which would abort the process.
-        if catch_unwind(AssertUnwindSafe(|| on_close(reason))).is_err() {
-            tracing::error!(target: "touka::stream", "on_close panicked");
-        }
+        guarded("on_close", || on_close(reason));
     }
 }
 

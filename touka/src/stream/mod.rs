@@ -1,11 +1,13 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
 
 mod batch;
+mod blocking;
 mod channel;
 mod emitter;
 mod event_stream;
 mod failure;
 mod generator;
+mod guard;
 mod jitter;
 mod keep_alive;
 mod lifecycle;
@@ -13,11 +15,14 @@ mod link;
 mod meter;
 mod opening;
 mod options;
+mod origin;
+mod pace;
 mod queue;
 mod slot;
 mod source;
 #[cfg(feature = "macros")]
 mod sse;
+mod wakers;
 mod writer;
 
 pub use channel::{EventSender, SendError, TrySendError};
@@ -27,7 +32,10 @@ pub use opening::Opening;
 pub use writer::EventWriter;
 
 pub(crate) use batch::{Batch, Out};
+#[cfg(feature = "testing")]
+pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use failure::Failure;
+pub(crate) use guard::{Panic, catch, drop_guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;

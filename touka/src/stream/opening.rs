@@ -12,8 +12,11 @@ use tokio::time::{Sleep, sleep};
 
 use super::batch::Out;
 use super::event_stream::EventStream;
+use super::guard::drop_guarded;
+use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::source::{Abort, Fallible, OnError, Step, WithOnError};
+use crate::error::CloseReason;
 use crate::event::Event;
 
 /// How long the head is held for a body that neither emits nor ends. Long enough for a database
@@ -27,7 +30,8 @@ const OPEN_AFTER: Duration = Duration::from_secs(1);
 #[must_use = "the body runs only when this is awaited"]
 pub struct Opening<T, E> {
     body: Option<Pin<Box<dyn Fallible<T, E>>>>,
-    link: Link,
+    /// Tells of the end of a stream that never opened, too. `None` once it has opened.
+    lifecycle: Option<Lifecycle>,
     open_after: Duration,
     on_error: Option<OnError<E>>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -39,7 +43,8 @@ impl<T, E> Opening<T, E> {
     }
 
     pub(super) const fn with_link(body: Pin<Box<dyn Fallible<T, E>>>, link: Link) -> Self {
-        Self { body: Some(body), link, open_after: OPEN_AFTER, on_error: None, timer: None }
+        let lifecycle = Some(Lifecycle::new(link));
+        Self { body: Some(body), lifecycle, open_after: OPEN_AFTER, on_error: None, timer: None }
     }
 
     /// Sets how long to hold the head for a body that neither emits nor ends; 1 s by default.
@@ -63,11 +68,32 @@ where
     E: IntoResponse + 'static,
 {
     fn open(&mut self, first: Option<T>) -> Poll<Result<EventStream<T>, E>> {
+        let lifecycle = self.lifecycle.take().unwrap_or_else(|| Lifecycle::new(Link::default()));
         let source = self.body.take().map(|body| match self.on_error.take() {
             None => body.into_source(),
             on_error => Box::pin(WithOnError { body, on_error }),
         });
-        Poll::Ready(Ok(EventStream::opened(first, source, self.link.clone())))
+        Poll::Ready(Ok(EventStream::opened(first, source, lifecycle)))
+    }
+}
+
+impl<T, E> Opening<T, E> {
+    /// Ends a stream that has not opened. Its body's destructor may panic.
+    fn close(&mut self, reason: Option<CloseReason>) {
+        let (body, on_error) = (self.body.take(), self.on_error.take());
+        let (body, on_error) = (drop_guarded(body), drop_guarded(on_error));
+        let panicked = (!(body && on_error)).then_some(CloseReason::Panicked);
+        if let Some(lifecycle) = self.lifecycle.take()
+            && let Some(reason) = reason.or(panicked)
+        {
+            lifecycle.link().close(reason);
+        }
+    }
+}
+
+impl<T, E> Drop for Opening<T, E> {
+    fn drop(&mut self) {
+        self.close(None);
     }
 }
 
@@ -90,11 +116,11 @@ where
         match body.as_mut().poll_body(cx, &mut Out::One(&mut first)) {
             Poll::Ready(Step::Event | Step::End) => this.open(first),
             Poll::Ready(Step::Abort(Abort::Error(error))) => {
-                this.body = None;
+                this.close(Some(CloseReason::Failed));
                 Poll::Ready(Err(error))
             }
             Poll::Ready(Step::Abort(Abort::Panic(panic))) => {
-                this.body = None;
+                this.close(Some(CloseReason::Panicked));
                 resume_unwind(panic)
             }
             Poll::Pending => {

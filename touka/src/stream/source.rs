@@ -8,7 +8,8 @@ use axum_core::response::IntoResponse;
 
 use super::batch::Out;
 use super::failure::Failure;
-use crate::error::{CloseReason, panic_text};
+use super::guard::{Panic, guarded, log_panic};
+use crate::error::CloseReason;
 use crate::event::Event;
 
 /// What a source has to say, beside the events that it leaves in an [`Out`].
@@ -42,6 +43,12 @@ pub(crate) trait Source<T>: Send {
     fn take_subscription(self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
         None
     }
+
+    /// Polling it runs a body of the user's, which may work for long: what has left it already must
+    /// be flushed before.
+    fn runs_a_body(&self) -> bool {
+        false
+    }
 }
 
 /// A source whose error still has its type: until the response has opened, it can be returned.
@@ -50,24 +57,31 @@ pub(super) trait Fallible<T, E>: Send {
 
     /// Forgets the type. An error becomes an event from now on.
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
+
+    /// As [`Source::runs_a_body`].
+    fn runs_a_body(&self) -> bool {
+        false
+    }
 }
 
 /// How a body ended when it did not run to its end.
 pub(crate) enum Abort<E> {
     Error(E),
-    Panic(Box<dyn Any + Send>),
+    Panic(Panic),
 }
 
 impl<E: IntoResponse> Abort<E> {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Error(error) => {
-                let failure = Failure::returned(error);
+                // The conversion is the user's code.
+                let failure = guarded("an error's into_response", || Failure::returned(error));
+                let failure = failure.unwrap_or_else(Failure::panicked);
                 tracing::debug!(target: "touka::stream", ?failure, "the handler returned an error");
                 failure
             }
             Self::Panic(panic) => {
-                tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "the handler panicked");
+                log_panic("the handler", panic);
                 Failure::panicked()
             }
         }
@@ -102,9 +116,15 @@ impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
             Step::Event => Step::Event,
             Step::End => Step::End,
             Step::Abort(abort) => Step::Abort(match (abort, self.on_error.take()) {
-                (Abort::Error(error), Some(on_error)) => Failure::told(on_error(error)),
+                (Abort::Error(error), Some(on_error)) => {
+                    guarded("on_error", || Failure::told(on_error(error))).unwrap_or_else(Failure::panicked)
+                }
                 (abort, _) => abort.into_failure(),
             }),
         })
+    }
+
+    fn runs_a_body(&self) -> bool {
+        self.body.runs_a_body()
     }
 }

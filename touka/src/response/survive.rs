@@ -1,0 +1,70 @@
+//! [`survive`], which turns a handler's panic into an answer.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum_core::response::Response;
+use http::StatusCode;
+use pin_project_lite::pin_project;
+
+use super::refusal::refusal;
+use crate::stream::{Panic, catch, drop_guarded, log_panic};
+
+pin_project! {
+    struct Survive<F> {
+        // Dropped as soon as it has answered or panicked: what a panic left half done is not polled
+        // again.
+        #[pin]
+        future: Option<F>,
+        line: &'static str,
+    }
+
+    impl<F> PinnedDrop for Survive<F> {
+        fn drop(this: Pin<&mut Self>) {
+            let mut future = this.project().future;
+            if let Err(panic) = catch(|| future.set(None)) {
+                log_panic("a destructor", panic);
+            }
+        }
+    }
+}
+
+/// Waits for code of the user's that answers a request. A panic in it is a 500 with this line, and
+/// costs nobody else anything; also one that came before its future existed.
+pub(crate) async fn survive<F>(line: &'static str, started: Result<F, Panic>) -> Response
+where
+    F: Future<Output = Response>,
+{
+    match started {
+        Ok(future) => Survive { future: Some(future), line }.await,
+        Err(panic) => panicked(line, panic),
+    }
+}
+
+fn panicked(line: &str, panic: Panic) -> Response {
+    log_panic("a handler", panic);
+    refusal(StatusCode::INTERNAL_SERVER_ERROR, line)
+}
+
+impl<F: Future<Output = Response>> Future for Survive<F> {
+    type Output = Response;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {
+        let this = self.project();
+        let (mut future, line) = (this.future, *this.line);
+        let Some(running) = future.as_mut().as_pin_mut() else { return Poll::Pending };
+        let response = match catch(|| running.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(response)) => response,
+            Err(panic) => panicked(line, panic),
+        };
+        Poll::Ready(match catch(|| future.set(None)) {
+            Ok(()) => response,
+            Err(panic) => {
+                drop_guarded(response);
+                panicked(line, panic)
+            }
+        })
+    }
+}

@@ -1,0 +1,61 @@
+//! Runs code of the user's, whose panics cost nothing but its own stream.
+
+use std::any::Any;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use crate::error::panic_text;
+
+/// What a panic was called with.
+pub(crate) type Panic = Box<dyn Any + Send>;
+
+/// Runs code of the user's, and gives back its panic. What the panic left half done must not be used
+/// again, only dropped.
+pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
+    catch_unwind(AssertUnwindSafe(code))
+}
+
+/// Runs code of the user's; `None` if it panicked, which is logged.
+pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option<R> {
+    catch(code).map_err(|panic| log_panic(what, panic)).ok()
+}
+
+/// Drops a value of the user's; false if that panicked, which is logged.
+pub(crate) fn drop_guarded<V>(value: V) -> bool {
+    guarded("a destructor", || drop(value)).is_some()
+}
+
+/// Logs a panic and disposes of what it was called with.
+pub(crate) fn log_panic(what: &'static str, panic: Panic) {
+    tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "{what} panicked");
+    // That value is the user's too, and so is one that its destructor panics with.
+    if let Err(again) = catch(|| drop(panic)) {
+        mem::forget(again);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::panic_any;
+
+    use super::*;
+
+    /// Panics when it is dropped, with another of its kind.
+    struct Spiteful(u32);
+
+    impl Drop for Spiteful {
+        fn drop(&mut self) {
+            if self.0 > 0 {
+                panic_any(Self(self.0 - 1));
+            }
+        }
+    }
+
+    #[test]
+    fn a_panic_value_whose_destructor_panics_is_survived() {
+        assert_eq!(guarded("a test", || 7), Some(7));
+        assert_eq!(guarded("a test", || panic_any(Spiteful(3))), None::<()>);
+        assert!(!drop_guarded(Spiteful(3)));
+        assert!(drop_guarded(Spiteful(0)));
+    }
+}
