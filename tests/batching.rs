@@ -193,7 +193,7 @@ async fn each_of_two_emitters_elsewhere_is_woken_when_the_stream_fails() {
     });
     let wire = wire(body(stream)).await;
     assert!(wire.contains("event: error\n"), "{wire}");
-    for (emit, woken) in handed_on.await.ok().expect("the body has run") {
+    for (emit, woken) in handed_on.await.expect("the body has run") {
         assert!(woken.0.load(Ordering::Relaxed), "a wake-up was lost");
         assert_eq!(emit.now_or_never(), Some(false));
     }

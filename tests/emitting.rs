@@ -150,7 +150,7 @@ async fn an_emitter_and_the_reader_in_one_task_wake_each_other() {
         drop(stream);
     };
     let both = async { tokio::join!(emits, reads) };
-    tokio::time::timeout(Duration::from_secs(60), both).await.expect("a wake-up was lost");
+    tokio::time::timeout(Duration::from_mins(1), both).await.expect("a wake-up was lost");
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tokio::time::{Sleep, sleep};
 
+use super::flush::Flush;
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
 use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step};
@@ -28,20 +29,6 @@ pub(super) struct Frames<T> {
     opened: bool,
     finished: bool,
     flush: Flush,
-}
-
-/// What must be flushed before the body runs on.
-///
-/// A server flushes what it has been given when a body is pending. So a body that runs code of the
-/// user's is pending once after each frame, and once after the head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Flush {
-    #[default]
-    Nothing,
-    /// What the body has left. It waits, and wakes its connection.
-    Waiting,
-    /// What the body has left. It would run on at once, so this must wake the connection.
-    Running,
 }
 
 /// What a round of polling left in the batch.
@@ -138,18 +125,6 @@ impl<T: IntoEvent> Frames<T> {
         self.finished = true;
         Filled::Frame(Flush::Nothing)
     }
-
-    /// Pending if what the body has left must be flushed before the body is polled.
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match mem::take(&mut self.flush) {
-            Flush::Nothing => Poll::Ready(()),
-            Flush::Waiting => self.keep_alive.poll_due(cx),
-            Flush::Running => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
-    }
 }
 
 impl<T: IntoEvent> Body for Frames<T> {
@@ -170,7 +145,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             this.finished = true;
             return Poll::Ready(None);
         }
-        ready!(this.poll_flushed(cx));
+        ready!(mem::take(&mut this.flush).poll(&mut this.keep_alive, cx));
         let frame = match if opens { this.fill_first(cx) } else { this.fill(cx) } {
             Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
             Filled::Frame(flush) => {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod body;
+mod flush;
 mod head;
 mod refusal;
 mod subscribed;
