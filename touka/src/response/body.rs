@@ -108,7 +108,8 @@ impl<T: IntoEvent> Frames<T> {
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
                 Poll::Pending => return Filled::Frame(Flush::Waiting),
-                Poll::Ready(Step::Event) => return Filled::Frame(Flush::Running),
+                Poll::Ready(Step::Event) if self.batch.must_pause() => return Filled::Frame(Flush::Running),
+                Poll::Ready(Step::Event) => return Filled::Frame(Flush::Nothing),
             }
         }
     }

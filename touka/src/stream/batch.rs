@@ -30,6 +30,8 @@ pub(crate) struct Batch<T> {
     pace: Pace,
     events: u32,
     full: bool,
+    /// What is here must be flushed before the body runs on.
+    pause: bool,
     failure: Option<Failure>,
 }
 
@@ -41,7 +43,16 @@ impl<T: IntoEvent> Batch<T> {
 
 impl<T> Batch<T> {
     fn empty(encode: fn(T, &mut BytesMut) -> Result<(), Failure>) -> Self {
-        Self { buf: BytesMut::new(), shared: None, encode, pace: Pace::NEW, events: 0, full: false, failure: None }
+        Self {
+            buf: BytesMut::new(),
+            shared: None,
+            encode,
+            pace: Pace::NEW,
+            events: 0,
+            full: false,
+            pause: false,
+            failure: None,
+        }
     }
 
     /// Encodes one event that was ready. One that cannot be encoded leaves nothing behind, and fills
@@ -63,7 +74,8 @@ impl<T> Batch<T> {
     /// before what is in it was flushed.
     pub(super) fn emit(&mut self, event: T) {
         self.append(event);
-        self.full = self.full || self.pace.emitted(self.events);
+        self.pause = self.pace.emitted(self.events);
+        self.full |= self.pause;
     }
 
     /// The body that emits is about to run.
@@ -107,6 +119,12 @@ impl<T> Batch<T> {
         self.full
     }
 
+    /// What is here must be flushed before the body that has emitted it runs on. A frame that a quick
+    /// body has filled by its size need not be.
+    pub(crate) const fn must_pause(&self) -> bool {
+        self.pause
+    }
+
     /// There is nothing to send.
     pub(crate) fn is_empty(&self) -> bool {
         self.buf.is_empty() && self.shared.is_none()
@@ -131,7 +149,7 @@ impl<T> Batch<T> {
 
     /// Begins a new batch though the last one, for all its events, has nothing to send.
     pub(crate) const fn clear(&mut self) {
-        (self.events, self.full) = (0, false);
+        (self.events, self.full, self.pause) = (0, false, false);
     }
 
     /// The batch, to be given to another for a while; an empty one stays.

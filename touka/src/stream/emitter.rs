@@ -44,8 +44,8 @@ impl<T> Emitter<T> {
     /// after each, its events share frames, which end at 16 KiB, after a millisecond, or where the
     /// body waits for something else.
     ///
-    /// If such a body then works for longer than a millisecond, the events of its last frame wait for
-    /// this one step. After it each event leaves alone again: for 32 emits, and ten more for each
+    /// If such a body then works for longer than a millisecond, the events of its last frames, up to
+    /// what the server buffers, wait for this one step. After it each event leaves alone again: for 32 emits, and ten more for each
     /// millisecond of the step. `tokio::task::yield_now().await` before the step lets them leave
     /// before.
     ///
