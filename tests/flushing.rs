@@ -24,12 +24,20 @@ const EVENTS: u32 = 6;
 
 /// The client's confirmations, on the body's side.
 #[derive(Clone)]
-struct Confirmed(Arc<Mutex<mpsc::Receiver<()>>>);
+struct Confirmed {
+    receipts: Arc<Mutex<mpsc::Receiver<()>>>,
+    /// How often the callback was called.
+    calls: Arc<Mutex<u32>>,
+}
 
 impl Confirmed {
+    fn new(receipts: mpsc::Receiver<()>) -> Self {
+        Self { receipts: Arc::new(Mutex::new(receipts)), calls: Arc::default() }
+    }
+
     /// Blocks the thread until the client confirms. A body that panics here has held something back.
     fn block(&self) {
-        let confirmed = self.0.lock().expect("one body").recv_timeout(PATIENCE);
+        let confirmed = self.receipts.lock().expect("one body").recv_timeout(PATIENCE);
         confirmed.expect("the client has not got what left before this step");
     }
 }
@@ -80,13 +88,11 @@ async fn waiting(State(client): State<Confirmed>) {
 #[sse_handler(callback)]
 #[route(GET, "/callback")]
 async fn callback(State(client): State<Confirmed>, out: &mut EventWriter) -> bool {
-    static CALLS: Mutex<u32> = Mutex::new(0);
     client.block();
     let call = {
-        let mut calls = CALLS.lock().expect("one body");
-        let call = *calls;
-        *calls = (call + 1) % EVENTS;
-        call
+        let mut calls = client.calls.lock().expect("one body");
+        *calls += 1;
+        *calls - 1
     };
     out.write(call.to_string()).await;
     call + 1 < EVENTS
@@ -196,7 +202,7 @@ fn nothing_is_held_back_over(wire: Wire, runtime: Runtime) {
     let certificate = Certificate::new();
     for path in PATHS {
         let (confirm, confirmed) = mpsc::channel();
-        let app = app(Confirmed(Arc::new(Mutex::new(confirmed))));
+        let app = app(Confirmed::new(confirmed));
         let server = if wire.tls { Server::new().tls(certificate.tls()) } else { Server::new() };
         let (stop, stopped) = oneshot::channel::<()>();
         let address = serve(runtime, |tell| async move {
@@ -249,7 +255,7 @@ fn under_axums_server() {
     let client = Builder::new_current_thread().enable_all().build().expect("a runtime");
     for path in PATHS {
         let (confirm, confirmed) = mpsc::channel();
-        let app = axum::Router::new().fallback_service(app(Confirmed(Arc::new(Mutex::new(confirmed)))));
+        let app = axum::Router::new().fallback_service(app(Confirmed::new(confirmed)));
         let (stop, stopped) = oneshot::channel::<()>();
         let address = serve(Runtime::OneThread, |tell| async move {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
