@@ -247,3 +247,69 @@ async fn keys_count_in_the_retention_and_have_a_longest() {
     let id = topic.publish_keyed("", "200").await.unwrap().to_string();
     assert_eq!(id.split('.').nth(2), Some("201"), "a refused key takes no number: {id}");
 }
+
+// ===== what is set for one topic =====
+
+#[tokio::test(start_paused = true)]
+async fn the_retention_of_one_topic_outlives_its_being_forgotten() {
+    let hub = Hub::memory();
+    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    tokio::time::advance(60 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["new"]);
+    for number in 1..=5 {
+        untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others() {
+    let hub = Hub::memory().max_topics(3).expire_after(A_MINUTE);
+    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    for number in 0..50 {
+        drop(untyped(&hub, &number.to_string()).retention(Retention::new().events(7)));
+        tokio::time::advance(2 * A_MINUTE).await;
+    }
+    for number in 1..=5 {
+        untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+}
+
+// ===== when topics are forgotten =====
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
+    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    drop((untyped(&hub, "a"), untyped(&hub, "b")));
+    tokio::time::advance(9 * A_MINUTE).await;
+    untyped(&hub, "b").publish("1").await.unwrap();
+    tokio::time::advance(5 * A_MINUTE).await;
+    untyped(&hub, "b").publish("2").await.unwrap();
+    assert_eq!(hub.topics(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
+    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    for number in 0..2000 {
+        untyped(&hub, &number.to_string()).publish("1").await.unwrap();
+    }
+    tokio::time::sleep(8 * A_MINUTE).await;
+    assert_eq!(hub.topics().len(), 2000);
+    tokio::time::sleep(8 * A_MINUTE).await;
+    assert_eq!(hub.topics(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_expire_never_stay_and_the_longest_time_is_no_panic() {
+    let hub = Hub::memory().expire_after(Duration::MAX).retention(Retention::new().age(A_MINUTE));
+    untyped(&hub, "a").publish("1").await.unwrap();
+    tokio::time::sleep(100_000 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["a", "new"]);
+    // The shortest is none either: what is not in use goes when somebody looks.
+    let hub = Hub::memory().expire_after(Duration::ZERO).retention(Retention::new().age(Duration::ZERO));
+    untyped(&hub, "a").publish("1").await.unwrap();
+    tokio::time::sleep(A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["new"]);
+}

@@ -5,6 +5,7 @@ mod channel;
 mod emitter;
 mod event_stream;
 mod failure;
+mod farewell;
 mod generator;
 mod jitter;
 mod keep_alive;
@@ -28,6 +29,7 @@ pub use writer::EventWriter;
 
 pub(crate) use batch::{Batch, Out};
 pub(crate) use failure::Failure;
+pub(crate) use farewell::farewell;
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;

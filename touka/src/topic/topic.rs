@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum_core::response::IntoResponse;
-use tokio::time::Instant;
 
 use super::encoded::Draft;
 use super::engine::Engine;
@@ -95,10 +94,7 @@ impl<T> Topic<T> {
     /// Sets how much of this topic is kept, in place of what its hub has for all.
     #[must_use]
     pub fn retention(self, retention: Retention) -> Self {
-        let mut state = self.log.lock();
-        state.log.set_retention(retention);
-        state.log.trim(Instant::now());
-        drop(state);
+        self.log.lock().set_retention(retention);
         self
     }
 
