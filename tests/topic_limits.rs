@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use touka::extract::{LastEventId, State};
 use touka::testing::TestApp;
-use touka::topic::{HubError, Retention};
+use touka::topic::{Disk, Durability, HubError, Retention};
 use touka::{EventStream, Hub, Router, Topic, route, routes};
 
 const A_MINUTE: Duration = Duration::from_mins(1);
@@ -274,6 +275,38 @@ async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others
         untyped(&hub, "a").publish(number.to_string()).await.unwrap();
     }
     assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+}
+
+/// Reading a topic takes a while, and the retention that is set meanwhile holds, in memory and on disk.
+#[tokio::test]
+async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
+    const EVENTS: u32 = 20_000;
+    let folder = support::Folder::new();
+    let path = folder.path("hub");
+    let all = Retention::new().events(EVENTS as usize).bytes(usize::MAX);
+    let hub = Hub::open(Disk::at(&path).durability(Durability::Eventual)).unwrap().retention(all);
+    let topic = untyped(&hub, "a");
+    let publishes = (0..EVENTS).map(|number| topic.publish(number.to_string()));
+    futures_util::future::try_join_all(publishes).await.unwrap();
+    drop((topic, hub));
+
+    // Less than the hub's, and more than the hub's.
+    for (of_the_hub, of_the_topic, kept) in [(all.events(1), all, EVENTS), (all, all.events(2), 2)] {
+        let hub = Hub::open(&path).unwrap().retention(of_the_hub);
+        let topic = untyped(&hub, "a");
+        let mut opens = topic.subscribe(None).earliest().into_future();
+        // The file is being read from here on, by another thread.
+        assert!((&mut opens).now_or_never().is_none());
+        std::thread::yield_now();
+        drop(topic.clone().retention(of_the_topic));
+        let stream = opens.await.unwrap();
+        let events = stream.take(kept as usize + 1);
+        let events: Vec<_> = events.collect().await;
+        let expected = (EVENTS - kept..EVENTS).map(|number| number.to_string());
+        let data = events.iter().filter_map(|event| event.as_data().map(ToOwned::to_owned));
+        assert!(data.eq(expected), "{} are kept, and not {kept}", events.len());
+        drop((topic, hub));
+    }
 }
 
 // ===== when topics are forgotten =====

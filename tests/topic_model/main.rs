@@ -190,7 +190,10 @@ impl World {
                 let mut hello = Vec::new();
                 for (nth, &tail) in tails.iter().enumerate() {
                     if places[nth] < tail {
-                        places[nth] = tail;
+                        let seen = std::mem::replace(&mut places[nth], tail);
+                        if !stories[client.follows[nth]].misses(client.readers[nth].on_lag, seen, tail) {
+                            continue;
+                        }
                         let topic = (tails.len() > 1).then(|| client.follows[nth]);
                         hello.push(told(Some("trimmed"), topic, Some(id.clone()), &places));
                     }

@@ -111,6 +111,11 @@ impl Story {
         assert_eq!(self.id(place), Some(id), "place {place} of {}", self.name);
     }
 
+    /// Whether a reader who goes from one place to another misses something.
+    pub(crate) fn misses(&self, on_lag: OnLag, from: usize, to: usize) -> bool {
+        on_lag != OnLag::Latest || self.events[from..to].iter().any(|event| event.lost)
+    }
+
     /// What the reader gets next; he is there then.
     pub(crate) fn next(&self, reader: &mut Reader) -> Next {
         let Reader { seen, on_lag, .. } = *reader;
@@ -123,8 +128,7 @@ impl Story {
                 _ => return Next::Closed,
             };
             reader.seen = to;
-            let misses = on_lag != OnLag::Latest || self.events[seen..to].iter().any(|event| event.lost);
-            return if misses { Next::Lagged(to) } else { self.next(reader) };
+            return if self.misses(on_lag, seen, to) { Next::Lagged(to) } else { self.next(reader) };
         }
         if seen == self.len() {
             reader.caught_up = true;

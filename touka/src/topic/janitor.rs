@@ -12,16 +12,19 @@ use super::table::{Table, lock};
 pub(super) fn start(table: &Arc<Mutex<Table>>) {
     let Ok(runtime) = Handle::try_current() else { return };
     if lock(table).starts_janitor() {
-        let janitor = Janitor(Arc::downgrade(table));
+        let janitor = Janitor { table: Arc::downgrade(table), runs: true };
         runtime.spawn(janitor.run());
     }
 }
 
 /// The table is marked as having a janitor for as long as this lives.
-struct Janitor(Weak<Mutex<Table>>);
+struct Janitor {
+    table: Weak<Mutex<Table>>,
+    runs: bool,
+}
 
 impl Janitor {
-    async fn run(self) {
+    async fn run(mut self) {
         while let Some(next) = self.sweep() {
             // A sweep that takes several turns lets the other tasks run between them.
             tokio::task::yield_now().await;
@@ -30,18 +33,26 @@ impl Janitor {
     }
 
     /// Does a turn of a sweep, and says when the next is due; never, when there is nothing to do.
-    fn sweep(&self) -> Option<Instant> {
-        let table = self.0.upgrade()?;
+    fn sweep(&mut self) -> Option<Instant> {
+        let table = self.table.upgrade()?;
         let swept = lock(&table).sweep(Instant::now());
         swept.finish();
-        let table = lock(&table);
-        (!table.is_empty()).then(|| table.sweep_at())
+        let mut table = lock(&table);
+        if table.is_empty() {
+            // Under the lock under which it was found empty: a topic that is made now starts another.
+            table.janitor_ended();
+            self.runs = false;
+            return None;
+        }
+        Some(table.sweep_at())
     }
 }
 
 impl Drop for Janitor {
     fn drop(&mut self) {
-        if let Some(table) = self.0.upgrade() {
+        if self.runs
+            && let Some(table) = self.table.upgrade()
+        {
             lock(&table).janitor_ended();
         }
     }
