@@ -74,6 +74,14 @@ fn readable(input: &Input, diagnostics: &mut Diagnostics) {
         let text = "a type with parameters is not read: implement `IntoEvent` by hand, with `from_event`";
         diagnostics.error(read, text);
     }
+    let mut unnamed = input.messages.iter().filter(|message| message.name.is_left_out());
+    if let (Some(first), Some(second)) = (unnamed.next(), unnamed.next()) {
+        let text = format!(
+            "`{}` and `{}` are both sent as `message`, so `read` cannot tell which to make: give one of them another name",
+            first.ident, second.ident
+        );
+        diagnostics.error(second.name.tokens(&second.ident), text);
+    }
     let of_type = (input.kind == Kind::Struct).then(|| input.serde.first_of(&["default", "from", "try_from", "into"]));
     let of_variants = input.messages.iter().map(|message| message.serde.first_of(&["with", "serialize_with"]));
     for (word, tokens) in of_type.into_iter().chain(of_variants).flatten() {

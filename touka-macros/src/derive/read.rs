@@ -28,11 +28,11 @@ pub(super) fn read(input: &Input, paths: &Paths) -> (TokenStream, TokenStream) {
     let arms = numbered().map(|(number, message)| arm(input, number, message));
     let [reading, result, event] = ["Reading", "Result", "Event"].map(|name| paths.to(name));
     let from_event = quote! {
-        fn from_event(event: #event) -> #result<Self> {
-            let reading = #reading::<Self>::of(&event);
-            match reading.name() {
+        fn from_event(__touka_event: #event) -> #result<Self> {
+            let __touka_reading = #reading::<Self>::of(&__touka_event);
+            match __touka_reading.name() {
                 #(#arms)*
-                _ => ::core::result::Result::Err(reading.unknown_name()),
+                _ => ::core::result::Result::Err(__touka_reading.unknown_name()),
             }
         }
     };
@@ -81,7 +81,7 @@ fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
     let payload = input.payload(message);
     let whole = matches!(payload, Payload::Whole).then(|| {
         let reader = reader_name(number);
-        quote!(let data: #reader = reading.json()?;)
+        quote!(let __touka_data: #reader = __touka_reading.json()?;)
     });
     // In a hidden struct of a tuple, only the data have a number.
     let mut place = 0_u32;
@@ -101,7 +101,7 @@ fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
                         index.to_token_stream()
                     }
                 };
-                quote!(data.#of_data)
+                quote!(__touka_data.#of_data)
             }
         };
         quote!(#member: #value)
@@ -126,5 +126,6 @@ fn call(what: &str, field: &Field) -> TokenStream {
 fn plain(method: &str, ty: &Type) -> TokenStream {
     let span = ty.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| located(token.span()));
     let method = Ident::new(method, span);
-    quote_spanned!(span=> reading.#method::<#ty>()?)
+    let reading = Ident::new("__touka_reading", Span::call_site());
+    quote_spanned!(span=> #reading.#method::<#ty>()?)
 }
