@@ -147,7 +147,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let routes = ["/", "/orders", "/orders/feed", "/orders/{number}/track", "/live/clock"];
     let listener = begin("axum", routes).await?;
     // `axum::serve(tokio_listener, app)` serves all of this too. touka's server adds an end: at
-    // ctrl-c it closes each stream between two events; a graceful shutdown of axum's waits for them.
+    // ctrl-c it closes each stream between two events. A graceful shutdown of axum's waits for them:
+    // there, `Hub::close` ends the streams of topics.
     Ok(touka::serve(listener, app).await?)
 }
 
