@@ -187,3 +187,27 @@ async fn bodies_that_feed_are_dropped_and_none_is_started() {
     assert!(late.next().await.is_none());
     assert_eq!((started.get(), alive.get()), (1, 0));
 }
+
+#[tokio::test]
+async fn a_topic_on_disk_that_is_read_after_the_call_has_its_events() {
+    let folder = support::Folder::new();
+    let path = folder.path("hub");
+    let hub = Hub::open(&path).unwrap();
+    let first = topic(&hub).publish("1").await.unwrap();
+    topic(&hub).publish("2").await.unwrap();
+    drop(hub);
+    let hub = Hub::open(&path).unwrap();
+    let known = topic(&hub);
+    hub.close();
+    for topic in [known, topic(&hub)] {
+        let mut stream = topic.subscribe(first.clone()).await.unwrap().skip(1);
+        assert_eq!(stream.next().await.unwrap().as_data(), Some("2"));
+        assert!(stream.next().await.is_none());
+    }
+    // What is published now is for the next process, and its clients.
+    topic(&hub).publish("3").await.unwrap();
+    drop(hub);
+    let mut stream = topic(&Hub::open(&path).unwrap()).subscribe(first).await.unwrap().skip(1);
+    assert_eq!(stream.next().await.unwrap().as_data(), Some("2"));
+    assert_eq!(stream.next().await.unwrap().as_data(), Some("3"));
+}

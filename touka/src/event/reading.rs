@@ -28,24 +28,25 @@ impl<'e, V> Reading<'e, V> {
 
     /// The type has no event of that name.
     pub fn unknown_name(&self) -> Error {
-        self.error(&format!("it has no event that is named {:?}", self.name()), None)
+        Self::error(&format!("it has no event that is named {:?}", self.name()), None)
     }
 
     /// The data, from JSON.
     pub fn json<T: JsonRead>(&self) -> Result<T> {
         let read = serde_json::from_str(self.0.as_data().unwrap_or_default());
-        read.map_err(|error| self.error("its data is not the JSON of one", Some(error.into())))
+        read.map_err(|error| Self::error("its data is not the JSON of one", Some(error.into())))
     }
 
     /// The data, from text.
     pub fn text<T: TextRead>(&self) -> Result<T> {
         let data = self.0.as_data().unwrap_or_default();
-        T::read(data).ok_or_else(|| self.error("its data is not the text of one", None))
+        T::read(data).ok_or_else(|| Self::error("its data is not the text of one", None))
     }
 
     /// The id.
     pub fn id<T: TextRead>(&self) -> Result<T> {
-        self.optional_id()?.ok_or_else(|| self.error("it has no id, and the field with `#[event(id)]` needs one", None))
+        self.optional_id()?
+            .ok_or_else(|| Self::error("it has no id, and the field with `#[event(id)]` needs one", None))
     }
 
     /// The id, if there is one.
@@ -53,13 +54,13 @@ impl<'e, V> Reading<'e, V> {
         let Some(id) = self.0.as_id() else { return Ok(None) };
         let reason = "its id is none of the field with `#[event(id)]`; in a topic the id is the event's position: \
                       have such a field sent as data";
-        T::read(&id.to_string()).map(Some).ok_or_else(|| self.error(reason, None))
+        T::read(&id.to_string()).map(Some).ok_or_else(|| Self::error(reason, None))
     }
 
     /// The reconnection time.
     pub fn retry<T: From<Duration>>(&self) -> Result<T> {
         let reason = "it has no reconnection time, and the field with `#[event(retry)]` needs one";
-        self.optional_retry()?.ok_or_else(|| self.error(reason, None))
+        self.optional_retry()?.ok_or_else(|| Self::error(reason, None))
     }
 
     /// The reconnection time, if there is one.
@@ -67,7 +68,7 @@ impl<'e, V> Reading<'e, V> {
         Ok(self.0.as_retry().map(T::from))
     }
 
-    fn error(&self, reason: &str, source: Option<BoxError>) -> Error {
+    fn error(reason: &str, source: Option<BoxError>) -> Error {
         Error::unreadable(type_name::<V>(), reason, source)
     }
 }

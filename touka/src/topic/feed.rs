@@ -68,7 +68,7 @@ impl<T: Send + 'static> Feed<T> {
             })
             .await;
             match ended {
-                None => feeding.is_over(),
+                None => feeding.unmark(),
                 Some(Ok(())) => feeding.end(CloseReason::Completed, None),
                 Some(Err(failure)) => feeding.end(failure.reason, failure.event.map(|event| *event)),
             }
@@ -94,7 +94,7 @@ impl Feeding {
     }
 
     /// The topic is not marked any more.
-    fn is_over(mut self) {
+    fn unmark(mut self) {
         self.runs = false;
     }
 }

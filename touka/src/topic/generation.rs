@@ -90,4 +90,14 @@ impl Generations {
             let _ = self.current.end.set(end);
         }
     }
+
+    /// Moves the end of a closed log that was not read yet when it was closed: its events are of before.
+    #[cfg(feature = "disk")]
+    pub(super) fn move_close(&mut self, at: u64) {
+        let end = self.current.end().filter(|_| self.closed);
+        if let Some(End { reason, last, .. }) = end {
+            let end = End { at, reason: *reason, last: last.clone() };
+            self.current = Arc::new(Generation { number: self.current.number, end: OnceLock::from(end) });
+        }
+    }
 }

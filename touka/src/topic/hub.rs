@@ -183,7 +183,9 @@ impl Hub {
     /// ```
     pub fn close(&self) {
         let logs = self.lock().close();
-        logs.iter().for_each(|log| log.close());
+        for log in logs {
+            log.close();
+        }
     }
 
     /// Follows several topics on one stream: a page needs one connection for all it shows. A

@@ -106,6 +106,7 @@ impl Log {
     pub(crate) fn load(&mut self, mut loaded: Self, now: Instant) {
         loaded.retention = self.retention;
         loaded.generations = std::mem::take(&mut self.generations);
+        loaded.generations.move_close(loaded.head.offset);
         loaded.trim(now);
         *self = loaded;
     }

@@ -143,7 +143,7 @@ mod tests {
         assert_eq!(counts.0.load(Ordering::Relaxed), 1);
         waiters.take().wake();
         assert_eq!(counts.0.load(Ordering::Relaxed), 1, "it has not waited again");
-        assert_eq!(waiters.leave(&mut place).0.is_some(), false);
+        assert!(waiters.leave(&mut place).0.is_none());
     }
 
     #[test]
