@@ -16,7 +16,7 @@ use touka::topic::HubError;
 use touka::{CloseReason, Event, EventStream, Hub, Router, Server, Topic, route, routes};
 
 /// Generous: only a hang takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[derive(Clone)]
 struct App {

@@ -113,8 +113,7 @@ async fn a_subscriber_after_an_end_follows_the_topic() {
     let hub = Hub::memory();
     let topic: Topic = hub.topic("a").unwrap();
     let body = feed(&topic, "1").await;
-    let id = body.end.send(Ok(())).map(|()| ());
-    id.unwrap();
+    body.end.send(Ok(())).unwrap();
     settle().await;
     assert_eq!(sent(body.stream).await, ["1"]);
 

@@ -126,12 +126,12 @@ fn everything() -> Vec<Everything> {
 
 /// Reads values back from a topic, and from their events.
 async fn round_trip<T: IntoEvent + Clone + Debug + PartialEq + Send + 'static>(values: Vec<T>) {
-    let topic: Topic<T> = Hub::memory().topic("a").unwrap();
-    let mut stream = topic.subscribe(None).await.unwrap();
+    let topic: Topic<T> = Hub::memory().topic("a").expect("it works");
+    let mut stream = topic.subscribe(None).await.expect("it works");
     for value in values {
-        let event = value.clone().into_event().unwrap();
-        assert_eq!(T::from_event(event).unwrap(), value);
-        topic.publish(value.clone()).await.unwrap();
+        let event = value.clone().into_event().expect("it works");
+        assert_eq!(T::from_event(event).expect("it works"), value);
+        topic.publish(value.clone()).await.expect("it works");
         assert_eq!(stream.next().await, Some(value));
     }
     assert!(stream.next().now_or_never().is_none(), "it waits for more");
@@ -195,7 +195,7 @@ fn an_event_of_another_type_is_an_error_that_says_why() {
 async fn read<T: IntoEvent + Send + 'static>(topic: &Topic<T>) -> (Vec<T>, Option<CloseReason>) {
     let reason = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&reason);
-    let stream = topic.subscribe(None).earliest().await.unwrap();
+    let stream = topic.subscribe(None).earliest().await.expect("it works");
     let mut stream = stream.on_close(move |reason| *tell.lock().expect("nobody panics with it") = Some(reason));
     let mut values = Vec::new();
     while let Some(Some(value)) = stream.next().now_or_never() {
