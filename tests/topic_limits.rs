@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use touka::extract::{LastEventId, State};
 use touka::testing::TestApp;
-use touka::topic::{HubError, Retention};
+use touka::topic::{Disk, Durability, HubError, Retention};
 use touka::{EventStream, Hub, Router, Topic, route, routes};
 
 const A_MINUTE: Duration = Duration::from_mins(1);
@@ -246,4 +247,103 @@ async fn keys_count_in_the_retention_and_have_a_longest() {
     }
     let id = topic.publish_keyed("", "200").await.unwrap().to_string();
     assert_eq!(id.split('.').nth(2), Some("201"), "a refused key takes no number: {id}");
+}
+
+// ===== what is set for one topic =====
+
+#[tokio::test(start_paused = true)]
+async fn the_retention_of_one_topic_outlives_its_being_forgotten() {
+    let hub = Hub::memory();
+    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    tokio::time::advance(60 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["new"]);
+    for number in 1..=5 {
+        untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others() {
+    let hub = Hub::memory().max_topics(3).expire_after(A_MINUTE);
+    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    for number in 0..50 {
+        drop(untyped(&hub, &number.to_string()).retention(Retention::new().events(7)));
+        tokio::time::advance(2 * A_MINUTE).await;
+    }
+    for number in 1..=5 {
+        untyped(&hub, "a").publish(number.to_string()).await.unwrap();
+    }
+    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+}
+
+/// Reading a topic takes a while, and the retention that is set meanwhile holds, in memory and on disk.
+#[tokio::test]
+async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
+    const EVENTS: u32 = 10_000;
+    let folder = support::Folder::new();
+    let path = folder.path("hub");
+    let all = Retention::new().events(EVENTS as usize).bytes(usize::MAX);
+    let hub = Hub::open(Disk::at(&path).durability(Durability::Eventual)).unwrap().retention(all);
+    let topic = untyped(&hub, "a");
+    let publishes = (0..EVENTS).map(|number| topic.publish(number.to_string()));
+    futures_util::future::try_join_all(publishes).await.unwrap();
+    drop((topic, hub));
+
+    // Less than the hub's, and more than the hub's.
+    for (of_the_hub, of_the_topic, kept) in [(all.events(1), all, EVENTS), (all, all.events(2), 2)] {
+        let hub = Hub::open(&path).unwrap().retention(of_the_hub);
+        let topic = untyped(&hub, "a");
+        let mut opens = topic.subscribe(None).earliest().into_future();
+        // The file is being read from here on, by another thread.
+        assert!((&mut opens).now_or_never().is_none());
+        std::thread::yield_now();
+        drop(topic.clone().retention(of_the_topic));
+        let stream = opens.await.unwrap();
+        let events = stream.take(kept as usize + 1);
+        let events: Vec<_> = events.collect().await;
+        // The first of them is the position at which the stream begins.
+        let offset = |event: &touka::Event| event.as_id()?.to_string().split('.').nth(2)?.parse::<u32>().ok();
+        let offsets = events.iter().filter_map(offset);
+        assert!(offsets.eq(EVENTS - kept..=EVENTS), "{} are kept, and not {kept}", events.len());
+        drop((topic, hub));
+    }
+}
+
+// ===== when topics are forgotten =====
+
+#[tokio::test(start_paused = true)]
+async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
+    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    drop((untyped(&hub, "a"), untyped(&hub, "b")));
+    tokio::time::advance(9 * A_MINUTE).await;
+    untyped(&hub, "b").publish("1").await.unwrap();
+    tokio::time::advance(5 * A_MINUTE).await;
+    untyped(&hub, "b").publish("2").await.unwrap();
+    assert_eq!(hub.topics(), ["b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
+    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    for number in 0..2000 {
+        untyped(&hub, &number.to_string()).publish("1").await.unwrap();
+    }
+    tokio::time::sleep(8 * A_MINUTE).await;
+    assert_eq!(hub.topics().len(), 2000);
+    tokio::time::sleep(8 * A_MINUTE).await;
+    assert_eq!(hub.topics(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn topics_that_expire_never_stay_and_the_longest_time_is_no_panic() {
+    let hub = Hub::memory().expire_after(Duration::MAX).retention(Retention::new().age(A_MINUTE));
+    untyped(&hub, "a").publish("1").await.unwrap();
+    tokio::time::sleep(100_000 * A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["a", "new"]);
+    // The shortest is none either: what is not in use goes when somebody looks.
+    let hub = Hub::memory().expire_after(Duration::ZERO).retention(Retention::new().age(Duration::ZERO));
+    untyped(&hub, "a").publish("1").await.unwrap();
+    tokio::time::sleep(A_MINUTE).await;
+    assert_eq!(look(&hub, "new"), ["new"]);
 }

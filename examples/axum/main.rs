@@ -148,7 +148,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = begin("axum", routes).await?;
     // `axum::serve(tokio_listener, app)` serves all of this too. touka's server adds an end: at ctrl-c
     // it closes each stream between two events. A graceful shutdown of axum's waits for them, unless
-    // `app.layer(handle.layer())` is there to end them: see `touka::server::Handle::layer`.
+    // `app.layer(handle.layer())` is there to end them (see `touka::server::Handle::layer`), or, for the
+    // streams of topics alone, `Hub::close`.
     Ok(touka::serve(listener, app).await?)
 }
 

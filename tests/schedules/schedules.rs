@@ -180,3 +180,36 @@ fn several_topics_wake_one_stream() {
         }
     });
 }
+
+#[test]
+fn whoever_follows_when_a_hub_closes_ends_and_misses_nothing_before() {
+    try_orders(2000, || {
+        let hub = Hub::memory();
+        let topic = topic(&hub);
+        let streams = [subscribe(&topic, None), subscribe(&topic, None)];
+        let followers = streams.map(|mut stream| {
+            thread::spawn(move || {
+                let mut got = Vec::new();
+                while let Some(event) = block_on(stream.next()) {
+                    got.push((offset(id(&event)), event.as_data().unwrap_or_default().to_owned()));
+                }
+                got
+            })
+        });
+        let publishers = vec![publisher(&topic, "x", 3)];
+        let closes = hub.clone();
+        let closer = thread::spawn(move || closes.close());
+        // Somebody subscribes to a new topic meanwhile, and ends as well.
+        let late = hub.clone();
+        let latecomer = thread::spawn(move || {
+            let mut stream = subscribe(&late.topic("b").expect("a name"), None);
+            while block_on(stream.next()).is_some() {}
+        });
+        let [one, two] = followers.map(|follower| follower.join().expect("it ends"));
+        assert_eq!(one, two, "the end is at one place for all");
+        assert!(one.iter().map(|(offset, _)| *offset).eq(0..one.len() as u64), "{one:?}");
+        assert_part_of(&one[1..], publishers, 1);
+        closer.join().expect("it ends");
+        latecomer.join().expect("it ends");
+    });
+}

@@ -17,6 +17,10 @@ pub(crate) struct Story {
     most_bytes: usize,
     /// The id of the place before the first event, once somebody was told it.
     origin: Option<String>,
+    /// A body feeds it.
+    pub(crate) fed: bool,
+    /// How many events were there at the end of each body, and whether it failed.
+    ends: Vec<(usize, bool)>,
 }
 
 struct Published {
@@ -34,6 +38,12 @@ pub(crate) struct Reader {
     pub(crate) caught_up: bool,
     pub(crate) on_lag: OnLag,
     pub(crate) max_lag: Option<usize>,
+    /// How many bodies had ended when he came.
+    pub(crate) ends: usize,
+    /// He follows other topics too, and a normal end of one is not his.
+    pub(crate) several: bool,
+    /// The body of this one has ended, and none has begun since.
+    pub(crate) ended: bool,
 }
 
 /// What a reader gets next.
@@ -43,13 +53,24 @@ pub(crate) enum Next {
     /// A gap event; he goes on at this place.
     Lagged(usize),
     Closed,
+    /// His end, and whether the body failed.
+    Ended(bool),
     Nothing,
 }
 
 impl Story {
     pub(crate) fn new(name: &'static str) -> Self {
         let events = Vec::new();
-        Self { name, events, trimmed: 0, most_events: 10_000, most_bytes: 4 << 20, origin: None }
+        Self {
+            name,
+            events,
+            trimmed: 0,
+            most_events: 10_000,
+            most_bytes: 4 << 20,
+            origin: None,
+            fed: false,
+            ends: Vec::new(),
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -76,6 +97,17 @@ impl Story {
         (self.most_events, self.most_bytes) = (events, bytes);
         self.trim();
         Retention::new().events(events).bytes(bytes)
+    }
+
+    /// The body that feeds it ends.
+    pub(crate) fn end(&mut self, failed: bool) {
+        self.fed = false;
+        self.ends.push((self.events.len(), failed));
+    }
+
+    /// How many bodies have ended.
+    pub(crate) fn ends(&self) -> usize {
+        self.ends.len()
     }
 
     fn trim(&mut self) {
@@ -111,9 +143,22 @@ impl Story {
         assert_eq!(self.id(place), Some(id), "place {place} of {}", self.name);
     }
 
+    /// Whether a reader who goes from one place to another misses something.
+    pub(crate) fn misses(&self, on_lag: OnLag, from: usize, to: usize) -> bool {
+        on_lag != OnLag::Latest || self.events[from..to].iter().any(|event| event.lost)
+    }
+
     /// What the reader gets next; he is there then.
     pub(crate) fn next(&self, reader: &mut Reader) -> Next {
         let Reader { seen, on_lag, .. } = *reader;
+        let end = self.ends.get(reader.ends).copied();
+        if let Some((_, failed)) = end.filter(|(at, _)| seen >= *at) {
+            if failed || !reader.several {
+                return Next::Ended(failed);
+            }
+            (reader.ends, reader.ended) = (self.ends.len(), true);
+            return self.next(reader);
+        }
         let behind = self.len() - seen;
         let far = reader.caught_up && on_lag != OnLag::Latest && reader.max_lag.is_some_and(|most| behind > most);
         if far || seen < self.trimmed {
@@ -122,12 +167,13 @@ impl Story {
                 OnLag::Latest => self.trimmed,
                 _ => return Next::Closed,
             };
+            let to = end.map_or(to, |(at, _)| to.min(at.max(self.trimmed)));
             reader.seen = to;
-            let misses = on_lag != OnLag::Latest || self.events[seen..to].iter().any(|event| event.lost);
-            return if misses { Next::Lagged(to) } else { self.next(reader) };
+            return if self.misses(on_lag, seen, to) { Next::Lagged(to) } else { self.next(reader) };
         }
         if seen == self.len() {
             reader.caught_up = true;
+            reader.ended &= !self.fed;
             return Next::Nothing;
         }
         reader.seen = seen + 1;

@@ -313,8 +313,8 @@ pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
 /// # Grammar
 ///
 /// ```text
-/// on an enum             #[event(rename_all = "CASE", crate = PATH)]
-/// on a struct            #[event(name = "NAME", data = "DATA", crate = PATH)]
+/// on an enum             #[event(rename_all = "CASE", read, crate = PATH)]
+/// on a struct            #[event(name = "NAME", data = "DATA", read, crate = PATH)]
 /// on a variant           #[event(name = "NAME", data = "DATA")]
 /// on a field             #[event(id)]   #[event(retry)]
 ///
@@ -360,6 +360,16 @@ pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
 /// `#[event(retry)]` takes a `Duration`. An `Option` (written so) of either leaves the line out when it is
 /// `None`.
 ///
+/// # Reading
+///
+/// With `#[event(read)]` on the type, `IntoEvent::from_event` makes a value of an event again, and a
+/// `Topic` of the type gives values to whoever reads its stream in the process. What is JSON must be
+/// serde's `Deserialize`, and what is text or an id `FromStr`. Serde's attributes mean for reading what
+/// they mean to serde: a field that is left out when it is written needs `default`.
+///
+/// A topic gives each event its position as the id. An `#[event(id)]` field that is to come back from a
+/// topic takes any id, as an `EventId` does, and what it was before belongs into the data.
+///
 /// # What is generated
 ///
 /// An `IntoEvent` whose `encode_into` writes straight into the connection's buffer: no `Event` and
@@ -377,6 +387,8 @@ pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
 /// - In an enum, serde's attributes do not reach the only unnamed payload beside an id: name the
 ///   fields.
 /// - Unions cannot be sent.
+/// - `read` is for types without parameters whose events have different names. It does not know `default`,
+///   `from`, `try_from` and `into` on a struct, nor `with` and `serialize_with` on a variant.
 #[proc_macro_derive(IntoEvent, attributes(event, serde))]
 pub fn into_event(item: TokenStream) -> TokenStream {
     derive::into_event(item.into()).into()

@@ -27,6 +27,7 @@ struct Inner {
 enum Kind {
     Field,
     Serialize,
+    Deserialize,
     Bind,
     Proxy,
     Signal,
@@ -52,6 +53,11 @@ impl Error {
 
     pub(crate) fn display() -> Self {
         Self::new(Kind::Serialize, "the value cannot be written as text: its `Display` failed".into(), None)
+    }
+
+    /// A value of the type `values` cannot be read from an event.
+    pub(crate) fn unreadable(values: &str, reason: &str, source: Option<BoxError>) -> Self {
+        Self::new(Kind::Deserialize, format!("`{values}` cannot be read from an event: {reason}"), source)
     }
 
     pub(crate) fn bind(address: &dyn fmt::Display, source: io::Error) -> Self {
@@ -86,6 +92,11 @@ impl Error {
     /// A value could not be serialised.
     pub fn is_serialize(&self) -> bool {
         self.0.kind == Kind::Serialize
+    }
+
+    /// A value could not be read back from an event.
+    pub fn is_deserialize(&self) -> bool {
+        self.0.kind == Kind::Deserialize
     }
 
     /// The server's address could not be opened.

@@ -15,6 +15,7 @@ const RENAME_ALL: &str = "rename_all";
 const DATA: &str = "data";
 const ID: &str = "id";
 const RETRY: &str = "retry";
+const READ: &str = "read";
 
 /// What an attribute stands on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,8 +30,8 @@ impl Place {
     /// The words that belong here.
     const fn words(self) -> &'static [&'static str] {
         match self {
-            Self::Enum => &[RENAME_ALL, CRATE],
-            Self::Struct => &[NAME, DATA, CRATE],
+            Self::Enum => &[RENAME_ALL, READ, CRATE],
+            Self::Struct => &[NAME, DATA, READ, CRATE],
             Self::Variant => &[NAME, DATA],
             Self::Field => &[ID, RETRY],
         }
@@ -47,7 +48,7 @@ impl Place {
 }
 
 /// Where a word belongs, for whoever wrote it elsewhere.
-const BELONGS: [(&str, &str); 6] = [
+const BELONGS: [(&str, &str); 7] = [
     (NAME, "names one event: write it on a variant, or on a struct"),
     (
         RENAME_ALL,
@@ -56,6 +57,7 @@ const BELONGS: [(&str, &str); 6] = [
     (DATA, "is about one event: write it on a variant, or on a struct"),
     (ID, "marks the field whose value is the event's id: write it on that field"),
     (RETRY, "marks the field whose value is the reconnection time: write it on that field"),
+    (READ, "lets values be read back from events: write it on the whole type"),
     (CRATE, "says where touka is: write it on the whole type"),
 ];
 
@@ -69,6 +71,7 @@ pub(super) struct Attrs {
     pub(super) text: Option<LitStr>,
     pub(super) id: Option<Ident>,
     pub(super) retry: Option<Ident>,
+    pub(super) read: Option<Ident>,
 }
 
 impl Attrs {
@@ -136,12 +139,16 @@ impl Attrs {
         }
         seen.push(typed.clone());
         match typed.as_str() {
-            ID | RETRY => {
+            ID | RETRY | READ => {
                 if !input.is_empty() && !input.peek(Token![,]) {
-                    let text = format!("`{typed}` takes no value: the field's own value is sent");
-                    diagnostics.error(rest_of_option(input)?, text);
+                    let why = if typed == READ { "all of the type is read" } else { "the field's own value is sent" };
+                    diagnostics.error(rest_of_option(input)?, format!("`{typed}` takes no value: {why}"));
                 }
-                let mark = if typed == ID { &mut self.id } else { &mut self.retry };
+                let mark = match typed.as_str() {
+                    ID => &mut self.id,
+                    RETRY => &mut self.retry,
+                    _ => &mut self.read,
+                };
                 *mark = Some(word.clone());
             }
             CRATE => {
@@ -235,6 +242,7 @@ fn example(word: &str) -> &'static str {
         DATA => "data = \"text\"",
         CRATE => "crate = my::touka",
         RETRY => "retry",
+        READ => "read",
         _ => "id",
     }
 }

@@ -18,6 +18,7 @@ pub(super) fn input(input: &Input, diagnostics: &mut Diagnostics) {
         lone_payload_is_plain(input, message, diagnostics);
     }
     names_differ(input, diagnostics);
+    readable(input, diagnostics);
 }
 
 /// What `EventName` refuses is refused here, at the literal. What slipped through would still fail
@@ -63,6 +64,31 @@ fn names_differ(input: &Input, diagnostics: &mut Diagnostics) {
             );
             diagnostics.error(message.name.tokens(&message.ident), text);
         }
+    }
+}
+
+/// What `read` cannot read is told where it stands.
+fn readable(input: &Input, diagnostics: &mut Diagnostics) {
+    let Some(read) = &input.read else { return };
+    if !input.generics.params.is_empty() {
+        let text = "a type with parameters is not read: implement `IntoEvent` by hand, with `from_event`";
+        diagnostics.error(read, text);
+    }
+    let mut unnamed = input.messages.iter().filter(|message| message.name.is_left_out());
+    if let (Some(first), Some(second)) = (unnamed.next(), unnamed.next()) {
+        let text = format!(
+            "`{}` and `{}` are both sent as `message`, so `read` cannot tell which to make: give one of them another name",
+            first.ident, second.ident
+        );
+        diagnostics.error(second.name.tokens(&second.ident), text);
+    }
+    let of_type = (input.kind == Kind::Struct).then(|| input.serde.first_of(&["default", "from", "try_from", "into"]));
+    let of_variants = input.messages.iter().map(|message| message.serde.first_of(&["with", "serialize_with"]));
+    for (word, tokens) in of_type.into_iter().chain(of_variants).flatten() {
+        let text = format!(
+            "`read` does not know serde's `{word}` here: write it on the fields, or implement `IntoEvent` by hand, with `from_event`"
+        );
+        diagnostics.error(tokens, text);
     }
 }
 

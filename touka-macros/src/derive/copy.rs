@@ -101,7 +101,7 @@ fn attributes(field: &Field) -> TokenStream {
 }
 
 /// In the copy, `Self` would be the copy.
-fn resolve_self(ty: TokenStream, input: &Input) -> TokenStream {
+pub(super) fn resolve_self(ty: TokenStream, input: &Input) -> TokenStream {
     let (_, ty_generics, _) = input.generics.split_for_impl();
     let resolve = |token: TokenTree| match token {
         TokenTree::Ident(word) if word == "Self" => {

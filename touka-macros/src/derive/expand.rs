@@ -8,6 +8,7 @@ use super::bounds;
 use super::copy::{self, COPY};
 use super::model::{Field, Input, Kind, Message, Payload};
 use super::paths::{Paths, located};
+use super::read;
 
 /// The impl. The event is written once, for a sink that is either the buffer or an `Event`.
 pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
@@ -15,6 +16,7 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let ident = &input.ident;
     let copy = copy::copy(input, &generics, paths);
+    let (readers, from_event) = read::read(input, paths);
     let arms = input.messages.iter().map(|message| arm(input, message, paths));
     let [derived, sink, result, into_event, event, encoder, buffer] =
         ["Derived", "Sink", "Result", "IntoEvent", "Event", "Encoder", "BytesMut"].map(|name| paths.to(name));
@@ -24,6 +26,7 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
         #[allow(deprecated, dead_code, non_camel_case_types, explicit_outlives_requirements, clippy::all, clippy::pedantic, clippy::nursery)]
         const _: () = {
             #copy
+            #readers
 
             #[automatically_derived]
             impl #impl_generics #derived for #ident #ty_generics #where_clause {
@@ -44,6 +47,8 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
                 fn encode_into(self, buf: &mut #buffer) -> #result<()> {
                     #derived::write(&self, #encoder::new(buf))
                 }
+
+                #from_event
             }
         };
     }

@@ -1,5 +1,5 @@
 //! `#[derive(IntoEvent)]`. Its stages: `case → attr → serde → model → check → fallback → bounds →
-//! copy → expand`.
+//! copy → read → expand`.
 
 mod attr;
 mod bounds;
@@ -10,6 +10,7 @@ mod expand;
 mod fallback;
 mod model;
 mod paths;
+mod read;
 mod serde;
 
 use proc_macro2::{Span, TokenStream};

@@ -15,6 +15,8 @@ pub(super) struct Input {
     pub(super) ident: Ident,
     pub(super) generics: Generics,
     pub(super) krate: Option<Path>,
+    /// Values can be read back from events.
+    pub(super) read: Option<Ident>,
     pub(super) serde: Entries,
     pub(super) kind: Kind,
     pub(super) messages: Vec<Message>,
@@ -78,7 +80,7 @@ impl Input {
         Some(match item {
             Item::Struct(item) => {
                 let attrs = Attrs::parse(&item.attrs, Place::Struct, diagnostics);
-                let krate = attrs.krate.clone();
+                let (krate, read) = (attrs.krate.clone(), attrs.read.clone());
                 // What serde is told about a struct is told of its one message.
                 let message =
                     Message::read(&item.ident, item.fields, attrs, Entries::default(), Case::Kebab, diagnostics);
@@ -86,6 +88,7 @@ impl Input {
                     ident: item.ident,
                     generics: item.generics,
                     krate,
+                    read,
                     serde: Entries::of_struct(&item.attrs),
                     kind: Kind::Struct,
                     messages: vec![message],
@@ -104,6 +107,7 @@ impl Input {
                     ident: item.ident,
                     generics: item.generics,
                     krate: attrs.krate,
+                    read: attrs.read,
                     serde: Entries::of_enum(&item.attrs),
                     kind: Kind::Enum,
                     messages,
@@ -116,6 +120,7 @@ impl Input {
                     ident: item.ident,
                     generics: item.generics,
                     krate: None,
+                    read: None,
                     serde: Entries::default(),
                     kind: Kind::Union,
                     messages: Vec::new(),

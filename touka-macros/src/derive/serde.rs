@@ -72,6 +72,18 @@ impl Entries {
         self.0.iter().any(|entry| words.contains(&entry.word.as_str()))
     }
 
+    /// The value of a word, as it follows the word.
+    pub(super) fn value(&self, word: &str) -> Option<TokenStream> {
+        let entry = self.0.iter().find(|entry| entry.word == word)?;
+        Some(entry.tokens.clone().into_iter().skip(1).collect())
+    }
+
+    /// The first of these words that is there, with its value.
+    pub(super) fn first_of(&self, words: &[&str]) -> Option<(&str, &TokenStream)> {
+        let entry = self.0.iter().find(|entry| words.contains(&entry.word.as_str()))?;
+        Some((&entry.word, &entry.tokens))
+    }
+
     /// The attributes, for the copy that serde sees.
     pub(super) fn attributes(&self) -> TokenStream {
         self.0.iter().map(|Entry { tokens, .. }| quote!(#[serde(#tokens)])).collect()

@@ -1,9 +1,11 @@
 //! [`IntoEvent`], the way from a user's type to the wire.
 
+use std::any::type_name;
+
 use bytes::BytesMut;
 
 use super::event::Event;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// A type whose values are sent as events: the `T` of an [`EventStream<T>`](crate::EventStream).
 ///
@@ -62,17 +64,54 @@ pub trait IntoEvent {
         self.into_event()?.encode(buf);
         Ok(())
     }
+
+    /// The value that has become this event: what reading a topic's stream in this process gives.
+    ///
+    /// A derived type has it with `#[event(read)]`. By default no value can be read.
+    ///
+    /// ```
+    /// use touka::IntoEvent;
+    ///
+    /// #[derive(Debug, PartialEq, IntoEvent)]
+    /// #[event(read)]
+    /// enum Clock {
+    ///     Tick { #[event(id)] count: u64, text: String },
+    /// }
+    ///
+    /// let event = Clock::Tick { count: 3, text: "tock".into() }.into_event().unwrap();
+    /// assert_eq!(Clock::from_event(event).unwrap(), Clock::Tick { count: 3, text: "tock".into() });
+    /// ```
+    ///
+    /// # Errors
+    /// The event is none of this type's, or the type cannot be read:
+    /// [`Error::is_deserialize`](crate::Error::is_deserialize).
+    fn from_event(event: Event) -> Result<Self>
+    where
+        Self: Sized,
+    {
+        let _ = event;
+        let remedy = "derive it with `#[event(read)]`, or implement `IntoEvent::from_event`";
+        Err(Error::unreadable(type_name::<Self>(), remedy, None))
+    }
 }
 
 impl IntoEvent for Event {
     fn into_event(self) -> Result<Event> {
         Ok(self)
     }
+
+    fn from_event(event: Event) -> Result<Self> {
+        Ok(event)
+    }
 }
 
 impl IntoEvent for String {
     fn into_event(self) -> Result<Event> {
         Ok(Event::data(self))
+    }
+
+    fn from_event(event: Event) -> Result<Self> {
+        Ok(event.as_data().unwrap_or_default().to_owned())
     }
 }
 

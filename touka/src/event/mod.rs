@@ -10,6 +10,9 @@ mod into_event;
 mod lines;
 mod name;
 #[cfg(feature = "macros")]
+#[expect(clippy::missing_errors_doc, reason = "only generated code calls it")]
+pub(crate) mod reading;
+#[cfg(feature = "macros")]
 #[expect(clippy::missing_errors_doc, clippy::return_self_not_must_use, reason = "only generated code calls it")]
 pub(crate) mod sink;
 

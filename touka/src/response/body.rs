@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use super::flush::Flush;
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step};
+use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, farewell};
 
 /// The comment that keeps an idle connection open. A whole block of its own, so that it never
 /// stands inside an event.
@@ -104,7 +104,14 @@ impl<T: IntoEvent> Frames<T> {
                     let ending = self.stream.options().ending();
                     return self.finish(ending.as_ref());
                 }
-                Poll::Ready(Step::Abort(failure)) => return self.finish(failure.event.as_deref()),
+                Poll::Ready(Step::Abort(failure)) => {
+                    let finished = self.finish(failure.event.as_deref());
+                    // Whatever server sends this: the client is to come back, to another process.
+                    if failure.reason == CloseReason::Shutdown {
+                        self.batch.append_bytes(&farewell());
+                    }
+                    return finished;
+                }
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
                 Poll::Pending => return Filled::Frame(Flush::Waiting),

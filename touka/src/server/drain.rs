@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -21,14 +21,9 @@ use super::streams::{Entry, OpenStream};
 #[cfg(feature = "http2")]
 use super::tasks;
 use crate::error::CloseReason;
-use crate::event::Event;
 use crate::extract::MatchedPath;
 use crate::response::WriteTimeout;
-use crate::stream::{Lifecycle, Link, spread, within};
-
-/// Clients of a server that goes away come back after a time drawn from this range, so that they
-/// do not all meet its successor in one instant.
-const COME_BACK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
+use crate::stream::{Lifecycle, Link, farewell, spread, within};
 
 pin_project! {
     /// A body that, if it is an event stream, ends when the server shuts down: after the frame in
@@ -227,11 +222,4 @@ fn poll_stream<B: Body<Data = Bytes>>(
     body.set(None);
     let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
     Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell()))))
-}
-
-/// The last word to a client who is to come back.
-pub(super) fn farewell() -> Bytes {
-    let mut wire = BytesMut::new();
-    Event::new().retry(spread(COME_BACK.0, COME_BACK.1)).encode(&mut wire);
-    wire.freeze()
 }

@@ -1,6 +1,5 @@
 //! [`Batch`], the events of one frame.
 
-use std::any::Any;
 use std::mem;
 
 use bytes::{Bytes, BytesMut};
@@ -89,7 +88,7 @@ impl<T> Batch<T> {
     }
 
     /// Appends one event that is encoded already.
-    fn append_encoded(&mut self, event: Bytes) {
+    pub(crate) fn append_encoded(&mut self, event: Bytes) {
         self.events += 1;
         if self.is_empty() {
             self.full = event.len() >= FRAME_BYTES;
@@ -105,6 +104,12 @@ impl<T> Batch<T> {
     pub(crate) fn append_own(&mut self, event: &Event) {
         self.unshare();
         event.encode(&mut self.buf);
+    }
+
+    /// Appends bytes of the response's own.
+    pub(crate) fn append_bytes(&mut self, bytes: &[u8]) {
+        self.unshare();
+        self.buf.extend_from_slice(bytes);
     }
 
     /// Makes room after the first event, which is not alone any more.
@@ -181,51 +186,11 @@ pub(crate) enum Out<'a, T> {
     Batch(&'a mut Batch<T>),
 }
 
-impl<T: 'static> Out<'_, T> {
-    /// An event that is encoded already. For a reader it is made an event again, and false says
-    /// that it wants values of another type.
-    pub(crate) fn put_encoded(&mut self, event: Bytes) -> bool {
-        match self {
-            Self::One(place) => put_event(place, || Event::from_wire(&event)),
-            Self::Batch(batch) => {
-                batch.append_encoded(event);
-                true
-            }
-        }
-    }
-
-    /// An event that is the source's own, and not of the stream's type.
-    pub(crate) fn put_own(&mut self, event: Event) -> bool {
-        match self {
-            Self::One(place) => put_event(place, || event),
-            Self::Batch(batch) => {
-                batch.append_own(&event);
-                true
-            }
-        }
-    }
-}
-
-fn put_event<T: 'static>(place: &mut Option<T>, event: impl FnOnce() -> Event) -> bool {
-    let place: &mut dyn Any = place;
-    let Some(place) = place.downcast_mut() else { return false };
-    *place = Some(event());
-    true
-}
-
 impl<T> Out<'_, T> {
     pub(super) fn put(&mut self, event: T) {
         match self {
             Self::One(place) => **place = Some(event),
             Self::Batch(batch) => batch.append(event),
-        }
-    }
-
-    /// No other event is wanted now.
-    pub(crate) fn is_full(&self) -> bool {
-        match self {
-            Self::One(place) => place.is_some(),
-            Self::Batch(batch) => batch.is_full(),
         }
     }
 }

@@ -6,6 +6,7 @@ mod channel;
 mod emitter;
 mod event_stream;
 mod failure;
+mod farewell;
 mod generator;
 mod guard;
 mod jitter;
@@ -35,6 +36,7 @@ pub(crate) use batch::{Batch, Out};
 #[cfg(feature = "testing")]
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use failure::Failure;
+pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::KeepAlive;

@@ -1,8 +1,10 @@
 //! [`Cursor`], one subscriber's place in a log: all that a slow reader costs.
 
 use std::mem;
+use std::sync::Arc;
 
 use super::encoded::Encoded;
+use super::generation::Generation;
 use super::log::Log;
 use super::position::Mark;
 use crate::error::CloseReason;
@@ -36,15 +38,15 @@ pub(crate) struct LagRule {
 }
 
 /// A place in a log.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Cursor {
     /// The last event that was handed out.
     seen: Mark,
     rule: LagRule,
     /// It has read to the end once. What was there before it came is not its lag.
     caught_up: bool,
-    /// How many ends of the log were past when it came.
-    ends: u64,
+    /// It stops where this ends.
+    generation: Arc<Generation>,
 }
 
 /// What a cursor finds.
@@ -60,8 +62,8 @@ pub(crate) enum Ahead<'l> {
 }
 
 impl Cursor {
-    pub(crate) const fn new(seen: Mark, rule: LagRule, log: &Log) -> Self {
-        Self { seen, rule, caught_up: false, ends: log.ends() }
+    pub(crate) fn new(seen: Mark, rule: LagRule, log: &Log) -> Self {
+        Self { seen, rule, caught_up: false, generation: Arc::clone(log.generation()) }
     }
 
     pub(crate) const fn seen(&self) -> Mark {
@@ -74,8 +76,8 @@ impl Cursor {
     }
 
     /// How many ends of the log were past when it came.
-    pub(crate) const fn ends(&self) -> u64 {
-        self.ends
+    pub(crate) fn ends(&self) -> u64 {
+        self.generation.number()
     }
 
     /// It has everything up to this place, and nothing after it.
@@ -83,15 +85,17 @@ impl Cursor {
         self.seen = seen;
     }
 
-    /// Goes on behind the ends that were past when this is called. False if that is no news.
+    /// Joins the log's current generation. False if it is in that one already.
     pub(crate) fn pass_end(&mut self, log: &Log) -> bool {
-        mem::replace(&mut self.ends, log.ends()) != log.ends()
+        !Arc::ptr_eq(&mem::replace(&mut self.generation, Arc::clone(log.generation())), log.generation())
     }
 
     /// Takes the next step through the log.
     pub(crate) fn step<'l>(&mut self, log: &'l Log) -> Ahead<'l> {
         loop {
-            if let Some(end) = log.end_for(self.seen.offset, self.ends) {
+            if let Some(end) = self.generation.end()
+                && self.seen.offset >= end.at
+            {
                 return Ahead::End(end.reason, end.last.clone());
             }
             if self.seen.offset >= log.head().offset {
@@ -129,6 +133,8 @@ impl Cursor {
             OnLag::Skip => log.head(),
             OnLag::Latest => log.tail(),
         };
+        // What comes after the reader's end is not missed.
+        let to = self.generation.end().filter(|end| end.at < to.offset).map_or(to, |end| log.mark(end.at));
         Ahead::Skipped { from: mem::replace(&mut self.seen, to), to }
     }
 }

@@ -25,6 +25,7 @@ struct Inner {
 pub(super) enum Kind {
     Name,
     TooManyTopics,
+    Type,
     Event,
     TooLarge,
     Key,
@@ -54,6 +55,15 @@ impl HubError {
         Self::new(Kind::Name, text, None)
     }
 
+    pub(super) fn other_type(name: &str, known: &str, asked: &str) -> Self {
+        let shown: String = name.chars().take(40).collect();
+        let text = format!(
+            "the topic {shown:?} has values of the type `{known}`, and was asked for with `{asked}`: use one type for a \
+             name, or two names; with `Event` every topic can be published to and read"
+        );
+        Self::new(Kind::Type, text, None)
+    }
+
     pub(super) fn event(source: Error) -> Self {
         Self::new(Kind::Event, "the event cannot be encoded".into(), Some(source.into()))
     }
@@ -79,6 +89,11 @@ impl HubError {
     /// The hub has as many topics as it may.
     pub fn is_too_many_topics(&self) -> bool {
         self.0.kind == Kind::TooManyTopics
+    }
+
+    /// The topic has values of another type: two places of the program use one name for two types.
+    pub fn is_type(&self) -> bool {
+        self.0.kind == Kind::Type
     }
 
     /// The event could not be encoded, or is too large. Nothing was published.

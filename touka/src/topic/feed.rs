@@ -18,7 +18,7 @@ use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
 use super::topic::Topic;
 use crate::error::CloseReason;
-use crate::event::EventId;
+use crate::event::{Event, EventId};
 use crate::stream::{Abort, Failure};
 
 /// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
@@ -46,9 +46,12 @@ impl<T: Send + 'static> Feed<T> {
     /// Runs the body on a task of its own, until it ends or nobody wants it any more. The caller
     /// has marked the topic as fed.
     pub(super) fn start(self, engine: &Engine, log: &Arc<SharedLog>) {
-        let log = Arc::clone(log);
-        let topic = Topic::new(engine.clone(), Arc::clone(&log));
+        let topic = Topic::new(engine.clone(), Arc::clone(log));
+        let feeding = Feeding { log: Arc::clone(log), runs: true };
         tokio::spawn(async move {
+            // Dropped after the body, whatever drops the task.
+            let feeding = feeding;
+            let log = Arc::clone(&feeding.log);
             // Made inside, where its panic is caught like those of its polls.
             let body = async move { (self.0)(topic).await };
             let mut body = pin!(body);
@@ -64,16 +67,46 @@ impl<T: Send + 'static> Feed<T> {
                 }
             })
             .await;
-            let Some(outcome) = ended else { return };
-            let (reason, last) = match outcome {
-                Ok(()) => (CloseReason::Completed, None),
-                Err(failure) => (failure.reason, failure.event.map(|event| *event)),
-            };
-            log.change(|state| {
-                state.fed = false;
-                state.log.end(reason, last);
-            });
+            match ended {
+                None => feeding.unmark(),
+                Some(Ok(())) => feeding.end(CloseReason::Completed, None),
+                Some(Err(failure)) => feeding.end(failure.reason, failure.event.map(|event| *event)),
+            }
         });
+    }
+}
+
+/// Keeps the topic marked as fed. Dropped while the body still runs, because the runtime has ended say,
+/// it ends the subscribers' streams, and the next subscriber starts a body again.
+struct Feeding {
+    log: Arc<SharedLog>,
+    runs: bool,
+}
+
+impl Feeding {
+    /// The body has ended, and so do the streams of all subscribers.
+    fn end(mut self, reason: CloseReason, last: Option<Event>) {
+        self.runs = false;
+        self.log.change(|state| {
+            state.fed = false;
+            state.log.end(reason, last);
+        });
+    }
+
+    /// The topic is not marked any more.
+    fn unmark(mut self) {
+        self.runs = false;
+    }
+}
+
+impl Drop for Feeding {
+    fn drop(&mut self) {
+        if self.runs {
+            self.log.change(|state| {
+                state.fed = false;
+                state.log.end(CloseReason::Shutdown, None);
+            });
+        }
     }
 }
 
@@ -81,15 +114,15 @@ fn panicked(panic: Box<dyn Any + Send>) -> Failure {
     Abort::<Infallible>::Panic(panic).into_failure()
 }
 
-/// Ready when there is no subscriber any more, nor has been for a while. The topic is not fed from
-/// then on: the next subscriber finds it so.
+/// Ready when there has been no subscriber for a while, or when the log was closed. The topic is not fed
+/// from then on: the next subscriber finds it so.
 async fn deserted(log: &SharedLog) {
     loop {
         log.deserted.notified().await;
         // Somebody may have come and left again meanwhile: then the time begins anew.
-        while timeout(LINGER, log.deserted.notified()).await.is_ok() {}
+        while !log.is_closed() && timeout(LINGER, log.deserted.notified()).await.is_ok() {}
         let mut state = log.lock();
-        if state.subscribers == 0 {
+        if state.subscribers == 0 || state.log.is_closed() {
             state.fed = false;
             return;
         }

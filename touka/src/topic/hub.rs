@@ -1,18 +1,19 @@
 //! [`Hub`], the topics of an app.
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::engine::Engine;
 use super::error::HubError;
+use super::janitor;
 use super::places::MOST_TOPICS;
 use super::retention::Retention;
 use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
+use super::table::{Swept, Table, lock};
 use super::topic::Topic;
 use crate::event::{Event, EventId};
 
@@ -40,25 +41,8 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    table: Mutex<Table>,
+    table: Arc<Mutex<Table>>,
 }
-
-struct Table {
-    /// What is forgotten here is kept elsewhere.
-    on_disk: bool,
-    topics: HashMap<String, Arc<SharedLog>>,
-    retention: Retention,
-    expiry: Duration,
-    most: usize,
-    /// When topics that nobody uses are looked for next.
-    sweep_at: Instant,
-    /// The same when there is no room, which may be asked for at any rate.
-    make_room_at: Instant,
-}
-
-/// How long no room is looked for after none was found: a walk through all topics, while nobody can
-/// get one, must not be had for the asking.
-const ROOM_AGAIN: Duration = Duration::from_secs(1);
 
 impl Hub {
     /// A hub whose topics are kept in this process's memory, and gone with it.
@@ -115,24 +99,15 @@ impl Hub {
     }
 
     fn on(engine: Engine) -> Self {
-        let expiry = Duration::from_mins(10);
-        let table = Table {
-            on_disk: engine.is_lasting(),
-            topics: HashMap::new(),
-            retention: Retention::new(),
-            expiry,
-            most: 65_536,
-            sweep_at: Instant::now() + expiry,
-            make_room_at: Instant::now(),
-        };
-        Self(Arc::new(Inner { engine, table: Mutex::new(table) }))
+        let table = Table::new(engine.is_lasting());
+        Self(Arc::new(Inner { engine, table: Arc::new(Mutex::new(table)) }))
     }
 
     /// Sets how much is kept of each topic that is made from now on; [`Retention::new`] has the
     /// defaults.
     #[must_use]
     pub fn retention(self, retention: Retention) -> Self {
-        self.lock().retention = retention;
+        self.lock().set_retention(retention);
         self
     }
 
@@ -140,12 +115,13 @@ impl Hub {
     /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. In memory it is
     /// kept for as long as its newest event would be, too: who comes back within the retention misses
     /// nothing. A client that comes back later is told of a gap. On disk a topic is read again.
+    ///
+    /// Topics are looked at when the hub is called and, from the first call within a tokio runtime on,
+    /// by a task of the hub's. A retention that was [set for one topic](Topic::retention) is
+    /// remembered when the topic is forgotten, for as many names as [`Hub::max_topics`] allows topics.
     #[must_use]
     pub fn expire_after(self, unused: Duration) -> Self {
-        let mut table = self.lock();
-        table.expiry = unused;
-        table.sweep_at = Instant::now() + unused;
-        drop(table);
+        self.lock().set_expiry(unused);
         self
     }
 
@@ -154,7 +130,7 @@ impl Hub {
     /// whether one of them is not any more.
     #[must_use]
     pub fn max_topics(self, most: usize) -> Self {
-        self.lock().most = most;
+        self.lock().set_most(most);
         self
     }
 
@@ -163,8 +139,53 @@ impl Hub {
     ///
     /// # Errors
     /// The name is empty or longer than 255 bytes, or there are too many topics, all of them in use.
-    pub fn topic<T>(&self, name: impl AsRef<str>) -> Result<Topic<T>, HubError> {
-        Ok(Topic::new(self.0.engine.clone(), self.log(name.as_ref())?))
+    ///
+    /// A topic has one type of values: the first that it was asked for with, other than
+    /// [`Event`]. With another type the answer is [`HubError::is_type`]. With `Event`, every topic can
+    /// be published to and read.
+    pub fn topic<T: 'static>(&self, name: impl AsRef<str>) -> Result<Topic<T>, HubError> {
+        let log = self.log(name.as_ref())?;
+        log.takes::<T>()?;
+        Ok(Topic::new(self.0.engine.clone(), log))
+    }
+
+    /// Ends all streams of the hub's topics, with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown)
+    /// and a time to reconnect after that differs from client to client.
+    ///
+    /// A server other than touka's waits at its shutdown for streams that never end: call this when
+    /// the shutdown begins. touka's own [`Server`](crate::Server) ends streams by itself, so that it
+    /// needs no call.
+    ///
+    /// Each stream ends after what was published before. A stream that is opened later gets what was
+    /// published up to the call, from its client's place on, and ends at once in the same way: an error
+    /// would keep a browser from coming back to the next process. The bodies of
+    /// [`Topic::fed_by`] are dropped, and none is started. Publishing goes on: what a request that is
+    /// still under way publishes is kept. A hub that was closed stays closed.
+    ///
+    /// ```no_run
+    /// use std::sync::Arc;
+    ///
+    /// use tokio::sync::Notify;
+    /// use touka::Hub;
+    ///
+    /// # async fn run(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// let hub = Hub::memory();
+    /// let stop = Arc::new(Notify::new());
+    /// let shutdown = {
+    ///     let (hub, stop) = (hub.clone(), stop.clone());
+    ///     async move {
+    ///         stop.notified().await;
+    ///         hub.close();
+    ///     }
+    /// };
+    /// axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+    /// # }
+    /// ```
+    pub fn close(&self) {
+        let logs = self.lock().close();
+        for log in logs {
+            log.close();
+        }
     }
 
     /// Follows several topics on one stream: a page needs one connection for all it shows. A
@@ -213,7 +234,7 @@ impl Hub {
 
     /// The topics that this process has in memory, by name.
     pub fn topics(&self) -> Vec<String> {
-        let mut names: Vec<_> = self.lock().topics.keys().cloned().collect();
+        let mut names = self.lock().names();
         names.sort_unstable();
         names
     }
@@ -225,54 +246,24 @@ impl Hub {
         if name.len() > MOST_NAME {
             return Err(HubError::name(name, "a name has at most 255 bytes"));
         }
+        let mut swept = Swept::default();
         let mut table = self.lock();
-        if let Some(log) = table.topics.get(name) {
-            return Ok(Arc::clone(log));
-        }
-        table.sweep();
-        if table.topics.len() >= table.most {
-            return Err(HubError::too_many_topics(table.most));
-        }
-        let log = Arc::new(SharedLog::new(name, table.retention));
-        table.topics.insert(name.to_owned(), Arc::clone(&log));
-        Ok(log)
+        // Before the sweep, so that it finds this topic in use.
+        let log = table.topic(name, &mut swept);
+        swept.add(table.sweep(Instant::now()));
+        drop(table);
+        swept.finish();
+        janitor::start(&self.0.table);
+        log
     }
 
-    /// Nothing under the lock panics.
     fn lock(&self) -> MutexGuard<'_, Table> {
-        self.0.table.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Table {
-    /// Forgets the topics that nobody uses, and what is too old in the others: now and then, and
-    /// when there is no room. Then those that nothing was ever published to need not be old.
-    fn sweep(&mut self) {
-        let (now, full) = (Instant::now(), self.topics.len() >= self.most);
-        if now < if full { self.make_room_at } else { self.sweep_at } {
-            return;
-        }
-        self.sweep_at = now + (self.expiry / 4).max(Duration::from_secs(1));
-        let (expiry, on_disk) = (self.expiry, self.on_disk);
-        self.topics.retain(|_, log| {
-            let mut state = log.lock();
-            state.log.trim(now);
-            // More are made from the table only, which is locked.
-            let in_use = Arc::strong_count(log) > 1;
-            // What the retention keeps, somebody may come back for.
-            let wanted = !on_disk && !state.log.is_stale(now);
-            let old = now.saturating_duration_since(state.used()) > expiry && !wanted;
-            let never_used = full && state.log.is_empty();
-            in_use || !(old || never_used)
-        });
-        if self.topics.len() >= self.most {
-            self.make_room_at = now + ROOM_AGAIN;
-        }
+        lock(&self.0.table)
     }
 }
 
 impl fmt::Debug for Hub {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hub").field("engine", &self.0.engine).field("topics", &self.lock().topics.len()).finish()
+        f.debug_struct("Hub").field("engine", &self.0.engine).field("topics", &self.lock().len()).finish()
     }
 }

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::encoded::{Draft, Encoded};
 use super::gap_reason::GapReason;
+use super::generation::{End, Generation, Generations};
 use super::position::{Epoch, Mark, Position, Tag};
 use super::retention::Retention;
 use crate::error::CloseReason;
@@ -14,10 +15,13 @@ use crate::event::{Event, EventId};
 use crate::stream::random;
 
 /// A log is its newest events, one after the other without a hole, and the place before the first
-/// of them. It has no lock, no clock and no one who waits: those are around it.
+/// of them. It has no lock, no clock and no one who waits: those are around it. Where it ends, and for
+/// whom, its [`Generations`] say.
 #[derive(Debug)]
 pub(crate) struct Log {
     epoch: Epoch,
+    /// The epoch was drawn for this log: a position with this epoch is one of this log's.
+    is_own_epoch: bool,
     /// The place before the first event that is kept. Its tag is what a client has that has seen
     /// all that was trimmed.
     tail: Mark,
@@ -29,25 +33,16 @@ pub(crate) struct Log {
     retention: Retention,
     /// The last event that was trimmed though no newer one of its key was there.
     lost: u64,
+    /// The tags of the events that were trimmed last, from the lost one on: proof that a client has
+    /// seen one of them. Empty where the epoch is proof enough.
+    trimmed: VecDeque<Tag>,
     /// The newest event of each key.
     keys: HashMap<Arc<str>, u64>,
-    /// The last time that nothing more was to come.
-    end: Option<End>,
-    /// How many times that was.
-    ends: u64,
-    /// It is so now.
-    ended: bool,
+    generations: Generations,
 }
 
-/// Nothing more is to come.
-#[derive(Debug)]
-pub(crate) struct End {
-    /// The newest event's number then.
-    at: u64,
-    pub(crate) reason: CloseReason,
-    /// The last event that says so.
-    pub(crate) last: Option<Event>,
-}
+/// How many tags of trimmed events a log keeps.
+const MOST_TAGS: usize = 4096;
 
 /// One event at its place.
 #[derive(Debug)]
@@ -79,29 +74,41 @@ pub(crate) struct Resumed {
 
 impl Log {
     pub(crate) fn new(retention: Retention) -> Self {
-        Self::begin(Epoch::from_bits(random()), retention)
+        Self { is_own_epoch: true, ..Self::begin(Epoch::from_bits(random()), retention) }
     }
 
     pub(crate) fn begin(epoch: Epoch, retention: Retention) -> Self {
         Self {
             epoch,
+            is_own_epoch: false,
             tail: Mark::default(),
             head: Mark::default(),
             entries: VecDeque::new(),
             written: 0,
             retention,
             lost: 0,
+            trimmed: VecDeque::new(),
             keys: HashMap::new(),
-            end: None,
-            ends: 0,
-            ended: false,
+            generations: Generations::default(),
         }
     }
 
     /// A log that goes on where another process has left it: nothing up to `tail` is kept.
     #[cfg(feature = "disk")]
     pub(crate) fn resumed(epoch: Epoch, tail: Mark, retention: Retention) -> Self {
-        Self { tail, head: tail, ..Self::begin(epoch, retention) }
+        // Whether the other process has lost anything of a key with what it trimmed is not known.
+        Self { tail, head: tail, lost: tail.offset, ..Self::begin(epoch, retention) }
+    }
+
+    /// Replaces the events by those that were read from elsewhere. What readers and topic handles
+    /// have set meanwhile stays.
+    #[cfg(feature = "disk")]
+    pub(crate) fn load(&mut self, mut loaded: Self, now: Instant) {
+        loaded.retention = self.retention;
+        loaded.generations = std::mem::take(&mut self.generations);
+        loaded.generations.move_close(loaded.head.offset);
+        loaded.trim(now);
+        *self = loaded;
     }
 
     // ===== its end =====
@@ -150,16 +157,14 @@ impl Log {
         key
     }
 
-    /// Nothing more will come, for now.
+    /// Ends the stream of every reader of now; readers that come later get what comes later.
     pub(crate) fn end(&mut self, reason: CloseReason, last: Option<Event>) {
-        self.end = Some(End { at: self.head.offset, reason, last });
-        self.ends += 1;
-        self.ended = true;
+        self.generations.end(End { at: self.head.offset, reason, last });
     }
 
-    /// More will come again, for those who come from now on.
-    pub(crate) const fn go_on(&mut self) {
-        self.ended = false;
+    /// Ends the stream of every reader of now and of all that come later.
+    pub(crate) fn close(&mut self, reason: CloseReason) {
+        self.generations.close(End { at: self.head.offset, reason, last: None });
     }
 
     // ===== its beginning =====
@@ -168,7 +173,6 @@ impl Log {
         self.retention = retention;
     }
 
-    #[cfg(feature = "disk")]
     pub(crate) const fn retention(&self) -> Retention {
         self.retention
     }
@@ -193,6 +197,13 @@ impl Log {
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
         if !entry.superseded {
             self.lost = self.tail.offset;
+            self.trimmed.clear();
+        }
+        if !self.is_own_epoch {
+            if self.trimmed.len() == MOST_TAGS {
+                self.trimmed.pop_front();
+            }
+            self.trimmed.push_back(entry.tag);
         }
         if let Some(key) = entry.key
             && self.keys.get(&key) == Some(&self.tail.offset)
@@ -221,21 +232,32 @@ impl Log {
         self.lost
     }
 
-    pub(crate) const fn ends(&self) -> u64 {
-        self.ends
+    /// The generation of a reader that comes now.
+    pub(crate) const fn generation(&self) -> &Arc<Generation> {
+        self.generations.current()
     }
 
-    /// Whether nothing more comes for a reader who has seen this much, and came when so many ends
-    /// were past. Who was there at an end stops at it, even if he gets there only when more has
-    /// come again; who came after it gets all there is.
-    pub(crate) fn end_for(&self, seen: u64, ends: u64) -> Option<&End> {
-        let was_there = self.ends > ends;
-        self.end.as_ref().filter(|end| if was_there { seen >= end.at } else { self.ended && seen >= self.head.offset })
+    /// How many generations of readers have ended.
+    pub(crate) fn ends(&self) -> u64 {
+        self.generations.ends()
     }
 
-    /// All that is kept is older than what is to be kept: the newest event alone stays whatever its age.
-    pub(crate) fn is_stale(&self, now: Instant) -> bool {
-        self.entries.back().is_none_or(|newest| now.saturating_duration_since(newest.since) > self.retention.age)
+    /// Nothing is read any more but what was there when it was closed.
+    pub(crate) const fn is_closed(&self) -> bool {
+        self.generations.is_closed()
+    }
+
+    /// When all that is kept is older than it need be kept; `None` for never. The newest event alone
+    /// stays whatever its age.
+    pub(crate) fn stale_at(&self, now: Instant) -> Option<Instant> {
+        self.entries.back().map_or(Some(now), |newest| newest.since.checked_add(self.retention.age))
+    }
+
+    /// [`Log::trim`] would forget something that is too old.
+    pub(crate) fn has_old(&self, now: Instant) -> bool {
+        let age = self.retention.age;
+        let is_old = |first: &Entry| now.saturating_duration_since(first.since) > age;
+        self.entries.len() > 1 && self.entries.front().is_some_and(is_old)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -274,13 +296,21 @@ impl Log {
     ///
     /// The tag decides what the number alone cannot: whether the log that the client has seen is
     /// this one. That takes the tag of the event before the first that is kept, too.
-    pub(crate) fn resume(&self, position: Position) -> Resumed {
+    ///
+    /// With `latest` a client misses nothing whose key has a newer event.
+    pub(crate) fn resume(&self, position: Position, latest: bool) -> Resumed {
         let Position { epoch, mark } = position;
-        self.resume_where(mark.offset, epoch == self.epoch, |tag| tag == mark.tag)
+        self.resume_where(mark.offset, epoch == self.epoch, |tag| tag == mark.tag, latest)
     }
 
     /// [`Log::resume`] for one who knows only a part of the epoch and of the tag.
-    pub(crate) fn resume_where(&self, offset: u64, same_epoch: bool, is_tag: impl FnOnce(Tag) -> bool) -> Resumed {
+    pub(crate) fn resume_where(
+        &self,
+        offset: u64,
+        same_epoch: bool,
+        is_tag: impl Fn(Tag) -> bool,
+        latest: bool,
+    ) -> Resumed {
         let gap = |reason, seen| Resumed { seen, gap: Some(reason) };
         if !same_epoch {
             return gap(GapReason::Foreign, self.tail);
@@ -289,10 +319,18 @@ impl Log {
             return gap(GapReason::Future, self.head);
         }
         if offset < self.tail.offset {
-            return gap(GapReason::Trimmed, self.tail);
+            let spared = latest && offset >= self.lost && self.is_proven(offset, is_tag);
+            return Resumed { seen: self.tail, gap: (!spared).then_some(GapReason::Trimmed) };
         }
         let seen = self.mark(offset);
         if is_tag(seen.tag) { Resumed { seen, gap: None } } else { gap(GapReason::Forked, self.head) }
+    }
+
+    /// The client has seen an event of this log at that number, which is not kept any more.
+    fn is_proven(&self, offset: u64, is_tag: impl Fn(Tag) -> bool) -> bool {
+        let back = usize::try_from(self.tail.offset - offset).unwrap_or(usize::MAX);
+        let tag = self.trimmed.len().checked_sub(back.saturating_add(1)).and_then(|index| self.trimmed.get(index));
+        self.is_own_epoch || tag.is_some_and(|&tag| is_tag(tag))
     }
 
     /// The place of the event with that number: one that is kept, or the one before the first.

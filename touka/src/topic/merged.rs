@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use tokio::time::Instant;
@@ -12,17 +12,17 @@ use super::encoded::Encoded;
 use super::gap::{gap, gap_of};
 use super::gap_reason::GapReason;
 use super::places::{Part, Places, list};
+use super::reading::{FromEvent, Said, value};
 use super::shared_log::{SharedLog, State};
 use super::subscribe::Wish;
-use super::subscription::unreadable;
 use super::waiters::Place;
 use crate::error::CloseReason;
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::{EventStream, Failure, Out, Source, Step};
 
 /// A place in each of several logs. Each event's id names all of them, so it is put into the event
 /// for each subscriber anew; the rest of the event's bytes are those of its topic.
-struct Merged {
+struct Merged<T> {
     followed: Vec<Followed>,
     places: Places,
     list: u16,
@@ -30,6 +30,7 @@ struct Merged {
     hello: Vec<Event>,
     /// Whose turn it is: a busy topic must not silence the others.
     turn: usize,
+    from_event: FromEvent<T>,
 }
 
 /// One of the topics.
@@ -37,6 +38,7 @@ struct Followed {
     log: Arc<SharedLog>,
     cursor: Cursor,
     place: Place,
+    /// Its feed has come to an end while this stream followed it, and has not begun again.
     ended: bool,
 }
 
@@ -46,7 +48,7 @@ impl Drop for Followed {
     }
 }
 
-pub(super) fn subscribe<T: Send + 'static>(
+pub(super) fn subscribe<T: IntoEvent + Send + 'static>(
     logs: Vec<Arc<SharedLog>>,
     from: Option<&EventId>,
     wish: &Wish,
@@ -64,7 +66,8 @@ pub(super) fn subscribe<T: Send + 'static>(
         let seen = match &known {
             Some(Places(parts)) => {
                 let part = parts[index];
-                let resumed = state.log.resume_where(part.offset(), part.is_of(epoch), |tag| part.has(tag));
+                let resumed =
+                    state.log.resume_where(part.offset(), part.is_of(epoch), |tag| part.has(tag), wish.is_latest());
                 reasons.extend(resumed.gap.map(|reason| (index, reason)));
                 wish.after(&state.log, &resumed)
             }
@@ -95,57 +98,61 @@ pub(super) fn subscribe<T: Send + 'static>(
             if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
         }
     };
-    EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0 }))
+    EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0, from_event: T::from_event }))
 }
 
 /// What became of one topic's turn.
 enum Turn {
     /// All of it was read, and its news will wake the stream.
     Waits,
-    /// The stream has something to send.
+    /// There may be more, and the stream wants nothing more now.
     Sends,
     Ends(CloseReason, Option<Event>),
-    Unreadable,
 }
 
-impl Merged {
-    /// Reads on in one of the topics.
-    fn read<T: 'static>(&mut self, index: usize, cx: &Context<'_>, out: &mut Out<'_, T>) -> Turn {
+impl<T: 'static> Merged<T> {
+    /// Reads on in one of the topics, until `take` has enough. It is called under the topic's lock.
+    fn read(&mut self, index: usize, waker: &Waker, mut take: impl FnMut(Said) -> bool) -> Turn {
+        // A waker is code of the reader's: it is cloned before the lock, and dropped after it.
+        let mut waker = Some(waker.clone());
         let Self { followed, places, list, .. } = self;
         let Followed { log: shared, cursor, place, ended } = &mut followed[index];
         let mut state = shared.lock();
-        let State { log, waiters, .. } = &mut *state;
+        let State { log, waiters, fed, .. } = &mut *state;
+        let mut wait = |place: &mut Place| {
+            if let Some(own) = waker.take() {
+                waker = waiters.wait(place, own);
+            }
+            Turn::Waits
+        };
         loop {
             let ahead = cursor.step(log);
             let before = places.0[index];
             places.0[index] = Part::new(log.epoch(), cursor.seen());
-            let put = match ahead {
-                Ahead::Event(event) => out.put_encoded(with_id(event, &places.to_id(*list))),
+            let said = match ahead {
+                Ahead::Event(event) => Said::Event(with_id(event, &places.to_id(*list))),
                 Ahead::Skipped { .. } => {
                     let now = places.to_id(*list);
                     let after = std::mem::replace(&mut places.0[index], before);
                     let from = places.to_id(*list);
                     places.0[index] = after;
-                    out.put_own(gap_of(shared.name(), GapReason::Lagged, &from, &now))
+                    Said::Own(gap_of(shared.name(), GapReason::Lagged, &from, &now))
                 }
                 Ahead::Nothing => {
-                    *ended = false;
-                    waiters.wait(place, cx.waker());
-                    return Turn::Waits;
+                    *ended &= !*fed;
+                    return wait(place);
                 }
-                // The others may have more, and this one too, if it has begun again.
-                Ahead::End(CloseReason::Completed, _) if cursor.pass_end(log) => continue,
+                // The others may have more, and this one too, if another body feeds it.
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
-                    waiters.wait(place, cx.waker());
-                    return Turn::Waits;
+                    if cursor.pass_end(log) {
+                        continue;
+                    }
+                    return wait(place);
                 }
                 Ahead::End(reason, last) => return Turn::Ends(reason, last),
             };
-            if !put {
-                return Turn::Unreadable;
-            }
-            if out.is_full() {
+            if !take(said) {
                 return Turn::Sends;
             }
         }
@@ -162,25 +169,62 @@ fn with_id(event: &Encoded, id: &EventId) -> Bytes {
     wire.freeze()
 }
 
-impl<T: 'static> Source<T> for Merged {
+impl<T: 'static> Source<T> for Merged<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let this = &mut *self;
-        if let Some(hello) = this.hello.pop() {
-            return Poll::Ready(if out.put_own(hello) { Step::Event } else { unreadable() });
+        match out {
+            Out::Batch(batch) => {
+                if let Some(hello) = this.hello.pop() {
+                    batch.append_own(&hello);
+                    return Poll::Ready(Step::Event);
+                }
+                this.poll_topics(cx.waker(), |said| {
+                    match said {
+                        Said::Event(event) => batch.append_encoded(event),
+                        Said::Own(event) => batch.append_own(&event),
+                    }
+                    !batch.is_full()
+                })
+            }
+            Out::One(place) => loop {
+                let mut next = this.hello.pop().map(Said::Own);
+                if next.is_none() {
+                    let polled = this.poll_topics(cx.waker(), |said| {
+                        next = Some(said);
+                        false
+                    });
+                    if next.is_none() {
+                        return polled;
+                    }
+                }
+                match next.map_or(Ok(None), |said| value(said, this.from_event)) {
+                    Ok(None) => {}
+                    Ok(event) => {
+                        **place = event;
+                        return Poll::Ready(Step::Event);
+                    }
+                    Err(end) => return Poll::Ready(end),
+                }
+            },
         }
-        let topics = this.followed.len();
-        let first = this.turn;
+    }
+}
+
+impl<T: 'static> Merged<T> {
+    /// Gives each topic its turn, until `take` has enough.
+    fn poll_topics(&mut self, waker: &Waker, mut take: impl FnMut(Said) -> bool) -> Poll<Step<Failure>> {
+        let topics = self.followed.len();
+        let first = self.turn;
         for index in (first..first + topics).map(|nth| nth % topics) {
-            match this.read(index, cx, out) {
+            match self.read(index, waker, &mut take) {
                 Turn::Waits => {}
                 Turn::Sends => {
-                    this.turn = (index + 1) % topics;
+                    self.turn = (index + 1) % topics;
                     return Poll::Ready(Step::Event);
                 }
                 Turn::Ends(reason, last) => return Poll::Ready(Step::closed(reason, last)),
-                Turn::Unreadable => return Poll::Ready(unreadable()),
             }
         }
-        if this.followed.iter().all(|followed| followed.ended) { Poll::Ready(Step::End) } else { Poll::Pending }
+        if self.followed.iter().all(|followed| followed.ended) { Poll::Ready(Step::End) } else { Poll::Pending }
     }
 }

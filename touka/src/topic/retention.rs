@@ -48,6 +48,12 @@ impl Retention {
         self.age = most;
         self
     }
+
+    /// Something may be kept by this that is not kept by the other.
+    #[cfg(feature = "disk")]
+    pub(super) fn keeps_more_than(&self, other: Self) -> bool {
+        self.events > other.events || self.bytes > other.bytes || self.age > other.age
+    }
 }
 
 impl Default for Retention {

@@ -18,7 +18,7 @@ use super::merged;
 use super::position::{Mark, Position};
 use super::shared_log::SharedLog;
 use super::subscription::{Subscribed, Subscription};
-use crate::event::{Event, EventId};
+use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::EventStream;
 
 /// Where a stream goes on after a gap; without it, each reason has a place of its own, which
@@ -105,7 +105,7 @@ impl Wish {
             }
             Some(id) => {
                 let resumed = match Position::parse(id) {
-                    Some(position) => log.resume(position),
+                    Some(position) => log.resume(position, self.is_latest()),
                     None => Resumed { seen: log.head(), gap: Some(GapReason::Malformed) },
                 };
                 let seen = self.after(log, &resumed);
@@ -125,7 +125,12 @@ impl Wish {
         }
     }
 
-    pub(super) const fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
+    /// The client wants the newest event of each key, and misses nothing with the others.
+    pub(super) fn is_latest(&self) -> bool {
+        self.rule.on_lag == OnLag::Latest
+    }
+
+    pub(super) fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
         Cursor::new(seen, self.rule, log)
     }
 
@@ -139,7 +144,7 @@ impl Wish {
     }
 }
 
-impl<T: Send + 'static> IntoFuture for Subscribe<T> {
+impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
     type Output = Result<EventStream<T>, HubError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
@@ -155,11 +160,8 @@ impl<T: Send + 'static> IntoFuture for Subscribe<T> {
             state.log.trim(Instant::now());
             let (cursor, hello) = self.wish.begin(&state.log, self.from.as_ref());
             state.subscribers += 1;
-            let starts = self.feed.is_some() && !state.fed;
-            if starts {
-                state.fed = true;
-                state.log.go_on();
-            }
+            let starts = self.feed.is_some() && !state.fed && !state.log.is_closed();
+            state.fed |= starts;
             drop(state);
             let subscription = Subscription::new(Arc::clone(log), cursor, hello);
             // A body that is not needed is dropped here, outside of the lock: it is the user's, and
@@ -167,7 +169,7 @@ impl<T: Send + 'static> IntoFuture for Subscribe<T> {
             if let Some(feed) = self.feed.filter(|_| starts) {
                 feed.start(&self.engine, log);
             }
-            Ok(EventStream::subscribed(Box::pin(Subscribed(Some(subscription)))))
+            Ok(EventStream::subscribed(Box::pin(Subscribed::new(subscription, T::from_event))))
         })
     }
 }

@@ -8,10 +8,11 @@ use std::task::{Context, Poll, Waker};
 use super::cursor::{Ahead, Cursor};
 use super::gap::lagged;
 use super::log::Log;
+use super::reading::{FromEvent, Said, value};
 use super::shared_log::{SharedLog, State};
 use super::waiters::Place;
 use crate::event::Event;
-use crate::stream::{Failure, Out, Source, Step};
+use crate::stream::{Batch, Failure, Out, Source, Step};
 
 /// A place in a log, and what is to be said before it is read on.
 ///
@@ -41,17 +42,67 @@ impl Subscription {
     ///
     /// Both happen under one lock, so what is published meanwhile is not missed.
     pub(crate) fn read(&mut self, waker: &Waker, mut take: impl FnMut(&Log, Ahead<'_>) -> bool) {
+        // A waker is code of the reader's: it is cloned before the lock, and dropped after it.
+        let mut waker = Some(waker.clone());
         let mut state = self.log.lock();
         let State { log, waiters, .. } = &mut *state;
         loop {
             let ahead = self.cursor.step(log);
-            if matches!(ahead, Ahead::Nothing) {
-                waiters.wait(&mut self.place, waker);
+            if matches!(ahead, Ahead::Nothing)
+                && let Some(own) = waker.take()
+            {
+                waker = waiters.wait(&mut self.place, own);
             }
             if !take(log, ahead) {
                 return;
             }
         }
+    }
+
+    /// The next thing that the topic has to say.
+    fn next(&mut self, waker: &Waker) -> Poll<Result<Said, Step<Failure>>> {
+        if let Some(hello) = self.hello.take() {
+            return Poll::Ready(Ok(Said::Own(*hello)));
+        }
+        let mut next = Poll::Pending;
+        self.read(waker, |log, ahead| {
+            next = match ahead {
+                Ahead::Event(event) => Poll::Ready(Ok(Said::Event(event.wire()))),
+                Ahead::Skipped { from, to } => Poll::Ready(Ok(Said::Own(lagged(log, from, to)))),
+                Ahead::Nothing => Poll::Pending,
+                Ahead::End(reason, last) => Poll::Ready(Err(Step::closed(reason, last))),
+            };
+            false
+        });
+        next
+    }
+
+    /// Fills the batch with what the topic has to say.
+    fn fill<T>(&mut self, waker: &Waker, batch: &mut Batch<T>) -> Poll<Step<Failure>> {
+        if let Some(hello) = self.hello.take() {
+            batch.append_own(&hello);
+            return Poll::Ready(Step::Event);
+        }
+        let mut polled = Poll::Pending;
+        self.read(waker, |log, ahead| {
+            match ahead {
+                Ahead::Event(event) => {
+                    batch.append_encoded(event.wire());
+                    if !batch.is_full() {
+                        return true;
+                    }
+                    polled = Poll::Ready(Step::Event);
+                }
+                Ahead::Skipped { from, to } => {
+                    batch.append_own(&lagged(log, from, to));
+                    polled = Poll::Ready(Step::Event);
+                }
+                Ahead::Nothing => {}
+                Ahead::End(reason, last) => polled = Poll::Ready(Step::closed(reason, last)),
+            }
+            false
+        });
+        polled
     }
 }
 
@@ -63,48 +114,39 @@ impl Drop for Subscription {
 
 /// A subscription until it is taken out.
 #[derive(Debug)]
-pub(super) struct Subscribed(pub(super) Option<Subscription>);
+pub(super) struct Subscribed<T> {
+    subscription: Option<Subscription>,
+    from_event: FromEvent<T>,
+}
 
-impl<T: 'static> Source<T> for Subscribed {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
-        let Some(subscription) = &mut self.0 else { return Poll::Ready(Step::End) };
-        if let Some(hello) = subscription.hello.take() {
-            return Poll::Ready(if out.put_own(*hello) { Step::Event } else { unreadable() });
-        }
-        let mut polled = Poll::Pending;
-        subscription.read(cx.waker(), |log, ahead| {
-            match ahead {
-                Ahead::Event(event) => {
-                    if !out.put_encoded(event.wire()) {
-                        polled = Poll::Ready(unreadable());
-                    } else if out.is_full() {
-                        polled = Poll::Ready(Step::Event);
-                    } else {
-                        return true;
-                    }
-                }
-                Ahead::Skipped { from, to } => {
-                    let gap = lagged(log, from, to);
-                    polled = Poll::Ready(if out.put_own(gap) { Step::Event } else { unreadable() });
-                }
-                Ahead::Nothing => {}
-                Ahead::End(reason, last) => polled = Poll::Ready(Step::closed(reason, last)),
-            }
-            false
-        });
-        polled
-    }
-
-    fn take_subscription(mut self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
-        Some(Box::new(self.0.take()?))
+impl<T> Subscribed<T> {
+    pub(super) const fn new(subscription: Subscription, from_event: FromEvent<T>) -> Self {
+        Self { subscription: Some(subscription), from_event }
     }
 }
 
-/// The log keeps bytes, and bytes make an [`Event`] again, but no value of another type.
-pub(super) fn unreadable() -> Step<Failure> {
-    tracing::error!(
-        target: "touka::topic",
-        "a typed subscription was read as a `Stream`: it is for the wire only; read the topic as `Topic<Event>`"
-    );
-    Step::End
+impl<T: 'static> Source<T> for Subscribed<T> {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
+        let from_event = self.from_event;
+        let Some(subscription) = &mut self.subscription else { return Poll::Ready(Step::End) };
+        let place = match out {
+            Out::Batch(batch) => return subscription.fill(cx.waker(), batch),
+            Out::One(place) => place,
+        };
+        loop {
+            let Poll::Ready(said) = subscription.next(cx.waker()) else { return Poll::Pending };
+            match said.and_then(|said| value(said, from_event)) {
+                Ok(None) => {}
+                Ok(event) => {
+                    **place = event;
+                    return Poll::Ready(Step::Event);
+                }
+                Err(end) => return Poll::Ready(end),
+            }
+        }
+    }
+
+    fn take_subscription(mut self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(self.subscription.take()?))
+    }
 }

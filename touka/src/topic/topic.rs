@@ -7,7 +7,6 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum_core::response::IntoResponse;
-use tokio::time::Instant;
 
 use super::encoded::Draft;
 use super::engine::Engine;
@@ -28,7 +27,7 @@ const MOST_KEY: usize = 256;
 /// nobody wait.
 ///
 /// `Topic` without a type takes anything that is `Into<Event>`; a `Topic<T>` takes values of one
-/// [`IntoEvent`] type. The type is this handle's view: the log keeps what goes over the wire.
+/// [`IntoEvent`] type, and a name has one such type. The log keeps what goes over the wire.
 ///
 /// ```
 /// use touka::extract::{LastEventId, State};
@@ -92,13 +91,11 @@ impl<T> Topic<T> {
         self.log.lock().subscribers
     }
 
-    /// Sets how much of this topic is kept, in place of what its hub has for all.
+    /// Sets how much of this topic is kept, in place of what its hub has for all. The topic's name
+    /// keeps it when the topic is forgotten: see [`Hub::expire_after`](crate::Hub::expire_after).
     #[must_use]
     pub fn retention(self, retention: Retention) -> Self {
-        let mut state = self.log.lock();
-        state.log.set_retention(retention);
-        state.log.trim(Instant::now());
-        drop(state);
+        self.log.lock().set_retention(retention);
         self
     }
 
@@ -107,8 +104,10 @@ impl<T> Topic<T> {
     ///
     /// Await what is returned, or say first what is wished beyond that. The stream is a response
     /// like every other [`EventStream`](crate::EventStream), with the same options. Read as a
-    /// `Stream` in this process, a `Topic` without a type gives its events; one with a type gives
-    /// none, because the log keeps no values.
+    /// `Stream` in this process, a `Topic` without a type gives its events, with positions and gaps
+    /// among them. One with a type gives values, if the type
+    /// [can be read](IntoEvent::from_event); if not, the stream ends as
+    /// [`Failed`](crate::CloseReason::Failed), and the log says what to do.
     ///
     /// In a response that nothing has wrapped, over HTTP/1.1 in cleartext by touka's own
     /// [`Server`](crate::Server), a subscription needs no task: see
@@ -162,8 +161,9 @@ impl<T: Send + 'static> Topic<T> {
     ///
     /// The body is started by the first subscriber, and dropped at the await where it stands 5 s
     /// after the last one has left. While it runs, the bodies of other calls are dropped unused.
-    /// When it ends, all subscribers' streams end as if it had been theirs; whoever comes after
-    /// that starts a body again.
+    /// When it ends, the streams of all who follow the topic then end as if it had been theirs, after
+    /// what was published before; whoever comes after that starts a body again. When the runtime that
+    /// the body runs on ends, they end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown).
     ///
     /// ```
     /// use std::time::Duration;

@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::drain::farewell;
 use super::super::meter;
 use super::super::socket::set_user_timeout;
 use super::super::streams::Entry;
@@ -21,7 +20,7 @@ use super::node::Node;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Lifecycle, within};
+use crate::stream::{Lifecycle, farewell, within};
 use crate::topic::{Ahead, Mark, Subscription, lagged};
 
 /// How often a socket is read in one go: a client that floods it must not hold up the others.

@@ -30,6 +30,9 @@ pub(super) struct Load {
 /// other topics waiting.
 const REMEMBERED: Duration = Duration::from_secs(5);
 
+/// How often a topic is read when its retention is set to more each time.
+const MOST_READS: u32 = 8;
+
 const READING: &str = "cannot read events from";
 
 /// Reads topics on a thread of its own, so that publishes to other topics do not wait for a load.
@@ -81,16 +84,9 @@ impl Loader {
             self.file_failed = Some((now + REMEMBERED, fault.clone()));
             return Err(fault);
         }
-        let retention = log.lock().log.retention();
-        match self.store.read(|store| {
-            Ok(match read(store, log.name(), retention)? {
-                Some(loaded) => loaded,
-                None => Log::begin(store.epoch(log.name()), retention),
-            })
-        }) {
-            Ok(loaded) => {
+        match self.read(log) {
+            Ok(()) => {
                 self.failed.remove(log.name());
-                install(log, loaded);
                 Ok(())
             }
             Err(trouble) => {
@@ -102,14 +98,34 @@ impl Loader {
             }
         }
     }
+
+    /// Reads what is kept of a topic into its log.
+    fn read(&self, log: &SharedLog) -> Result<(), Trouble> {
+        for attempt in 1..=MOST_READS {
+            let retention = log.lock().log.retention();
+            let loaded = self.store.read(|store| {
+                Ok(match read(store, log.name(), retention)? {
+                    Some(loaded) => loaded,
+                    None => Log::begin(store.epoch(log.name()), retention),
+                })
+            })?;
+            if install(log, loaded, attempt == MOST_READS) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
-fn install(log: &SharedLog, mut loaded: Log) {
+/// Puts what was read into its place. False, unless it must, if more is to be kept now than was read: the
+/// retention was set meanwhile.
+fn install(log: &SharedLog, loaded: Log, must: bool) -> bool {
     let mut state = log.lock();
-    // The retention may have been set while the topic was read.
-    loaded.set_retention(state.log.retention());
-    loaded.trim(Instant::now());
-    state.log = loaded;
+    if !must && state.log.retention().keeps_more_than(loaded.retention()) {
+        return false;
+    }
+    state.log.load(loaded, Instant::now());
+    true
 }
 
 /// The log of a topic, if anything was ever published to it.
@@ -197,7 +213,10 @@ mod tests {
             loaded.append(&Draft::of(Event::data("x")).unwrap(), None, Instant::now());
         }
         log.lock().log.set_retention(Retention::new().events(2));
-        install(&log, loaded);
+        assert!(install(&log, loaded, false));
         assert_eq!(log.lock().log.entries().count(), 2);
+        // More than was read: that takes another look at the disk.
+        let loaded = Log::begin(log.lock().log.epoch(), Retention::new().events(1));
+        assert!(!install(&log, loaded, false));
     }
 }

@@ -1,0 +1,109 @@
+//! What a derived `IntoEvent` with `#[event(read)]` reads from: an [`Event`], field by field.
+
+use std::any::type_name;
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
+use std::time::Duration;
+
+use axum_core::BoxError;
+use serde::de::DeserializeOwned;
+
+use super::event::Event;
+use crate::error::{Error, Result};
+
+/// The fields of an event, on their way into a value of the type `V`.
+pub struct Reading<'e, V>(&'e Event, PhantomData<V>);
+
+impl<'e, V> Reading<'e, V> {
+    /// Begins to read.
+    pub const fn of(event: &'e Event) -> Self {
+        Self(event, PhantomData)
+    }
+
+    /// The event's name. One without a name is a `message`.
+    pub fn name(&self) -> &'e str {
+        self.0.as_event().map_or("message", |name| name.as_str())
+    }
+
+    /// The type has no event of that name.
+    pub fn unknown_name(&self) -> Error {
+        Self::error(&format!("it has no event that is named {:?}", self.name()), None)
+    }
+
+    /// The data, from JSON.
+    pub fn json<T: JsonRead>(&self) -> Result<T> {
+        let read = serde_json::from_str(self.0.as_data().unwrap_or_default());
+        read.map_err(|error| Self::error("its data is not the JSON of one", Some(error.into())))
+    }
+
+    /// The data, from text.
+    pub fn text<T: TextRead>(&self) -> Result<T> {
+        let data = self.0.as_data().unwrap_or_default();
+        T::read(data).ok_or_else(|| Self::error("its data is not the text of one", None))
+    }
+
+    /// The id.
+    pub fn id<T: TextRead>(&self) -> Result<T> {
+        self.optional_id()?
+            .ok_or_else(|| Self::error("it has no id, and the field with `#[event(id)]` needs one", None))
+    }
+
+    /// The id, if there is one.
+    pub fn optional_id<T: TextRead>(&self) -> Result<Option<T>> {
+        let Some(id) = self.0.as_id() else { return Ok(None) };
+        let reason = "its id is none of the field with `#[event(id)]`; in a topic the id is the event's position: \
+                      have such a field sent as data";
+        T::read(&id.to_string()).map(Some).ok_or_else(|| Self::error(reason, None))
+    }
+
+    /// The reconnection time.
+    pub fn retry<T: From<Duration>>(&self) -> Result<T> {
+        let reason = "it has no reconnection time, and the field with `#[event(retry)]` needs one";
+        self.optional_retry()?.ok_or_else(|| Self::error(reason, None))
+    }
+
+    /// The reconnection time, if there is one.
+    pub fn optional_retry<T: From<Duration>>(&self) -> Result<Option<T>> {
+        Ok(self.0.as_retry().map(T::from))
+    }
+
+    fn error(reason: &str, source: Option<BoxError>) -> Error {
+        Error::unreadable(type_name::<V>(), reason, source)
+    }
+}
+
+/// What is read from JSON.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from JSON",
+    label = "this is not `Deserialize`",
+    note = "`#[event(read)]` reads values back from events: derive `serde::Deserialize` for `{Self}` and for each type of yours in it, or leave `read` out"
+)]
+pub trait JsonRead: DeserializeOwned {}
+
+#[diagnostic::do_not_recommend]
+impl<T: DeserializeOwned> JsonRead for T {}
+
+/// What is read from an id, or from data that is text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be read from text",
+    label = "this is not `FromStr`",
+    note = "`#[event(read)]` reads values back from events: implement `FromStr` for `{Self}`, or leave `read` out"
+)]
+pub trait TextRead: Sized {
+    /// The value of that text.
+    fn read(text: &str) -> Option<Self>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: FromStr> TextRead for T {
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl<V> fmt::Debug for Reading<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Reading").field(self.0).finish()
+    }
+}
