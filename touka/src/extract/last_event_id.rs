@@ -45,7 +45,7 @@ impl LastEventId {
     ///
     /// Any number can come, as anyone can send any id. A range up to the last event is empty for a number beyond it, and
     /// the stream ends, as it must for a client that has seen everything but
-    /// [the end](crate::EventStream::end#between-the-last-event-and-the-end).
+    /// [the end](crate::EventStream::end).
     ///
     /// ```
     /// use touka::EventId;
@@ -61,7 +61,7 @@ impl LastEventId {
 
     /// The client has seen the event that [`EventStream::end`](crate::EventStream::end) of this
     /// name sends: there is nothing more for it, and 204 tells it so. A client that has seen the last event but not the
-    /// end is not told so: [its body must return](crate::EventStream::end#between-the-last-event-and-the-end).
+    /// end is not told so: [its body must return](crate::EventStream::end).
     ///
     /// ```
     /// use http::StatusCode;

@@ -7,6 +7,6 @@ mod refusal;
 mod subscribed;
 
 pub(crate) use answer::answer;
-pub(crate) use head::WriteTimeout;
+pub(crate) use head::{WholeBlocks, WriteTimeout};
 pub(crate) use refusal::refusal;
 pub(crate) use subscribed::{Parts, Ticket};

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
@@ -21,7 +21,7 @@ use super::streams::{Entry, OpenStream};
 use super::tasks;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::response::WriteTimeout;
+use crate::response::{WholeBlocks, WriteTimeout};
 use crate::stream::{Lifecycle, Link, spread, within};
 
 /// Clients of a server that goes away come back after a time drawn from this range, so that they
@@ -62,6 +62,8 @@ struct Stream {
     end: End,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
+    /// Whether the farewell ends with a blank line.
+    whole_blocks: bool,
     _entry: Entry,
 }
 
@@ -123,7 +125,8 @@ impl Stream {
         #[cfg(feature = "http2")]
         tasks::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
-        Self { link, foreign, end: End::No(closing, lifetime), plain, _entry: entry }
+        let whole_blocks = parts.extensions.get::<WholeBlocks>().is_some();
+        Self { link, foreign, end: End::No(closing, lifetime), plain, whole_blocks, _entry: entry }
     }
 
     /// Ready when the stream is to end now, with the reason; says so once more each time.
@@ -219,12 +222,18 @@ fn poll_stream<B: Body<Data = Bytes>>(
     stream.link.close(reason);
     body.set(None);
     let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
-    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell()))))
+    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell(stream.whole_blocks)))))
 }
 
-/// The last word to a client who is to come back.
-pub(super) fn farewell() -> Bytes {
+/// The last bytes for a client that is to come back: `retry: 2871`.
+///
+/// Without a blank line, because a block without data is an event to some clients. An event of another library that the
+/// end has cut in two is not completed by it either.
+pub(super) fn farewell(whole_block: bool) -> Bytes {
     let mut wire = BytesMut::new();
     Event::new().retry(spread(COME_BACK.0, COME_BACK.1)).encode(&mut wire);
+    if whole_block {
+        wire.put_u8(b'\n');
+    }
     wire.freeze()
 }

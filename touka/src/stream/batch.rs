@@ -5,7 +5,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::failure::Failure;
 use crate::error::panic_text;
@@ -31,6 +31,8 @@ pub(crate) struct Batch<T> {
     /// are not copied.
     shared: Option<Bytes>,
     encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
+    /// Whether each comment and `retry` ends with a blank line of its own.
+    whole_blocks: bool,
     /// When the first event came.
     since: Option<Instant>,
     events: u32,
@@ -39,14 +41,23 @@ pub(crate) struct Batch<T> {
 }
 
 impl<T: IntoEvent> Batch<T> {
-    pub(crate) fn new() -> Self {
-        Self::empty(encode)
+    pub(crate) fn new(whole_blocks: bool) -> Self {
+        Self { whole_blocks, ..Self::empty(encode) }
     }
 }
 
 impl<T> Batch<T> {
     fn empty(encode: fn(T, &mut BytesMut) -> Result<(), Failure>) -> Self {
-        Self { buf: BytesMut::new(), shared: None, encode, since: None, events: 0, full: false, failure: None }
+        Self {
+            buf: BytesMut::new(),
+            shared: None,
+            encode,
+            whole_blocks: false,
+            since: None,
+            events: 0,
+            full: false,
+            failure: None,
+        }
     }
 
     /// Encodes one event. One that cannot be encoded leaves nothing behind, and fills the batch.
@@ -59,6 +70,7 @@ impl<T> Batch<T> {
             self.full = true;
             return;
         }
+        self.end_block(start);
         self.full = self.buf.len() >= FRAME_BYTES;
         self.events += 1;
         // The clock costs as much as a short event, so a fast body is asked every fourth time.
@@ -85,7 +97,16 @@ impl<T> Batch<T> {
     /// Appends an event of the response's own: the opening, the end, an error.
     pub(crate) fn append_own(&mut self, event: &Event) {
         self.unshare();
+        let start = self.buf.len();
         event.encode(&mut self.buf);
+        self.end_block(start);
+    }
+
+    /// Ends an event that has no blank line of its own, if the stream is made of whole blocks.
+    fn end_block(&mut self, start: usize) {
+        if self.whole_blocks && self.buf.len() > start && !self.buf.ends_with(b"\n\n") {
+            self.buf.put_u8(b'\n');
+        }
     }
 
     /// Makes room after the first event, which is not alone any more.
@@ -170,6 +191,11 @@ impl<T: 'static> Out<'_, T> {
                 true
             }
         }
+    }
+
+    /// Whether an event of the source's own is of use here: a reader of events has none for a comment.
+    pub(crate) fn takes(&self, event: &Event) -> bool {
+        matches!(self, Self::Batch(_)) || event.as_id().is_some() || event.as_data().is_some()
     }
 
     /// An event that is the source's own, and not of the stream's type.

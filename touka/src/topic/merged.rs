@@ -79,7 +79,7 @@ pub(super) fn subscribe<T: Send + 'static>(
     let places = Places(parts);
     let id = places.to_id(list);
     let hello = match (from, &known) {
-        (None, _) => vec![Event::new().id(id)],
+        (None, _) => vec![wish.opening(&id)],
         (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
         (Some(from), Some(Places(before))) => {
             // A client that is cut off between two of them has an id with which it is told of the
@@ -92,7 +92,7 @@ pub(super) fn subscribe<T: Send + 'static>(
             let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
             // The first is taken from the end.
             gaps.reverse();
-            if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
+            if gaps.is_empty() { vec![wish.opening(&id)] } else { gaps }
         }
     };
     EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0 }))
@@ -165,7 +165,9 @@ fn with_id(event: &Encoded, id: &EventId) -> Bytes {
 impl<T: 'static> Source<T> for Merged {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let this = &mut *self;
-        if let Some(hello) = this.hello.pop() {
+        if let Some(hello) = this.hello.pop()
+            && out.takes(&hello)
+        {
             return Poll::Ready(if out.put_own(hello) { Step::Event } else { unreadable() });
         }
         let topics = this.followed.len();

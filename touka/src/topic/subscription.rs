@@ -68,7 +68,9 @@ pub(super) struct Subscribed(pub(super) Option<Subscription>);
 impl<T: 'static> Source<T> for Subscribed {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Some(subscription) = &mut self.0 else { return Poll::Ready(Step::End) };
-        if let Some(hello) = subscription.hello.take() {
+        if let Some(hello) = subscription.hello.take()
+            && out.takes(&hello)
+        {
             return Poll::Ready(if out.put_own(*hello) { Step::Event } else { unreadable() });
         }
         let mut polled = Poll::Pending;
