@@ -2,12 +2,13 @@
 # Runs every test there is, and installs what they need where it is missing.
 #
 #   scripts/test.sh                  everything
-#   scripts/test.sh rust             all but the browser
-#   scripts/test.sh browser          headless Chromium, and parsers of others
-#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test counts features budget deny browser
+#   scripts/test.sh rust             all but the browser and Python
+#   scripts/test.sh browser          headless Chromium, and clients and parsers from npm
+#   scripts/test.sh python           clients from PyPI
+#   scripts/test.sh fmt clippy       single stages: fmt clippy doc test counts features budget deny browser python
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium
-# and node come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium, node
+# and Python come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -15,6 +16,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly CRATE_BUDGET=50
 # What undici and playwright-core ask for.
 readonly NODE_AT_LEAST=20.18.1
+# What aiohttp and the test itself ask for.
+readonly PYTHON_AT_LEAST=3.10
 # The cargo-deny that is installed where there is none.
 readonly CARGO_DENY=0.20.2
 readonly RUST_STAGES=(fmt clippy doc test counts features budget deny)
@@ -116,6 +119,22 @@ need_node_modules() {
     fi
 }
 
+need_python() {
+    # Debian has venv's own pip in a package apart.
+    python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
+    python3 -c "import sys; sys.exit(sys.version_info < (${PYTHON_AT_LEAST/./, }))" ||
+        fail "python3 is $(python3 --version): the Python tests need $PYTHON_AT_LEAST or newer"
+}
+
+# The list of what is installed is left in the environment when pip is done.
+need_python_packages() {
+    local venv=tests/python/.venv wanted=tests/python/requirements.txt
+    cmp -s "$wanted" "$venv/installed.txt" && return
+    python3 -m venv --clear "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$wanted"
+    cp "$wanted" "$venv/installed.txt"
+}
+
 # ---- the stages ---------------------------------------------------------------------------------
 
 stage_fmt() {
@@ -193,15 +212,23 @@ stage_browser() {
     (cd tests/browser && npm test)
 }
 
+stage_python() {
+    need_cargo
+    need_python
+    need_python_packages
+    cargo build -p touka-tests --bin touka-fixture
+    (cd tests/python && .venv/bin/python -m unittest --verbose)
+}
+
 # ---- which ones, in which order -----------------------------------------------------------------
 
 stages=()
 for argument in "${@:-all}"; do
     case $argument in
-        all) stages+=("${RUST_STAGES[@]}" browser) ;;
+        all) stages+=("${RUST_STAGES[@]}" browser python) ;;
         rust) stages+=("${RUST_STAGES[@]}") ;;
-        fmt | clippy | doc | test | counts | features | budget | deny | browser) stages+=("$argument") ;;
-        *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser rust all" ;;
+        fmt | clippy | doc | test | counts | features | budget | deny | browser | python) stages+=("$argument") ;;
+        *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser python rust all" ;;
     esac
 done
 

@@ -178,10 +178,10 @@ async fn the_settings_of_the_attribute_are_those_of_the_stream() {
     let stream = everything(Duration::from_secs(8), false).await.expect("it has opened");
     assert_eq!(start.elapsed().as_secs(), 3, "open_after");
     let text = text(stream).await;
-    let (retry, rest) = text.split_once("\n\n").expect("a block");
+    let (retry, rest) = text.split_once('\n').expect("a line");
     assert!(retry.starts_with("retry: "), "{text}");
     // Two comments in the five seconds that are left, two seconds apart.
-    assert_eq!(rest, ":\n\n:\n\ndata: late\n\nevent: sorry\ndata: 418\n\n");
+    assert_eq!(rest, ":\n:\ndata: late\n\nevent: sorry\ndata: 418\n\n");
     assert_eq!(*CLOSED.lock().unwrap(), [CloseReason::Failed]);
 }
 

@@ -35,7 +35,7 @@ async fn a_comment_comes_fifteen_seconds_after_the_last_byte_give_or_take_a_tent
     let mut waits = Vec::new();
     for _ in 0..100 {
         let before = Instant::now();
-        assert_eq!(frame(&mut body).await, ":\n\n");
+        assert_eq!(frame(&mut body).await, ":\n");
         waits.push(before.elapsed());
     }
     let (least, most) = (Duration::from_millis(13_500), Duration::from_millis(16_501));
@@ -53,7 +53,7 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
         assert_eq!(frame(&mut body).await, "data: tick\n\n");
         assert_eq!(start.elapsed().as_secs(), tick * 10);
     }
-    assert_eq!(frame(&mut body).await, ":\n\n");
+    assert_eq!(frame(&mut body).await, ":\n");
     let waited = start.elapsed().as_millis() - 30_000;
     assert!((13_500..=16_501).contains(&waited), "{waited} ms");
 }
@@ -62,12 +62,22 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
 async fn the_interval_can_be_set_and_turned_off() {
     let mut body = silent().await.keep_alive(Duration::from_secs(2)).into_response().into_body();
     let start = Instant::now();
-    assert_eq!(frame(&mut body).await, ":\n\n");
+    assert_eq!(frame(&mut body).await, ":\n");
     assert!((1_800..=2_201).contains(&start.elapsed().as_millis()));
 
     let mut body = silent().await.keep_alive(None).into_response().into_body();
     let nothing = tokio::time::timeout(Duration::from_hours(24), body.frame()).await;
     assert!(nothing.is_err(), "{nothing:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_keep_alive_can_be_a_block_of_its_own() {
+    #[sse_handler(whole_blocks, keep_alive = "2s")]
+    async fn silent() {
+        std::future::pending::<()>().await;
+    }
+    let mut body = silent().await.into_response().into_body();
+    assert_eq!([frame(&mut body).await, frame(&mut body).await], [":\n\n", ":\n\n"]);
 }
 
 #[tokio::test(start_paused = true)]

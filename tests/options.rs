@@ -10,8 +10,9 @@ use http_body_util::BodyExt;
 use support::{Client, Count, Running, until};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
+use touka::extract::LastEventId;
 use touka::testing::TestApp;
-use touka::{CloseReason, Event, EventStream, Router, route, routes};
+use touka::{CloseReason, Event, EventStream, Router, route, routes, sse_handler};
 
 async fn text(stream: EventStream) -> String {
     let body = stream.into_response().into_body().collect().await.expect("no error").to_bytes();
@@ -45,8 +46,8 @@ async fn retry_is_said_first_and_spread() {
     let mut said = Vec::new();
     for _ in 0..50 {
         let text = text(numbers(1).retry(Duration::from_secs(10))).await;
-        let (retry, rest) = text.split_once("\n\n").expect("a block");
-        assert_eq!(rest, "data: 0\n\n");
+        let (retry, rest) = text.split_once('\n').expect("a line");
+        assert_eq!(rest, "data: 0\n\n", "the line opens the block of the first event");
         let retry: u64 = retry.strip_prefix("retry: ").expect("a retry").parse().expect("digits");
         assert!((8_000..=12_000).contains(&retry), "{retry}");
         said.push(retry);
@@ -60,7 +61,45 @@ async fn retry_is_said_first_and_spread() {
 async fn retry_is_said_before_the_first_event_exists() {
     let stream: EventStream = EventStream::generate(|_| std::future::pending());
     let mut body = stream.retry(Duration::from_secs(1)).into_response().into_body();
-    assert!(frame(&mut body).await.expect("a frame").starts_with("retry: "));
+    let said = frame(&mut body).await.expect("a frame");
+    assert!(said.starts_with("retry: ") && said.ends_with('\n'), "{said:?}");
+    assert_eq!(said.lines().count(), 1, "{said:?}");
+}
+
+/// A stream that says all that makes no event.
+fn lines() -> EventStream {
+    EventStream::generate(|out| async move {
+        out.emit(Event::new().comment("hello")).await;
+        out.emit(Event::data("one").id(1)).await;
+        out.emit(Event::new().retry(Duration::from_secs(2)).comment("two\nlines")).await;
+        sleep(Duration::from_millis(1_500)).await;
+        out.emit(Event::new().id(2)).await;
+        out.emit(Event::new().event("name")).await;
+        out.emit(Event::new()).await;
+        out.emit("last").await;
+        out.emit(Event::new().comment("bye")).await;
+    })
+    .keep_alive(Duration::from_secs(1))
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_event_has_no_blank_line() {
+    assert_eq!(
+        text(lines()).await,
+        ": hello\nid: 1\ndata: one\n\n: two\n: lines\nretry: 2000\n:\nid: 2\n\nevent: name\n\ndata: last\n\n: bye\n"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn whole_blocks_end_each_line_that_makes_no_event() {
+    let text = text(lines().retry(Duration::from_secs(3)).whole_blocks()).await;
+    let (retry, rest) = text.split_once("\n\n").expect("a block");
+    assert!(retry.starts_with("retry: ") && !retry.contains('\n'), "{text}");
+    assert_eq!(
+        rest,
+        ": hello\n\nid: 1\ndata: one\n\n: two\n: lines\nretry: 2000\n\n:\n\nid: 2\n\nevent: name\n\n\
+         data: last\n\n: bye\n\n"
+    );
 }
 
 #[tokio::test]
@@ -73,6 +112,54 @@ async fn the_end_is_marked_when_it_is_the_bodys_own() {
     });
     let text = text(failed.await.expect("open").end("done")).await;
     assert!(!text.contains("done") && text.contains("event: error"), "{text}");
+}
+
+/// The loop of the documentation: what is left decides.
+#[sse_handler(end = "done")]
+#[route(GET, "/report")]
+async fn report(from: LastEventId) -> Result<EventStream, StatusCode> {
+    for number in from.next_number()..=3 {
+        emit!(Event::data(format!("line {number}")).id(number));
+    }
+}
+
+/// The last event has the id of the end.
+#[sse_handler(end = "done")]
+#[route(GET, "/sealed")]
+async fn sealed(from: LastEventId) {
+    for number in from.next_number()..=2 {
+        emit!(Event::data(format!("line {number}")).id(number));
+    }
+    emit!(Event::data("line 3").id("done"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_cut_off_anywhere_gets_the_rest_and_the_end() {
+    let app = TestApp::new(Router::new().mount(routes![report, sealed]));
+    for path in ["/report", "/sealed"] {
+        let all = app.get(path).events().await.rest().await;
+        assert_eq!(
+            all.iter().map(|event| event.name.as_str()).collect::<Vec<_>>(),
+            ["message", "message", "message", "done"]
+        );
+        for cut in 0..=all.len() {
+            let mut events = app.get(path).events().await;
+            for expected in &all[..cut] {
+                assert_eq!(events.next_event().await.as_ref(), Some(expected));
+            }
+            let id = events.last_event_id();
+            match events.reconnect().await {
+                Some(mut events) => assert_eq!(events.rest().await, all[cut..], "{path} cut after {cut}"),
+                // The client has all there is.
+                None => assert_eq!(id, "done", "{path} cut after {cut}"),
+            }
+        }
+    }
+    // Ids that were never sent.
+    for strange in ["4", "18446744073709551615"] {
+        let events = app.get("/report").header("last-event-id", strange).events().await.rest().await;
+        assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["done"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

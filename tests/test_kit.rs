@@ -105,7 +105,7 @@ async fn events_come_whole_or_as_values() {
     assert_eq!(events.next_event().await, None);
     assert_eq!(events.next_event().await, None, "an end stays the end");
     assert!(!events.is_pending().await);
-    assert!(events.bytes().starts_with(b"retry: 2000\n\n"), "{:?}", events.bytes());
+    assert!(events.bytes().starts_with(b"retry: 2000\n"), "{:?}", events.bytes());
     assert!(events.frames().len() >= 3);
     app.assert_nothing_left().await;
 }

@@ -13,7 +13,7 @@ use touka::{Event, IntoEvent};
 pub(crate) const COOKING: Duration = Duration::from_secs(4);
 
 /// How many orders are remembered. The oldest is forgotten first.
-const REMEMBERED: usize = 50;
+pub(crate) const REMEMBERED: usize = 50;
 
 /// What was ordered.
 #[derive(Clone, Debug, Serialize)]
@@ -96,6 +96,12 @@ impl Kitchen {
 
     pub(crate) fn order(&self, number: u64) -> Option<Order> {
         self.lock().orders.get(&number).cloned()
+    }
+
+    /// There was such an order, and it is forgotten.
+    pub(crate) fn has_forgotten(&self, number: u64) -> bool {
+        let board = self.lock();
+        (1..=board.latest).contains(&number) && !board.orders.contains_key(&number)
     }
 
     /// The orders that have changed since, each as it stands now, in the order of their changes.

@@ -101,7 +101,12 @@ async fn track(
     let mut watch = kitchen.watch();
     let mut version = 0;
     loop {
-        let order = kitchen.order(number).ok_or(StatusCode::NOT_FOUND)?;
+        let order = match kitchen.order(number) {
+            Some(order) => order,
+            // It was served before it was forgotten: a client that missed the end gets it now.
+            None if kitchen.has_forgotten(number) => return Ok(()),
+            None => return Err(StatusCode::NOT_FOUND),
+        };
         let is_served = order.stage == Stage::Served;
         if order.version > version {
             version = order.version;
@@ -219,6 +224,36 @@ mod tests {
         assert_eq!(names, ["order", "order", "order", "served"]);
         assert!(events.reconnect().await.is_none(), "no 204");
         assert_eq!(app.get("/orders/2/track").send().await.status(), 404);
+    }
+
+    /// Its events have no ids: a client that is cut off before the end sees the order once more, and then the end.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_cut_off_before_the_end_gets_the_end() {
+        let app = restaurant();
+        take(&app, "soup").await;
+        let mut events = app.get("/orders/1/track").events().await;
+        for expected in ["new", "cooking", "served"] {
+            assert_eq!(next(&mut events).await, stage(1, expected));
+        }
+        let mut events = events.reconnect().await.expect("the end is yet to come");
+        assert_eq!(next(&mut events).await, stage(1, "served"));
+        assert_eq!(events.next_event().await.expect("the end").name, "served");
+        assert!(events.reconnect().await.is_none(), "no 204");
+    }
+
+    /// An order that is forgotten was served, whoever asks and however late.
+    #[tokio::test(start_paused = true)]
+    async fn a_forgotten_order_has_an_end_too() {
+        let app = restaurant();
+        take(&app, "soup").await;
+        let mut events = app.get("/orders/1/track").events().await;
+        assert_eq!(next(&mut events).await, stage(1, "new"));
+        for _ in 0..kitchen::REMEMBERED {
+            take(&app, "bread").await;
+        }
+        for mut events in [events, app.get("/orders/1/track").events().await] {
+            assert_eq!(events.next_event().await.expect("the end").name, "served");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -21,7 +21,7 @@ pub(crate) const STEPS: u64 = 100;
 
 /// How many jobs are remembered. The oldest is forgotten first: without a bound, memory would grow
 /// with each job for as long as the server runs.
-const REMEMBERED: usize = 100;
+pub(crate) const REMEMBERED: usize = 100;
 
 /// One thing that a job tells: one event.
 #[derive(Clone, Debug)]
@@ -29,6 +29,13 @@ pub(crate) struct Update {
     /// Counts the updates of this job from 1. It is the event's id.
     pub(crate) number: u64,
     pub(crate) news: News,
+}
+
+impl Update {
+    /// Whether the job has nothing more to tell.
+    pub(crate) const fn is_last(&self) -> bool {
+        matches!(self.news, News::Archive { .. })
+    }
 }
 
 /// What there is to tell. Without a tag: the name of the event already says which it is.
@@ -86,6 +93,12 @@ impl Jobs {
 
     pub(crate) fn find(&self, id: u64) -> Option<watch::Receiver<Log>> {
         self.lock().jobs.get(&id).cloned()
+    }
+
+    /// There was such a job, and it is forgotten.
+    pub(crate) fn has_forgotten(&self, id: u64) -> bool {
+        let shelf = self.lock();
+        (1..=shelf.latest).contains(&id) && !shelf.jobs.contains_key(&id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {

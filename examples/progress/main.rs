@@ -15,7 +15,7 @@ mod job;
 use std::error::Error;
 
 use http::StatusCode;
-use job::{Jobs, News, Update};
+use job::{Jobs, Update};
 use serde::Serialize;
 use touka::extract::{Json, LastEventId, State};
 use touka::{EventStream, Router, route, routes, sse_handler};
@@ -46,6 +46,9 @@ type Refused = (StatusCode, String);
 ///
 /// With `end`, the last thing that a client gets is an event `done` whose id is `done`. When it
 /// comes back with that id, it gets 204 and stays away; this body does not even run.
+///
+/// A client can be cut off between the job's last update and `done`. It comes back with the id of that update: there is
+/// nothing left to send, so the body returns, and the client gets `done`.
 #[sse_handler(end = "done")]
 #[route(GET, "/jobs/{id}/progress")]
 async fn progress(
@@ -53,19 +56,30 @@ async fn progress(
     State(jobs): State<Jobs>,
     LastEventId(last): LastEventId,
 ) -> Result<EventStream<Update>, Refused> {
-    // Nothing was emitted yet, so this is the status of the response.
-    let mut log = jobs.find(id).ok_or_else(|| (StatusCode::NOT_FOUND, format!("there is no job {id}\n")))?;
-    let mut seen = last.and_then(|id| id.as_u64()).unwrap_or(0);
+    // Nothing was emitted yet, so these are the status of the response. A client that follows a forgotten job must stay
+    // away for good; an error would tell it the same, and look like a failure of the server.
+    let mut log = match jobs.find(id) {
+        Some(log) => log,
+        None if last.is_some() && jobs.has_forgotten(id) => return Err((StatusCode::NO_CONTENT, String::new())),
+        None => return Err((StatusCode::NOT_FOUND, format!("there is no job {id}\n"))),
+    };
+    // An id that this job has not sent is of another server: that client begins anew.
+    let last = last.and_then(|id| id.as_u64()).filter(|&last| last <= log.borrow().len() as u64);
+    let mut seen = last.unwrap_or(0);
     loop {
         // Cloned, because the log must not be locked while a slow client takes the events.
-        let news: Vec<Update> = log.borrow_and_update().iter().filter(|update| update.number > seen).cloned().collect();
+        let (news, is_done) = {
+            let log = log.borrow_and_update();
+            let news: Vec<Update> = log.iter().filter(|update| update.number > seen).cloned().collect();
+            (news, log.last().is_some_and(Update::is_last))
+        };
         for update in news {
             seen = update.number;
-            let is_last = matches!(update.news, News::Archive { .. });
             emit!(update);
-            if is_last {
-                return Ok(());
-            }
+        }
+        // The job's own end, whether or not this client has just been sent its last update.
+        if is_done {
+            return Ok(());
         }
         // A job that is gone without its last word has panicked: that is an `error` event, and the
         // client must not take it for a normal end.
@@ -149,6 +163,36 @@ mod tests {
         let now = Instant::now();
         assert_eq!(app.get("/jobs/1/progress").events().await.rest().await.len(), 106);
         assert!(now.elapsed() < STEP);
+    }
+
+    /// A browser can be cut off between the last payload and `done`, and comes back with the payload's id.
+    #[tokio::test(start_paused = true)]
+    async fn a_client_cut_off_before_the_end_gets_the_end() {
+        let app = one_job().await;
+        let all = app.get("/jobs/1/progress").within(STEP * 200).events().await.rest().await;
+        for seen in [0, 1, 104, 105] {
+            let back = app.get("/jobs/1/progress").header("last-event-id", seen.to_string());
+            let rest = back.events().await.rest().await;
+            assert_eq!(rest, all[seen..], "after {seen}");
+        }
+        // Ids that this job never sent, of a server before this one say: from the start.
+        for strange in ["106", "18446744073709551615", "other"] {
+            let back = app.get("/jobs/1/progress").header("last-event-id", strange);
+            assert_eq!(back.events().await.rest().await, all, "{strange}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_of_a_forgotten_job_is_told_to_stay_away() {
+        let app = one_job().await;
+        for _ in 0..job::REMEMBERED {
+            app.post("/jobs").send().await;
+        }
+        assert_eq!(app.get("/jobs/1/progress").send().await.status(), 404);
+        for seen in ["50", "105"] {
+            let back = app.get("/jobs/1/progress").header("last-event-id", seen);
+            assert_eq!(back.send().await.status(), 204);
+        }
     }
 
     #[tokio::test]

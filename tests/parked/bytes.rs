@@ -19,19 +19,53 @@ async fn the_bytes_are_the_same() {
         let opening = client.chunk().await.unwrap().unwrap();
         scene.is_in_form();
         let opening = String::from_utf8(opening).unwrap();
-        let (retry, id) = opening.split_once("\n\n").unwrap();
+        let (retry, id) = opening.split_once('\n').unwrap();
         assert!(retry.starts_with("retry: "), "{opening:?}");
         assert!(id.starts_with("id: 1.") && id.ends_with(".0.000000\n\n"), "{opening:?}");
         let id = scene.publish(Event::data("two\nlines").event("note").id(7)).await;
         // A chunk, whatever comes in between to keep it alive.
         let mut chunk = client.chunk().await.unwrap().unwrap();
-        while chunk == b":\n\n" {
+        while chunk == b":\n" {
             chunk = client.chunk().await.unwrap().unwrap();
         }
         assert_eq!(String::from_utf8(chunk).unwrap(), format!("id: {id}\nevent: note\ndata: two\ndata: lines\n\n"));
-        assert_eq!(client.chunk().await.unwrap().unwrap(), b":\n\n");
+        assert_eq!(client.chunk().await.unwrap().unwrap(), b":\n");
     }
     assert_eq!(heads[0], heads[1]);
+}
+
+/// The setting, and the position that is switched off, reach a parked connection too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_without_a_position_is_parked_too() {
+    for park in FORMS {
+        for (path, opening, keep_alive) in [("/bare", ": open\n", ":\n"), ("/blocks", ": open\n\n", ":\n\n")] {
+            let scene = Scene::new(park).await;
+            let mut client = Client::stream(scene.server.address, path).await;
+            assert_eq!(client.chunk().await.unwrap().unwrap(), opening.as_bytes());
+            scene.is_in_form();
+            assert_eq!(client.chunk().await.unwrap().unwrap(), keep_alive.as_bytes());
+            let id = scene.publish("one").await;
+            let mut chunk = client.chunk().await.unwrap().unwrap();
+            while chunk == keep_alive.as_bytes() {
+                chunk = client.chunk().await.unwrap().unwrap();
+            }
+            assert_eq!(String::from_utf8(chunk).unwrap(), format!("id: {id}\ndata: one\n\n"));
+            let entry = scene.handle.streams().remove(0);
+            // The client may have the event before the server has counted it.
+            until(PATIENCE, "the event is counted", || entry.events() == Some(1)).await;
+            entry.close();
+            let mut farewell = client.chunk().await.unwrap().unwrap();
+            while farewell == keep_alive.as_bytes() {
+                farewell = client.chunk().await.unwrap().unwrap();
+            }
+            let farewell = String::from_utf8(farewell).unwrap();
+            // The farewell is a line or a block, as the keep-alive is.
+            let end = &keep_alive[1..];
+            let retry = farewell.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix(end));
+            assert!(retry.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())), "{farewell:?}");
+            assert_eq!(client.chunk().await.unwrap(), None);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -62,7 +96,8 @@ async fn everybody_gets_everything_and_who_comes_back_misses_nothing() {
         assert_eq!(back.data().await, "live");
         let streams = scene.handle.streams();
         assert_eq!(streams.len(), 301);
-        assert_eq!(streams[300].events(), Some(151));
+        // The client may have an event before the server has counted it.
+        until(PATIENCE, "the events are counted", || streams[300].events() == Some(151)).await;
         assert_eq!((streams[0].route(), streams[0].path()), (Some("/a"), "/a"));
     }
 }

@@ -54,6 +54,21 @@ async fn spoken(State(app): State<App>, from: LastEventId) -> Result<EventStream
     Ok(app.follow(from).await?.retry(Duration::from_secs(3)).keep_alive(Duration::from_millis(100)))
 }
 
+async fn without_a_position(app: &App, from: LastEventId) -> Result<EventStream, HubError> {
+    let stream = app.told(app.hub.topic("a")?.subscribe(from).opening_position(false).await?);
+    Ok(stream.keep_alive(Duration::from_millis(100)))
+}
+
+#[route(GET, "/bare")]
+async fn bare(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
+    without_a_position(&app, from).await
+}
+
+#[route(GET, "/blocks")]
+async fn blocks(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
+    Ok(without_a_position(&app, from).await?.whole_blocks())
+}
+
 #[route(GET, "/short")]
 async fn short(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
     Ok(app.follow(from).await?.max_lifetime(Duration::from_millis(50)))
@@ -97,7 +112,7 @@ impl Scene {
         let held = Count::default();
         let stop = Arc::new(Notify::new());
         let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell, stop: Arc::clone(&stop) };
-        let router = Router::new().mount(routes![a, spoken, short, skips, fed, plain]).with_state(app);
+        let router = Router::new().mount(routes![a, spoken, bare, blocks, short, skips, fed, plain]).with_state(app);
         let server = set(Server::new().park(park).write_timeout(WRITE_TIMEOUT));
         let handle = server.handle();
         let server = Running::serve_with(server, router).await;

@@ -1,4 +1,4 @@
-// #[sse_handler(keep_alive = off, retry = "3s", open_after = "2s", end = "done", max_lifetime = "1h30m", write_timeout = "30s", on_error = sorry, on_close = log)]
+// #[sse_handler(keep_alive = off, whole_blocks, retry = "3s", open_after = "2s", end = "done", max_lifetime = "1h30m", write_timeout = "30s", on_error = sorry, on_close = log)]
 // async fn everything() -> Result<EventStream, Refusal> { emit!(1); }
 
 async fn everything() -> Result<EventStream, Refusal> {
@@ -44,6 +44,7 @@ async fn everything() -> Result<EventStream, Refusal> {
         |stream| {
             stream
                 .keep_alive(::core::option::Option::None)
+                .whole_blocks()
                 .retry(::core::time::Duration::from_millis(3000u64))
                 .end("done")
                 .max_lifetime(::core::time::Duration::from_millis(5400000u64))

@@ -15,6 +15,8 @@ pub(crate) const END: &str = "end";
 pub(crate) const MAX_LIFETIME: &str = "max_lifetime";
 /// Option: the longest that a client takes nothing.
 pub(crate) const WRITE_TIMEOUT: &str = "write_timeout";
+/// Option: a blank line after each comment and `retry`.
+pub(crate) const WHOLE_BLOCKS: &str = "whole_blocks";
 /// Option: what makes the last event of an error.
 pub(crate) const ON_ERROR: &str = "on_error";
 /// Option: what is called when the stream is gone.
@@ -25,8 +27,20 @@ pub(crate) const CALLBACK: &str = "callback";
 pub(crate) const CHANNEL: &str = "channel";
 
 /// Every option of `#[sse_handler]`.
-pub(crate) const OPTIONS: [&str; 11] =
-    [CALLBACK, CHANNEL, CRATE, END, KEEP_ALIVE, MAX_LIFETIME, ON_CLOSE, ON_ERROR, OPEN_AFTER, RETRY, WRITE_TIMEOUT];
+pub(crate) const OPTIONS: [&str; 12] = [
+    CALLBACK,
+    CHANNEL,
+    CRATE,
+    END,
+    KEEP_ALIVE,
+    MAX_LIFETIME,
+    ON_CLOSE,
+    ON_ERROR,
+    OPEN_AFTER,
+    RETRY,
+    WHOLE_BLOCKS,
+    WRITE_TIMEOUT,
+];
 
 /// The attribute whose functions have a body that emits.
 pub(crate) const SSE_HANDLER: &str = "sse_handler";

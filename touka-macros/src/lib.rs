@@ -56,6 +56,7 @@ use proc_macro::TokenStream;
 /// | `callback` | | the body is called again and again; see the modes below |
 /// | `channel` | the queue's length | the body runs on a task of its own; see below |
 /// | `keep_alive` | duration, or `off` | the silence after which a comment is sent; 15 s |
+/// | `whole_blocks` | | a blank line after each comment and `retry`, for clients that look at the first line of a block only |
 /// | `retry` | duration | the reconnection time, sent when the stream opens, give or take a fifth |
 /// | `open_after` | duration | how long a handler that can fail holds the head; 1 s |
 /// | `end` | text | the name and id of an event that marks the normal end; see below |
@@ -178,6 +179,10 @@ use proc_macro::TokenStream;
 /// thing it gets is `event: done` with the id `done`, and when it comes back with that id, `#[route]`
 /// answers 204, which tells it to stop; the body does not run. In an axum route,
 /// `LastEventId::ended("done")` tells.
+///
+/// A client that is cut off between the last event and the end comes back with the id of that event.
+/// The body runs, and must return without an error: the client gets the end. The documentation of
+/// `EventStream::end` says how.
 ///
 /// # What it generates
 /// The function, with the return type written out, and nothing beside it. For `clock` above,

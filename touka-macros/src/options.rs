@@ -12,7 +12,7 @@ use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::duration;
 use crate::keyword::{
     CALLBACK, CHANNEL, CRATE, END, KEEP_ALIVE, MAX_LIFETIME, ON_CLOSE, ON_ERROR, OPEN_AFTER, OPTIONS, RETRY,
-    WRITE_TIMEOUT,
+    WHOLE_BLOCKS, WRITE_TIMEOUT,
 };
 
 /// What was written, each option with its name, which is where an error about it stands.
@@ -39,6 +39,7 @@ pub(crate) enum Mode {
 /// One setting of the stream.
 pub(crate) enum Setting {
     KeepAlive(Option<Duration>),
+    WholeBlocks,
     Retry(Duration),
     OpenAfter(Duration),
     MaxLifetime(Duration),
@@ -92,6 +93,10 @@ impl Options {
             }
             CALLBACK | CHANNEL => return self.read_mode(name, input, diagnostics),
             KEEP_ALIVE => keep_alive(name, input, diagnostics)?,
+            WHOLE_BLOCKS => {
+                alone(name, input, diagnostics)?;
+                Some(Setting::WholeBlocks)
+            }
             RETRY => a_duration(name, input, diagnostics)?.map(Setting::Retry),
             OPEN_AFTER => a_duration(name, input, diagnostics)?.map(Setting::OpenAfter),
             MAX_LIFETIME => a_duration(name, input, diagnostics)?.map(Setting::MaxLifetime),
@@ -116,10 +121,7 @@ impl Options {
             return skip_value(input);
         }
         if name == CALLBACK {
-            if !input.is_empty() && !input.peek(Token![,]) {
-                diagnostics.error(name, "`callback` stands alone, without a value");
-                skip_value(input)?;
-            }
+            alone(name, input, diagnostics)?;
             self.mode = Mode::Callback(name.clone());
             return Ok(());
         }
@@ -142,6 +144,15 @@ impl Options {
             _ => None,
         })
     }
+}
+
+/// Reports a value behind an option that has none.
+fn alone(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    diagnostics.error(name, format!("`{name}` stands alone, without a value"));
+    skip_value(input)
 }
 
 /// The value behind `=`, if there is one of this kind.

@@ -28,7 +28,7 @@ const FORMS: [(&str, &str, &str); 12] = [
     ("blocking", "#[sse_handler(channel = 8)]", "fn lines(path: String, events: EventSender<Line>) { drop(events); }"),
     (
         "settings",
-        "#[sse_handler(keep_alive = off, retry = \"3s\", open_after = \"2s\", end = \"done\", max_lifetime = \"1h30m\", write_timeout = \"30s\", on_error = sorry, on_close = log)]",
+        "#[sse_handler(keep_alive = off, whole_blocks, retry = \"3s\", open_after = \"2s\", end = \"done\", max_lifetime = \"1h30m\", write_timeout = \"30s\", on_error = sorry, on_close = log)]",
         "async fn everything() -> Result<EventStream, Refusal> { emit!(1); }",
     ),
     ("renamed", "#[sse_handler(crate = my::sse)]", "async fn clock() { emit!(1); }"),

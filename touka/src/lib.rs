@@ -169,6 +169,11 @@ pub use touka_macros::IntoEvent;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// The guide to clients, whose code is compiled.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/clients.md")]
+struct Clients;
+
 /// The guide to topics, whose code is compiled.
 #[cfg(all(doctest, feature = "macros", feature = "disk"))]
 #[doc = include_str!("../../docs/topics.md")]

@@ -31,6 +31,7 @@ pub(super) fn of_the_stream(options: &Options) -> Option<TokenStream> {
 /// One call. The option has the name of the method.
 fn call((name, setting): &(Ident, Setting)) -> TokenStream {
     match setting {
+        Setting::WholeBlocks => quote!(.#name()),
         Setting::KeepAlive(None) => quote!(.#name(::core::option::Option::None)),
         Setting::KeepAlive(Some(duration))
         | Setting::Retry(duration)

@@ -6,7 +6,7 @@ use super::name::EventName;
 
 impl Event {
     /// An event from what [`Event::encode`](Self::encode) or an
-    /// [`Encoder`](super::encode::Encoder) has written. What is none of that is left out: a comment
+    /// [`Encoder`](super::encoder::Encoder) has written. What is none of that is left out: a comment
     /// too, which is for nobody who reads events.
     pub(crate) fn from_wire(wire: &[u8]) -> Self {
         let mut event = Self::new();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::BytesMut;
 use serde::Serialize;
 
-use super::encode::millis;
+use super::encoder::millis;
 use super::id::EventId;
 use super::name::EventName;
 use crate::error::{Error, Result};
@@ -34,8 +34,18 @@ use crate::error::{Error, Result};
 /// | retry | `retry: …` | the time to wait before it reconnects |
 /// | comment | `: …` | nothing |
 ///
-/// An event with no data fires nothing at the client. Its id still counts: use that as an
-/// invisible checkpoint.
+/// # Events without data
+/// An event with no data fires nothing at a client that keeps to the standard. Some popular clients, however, report
+/// a block without data as an event: a phantom event, with empty data. `docs/clients.md` in the repository names them.
+///
+/// | the event has | on the wire | at every client | use |
+/// |---|---|---|---|
+/// | a comment, a `retry`, or both | their lines, without a blank line | nothing fires | to say something to people who look at the bytes; to change the reconnection time |
+/// | an id | `id: 9` and a blank line | its id counts; some report a phantom event | a checkpoint: a client that comes back skips what came before |
+/// | a name | `event: tick` and a blank line | nothing; some report a phantom event | none |
+///
+/// A line without a blank line is part of the block of the event that comes next. By the standard a client obeys a
+/// `retry` when it has read its line, so also where the stream ends with it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_field_names, reason = "`event` is what the standard calls the field")]
 pub struct Event {
@@ -47,12 +57,14 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with no field yet: the start of a comment, a checkpoint or a `retry`.
+    /// An event with no field yet: the start of a comment, a checkpoint or a `retry`, which
+    /// [fire nothing](Event#events-without-data).
     ///
     /// ```
     /// use touka::Event;
     ///
     /// assert_eq!(Event::new().id(9).to_string(), "id: 9\n\n");
+    /// assert_eq!(Event::new().comment("hello").to_string(), ": hello\n");
     /// ```
     pub const fn new() -> Self {
         Self { comment: None, retry: None, id: None, event: None, data: None }

@@ -2,6 +2,7 @@
 
 mod decode;
 mod encode;
+mod encoder;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds an event, the file the event")]
 mod event;
 mod field;
@@ -16,7 +17,7 @@ pub(crate) mod reading;
 #[expect(clippy::missing_errors_doc, clippy::return_self_not_must_use, reason = "only generated code calls it")]
 pub(crate) mod sink;
 
-pub use encode::Encoder;
+pub use encoder::Encoder;
 pub use event::Event;
 pub use id::EventId;
 pub use into_event::IntoEvent;

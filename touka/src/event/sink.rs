@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::encode::Encoder;
+use super::encoder::Encoder;
 use super::event::Event;
 use super::id::EventId;
 use super::name::EventName;

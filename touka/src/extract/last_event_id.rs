@@ -24,9 +24,8 @@ use crate::event::EventId;
 ///
 /// #[sse_handler]
 /// #[route(GET, "/count")]
-/// async fn count(LastEventId(last): LastEventId) {
-///     let seen = last.and_then(|id| id.as_u64()).unwrap_or(0);
-///     for number in seen + 1.. {
+/// async fn count(from: LastEventId) {
+///     for number in from.next_number().. {
 ///         emit!(Event::data(number.to_string()).id(number));
 ///     }
 /// }
@@ -41,8 +40,28 @@ impl LastEventId {
         Self(id)
     }
 
+    /// The number of the event that comes next, for a stream whose ids count from 1: the number after the client's id,
+    /// and 1 for a client without an id, or with one that is not a number.
+    ///
+    /// Any number can come, as anyone can send any id. A range up to the last event is empty for a number beyond it, and
+    /// the stream ends, as it must for a client that has seen everything but
+    /// [the end](crate::EventStream::end).
+    ///
+    /// ```
+    /// use touka::EventId;
+    /// use touka::extract::LastEventId;
+    ///
+    /// assert_eq!(LastEventId(None).next_number(), 1);
+    /// assert_eq!(LastEventId(Some(EventId::from(7))).next_number(), 8);
+    /// assert!((LastEventId(Some(EventId::from(u64::MAX))).next_number()..=9).is_empty());
+    /// ```
+    pub fn next_number(&self) -> u64 {
+        self.0.as_ref().and_then(EventId::as_u64).unwrap_or(0).saturating_add(1)
+    }
+
     /// The client has seen the event that [`EventStream::end`](crate::EventStream::end) of this
-    /// name sends: there is nothing more for it, and 204 tells it so.
+    /// name sends: there is nothing more for it, and 204 tells it so. A client that has seen the last event but not the
+    /// end is not told so: [its body must return](crate::EventStream::end).
     ///
     /// ```
     /// use http::StatusCode;
@@ -129,6 +148,14 @@ mod tests {
             assert_eq!(read(hostile, None), None, "{hostile}");
         }
         assert_eq!(read(&format!("/?lastEventId={}", "x".repeat(257)), None), None);
+    }
+
+    #[test]
+    fn the_next_number_is_one_after_the_last_whatever_was_sent() {
+        let next = |id: &str| LastEventId(EventId::new(id).ok()).next_number();
+        assert_eq!([next(""), next("done"), next("-1"), next("0"), next("7")], [1, 1, 1, 1, 8]);
+        assert_eq!(next("18446744073709551615"), u64::MAX);
+        assert_eq!(next("18446744073709551616"), 1);
     }
 
     #[test]

@@ -14,10 +14,6 @@ use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
 use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, farewell};
 
-/// The comment that keeps an idle connection open. A whole block of its own, so that it never
-/// stands inside an event.
-const KEEP_ALIVE: Bytes = Bytes::from_static(b":\n\n");
-
 /// The body of an [`EventStream`]'s response.
 #[derive(Debug)]
 pub(super) struct Frames<T> {
@@ -50,9 +46,10 @@ impl<T> Frames<T> {
 
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
-        let keep_alive = KeepAlive::new(stream.options().keep_alive);
+        let options = stream.options();
+        let (keep_alive, batch) = (KeepAlive::new(options.keep_alive), Batch::new(options.whole_blocks));
         let flush = Flush::Nothing;
-        Self { stream, batch: Batch::new(), keep_alive, lifetime: None, opened: false, finished: false, flush }
+        Self { stream, batch, keep_alive, lifetime: None, opened: false, finished: false, flush }
     }
 
     /// Nobody has asked for a frame yet.
@@ -108,7 +105,7 @@ impl<T: IntoEvent> Frames<T> {
                     let finished = self.finish(failure.event.as_deref());
                     // Whatever server sends this: the client is to come back, to another process.
                     if failure.reason == CloseReason::Shutdown {
-                        self.batch.append_bytes(&farewell());
+                        self.batch.append_bytes(&farewell(self.stream.options().whole_blocks));
                     }
                     return finished;
                 }
@@ -173,8 +170,9 @@ impl<T: IntoEvent> Body for Frames<T> {
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }
-                this.stream.lifecycle_mut().wrote(0, KEEP_ALIVE.len());
-                KEEP_ALIVE
+                let comment = Bytes::from_static(this.stream.options().comment());
+                this.stream.lifecycle_mut().wrote(0, comment.len());
+                comment
             }
             Filled::Nothing => {
                 this.batch.clear();
@@ -334,7 +332,7 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), 10, "the keep-alive came before 15 s");
         for _ in 0..5 {
             let before = tokio::time::Instant::now();
-            assert_eq!(next(&mut frames).await.unwrap(), ":\n\n");
+            assert_eq!(next(&mut frames).await.unwrap(), ":\n");
             let waited = before.elapsed().as_millis();
             assert!((13_500..=16_502).contains(&waited), "{waited} ms");
         }

@@ -16,6 +16,10 @@ use crate::stream::EventStream;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteTimeout(pub(crate) Duration);
 
+/// The stream's comments and `retry` lines each end with a blank line: [`EventStream::whole_blocks`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct WholeBlocks;
+
 /// nginx buffers a response unless it says this.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
@@ -28,6 +32,7 @@ impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
         // For the server: it says when the client is stuck, and why it cut a stream short.
         let link = self.lifecycle().link().clone();
         let limit = self.options().write_timeout.map(WriteTimeout);
+        let whole_blocks = self.options().whole_blocks;
         let subscribed = self.is_subscribed();
         let frames = Frames::new(self);
         let mut response = if subscribed {
@@ -42,6 +47,9 @@ impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
         response.extensions_mut().insert(link);
         if let Some(limit) = limit {
             response.extensions_mut().insert(limit);
+        }
+        if whole_blocks {
+            response.extensions_mut().insert(WholeBlocks);
         }
         response
     }

@@ -9,7 +9,7 @@ mod subscribed;
 mod survive;
 
 pub(crate) use answer::answer;
-pub(crate) use head::WriteTimeout;
+pub(crate) use head::{WholeBlocks, WriteTimeout};
 pub(crate) use refusal::refusal;
 pub(crate) use subscribed::{Parts, Ticket};
 pub(crate) use survive::survive;

@@ -22,7 +22,7 @@ use super::streams::{Entry, OpenStream};
 use super::tasks;
 use crate::error::CloseReason;
 use crate::extract::MatchedPath;
-use crate::response::WriteTimeout;
+use crate::response::{WholeBlocks, WriteTimeout};
 use crate::stream::{Lifecycle, Link, farewell, spread, within};
 
 pin_project! {
@@ -59,6 +59,8 @@ struct Stream {
     end: End,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
+    /// Whether the farewell ends with a blank line.
+    whole_blocks: bool,
     _entry: Entry,
 }
 
@@ -124,7 +126,8 @@ impl Stream {
         #[cfg(feature = "http2")]
         tasks::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
-        Self { link, foreign, end: End::No(closing, lifetime), plain, _entry: entry }
+        let whole_blocks = parts.extensions.get::<WholeBlocks>().is_some();
+        Self { link, foreign, end: End::No(closing, lifetime), plain, whole_blocks, _entry: entry }
     }
 
     /// Ready when the stream is to end now, with the reason; says so once more each time.
@@ -221,5 +224,5 @@ fn poll_stream<B: Body<Data = Bytes>>(
     stream.link.close(reason);
     body.set(None);
     let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
-    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell()))))
+    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell(stream.whole_blocks)))))
 }

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::failure::Failure;
 use super::guard::guarded;
@@ -27,6 +27,8 @@ pub(crate) struct Batch<T> {
     encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
     /// How the body that emits goes on after its emits.
     pace: Pace,
+    /// Whether each comment and `retry` ends with a blank line of its own.
+    whole_blocks: bool,
     events: u32,
     full: bool,
     /// What is here must be flushed before the body runs on.
@@ -35,8 +37,8 @@ pub(crate) struct Batch<T> {
 }
 
 impl<T: IntoEvent> Batch<T> {
-    pub(crate) fn new() -> Self {
-        Self::empty(encode)
+    pub(crate) fn new(whole_blocks: bool) -> Self {
+        Self { whole_blocks, ..Self::empty(encode) }
     }
 }
 
@@ -47,6 +49,7 @@ impl<T> Batch<T> {
             shared: None,
             encode,
             pace: Pace::NEW,
+            whole_blocks: false,
             events: 0,
             full: false,
             pause: false,
@@ -65,6 +68,7 @@ impl<T> Batch<T> {
             self.full = true;
             return;
         }
+        self.end_block(start);
         self.full = self.buf.len() >= FRAME_BYTES;
         self.events += 1;
     }
@@ -103,7 +107,16 @@ impl<T> Batch<T> {
     /// Appends an event of the response's own: the opening, the end, an error.
     pub(crate) fn append_own(&mut self, event: &Event) {
         self.unshare();
+        let start = self.buf.len();
         event.encode(&mut self.buf);
+        self.end_block(start);
+    }
+
+    /// Ends an event that has no blank line of its own, if the stream is made of whole blocks.
+    fn end_block(&mut self, start: usize) {
+        if self.whole_blocks && self.buf.len() > start && !self.buf.ends_with(b"\n\n") {
+            self.buf.put_u8(b'\n');
+        }
     }
 
     /// Appends bytes of the response's own.

@@ -81,6 +81,9 @@ impl<T> EventStream<T> {
     /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
     /// take a tenth. `None` turns it off, and with it the means to notice a client that left
     /// without a word.
+    ///
+    /// On the wire: the line `:`, without a blank line, between two events. No client reports it.
+    /// [`whole_blocks`](Self::whole_blocks) adds the blank line.
     #[must_use]
     pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.options.keep_alive = interval.into();
@@ -90,10 +93,40 @@ impl<T> EventStream<T> {
     /// Tells the client, when the stream opens, how long to wait before it reconnects: this long,
     /// give or take a fifth. By default nothing is said, and browsers wait about 3 s.
     ///
-    /// On the wire: `retry: 2871` and a blank line.
+    /// On the wire: the line `retry: 2871`. It opens the block of the first event; clients obey it when they read the
+    /// line. [`whole_blocks`](Self::whole_blocks) adds a blank line, which some clients take for an event.
     #[must_use]
     pub const fn retry(mut self, delay: Duration) -> Self {
         self.options.retry = Some(delay);
+        self
+    }
+
+    /// Ends each comment and each `retry` with a blank line of its own: keep-alives, the `retry` with which the stream
+    /// opens and the one with which the server closes it, and the events of the body that have nothing else. By default
+    /// these are lines without a blank line, which belong to the block of the next event.
+    ///
+    /// A client that reads lines, as the standard says, reads both alike. This is for clients written by hand that split
+    /// the stream at blank lines and look at the first line of each block only, and for undici, Node's `EventSource`,
+    /// which obeys a `retry` only when its block has ended. With it, clients that report a block without data as an
+    /// event report [phantom events](Event#events-without-data).
+    ///
+    /// On the wire: a keep-alive is `:` and a blank line, the opening `retry: 2871` and a blank line.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use touka::EventStream;
+    ///
+    /// async fn prices() -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .keep_alive(Duration::from_secs(5))
+    ///     .whole_blocks()
+    /// }
+    /// ```
+    #[must_use]
+    pub const fn whole_blocks(mut self) -> Self {
+        self.options.whole_blocks = true;
         self
     }
 
@@ -105,6 +138,33 @@ impl<T> EventStream<T> {
     /// elsewhere [`LastEventId::ended`](crate::extract::LastEventId::ended) tells.
     ///
     /// On the wire: `id: done`, `event: done`, `data: ` and a blank line.
+    ///
+    /// # Between the last event and the end
+    /// A client can be cut off after the body's last event and before the end. It comes back with the id of that event,
+    /// not with `done`, and the body runs. It must return then, without an event and without an error: the client gets
+    /// the end, and stops. A body that waits for more, or answers with an error because there is nothing after that id,
+    /// leaves the client without its end for good. So:
+    ///
+    /// - Decide by what there is left to send, not by whether the last event was sent just now. A loop over
+    ///   `next..=last` does so, and [`LastEventId::next_number`](crate::extract::LastEventId::next_number) gives its `next`.
+    /// - Give the end a name that no event has as its id. A client that has seen such an event would be told to stop.
+    /// - Where the body cannot tell that an id is that of its last event, give the last event the id of the end, here
+    ///   `done`: a client that has it has everything, and gets 204. Its page takes the last event for the end, because
+    ///   the end itself may not arrive.
+    ///
+    /// ```
+    /// use touka::extract::LastEventId;
+    /// use touka::{Event, route, sse_handler};
+    ///
+    /// #[sse_handler(end = "done")]
+    /// #[route(GET, "/report")]
+    /// async fn report(from: LastEventId) {
+    ///     // A client that has line 3 gets the end, and nothing else.
+    ///     for number in from.next_number()..=3 {
+    ///         emit!(Event::data(format!("line {number}")).id(number));
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Panics
     /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`].

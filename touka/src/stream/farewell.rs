@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 
 use super::jitter::spread;
 use crate::event::Event;
@@ -11,9 +11,15 @@ use crate::event::Event;
 /// do not all meet its successor in one instant.
 const COME_BACK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
-/// The reconnection time for one client, drawn at random.
-pub(crate) fn farewell() -> Bytes {
+/// The last bytes for a client that is to come back: `retry: 2871`, drawn at random.
+///
+/// Without a blank line, because a block without data is an event to some clients. Nor does it
+/// complete an event of another library that the end has cut in two.
+pub(crate) fn farewell(whole_block: bool) -> Bytes {
     let mut wire = BytesMut::new();
     Event::new().retry(spread(COME_BACK.0, COME_BACK.1)).encode(&mut wire);
+    if whole_block {
+        wire.put_u8(b'\n');
+    }
     wire.freeze()
 }

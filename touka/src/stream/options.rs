@@ -10,6 +10,8 @@ use crate::event::{Event, EventId};
 pub(crate) struct Options {
     /// After how much silence a comment is sent; none for `None`.
     pub(crate) keep_alive: Option<Duration>,
+    /// Whether each comment and `retry` ends with a blank line of its own.
+    pub(crate) whole_blocks: bool,
     /// The reconnection time sent at open, before its jitter.
     pub(crate) retry: Option<Duration>,
     /// The name and id of the event that marks a normal end.
@@ -25,8 +27,20 @@ impl Options {
     /// that the most impatient proxies allow.
     const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-    pub(super) const DEFAULT: Self =
-        Self { keep_alive: Some(Self::KEEP_ALIVE), retry: None, end: None, max_lifetime: None, write_timeout: None };
+    pub(super) const DEFAULT: Self = Self {
+        keep_alive: Some(Self::KEEP_ALIVE),
+        whole_blocks: false,
+        retry: None,
+        end: None,
+        max_lifetime: None,
+        write_timeout: None,
+    };
+
+    /// The comment that keeps an idle connection open. Streams stand between two events whenever it is written, so it
+    /// is never inside one.
+    pub(crate) const fn comment(&self) -> &'static [u8] {
+        if self.whole_blocks { b":\n\n" } else { b":\n" }
+    }
 
     /// The first thing to send. Up to a fifth shorter or longer, so that clients who lost their
     /// server in one moment do not come back in one moment.

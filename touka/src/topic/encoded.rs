@@ -101,8 +101,10 @@ impl Encoded {
         // The line has room for every position, so this cannot fail.
         let _ = writeln!(line, "id: {position}");
         let line = line.as_bytes();
-        // An event without any field is nothing on the wire; with its place it is a checkpoint.
-        let end: &[u8] = if wire.is_empty() { b"\n" } else { &wire[id.end..] };
+        // An event without an id, a name or data has no blank line on the wire. With its position it is a checkpoint,
+        // which needs one.
+        let rest = &wire[id.end..];
+        let end: &[u8] = if rest.is_empty() { b"\n" } else { rest };
         let length = id.start + line.len() + end.len();
         let mut chunk = BytesMut::with_capacity(length + MOST_FRAMING);
         let _ = write!(chunk, "{length:x}\r\n");

@@ -4,7 +4,7 @@ use crate::event::{Event, EventId, EventName};
 
 use super::gap_reason::GapReason;
 use super::log::Log;
-use super::position::{Mark, Position};
+use super::position::Mark;
 
 /// `event: gap`, with the reason, the id that the client came with, and the one from which it goes
 /// on. That one is the event's own id, too: whoever is cut off right now is not told twice.
@@ -41,7 +41,10 @@ fn event(data: &Data<'_>, id: &EventId) -> Event {
         .id(id.clone())
 }
 
-/// What a subscriber is told first: where it is.
-pub(super) fn checkpoint(at: Position) -> Event {
-    Event::new().id(at.to_id())
+/// The first event of a subscriber's stream: its position, or a comment where the position is switched off.
+///
+/// The comment fires nothing at any client. It gives the stream a first frame, by which the server knows whether it
+/// may park the connection.
+pub(super) fn opening(at: &EventId, has_position: bool) -> Event {
+    if has_position { Event::new().id(at.clone()) } else { Event::new().comment("open") }
 }

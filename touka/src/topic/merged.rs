@@ -82,7 +82,7 @@ pub(super) fn subscribe<T: IntoEvent + Send + 'static>(
     let places = Places(parts);
     let id = places.to_id(list);
     let hello = match (from, &known) {
-        (None, _) => vec![Event::new().id(id)],
+        (None, _) => vec![wish.opening(&id)],
         (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
         (Some(from), Some(Places(before))) => {
             // A client that is cut off between two of them has an id with which it is told of the
@@ -95,7 +95,7 @@ pub(super) fn subscribe<T: IntoEvent + Send + 'static>(
             let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
             // The first is taken from the end.
             gaps.reverse();
-            if gaps.is_empty() { vec![Event::new().id(id)] } else { gaps }
+            if gaps.is_empty() { vec![wish.opening(&id)] } else { gaps }
         }
     };
     EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0, from_event: T::from_event }))

@@ -31,6 +31,8 @@ pub(super) type FromEvent<T> = fn(Event) -> Result<T>;
 pub(super) fn value<T: 'static>(said: Said, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
     let wire = match said {
         Said::Event(wire) => wire,
+        // A comment is for the wire: a reader of events has no use for it.
+        Said::Own(event) if event.as_id().is_none() && event.as_data().is_none() => return Ok(None),
         Said::Own(event) => {
             // An `Event` stays what it is.
             let mut event = Some(event);

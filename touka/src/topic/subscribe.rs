@@ -11,7 +11,7 @@ use super::cursor::{Cursor, LagRule, OnLag};
 use super::engine::Engine;
 use super::error::HubError;
 use super::feed::Feed;
-use super::gap::{checkpoint, gap};
+use super::gap::{gap, opening};
 use super::gap_reason::GapReason;
 use super::log::{Log, Resumed};
 use super::merged;
@@ -61,6 +61,8 @@ pub(super) struct Wish {
     earliest: bool,
     on_gap: Option<OnGap>,
     rule: LagRule,
+    /// The stream does not open with the subscriber's position.
+    without_position: bool,
 }
 
 impl<T> Subscribe<T> {
@@ -93,6 +95,32 @@ impl<T> Subscribe<T> {
         self.wish.rule.most = Some((events, bytes));
         self
     }
+
+    /// Sets whether the stream opens with the client's position in the topic; by default it does.
+    ///
+    /// With the position, a client that is cut off before its first event comes back with an id, and misses nothing
+    /// that was published meanwhile. The position is a block without data, and some popular clients report that as an
+    /// [event with empty data](Event#events-without-data). Switch it off for them. What is lost then: a client that
+    /// came without an id, and is cut off before its first event, comes back without one, and begins anew. A client
+    /// that has an id keeps it, and loses nothing. A `gap` event is sent in either case.
+    ///
+    /// On the wire: `id: 1.c0ffee.7.a1b2c3` and a blank line; without it, the comment line `: open`.
+    ///
+    /// ```
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::topic::HubError;
+    /// use touka::{EventStream, Hub, route};
+    ///
+    /// #[route(GET, "/prices")]
+    /// async fn prices(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
+    ///     // The clients of this API parse the data of whatever they are given.
+    ///     hub.topic("prices")?.subscribe(from).opening_position(false).await
+    /// }
+    /// ```
+    pub const fn opening_position(mut self, sent: bool) -> Self {
+        self.wish.without_position = !sent;
+        self
+    }
 }
 
 impl Wish {
@@ -101,7 +129,7 @@ impl Wish {
         let (seen, hello) = match from {
             None => {
                 let seen = self.first(log, false);
-                (seen, checkpoint(log.position(seen)))
+                (seen, self.opening(&log.id(seen)))
             }
             Some(id) => {
                 let resumed = match Position::parse(id) {
@@ -110,10 +138,15 @@ impl Wish {
                 };
                 let seen = self.after(log, &resumed);
                 let told = resumed.gap.map(|reason| gap(reason, id, &log.id(seen)));
-                (seen, told.unwrap_or_else(|| checkpoint(log.position(seen))))
+                (seen, told.unwrap_or_else(|| self.opening(&log.id(seen))))
             }
         };
         (self.cursor(seen, log), hello)
+    }
+
+    /// The first event of a stream without a gap.
+    pub(super) fn opening(&self, at: &EventId) -> Event {
+        opening(at, !self.without_position)
     }
 
     /// Where a client begins that has no place in the log; it may have an id of another kind.

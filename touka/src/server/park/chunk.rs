@@ -1,6 +1,6 @@
 //! Bytes of HTTP/1.1's chunked coding.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use crate::event::Event;
 
@@ -25,8 +25,20 @@ pub(super) fn put_event(event: &Event, buf: &mut BytesMut) -> usize {
     wire.len()
 }
 
-/// The comment that keeps an idle connection open, `:` and a blank line, as a chunk.
-pub(super) const KEEP_ALIVE: Bytes = Bytes::from_static(b"3\r\n:\n\n\r\n");
+/// The comment of a keep-alive, as a chunk, and its length without the chunk's own bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeepAlive {
+    pub(super) chunk: &'static [u8],
+    pub(super) wire_len: usize,
+}
 
-/// Its length without the chunk's own bytes.
-pub(super) const KEEP_ALIVE_LEN: usize = 3;
+impl KeepAlive {
+    /// The line `:`, or with a blank line the block `:`.
+    pub(super) const fn new(whole_block: bool) -> Self {
+        if whole_block {
+            Self { chunk: b"3\r\n:\n\n\r\n", wire_len: 3 }
+        } else {
+            Self { chunk: b"2\r\n:\n\r\n", wire_len: 2 }
+        }
+    }
+}

@@ -177,6 +177,7 @@ impl Offer {
             lifecycle,
             goodbye: options.ending().map(Box::new),
             keep_alive,
+            whole_blocks: options.whole_blocks,
             patience: keep_alive.map(|interval| within(interval, 0.1)).unwrap_or_default(),
             quiet_since: now,
             write_time: self.write_time,

@@ -40,6 +40,8 @@ pub(super) struct Parked {
     pub(super) goodbye: Option<Box<Event>>,
     /// Every how long silence is broken, before its jitter.
     pub(super) keep_alive: Option<Duration>,
+    /// Whether each comment ends with a blank line of its own.
+    pub(super) whole_blocks: bool,
     /// The same, as it was drawn for this time.
     pub(super) patience: Duration,
     pub(super) quiet_since: Instant,
@@ -251,7 +253,7 @@ impl Parked {
             said += chunk::put_event(event, &mut rest);
         }
         if reason == CloseReason::Shutdown {
-            let farewell = farewell();
+            let farewell = farewell(self.whole_blocks);
             said += farewell.len();
             chunk::put(&farewell, &mut rest);
         }
@@ -293,8 +295,9 @@ impl Parked {
             self.patience = within(interval, 0.1);
         }
         self.quiet_since = now;
-        self.lifecycle.wrote(0, chunk::KEEP_ALIVE_LEN);
-        self.rest = chunk::KEEP_ALIVE;
+        let comment = chunk::KeepAlive::new(self.whole_blocks);
+        self.lifecycle.wrote(0, comment.wire_len);
+        self.rest = Bytes::from_static(comment.chunk);
         self.advance(now)
     }
 
