@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 
+use super::again::Guard;
 use super::client_header::{ClientHeader, Malformed};
 use super::counts::Permit;
 use super::serving::Serving;
@@ -36,10 +37,14 @@ pub(super) struct Client {
     streams: Mutex<Vec<Written>>,
     /// Its socket can be had without hyper.
     bare: AtomicBool,
+    /// hyper has read more than the head of the request that is under way.
+    read_ahead: AtomicBool,
+    /// A stream was served on its connection by other means, and has ended.
+    returned: bool,
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
     /// The connection's place among those that the server has, until it is dropped.
-    guard: Mutex<Option<Box<dyn Any + Send>>>,
+    guard: Mutex<Guard>,
 }
 
 /// What the socket must know of a stream that is written to it.
@@ -51,7 +56,17 @@ struct Written {
 
 impl Client {
     pub(super) fn new(serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::unshared(serving, peer, overloaded))
+    }
+
+    /// The client of a connection that was served before, and is between two requests.
+    pub(super) fn returned(serving: Arc<Serving>, peer: Option<SocketAddr>, guard: Guard) -> Arc<Self> {
+        let client = Self { returned: true, ..Self::unshared(serving, peer, false) };
+        Arc::new(Self { guard: Mutex::new(guard), ..client })
+    }
+
+    fn unshared(serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool) -> Self {
+        Self {
             serving,
             peer,
             overloaded,
@@ -62,9 +77,11 @@ impl Client {
             late: AtomicBool::new(false),
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
+            read_ahead: AtomicBool::new(false),
+            returned: false,
             unflushed: AtomicBool::new(false),
             guard: Mutex::default(),
-        })
+        }
     }
 
     /// A request is about to reach the service. It counts as under way until what is returned is
@@ -93,6 +110,11 @@ impl Client {
         drop(idler);
         // Once more, for an end between the look and the note.
         if self.busy.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// No request is being answered.
+    pub(super) fn is_idle(&self) -> bool {
+        self.busy.load(Ordering::Acquire) == 0
     }
 
     #[cfg(feature = "http2")]
@@ -135,7 +157,7 @@ impl Client {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
     }
 
-    pub(super) fn take_guard(&self) -> Option<Box<dyn Any + Send>> {
+    pub(super) fn take_guard(&self) -> Guard {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -145,6 +167,18 @@ impl Client {
 
     pub(super) fn is_bare(&self) -> bool {
         self.bare.load(Ordering::Relaxed)
+    }
+
+    pub(super) const fn has_returned(&self) -> bool {
+        self.returned
+    }
+
+    pub(super) fn set_read_ahead(&self, ahead: bool) {
+        self.read_ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_read_ahead(&self) -> bool {
+        self.read_ahead.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_unflushed(&self, unflushed: bool) {

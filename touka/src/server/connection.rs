@@ -1,9 +1,13 @@
 //! One connection, from its first byte to its last.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum_core::BoxError;
+use bytes::Bytes;
 
+use super::again::{Again, Returned};
 use super::client::Client;
 use super::exchange::{Serve, answering};
 use super::explain::{explain, late, unreadable};
@@ -14,11 +18,11 @@ use super::park::{Lot, Offered};
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
+use super::serving::Serving;
 #[cfg(feature = "http2")]
 use super::sniff::speaks_http2;
-use super::stall::Io;
-#[cfg(feature = "testing")]
-use super::stall::Stall;
+use super::socket::Socket;
+use super::stall::{Io, Stall};
 use super::transport::Transport;
 use super::wire::Wire;
 use crate::error::CloseReason;
@@ -26,25 +30,36 @@ use crate::error::CloseReason;
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
 /// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
 /// any more.
-pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Arc<Client>, lot: Arc<Lot>) {
+///
+/// `sent` is what the client has sent already.
+pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, sent: Bytes, service: V, client: Arc<Client>, lot: Arc<Lot>) {
     let deadline = async {
         client.serving.deadline().await;
         // Before what is served is dropped, which would look as if the client had left.
         client.close(CloseReason::Shutdown);
     };
-    race(serve_to_the_end(wire, service, &client, &lot), deadline).await;
+    race(serve_to_the_end(wire, sent, service, &client, &lot), deadline).await;
 }
 
-async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>, lot: &Lot) {
+async fn serve_to_the_end<I: Io, V: Serve>(
+    wire: Wire<I>,
+    sent: Bytes,
+    service: V,
+    client: &Arc<Client>,
+    lot: &Arc<Lot>,
+) {
     client.set_bare(wire.is_bare());
-    let (transport, returned) = Transport::new(wire, Arc::clone(client));
+    let (mut transport, returned) = Transport::new(wire, Arc::clone(client));
+    transport.unread(sent);
     let offered = Arc::<Offered>::default();
-    let finished = drive(transport, service, client, &offered).await;
+    let finished = drive(transport, service.clone(), client, &offered).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            lot.park(*offer, socket, &client.serving);
+            let again =
+                NextRequest { service, serving: Arc::clone(&client.serving), peer: client.peer, lot: Arc::clone(lot) };
+            lot.park(*offer, socket, Box::new(again), &client.serving);
         }
         return;
     }
@@ -73,31 +88,54 @@ async fn drive<I: Io, V: Serve>(
 
 #[cfg(feature = "http2")]
 async fn drive<I: Io, V: Serve>(
-    transport: Transport<Wire<I>>,
+    mut transport: Transport<Wire<I>>,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(client), Arc::clone(offered));
-    let sniffed = match race(speaks_http2(transport), client.serving.handle.shutdown.cancelled()).await {
-        First::Left(sniffed) => sniffed,
+    // A connection that has returned has spoken HTTP/1.1.
+    if !client.has_returned() {
+        let sniffed = race(speaks_http2(&mut transport), client.serving.handle.shutdown.cancelled()).await;
         // It has not asked for anything yet, so there is nothing to finish.
-        First::Right(()) => return Ok(()),
-    };
-    let finished = match sniffed? {
-        (true, io) => {
+        let First::Left(sniffed) = sniffed else { return Ok(()) };
+        let (is_http2, read) = sniffed?;
+        transport.unread(read);
+        if is_http2 {
             client.set_http2();
-            // In a box: a connection of HTTP/1.1 must not keep the room that one of HTTP/2 takes.
-            Box::pin(http2::drive(io, answering, client)).await
+            // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
+            return Box::pin(http2::drive(transport, answering, client)).await.map_err(Into::into);
         }
-        (false, io) => http1::drive(io, answering, client, offered).await,
-    };
-    finished.map_err(Into::into)
+    }
+    http1::drive(transport, answering, client, offered).await.map_err(Into::into)
+}
+
+/// Serves a connection's next requests, after a stream that was served by other means.
+struct NextRequest<V> {
+    service: V,
+    serving: Arc<Serving>,
+    peer: Option<SocketAddr>,
+    lot: Arc<Lot>,
+}
+
+impl<V: Serve> Again for NextRequest<V> {
+    fn again(self: Box<Self>, Returned { socket, sent, guard }: Returned) {
+        let Self { service, serving, peer, lot } = *self;
+        let client = Client::returned(serving, peer, guard);
+        let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
+        tokio::spawn(serve(wire, sent, service, client, lot));
+    }
+}
+
+impl<V> fmt::Debug for NextRequest<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextRequest").field("peer", &self.peer).finish_non_exhaustive()
+    }
 }
 
 /// The same in cleartext, for a client that nobody knows.
 #[cfg(feature = "testing")]
-pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<super::serving::Serving>) {
+pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<Serving>) {
     let client = Client::new(serving, None, false);
-    serve(Wire::Plain(Stall::new(io, &client)), service, client, Arc::default()).await;
+    serve(Wire::Plain(Stall::new(io, &client)), Bytes::new(), service, client, Arc::default()).await;
 }

@@ -1,6 +1,7 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
 mod admission;
+mod again;
 mod behind_proxies;
 mod client;
 mod client_header;
@@ -12,6 +13,7 @@ mod drain;
 mod exchange;
 mod explain;
 mod handle;
+mod head_end;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -139,7 +140,7 @@ impl Port {
             #[cfg(not(feature = "tls"))]
             let wire = Some(Wire::Plain(socket));
             if let Some(wire) = wire {
-                connection::serve(wire, service, client, lot).await;
+                connection::serve(wire, Bytes::new(), service, client, lot).await;
             }
         }
     }

@@ -7,10 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
+use super::head_end::HeadEnd;
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
 /// closes, and there are few places for such as these.
@@ -28,6 +30,10 @@ pub(super) struct Transport<I> {
     stream: Option<I>,
     client: Arc<Client>,
     returned: Returned<I>,
+    /// Read before, and to be read again first.
+    unread: Bytes,
+    /// Where in a request's head the bytes end that were read.
+    head_end: HeadEnd,
     /// Runs while a request is waited for.
     patience: Option<(Phase, Pin<Box<Sleep>>)>,
     /// How many requests there had been when the client last said something between two of them.
@@ -51,9 +57,27 @@ enum Phase {
 impl<I: Unpin> Transport<I> {
     pub(super) fn new(stream: I, client: Arc<Client>) -> (Self, Returned<I>) {
         let returned = Returned::default();
-        let transport =
-            Self { stream: Some(stream), client, returned: Arc::clone(&returned), patience: None, heard: None };
+        let transport = Self {
+            stream: Some(stream),
+            client,
+            returned: Arc::clone(&returned),
+            unread: Bytes::new(),
+            head_end: HeadEnd::default(),
+            patience: None,
+            heard: None,
+        };
         (transport, returned)
+    }
+
+    /// Has these bytes read again, before any others: what was looked at to know the protocol, or what
+    /// the client sent while its connection was served by other means.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        if !bytes.is_empty() {
+            // The client has begun a request: it has the time of a head for the rest.
+            self.heard = Some(self.client.calls());
+        }
+        self.unread = bytes;
+        self.head_end = HeadEnd::default();
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut I>> {
@@ -70,10 +94,20 @@ impl<I: Unpin> Transport<I> {
         // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
         if self.heard == Some(calls) && !self.client.speaks_http2() {
             Phase::Head(calls)
-        } else if calls == 0 {
+        } else if calls == 0 && !self.client.has_returned() {
             Phase::First
         } else {
             Phase::Idle(calls)
+        }
+    }
+
+    /// Notes whether hyper has read more than one request. It reads only when its buffer holds no whole
+    /// head: so that is the case if the bytes go on after the first end of a head, or if they come while
+    /// a request is under way.
+    fn look_for_more(&mut self, read: &[u8]) {
+        if !read.is_empty() {
+            let passed = self.head_end.is_passed(read);
+            self.client.set_read_ahead(passed || !self.client.is_idle());
         }
     }
 
@@ -117,8 +151,28 @@ impl<I> Drop for Transport<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = self.stream()?.poll_read(cx, buf);
-        self.watch_read(cx, read)
+        let this = &mut *self;
+        let before = buf.filled().len();
+        let again = this.unread.len().min(buf.remaining());
+        if again > 0 {
+            buf.put_slice(&this.unread[..again]);
+            this.unread.advance(again);
+            if this.unread.is_empty() {
+                this.unread = Bytes::new();
+            }
+        }
+        let mut read = Poll::Ready(Ok(()));
+        if buf.remaining() > 0 {
+            // With the rest of the request, if that is there. hyper would double its buffer for it:
+            // eight kilobytes more for as long as the connection lives.
+            read = this.stream()?.poll_read(cx, buf);
+            if again > 0 {
+                // What is wrong with the socket is as wrong at the next read.
+                read = Poll::Ready(Ok(()));
+            }
+        }
+        this.look_for_more(&buf.filled()[before..]);
+        this.watch_read(cx, read)
     }
 }
 
