@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use support::{Client, until, within};
+use support::{Client, allow_descriptors, until, within};
 use touka::Server;
 use touka::topic::Retention;
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
-const CLIENTS: usize = 300;
+const CLIENTS: usize = 700;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
-    for park in FORMS {
+    allow_descriptors(4_000);
+    for park in [FORMS; 3].concat() {
         // The deadline is far away: a stream that has no turn of its own would wait for it.
         let set = |server: Server| server.shutdown_timeout(PATIENCE * 3).drain_window(Duration::from_millis(500));
         let mut scene = Scene::with(park, Retention::new(), set).await;
@@ -23,8 +24,9 @@ async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
         for client in &mut clients {
             client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
         }
+        // Some have arrived, and others are about to.
         let handle = scene.handle.clone();
-        until(PATIENCE, "some have arrived", || handle.count() >= CLIENTS / 3).await;
+        until(PATIENCE, "a stream", || handle.count() > 0).await;
         scene.server.stop();
         let mut ended = 0;
         for client in clients {
@@ -38,7 +40,7 @@ async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
                 ended += 1;
             }
         }
-        assert!(ended >= CLIENTS / 3, "{ended}");
+        assert!(ended > 0);
         within(PATIENCE, "the shutdown", scene.server.stopped(PATIENCE)).await;
         assert_eq!(scene.held.get(), 0);
     }

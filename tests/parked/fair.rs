@@ -1,13 +1,16 @@
 //! One client's, or one topic's, work does not keep others from theirs.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
-use support::Client;
+use futures_util::FutureExt;
+use support::{Client, allow_descriptors, within};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use touka::server::Park;
 use touka::topic::Retention;
-use touka::{Event, Topic};
+use touka::{Event, Server};
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
@@ -16,35 +19,38 @@ const FLOOD: [u8; 4096] = [b'\n'; 4096];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_busy_topics_get_equal_turns() {
-    let scene = Scene::with(Park::Auto, Retention::new().events(1_000_000), |server| server).await;
+    allow_descriptors(4_000);
+    // Few events are kept, and whoever lags skips the others: so publishing needs no pause.
+    let set = |server: Server| server.write_timeout(PATIENCE);
+    let scene = Scene::with(Park::Auto, Retention::new().events(64), set).await;
+    let topics = [scene.topic.clone(), scene.hub.topic("b").unwrap()];
     let mut clients = Vec::new();
     for _ in 0..600 {
-        clients.push(scene.client("/a").await);
-        clients.push(scene.client("/b").await);
+        clients.push(scene.client("/skips/a").await);
+        clients.push(scene.client("/skips/b").await);
     }
-    let other: Topic = scene.hub.topic("b").unwrap();
-    let topics = [scene.topic.clone(), other];
-    let publisher = tokio::spawn(async move {
-        let text = "x".repeat(1024);
-        loop {
+    // On a thread of its own: while one topic's events are written, there is news of both.
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let publisher = thread::spawn(move || {
+        while !stopped.load(Ordering::Relaxed) {
             for topic in &topics {
-                topic.publish(Event::data(&text)).await.unwrap();
+                topic.publish("news").now_or_never().unwrap().unwrap();
             }
-            // As fast as the clients read, and a little faster: each topic always has news.
-            tokio::time::sleep(Duration::from_micros(500)).await;
         }
     });
     let reads = clients.into_iter().map(|mut client| {
         tokio::spawn(async move {
-            for _ in 0..100 {
-                client.data().await;
+            for _ in 0..20 {
+                client.chunk().await.unwrap().unwrap();
             }
         })
     });
     for read in reads.collect::<Vec<_>>() {
-        support::within(PATIENCE, "a hundred events", read).await.unwrap();
+        within(PATIENCE, "twenty chunks", read).await.unwrap();
     }
-    publisher.abort();
+    stop.store(true, Ordering::Relaxed);
+    publisher.join().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,9 +70,12 @@ async fn a_flood_from_clients_does_not_delay_a_keep_alive() {
             }));
         }
         // The interval is 100 ms.
-        for _ in 0..30 {
-            while client.chunk().await.unwrap().unwrap() != b":\n\n" {}
-        }
+        within(PATIENCE, "thirty keep-alives", async {
+            for _ in 0..30 {
+                while client.chunk().await.unwrap().unwrap() != b":\n\n" {}
+            }
+        })
+        .await;
         flooders.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
@@ -76,11 +85,11 @@ async fn clients_that_read_a_long_backlog_delay_nobody() {
     let kept = Retention::new().events(10_000).bytes(64 << 20);
     let scene = Scene::with(Park::Auto, kept, |server| server.write_timeout(PATIENCE)).await;
     let first = scene.publish("first").await;
-    for _ in 0..4000 {
+    for _ in 0..1000 {
         scene.publish("x".repeat(8 * 1024)).await;
     }
     let mut back = Vec::new();
-    for _ in 0..20 {
+    for _ in 0..10 {
         let mut client = Client::connect(scene.server.address).await;
         client.send(format!("GET /a HTTP/1.1\r\nhost: test\r\nlast-event-id: {first}\r\n\r\n")).await;
         back.push(client);
@@ -90,7 +99,7 @@ async fn clients_that_read_a_long_backlog_delay_nobody() {
     assert_eq!(other.data().await, "news");
     for client in &mut back {
         assert_eq!(client.head().await.status(), 200);
-        for _ in 0..4000 {
+        for _ in 0..1000 {
             assert_eq!(client.data().await.len(), 8 * 1024);
         }
     }

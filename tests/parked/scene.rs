@@ -65,9 +65,9 @@ async fn short(State(app): State<App>, from: LastEventId) -> Result<EventStream,
     Ok(app.follow(from).await?.max_lifetime(Duration::from_millis(50)))
 }
 
-#[route(GET, "/skips")]
-async fn skips(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
-    Ok(app.told(app.hub.topic("a")?.subscribe(from).on_lag(OnLag::Skip).await?))
+#[route(GET, "/skips/{topic}")]
+async fn skips(State(app): State<App>, topic: String, from: LastEventId) -> Result<EventStream, HubError> {
+    Ok(app.told(app.hub.topic(topic)?.subscribe(from).on_lag(OnLag::Skip).await?))
 }
 
 /// A subscription in a body of the handler's own, whose `Drop` panics.

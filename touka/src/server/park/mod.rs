@@ -16,6 +16,8 @@ mod parked;
 mod phase;
 mod run;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
 mod signal;
 mod slots;
 mod sweep;

@@ -49,6 +49,8 @@ pub(super) struct Shard {
     timer: Option<Pin<Box<Sleep>>>,
     sweep: Option<Sweep>,
     phase: Phase,
+    /// [`TURN`], but for tests.
+    pub(super) turn: usize,
 }
 
 impl Turn for Shard {
@@ -58,14 +60,14 @@ impl Turn for Shard {
         self.poll_timer(cx);
         self.go_on_sweeping();
         self.inbox.open(cx, &mut self.arrived, &mut self.ready);
-        for _ in 0..self.arrived.len().min(TURN) {
+        for _ in 0..self.arrived.len().min(self.turn) {
             let Some(parked) = self.arrived.pop_front() else { break };
             self.arrive(parked);
         }
         if self.arrived.is_empty() {
             self.arrived.shrink_to(MOST_WAITING);
         }
-        for _ in 0..self.ready.len().min(TURN) {
+        for _ in 0..self.ready.len().min(self.turn) {
             let Some(key) = self.ready.pop_front() else { break };
             self.hear(key);
         }
@@ -108,6 +110,7 @@ impl Shard {
             timer: None,
             sweep: None,
             phase,
+            turn: TURN,
         }
     }
 
@@ -233,7 +236,7 @@ impl Shard {
 
     /// Writes what is new in the logs to their sockets, a turn's worth: the groups take turns.
     fn walk(&mut self) {
-        let mut left = TURN;
+        let mut left = self.turn;
         while left > 0
             && let Some(number) = self.due.pop_front()
         {
@@ -292,7 +295,7 @@ impl Shard {
 
     fn go_on_sweeping(&mut self) {
         let Some(mut sweep) = self.sweep.take() else { return };
-        for _ in 0..TURN {
+        for _ in 0..self.turn {
             let Some(index) = sweep.next(self.sockets.end()) else {
                 let tick = if self.phase.is_serving() { TICK } else { DRAINING_TICK };
                 self.expect(sweep.next_sweep(tick));
