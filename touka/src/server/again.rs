@@ -2,9 +2,13 @@
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
+
+use super::serving::Serving;
 
 /// What counts a connection among those of its server, until it is dropped.
 pub(super) type Guard = Option<Box<dyn Any + Send>>;
@@ -13,6 +17,7 @@ pub(super) type Guard = Option<Box<dyn Any + Send>>;
 #[derive(Debug)]
 pub(super) struct Returned {
     pub(super) socket: TcpStream,
+    pub(super) peer: Option<SocketAddr>,
     /// What the client has sent of its next requests.
     pub(super) sent: Bytes,
     pub(super) guard: Guard,
@@ -21,5 +26,5 @@ pub(super) struct Returned {
 /// Serves a connection's next requests, with the service that answered the ones before.
 pub(super) trait Again: Debug + Send {
     /// Starts a task that serves the connection.
-    fn again(self: Box<Self>, returned: Returned);
+    fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>);
 }

@@ -1,7 +1,6 @@
 //! One connection, from its first byte to its last.
 
 use std::fmt;
-use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum_core::BoxError;
@@ -57,8 +56,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            let again =
-                NextRequest { service, serving: Arc::clone(&client.serving), peer: client.peer, lot: Arc::clone(lot) };
+            let again = NextRequest { service, lot: Arc::clone(lot) };
             lot.park(*offer, socket, Box::new(again), &client.serving);
         }
         return;
@@ -113,15 +111,14 @@ async fn drive<I: Io, V: Serve>(
 /// Serves a connection's next requests, after a stream that was served by other means.
 struct NextRequest<V> {
     service: V,
-    serving: Arc<Serving>,
-    peer: Option<SocketAddr>,
     lot: Arc<Lot>,
 }
 
 impl<V: Serve> Again for NextRequest<V> {
-    fn again(self: Box<Self>, Returned { socket, sent, guard }: Returned) {
-        let Self { service, serving, peer, lot } = *self;
-        let client = Client::returned(serving, peer, guard);
+    fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>) {
+        let Self { service, lot } = *self;
+        let Returned { socket, peer, sent, guard } = returned;
+        let client = Client::returned(Arc::clone(serving), peer, guard);
         let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
         tokio::spawn(serve(wire, sent, service, client, lot));
     }
@@ -129,7 +126,7 @@ impl<V: Serve> Again for NextRequest<V> {
 
 impl<V> fmt::Debug for NextRequest<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NextRequest").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("NextRequest").finish_non_exhaustive()
     }
 }
 

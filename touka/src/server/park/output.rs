@@ -19,8 +19,16 @@ pub(super) enum Output {
     Begun(Bytes),
     /// The socket takes nothing. The rest of what was begun comes first; it is empty between events.
     Blocked { since: Instant, rest: Bytes },
-    /// The stream has ended: the rest of what was begun, then its last bytes, and nothing after them.
-    Ending { rest: Bytes, last: Bytes, blocked: Option<Instant> },
+    /// The stream has ended. Boxed: streams that go on do not pay for its size.
+    Ending(Box<Ending>),
+}
+
+/// The rest of what was begun, then the last bytes of the stream, and nothing after them.
+#[derive(Debug)]
+pub(super) struct Ending {
+    rest: Bytes,
+    last: Bytes,
+    blocked: Option<Instant>,
 }
 
 impl Output {
@@ -34,8 +42,8 @@ impl Output {
         match self {
             Self::Between => &[],
             Self::Begun(rest) | Self::Blocked { rest, .. } => rest,
-            Self::Ending { rest, last, .. } if rest.is_empty() => last,
-            Self::Ending { rest, .. } => rest,
+            Self::Ending(ending) if ending.rest.is_empty() => &ending.last,
+            Self::Ending(ending) => &ending.rest,
         }
     }
 
@@ -44,7 +52,7 @@ impl Output {
     }
 
     pub(super) const fn is_ending(&self) -> bool {
-        matches!(self, Self::Ending { .. })
+        matches!(self, Self::Ending(_))
     }
 
     /// The stream has ended and its last byte was taken.
@@ -57,7 +65,7 @@ impl Output {
         match self {
             Self::Between | Self::Begun(_) => None,
             Self::Blocked { since, .. } => Some(*since),
-            Self::Ending { blocked, .. } => *blocked,
+            Self::Ending(ending) => ending.blocked,
         }
     }
 
@@ -69,9 +77,9 @@ impl Output {
                 let rest = after(mem::take(rest), length);
                 *self = if rest.is_empty() { Self::Between } else { Self::Begun(rest) };
             }
-            Self::Ending { rest, last, blocked } => {
-                *blocked = None;
-                let of = if rest.is_empty() { last } else { rest };
+            Self::Ending(ending) => {
+                ending.blocked = None;
+                let of = if ending.rest.is_empty() { &mut ending.last } else { &mut ending.rest };
                 *of = after(mem::take(of), length);
             }
         }
@@ -86,7 +94,7 @@ impl Output {
                 *self = if begun.is_empty() { Self::Between } else { Self::Begun(begun) };
             }
             // Never begun after the end.
-            Self::Ending { .. } => {}
+            Self::Ending(_) => {}
         }
     }
 
@@ -95,8 +103,8 @@ impl Output {
         match self {
             Self::Between => *self = Self::Blocked { since: now, rest: Bytes::new() },
             Self::Begun(rest) => *self = Self::Blocked { since: now, rest: mem::take(rest) },
-            Self::Ending { blocked: blocked @ None, .. } => *blocked = Some(now),
-            Self::Blocked { .. } | Self::Ending { .. } => return false,
+            Self::Ending(ending) if ending.blocked.is_none() => ending.blocked = Some(now),
+            Self::Blocked { .. } | Self::Ending(_) => return false,
         }
         true
     }
@@ -117,9 +125,9 @@ impl Output {
         let rest = match self {
             Self::Between => Bytes::new(),
             Self::Begun(rest) | Self::Blocked { rest, .. } => mem::take(rest),
-            Self::Ending { .. } => return,
+            Self::Ending(_) => return,
         };
-        *self = Self::Ending { rest, last, blocked };
+        *self = Self::Ending(Box::new(Ending { rest, last, blocked }));
     }
 }
 

@@ -14,6 +14,7 @@ use tracing::Span;
 use super::super::again::{Again, Guard, Returned};
 use super::super::drain::farewell;
 use super::super::meter;
+use super::super::serving::Serving;
 use super::super::socket::set_user_timeout;
 use super::super::streams::Entry;
 use super::caught::caught;
@@ -332,14 +333,15 @@ impl Parked {
     }
 
     /// Drops the stream, and has the connection's next requests served.
-    pub(super) fn go_back(self) {
+    pub(super) fn go_back(self, serving: &Arc<Serving>) {
         let (again, returned) = self.end_stream();
-        let _ = caught(|| again.again(returned));
+        let _ = caught(|| again.again(returned, serving));
     }
 
     /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
     /// none of the others from going.
     fn end_stream(self) -> (Box<dyn Again>, Returned) {
+        let peer = self.entry.peer();
         let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = caught(|| span.enter());
         let _ = caught(|| drop(subscription));
@@ -348,6 +350,6 @@ impl Parked {
         drop(entry);
         let _ = caught(|| drop(entered));
         let _ = caught(|| drop(span));
-        (again, Returned { socket, sent: sent.into(), guard })
+        (again, Returned { socket, peer, sent: sent.into(), guard })
     }
 }

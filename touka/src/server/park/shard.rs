@@ -209,13 +209,16 @@ impl Shard {
                 let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
                 self.expect(due);
             }
-            Progress::Over if self.phase.is_serving() => self.remove(index, Parked::go_back),
-            Progress::Over | Progress::Left => self.remove(index, Parked::leave),
+            Progress::Over if self.phase.is_serving() => {
+                let returns = self.take_out(index);
+                returns.into_iter().for_each(|parked| parked.go_back(&self.serving));
+            }
+            Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Parked::leave),
         }
     }
 
-    fn remove(&mut self, index: usize, then: fn(Parked)) {
-        let Some(parked) = self.sockets.remove(index) else { return };
+    fn take_out(&mut self, index: usize) -> Option<Parked> {
+        let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
             if let Some((moved, member)) = group.part(parked.member)
                 && let Some(moved) = self.sockets.get_mut(moved)
@@ -229,7 +232,7 @@ impl Shard {
                 self.groups.remove(parked.group);
             }
         }
-        then(parked);
+        Some(parked)
     }
 
     // ===== writing =====
@@ -260,7 +263,7 @@ impl Shard {
             if parked.output.blocked_since().is_none() {
                 let Ok(progress) = caught(|| parked.write(&window, now)) else {
                     parked.lifecycle.link().close(CloseReason::Panicked);
-                    self.remove(index, Parked::leave);
+                    self.settle(index, Progress::Left);
                     continue;
                 };
                 self.settle(index, progress);
@@ -329,7 +332,7 @@ impl Shard {
     fn cut(&mut self, index: usize) {
         if let Some(parked) = self.sockets.get_mut(index) {
             parked.lifecycle.link().close(CloseReason::Shutdown);
-            self.remove(index, Parked::leave);
+            self.settle(index, Progress::Left);
         }
     }
 }

@@ -10,7 +10,8 @@ use std::time::Duration;
 use axum_core::body::Body;
 use bytes::Bytes;
 use tokio::time::Instant;
-use tracing::Span;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
 
 use super::super::again::{Again, Returned};
 use super::super::serving::Serving;
@@ -37,7 +38,7 @@ struct Scene {
 struct Nowhere;
 
 impl Again for Nowhere {
-    fn again(self: Box<Self>, _: Returned) {}
+    fn again(self: Box<Self>, _: Returned, _: &Arc<Serving>) {}
 }
 
 impl Scene {
@@ -100,7 +101,7 @@ impl Scene {
             again: Box::new(Nowhere),
             guard: None,
             body: Body::empty(),
-            span: Span::none(),
+            span: tracing::info_span!("stream"),
         });
         Client(client)
     }
@@ -160,6 +161,48 @@ async fn what_is_due_for_many_at_once_is_done_in_turns() {
     }
     assert!(counts.windows(2).all(|two| two[1] - two[0] <= 4), "{counts:?}");
     assert_eq!(counts.last(), Some(&9));
+}
+
+#[tokio::test]
+async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
+    /// Panics where it is told that a stream has closed, and where a stream's span ends.
+    struct Panics;
+    impl Subscriber for Panics {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("an event");
+        }
+        fn enter(&self, _: &Id) {
+            panic!("an entered span");
+        }
+        fn exit(&self, _: &Id) {
+            panic!("a left span");
+        }
+        fn try_close(&self, _: Id) -> bool {
+            panic!("a closed span");
+        }
+    }
+    let mut scene = Scene::new(4);
+    let mut stays = scene.park("a", |stream| stream).await;
+    let _default = tracing::subscriber::set_default(Panics);
+    let mut leaves = scene.park("a", |stream| stream).await;
+    scene.settle([&mut stays, &mut leaves]).await;
+    drop(leaves);
+    while scene.serving.handle.count() > 1 {
+        scene.turn();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    scene.topic("a").publish("first").await.unwrap();
+    scene.turn();
+    assert!(stays.read().contains("data: first\n\n"));
+    assert_eq!(scene.topic("a").subscribers(), 1);
 }
 
 #[tokio::test]
