@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use support::{Client, allow_descriptors, until, within};
+use support::{Client, Descriptors, until, within};
 use touka::Server;
 use touka::topic::Retention;
 
@@ -12,7 +12,7 @@ const CLIENTS: usize = 700;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
-    allow_descriptors(4_000);
+    let _reserved = Descriptors::reserve(4_000).await;
     for park in [FORMS; 3].concat() {
         // The deadline is far away: a stream that has no turn of its own would wait for it.
         let set = |server: Server| server.shutdown_timeout(PATIENCE * 3).drain_window(Duration::from_millis(500));

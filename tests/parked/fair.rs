@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use futures_util::FutureExt;
-use support::{Client, allow_descriptors, within};
+use support::{Client, Descriptors, within};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use touka::server::Park;
@@ -19,7 +19,7 @@ const FLOOD: [u8; 4096] = [b'\n'; 4096];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_busy_topics_get_equal_turns() {
-    allow_descriptors(4_000);
+    let _reserved = Descriptors::reserve(4_000).await;
     // Few events are kept, and whoever lags skips the others: so publishing needs no pause.
     let set = |server: Server| server.write_timeout(PATIENCE);
     let scene = Scene::with(Park::Auto, Retention::new().events(64), set).await;

@@ -137,9 +137,7 @@ impl Parked {
             }
         }
         // The others' turn; there may be more.
-        if let Some(node) = &self.node {
-            node.tell();
-        }
+        self.node.iter().for_each(|node| node.tell());
         Progress::CaughtUp
     }
 
@@ -195,14 +193,11 @@ impl Parked {
     }
 
     fn failed(&mut self, error: &io::Error, now: Instant) -> Progress {
-        if error.kind() == io::ErrorKind::Interrupted {
-            // Asked again when the socket can be written to, which is now.
-            return self.wait_to_write(now);
+        match error.kind() {
+            // After an interruption, it is asked again when the socket can be written to: now.
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => self.wait_to_write(now),
+            _ => Progress::Left,
         }
-        if error.kind() != io::ErrorKind::WouldBlock {
-            return Progress::Left;
-        }
-        self.wait_to_write(now)
     }
 
     fn wait_to_write(&mut self, now: Instant) -> Progress {

@@ -210,8 +210,9 @@ impl Shard {
                 self.expect(due);
             }
             Progress::Over if self.phase.is_serving() => {
-                let returns = self.take_out(index);
-                returns.into_iter().for_each(|parked| parked.go_back(&self.serving));
+                if let Some(parked) = self.take_out(index) {
+                    parked.go_back(&self.serving);
+                }
             }
             Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Parked::leave),
         }
