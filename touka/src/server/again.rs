@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt::Debug;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -17,7 +16,6 @@ pub(super) type Guard = Option<Box<dyn Any + Send>>;
 #[derive(Debug)]
 pub(super) struct Returned {
     pub(super) socket: TcpStream,
-    pub(super) peer: Option<SocketAddr>,
     /// What the client has sent of its next requests.
     pub(super) sent: Bytes,
     pub(super) guard: Guard,

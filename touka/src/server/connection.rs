@@ -1,6 +1,7 @@
 //! One connection, from its first byte to its last.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum_core::BoxError;
@@ -56,7 +57,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            let again = NextRequest { service, lot: Arc::clone(lot) };
+            let again = NextRequest { service, peer: client.peer, lot: Arc::clone(lot) };
             lot.park(*offer, socket, Box::new(again), &client.serving);
         }
         return;
@@ -111,13 +112,15 @@ async fn drive<I: Io, V: Serve>(
 /// Serves a connection's next requests, after a stream that was served by other means.
 struct NextRequest<V> {
     service: V,
+    /// The connection's peer. Each request may name another client.
+    peer: Option<SocketAddr>,
     lot: Arc<Lot>,
 }
 
 impl<V: Serve> Again for NextRequest<V> {
     fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>) {
-        let Self { service, lot } = *self;
-        let Returned { socket, peer, sent, guard } = returned;
+        let Self { service, peer, lot } = *self;
+        let Returned { socket, sent, guard } = returned;
         let client = Client::returned(Arc::clone(serving), peer, guard);
         let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
         tokio::spawn(serve(wire, sent, service, client, lot));

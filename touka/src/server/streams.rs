@@ -65,11 +65,6 @@ impl Entry {
     pub(super) fn closing(&self) -> &Closing {
         self.stream.closing()
     }
-
-    /// Where the stream's connection comes from.
-    pub(super) fn peer(&self) -> Option<SocketAddr> {
-        self.stream.peer()
-    }
 }
 
 impl Drop for Entry {

@@ -336,7 +336,6 @@ impl Parked {
     /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
     /// none of the others from going.
     fn end_stream(self) -> (Box<dyn Again>, Returned) {
-        let peer = self.entry.peer();
         let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = caught(|| span.enter());
         let _ = caught(|| drop(subscription));
@@ -345,6 +344,6 @@ impl Parked {
         drop(entry);
         let _ = caught(|| drop(entered));
         let _ = caught(|| drop(span));
-        (again, Returned { socket, peer, sent: sent.into(), guard })
+        (again, Returned { socket, sent: sent.into(), guard })
     }
 }
