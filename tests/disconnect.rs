@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use support::{Client, Count, Running, until};
+use support::{Certificate, Client, Count, Running, until, within};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use touka::extract::State;
-use touka::{EventStream, Router, route, routes, sse_handler};
+use touka::{EventStream, Router, Server, route, routes, sse_handler};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
@@ -32,10 +34,80 @@ async fn undecided(State(held): State<Count>) -> Result<EventStream, http::Statu
     Ok(())
 }
 
+/// Takes a body and does not look at it.
+#[sse_handler]
+#[route(POST, "/unread")]
+async fn unread(State(held): State<Count>) {
+    let _held = held.hold();
+    emit!("here");
+    std::future::pending::<()>().await;
+}
+
+/// Drops the body of its request, and never answers.
+#[route(POST, "/hangs")]
+async fn hangs(State(held): State<Count>) -> &'static str {
+    let _held = held.hold();
+    std::future::pending::<()>().await;
+    "never"
+}
+
+/// Answers, and does not look at the body.
+#[route(POST, "/plain")]
+async fn plain() -> &'static str {
+    "here"
+}
+
+/// Reads a part of the body, and streams then.
+#[sse_handler]
+#[route(POST, "/partly")]
+async fn partly(State(held): State<Count>, request: axum_core::extract::Request) {
+    let _held = held.hold();
+    let mut body = request.into_body();
+    let first = http_body_util::BodyExt::frame(&mut body).await.expect("a frame").expect("no error");
+    drop(body);
+    emit!(format!("{}", first.is_data()));
+    std::future::pending::<()>().await;
+}
+
+/// Gives the body away, to be dropped when the stream has begun.
+#[sse_handler]
+#[route(POST, "/elsewhere")]
+async fn elsewhere(State(held): State<Count>, request: axum_core::extract::Request) {
+    let _held = held.hold();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        let _body = request.into_body();
+        has_begun.await
+    });
+    emit!("here");
+    let _ = begun.send(());
+    std::future::pending::<()>().await;
+}
+
 async fn serve() -> (Running, Count) {
     let held = Count::default();
-    let router = Router::new().mount(routes![idle, watched, undecided]).with_state(held.clone());
-    (Running::serve(router).await, held)
+    let router = Router::new().mount(routes![idle, watched, undecided, unread, hangs, plain, partly, elsewhere]);
+    (Running::serve(router.with_state(held.clone())).await, held)
+}
+
+async fn serve_tls(certificate: &Certificate) -> (Running, Count) {
+    let held = Count::default();
+    let router = Router::new().mount(routes![idle, unread]).with_state(held.clone());
+    (Running::serve_with(Server::new().tls(certificate.tls()), router).await, held)
+}
+
+fn post(path: &str, length: usize, body: usize) -> Vec<u8> {
+    let head = format!("POST {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n");
+    [head.as_bytes(), &vec![b'x'; body]].concat()
+}
+
+/// Reads until this has come.
+async fn hears(io: &mut (impl AsyncRead + Unpin), wanted: &str) {
+    let mut all = Vec::new();
+    while !String::from_utf8_lossy(&all).contains(wanted) {
+        let read = within(Duration::from_mins(1), wanted, io.read_buf(&mut all)).await.expect("read");
+        assert!(read > 0, "closed before {wanted:?}: {:?}", String::from_utf8_lossy(&all));
+    }
 }
 
 #[tokio::test]
@@ -57,17 +129,161 @@ async fn by_a_reset() {
     until(A_SECOND, "the body is dropped", || held.get() == 0).await;
 }
 
-/// A byte after the request makes the HTTP layer stop looking for the connection's end, so what
-/// the client does then is silence to it. The keep-alive's write finds out.
+/// A client may send more than its request, and leave then.
 #[tokio::test]
-async fn in_silence_found_by_the_keep_alive() {
+async fn with_a_byte_too_many() {
+    let (server, held) = serve().await;
+    for more in ["G", "\r\n", "GET /idle HTTP/1.1\r\nhost: te", "GET /idle HTTP/1.1\r\nhost: test\r\n\r\n"] {
+        for resets in [false, true] {
+            let mut client = Client::connect(server.address).await;
+            // With the request, and behind it.
+            client.send(format!("GET /idle HTTP/1.1\r\nhost: test\r\n\r\n{more}")).await;
+            client.head().await;
+            assert_eq!(client.data().await, "here");
+            client.send(more).await;
+            assert_eq!(held.get(), 1);
+            if resets {
+                client.reset();
+            } else {
+                drop(client);
+            }
+            until(A_SECOND, "the body is dropped", || held.get() == 0).await;
+        }
+    }
+}
+
+/// A byte after the request makes hyper stop looking for the connection's end. The stream goes on.
+#[tokio::test]
+async fn not_by_a_byte_too_many() {
     let (server, held) = serve().await;
     let mut client = Client::stream(server.address, "/watched").await;
     assert_eq!(client.data().await, "here");
     client.send("G").await;
     // The server has taken that byte once a later comment has arrived.
-    assert_eq!(client.chunk().await.unwrap().unwrap(), b":\n\n");
+    for _ in 0..3 {
+        assert!(client.chunk().await.unwrap().unwrap().starts_with(b":"));
+    }
     assert_eq!(held.get(), 1);
+    drop(client);
+    until(A_SECOND, "the body is dropped", || held.get() == 0).await;
+}
+
+#[tokio::test]
+async fn with_a_body_that_nobody_has_read() {
+    let (server, held) = serve().await;
+    // All of it, a part of it, and none.
+    for (path, length, sent) in [
+        ("/unread", 256 * 1024, 256 * 1024),
+        ("/unread", 256 * 1024, 64 * 1024),
+        ("/unread", 10, 0),
+        ("/partly", 256 * 1024, 256 * 1024),
+        ("/partly", 256 * 1024, 1024),
+        ("/elsewhere", 256 * 1024, 256 * 1024),
+        ("/elsewhere", 256 * 1024, 1024),
+    ] {
+        let mut client = Client::connect(server.address).await;
+        client.send(post(path, length, sent)).await;
+        client.head().await;
+        client.data().await;
+        assert_eq!(held.get(), 1);
+        drop(client);
+        until(A_SECOND, &format!("{path}: the body is dropped"), || held.get() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn before_the_answer_to_a_body_that_nobody_reads() {
+    let (server, held) = serve().await;
+    for sent in [256 * 1024, 1024] {
+        let mut client = Client::connect(server.address).await;
+        client.send(post("/hangs", 256 * 1024, sent)).await;
+        until(Duration::from_secs(30), "the handler runs", || held.get() == 1).await;
+        drop(client);
+        until(A_SECOND, "the handler is dropped", || held.get() == 0).await;
+    }
+}
+
+#[tokio::test]
+async fn over_tls_with_more_than_its_request() {
+    let certificate = Certificate::new();
+    let (server, held) = serve_tls(&certificate).await;
+    let stray = b"GET /idle HTTP/1.1\r\nhost: test\r\n\r\nG".to_vec();
+    for request in [stray, post("/unread", 256 * 1024, 256 * 1024), post("/unread", 256 * 1024, 1024)] {
+        for says_goodbye in [false, true] {
+            let socket = TcpStream::connect(server.address).await.expect("connect");
+            let mut wire = certificate.connect(socket, &[b"http/1.1"]).await;
+            wire.write_all(&request).await.expect("send");
+            wire.flush().await.expect("send");
+            hears(&mut wire, "data: here").await;
+            assert_eq!(held.get(), 1);
+            if says_goodbye {
+                // A FIN would come behind the alert; the alert is enough.
+                wire.shutdown().await.expect("the alert");
+            }
+            drop(wire);
+            until(A_SECOND, "the body is dropped", || held.get() == 0).await;
+        }
+    }
+}
+
+/// What is read beyond a request is not lost: it is the next one.
+#[tokio::test]
+async fn pipelined_requests_are_answered_in_order() {
+    let (server, _) = serve().await;
+    let mut client = Client::connect(server.address).await;
+    let slow = "GET /nowhere HTTP/1.1\r\nhost: test\r\n\r\n";
+    let mut all = post("/plain", 100_000, 100_000);
+    all.extend_from_slice(slow.as_bytes());
+    all.extend_from_slice(&post("/plain", 10, 10));
+    all.extend_from_slice(slow.as_bytes());
+    client.send(all).await;
+    for status in [200, 404, 200, 404] {
+        assert_eq!(client.response().await.0.status(), status);
+    }
+}
+
+/// Past the bound nothing is read, and the head says that the connection closes.
+#[tokio::test]
+async fn a_body_over_the_bound_ends_its_connection() {
+    let held = Count::default();
+    let router = Router::new().mount(routes![unread, plain]).with_state(held.clone());
+    let mut server = Running::serve_with(Server::new().max_body_size(100_000), router).await;
+    let mut client = Client::connect(server.address).await;
+    // Within the bound the connection is kept: both requests are answered.
+    client.send(post("/plain", 100_000, 100_000)).await;
+    let (head, text) = client.response().await;
+    assert_eq!((head.status(), head.header("connection"), text.as_str()), (200, None, "here"));
+    client.send(post("/plain", 100_001, 100_001)).await;
+    let (head, _) = client.response().await;
+    assert_eq!((head.status(), head.header("connection")), (413, Some("close")));
+    assert_eq!(client.rest().await.expect("no reset"), b"");
+
+    // One that does not say how long it is. The stream goes on, and its end is not lost to a reset.
+    let mut client = Client::connect(server.address).await;
+    client.send("POST /unread HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
+    client.head().await;
+    assert_eq!(client.data().await, "here");
+    let chunk = format!("1000\r\n{}\r\n", "x".repeat(0x1000));
+    for _ in 0..30 {
+        client.send(&chunk).await;
+    }
+    assert_eq!(held.get(), 1);
+    server.stop();
+    let rest = String::from_utf8(client.rest().await.expect("no reset")).expect("text");
+    assert!(rest.contains("retry: ") && rest.ends_with("\r\n0\r\n\r\n"), "{rest:?}");
+}
+
+/// A client that asks first whether its body is wanted is not asked for it.
+#[tokio::test]
+async fn a_body_that_waits_to_be_asked_for_is_not() {
+    let (server, held) = serve().await;
+    let mut client = Client::connect(server.address).await;
+    let head = "POST /unread HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n";
+    client.send(head).await;
+    // It may send the body all the same, so its next request cannot be found on this connection.
+    let head = client.head().await;
+    assert_eq!((head.status(), head.header("connection")), (200, Some("close")));
+    assert_eq!(client.data().await, "here");
     drop(client);
     until(A_SECOND, "the body is dropped", || held.get() == 0).await;
 }

@@ -52,6 +52,35 @@ async fn alpn_chooses_the_version_and_no_alpn_is_http_1() {
     }
 }
 
+/// A client that has agreed on one protocol and speaks the other gets no answer in either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_alpn_has_settled_is_what_is_spoken() {
+    let certificate = Certificate::new();
+    let (server, _) = running(&certificate, Server::new()).await;
+    let http1 = &b"GET /nothing HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"[..];
+    let http2 = &b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0"[..];
+    let garbage = &b"\x01\x02 garbage, and no request\r\n\r\n"[..];
+    for (protocol, words, answers) in [
+        (Some(&b"h2"[..]), http1, false),
+        (Some(b"h2"), garbage, false),
+        (Some(b"http/1.1"), http1, true),
+        (None, http1, true),
+        (Some(b"http/1.1"), http2, true),
+        (None, http2, true),
+    ] {
+        let socket = TcpStream::connect(server.address).await.expect("connect");
+        let mut wire = certificate.connect(socket, protocol.as_slice()).await;
+        wire.write_all(words).await.expect("send");
+        wire.flush().await.expect("send");
+        let mut all = Vec::new();
+        // With or without the alert that ends it.
+        let _ = within(PATIENCE, "the server closes", wire.read_to_end(&mut all)).await;
+        let status = if words == http1 { &b"HTTP/1.1 404 "[..] } else { b"HTTP/1.1 400 " };
+        assert_eq!(all.starts_with(status), answers, "{protocol:?}: {all:?}");
+        assert_eq!(all.starts_with(b"HTTP"), answers, "{protocol:?}: {all:?}");
+    }
+}
+
 #[test]
 fn what_is_wrong_with_a_certificate_is_said() {
     let (good, other) = (Certificate::new(), Certificate::new());

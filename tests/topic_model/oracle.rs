@@ -66,7 +66,8 @@ impl Story {
 
     pub(crate) fn published(&mut self, id: String, key: Option<u8>) {
         let wire = format!("id: {id}\ndata: {}\n\n", self.text(self.events.len())).len();
-        let bytes = wire + format!("{wire:x}\r\n\r\n").len();
+        let key_len = key.map_or(0, |key| key.to_string().len());
+        let bytes = wire + format!("{wire:x}\r\n\r\n").len() + key_len;
         self.events.push(Published { id, key, bytes, lost: false });
         self.trim();
     }

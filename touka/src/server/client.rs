@@ -2,12 +2,13 @@
 
 use std::any::Any;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use super::again::Guard;
 use super::client_header::{ClientHeader, Malformed};
@@ -29,6 +30,10 @@ pub(super) struct Client {
     calls: AtomicUsize,
     /// Those of them that are not answered to the end.
     busy: AtomicUsize,
+    /// Bytes of HTTP/2 responses that are to be written to the socket.
+    leaving: AtomicUsize,
+    /// All of those that were there and are not any more, modulo the size of the number.
+    departed: AtomicUsize,
     /// Who waits for the last answer's end.
     idler: Mutex<Option<Waker>>,
     http2: AtomicBool,
@@ -43,6 +48,17 @@ pub(super) struct Client {
     returned: bool,
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
+    /// A part of a request's body was not read, and will not be.
+    unread: AtomicBool,
+    /// The connection is no longer HTTP, or will not be when its last response has ended.
+    upgraded: AtomicBool,
+    began: Instant,
+    /// Milliseconds from `began` to the last bytes that the client has sent.
+    last_word: AtomicU64,
+    /// Milliseconds from `began` to when its socket last took bytes after it had been blocked.
+    writable: AtomicU64,
+    /// The socket takes nothing now.
+    blocked: AtomicBool,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Guard>,
 }
@@ -72,6 +88,8 @@ impl Client {
             overloaded,
             calls: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
+            leaving: AtomicUsize::new(0),
+            departed: AtomicUsize::new(0),
             idler: Mutex::new(None),
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
@@ -80,6 +98,12 @@ impl Client {
             read_ahead: AtomicBool::new(false),
             returned: false,
             unflushed: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            upgraded: AtomicBool::new(false),
+            began: Instant::now(),
+            last_word: AtomicU64::new(0),
+            writable: AtomicU64::new(0),
+            blocked: AtomicBool::new(false),
             guard: Mutex::default(),
         }
     }
@@ -96,12 +120,12 @@ impl Client {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Pending while a request is being answered, or when the connection is no longer HTTP.
-    ///
-    /// hyper does not read again when a response has ended, so this wakes whoever waits.
-    pub(super) fn poll_idle(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.busy.load(Ordering::Acquire) == 0 {
-            return Poll::Ready(());
+    /// Tells what the connection does, and wakes the caller when it stops to be busy, or when its
+    /// last bytes have left: hyper does not read again when a response has ended.
+    pub(super) fn poll_activity(&self, cx: &Context<'_>) -> Activity {
+        let activity = self.activity();
+        if activity == Activity::Idle {
+            return activity;
         }
         let mut idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner);
         if !idler.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -109,12 +133,70 @@ impl Client {
         }
         drop(idler);
         // Once more, for an end between the look and the note.
-        if self.busy.load(Ordering::Acquire) == 0 { Poll::Ready(()) } else { Poll::Pending }
+        self.activity()
     }
 
-    /// No request is being answered.
-    pub(super) fn is_idle(&self) -> bool {
-        self.busy.load(Ordering::Acquire) == 0
+    fn activity(&self) -> Activity {
+        if self.is_busy() || self.is_unflushed() {
+            Activity::Busy
+        } else if self.leaving.load(Ordering::Acquire) > 0 {
+            Activity::Leaving(self.departed.load(Ordering::Relaxed))
+        } else {
+            Activity::Idle
+        }
+    }
+
+    /// A request is being answered, or the connection is no longer HTTP.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Acquire) > 0
+    }
+
+    /// No request is being answered, and all bytes of all responses have left.
+    #[cfg(feature = "http2")]
+    pub(super) fn is_quiet(&self) -> bool {
+        self.activity() == Activity::Idle
+    }
+
+    fn wake_idler(&self) {
+        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        idler.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn add_leaving(&self, bytes: usize) {
+        self.leaving.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    pub(super) fn sub_leaving(&self, bytes: usize) {
+        if bytes == 0 {
+            return;
+        }
+        self.departed.fetch_add(bytes, Ordering::Relaxed);
+        if self.leaving.fetch_sub(bytes, Ordering::AcqRel) == bytes && !self.is_busy() {
+            self.wake_idler();
+        }
+    }
+
+    /// Notes that the client has sent something.
+    pub(super) fn heard(&self) {
+        self.last_word.store(self.elapsed(), Ordering::Relaxed);
+    }
+
+    /// When the client last sent something; when it connected, if it never did.
+    pub(super) fn last_word(&self) -> Instant {
+        self.began + Duration::from_millis(self.last_word.load(Ordering::Relaxed))
+    }
+
+    /// Since when the socket takes bytes; now, if it takes none.
+    #[cfg(feature = "http2")]
+    pub(super) fn writable_since(&self) -> Instant {
+        if self.blocked.load(Ordering::Relaxed) {
+            return Instant::now();
+        }
+        self.began + Duration::from_millis(self.writable.load(Ordering::Relaxed))
+    }
+
+    fn elapsed(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     #[cfg(feature = "http2")]
@@ -142,6 +224,10 @@ impl Client {
 
     /// Says to all its streams whether it takes what is written.
     pub(super) fn set_blocked(&self, blocked: bool) {
+        if !blocked {
+            self.writable.store(self.elapsed(), Ordering::Relaxed);
+        }
+        self.blocked.store(blocked, Ordering::Relaxed);
         self.lock().iter().for_each(|stream| stream.link.set_blocked(blocked));
     }
 
@@ -182,7 +268,27 @@ impl Client {
     }
 
     pub(super) fn set_unflushed(&self, unflushed: bool) {
+        // Only the task that writes has it change.
+        if self.unflushed.load(Ordering::Relaxed) == unflushed {
+            return;
+        }
         self.unflushed.store(unflushed, Ordering::Relaxed);
+        if !unflushed && !self.is_busy() {
+            self.wake_idler();
+        }
+    }
+
+    /// Notes that a part of a request's body will not be read.
+    pub(super) fn set_unread(&self) {
+        self.unread.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.upgraded.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_unflushed(&self) -> bool {
@@ -193,6 +299,18 @@ impl Client {
     fn lock(&self) -> MutexGuard<'_, Vec<Written>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a connection does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Activity {
+    /// A request is being answered, or bytes are being written.
+    Busy,
+    /// All requests are answered, but HTTP/2 holds bytes that the client has yet to allow. The number
+    /// changes when some of them leave.
+    Leaving(usize),
+    /// Nothing.
+    Idle,
 }
 
 /// One request, from when it reaches the service to the end of its response.
@@ -233,8 +351,9 @@ impl Call {
     }
 
     /// The connection is not HTTP any more once the response has ended, and none of our business.
-    pub(super) const fn upgrades(&mut self) {
+    pub(super) fn upgrades(&mut self) {
         self.upgraded = true;
+        self.client.upgraded.store(true, Ordering::Relaxed);
     }
 }
 
@@ -244,8 +363,7 @@ impl Drop for Call {
             self.client.lock().retain(|stream| !stream.link.is(link));
         }
         if !self.upgraded && self.client.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-            let idler = self.client.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-            idler.into_iter().for_each(Waker::wake);
+            self.client.wake_idler();
         }
     }
 }

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use super::again::{Again, Returned};
 use super::client::Client;
 use super::exchange::{Serve, answering};
-use super::explain::{explain, late, unreadable};
+use super::explain::{explain, late, linger, unreadable};
+#[cfg(feature = "http2")]
+use super::grace;
 use super::http1;
 #[cfg(feature = "http2")]
 use super::http2;
@@ -24,7 +26,7 @@ use super::sniff::speaks_http2;
 use super::socket::Socket;
 use super::stall::{Io, Stall};
 use super::transport::Transport;
-use super::wire::Wire;
+use super::wire::{Protocol, Wire};
 use crate::error::CloseReason;
 
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
@@ -49,10 +51,11 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     lot: &Arc<Lot>,
 ) {
     client.set_bare(wire.is_bare());
+    let protocol = wire.protocol();
     let (mut transport, returned) = Transport::new(wire, Arc::clone(client));
     transport.unread(sent);
     let offered = Arc::<Offered>::default();
-    let finished = drive(transport, service.clone(), client, &offered).await;
+    let finished = drive(transport, protocol, service.clone(), client, &offered).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
@@ -62,7 +65,12 @@ async fn serve_to_the_end<I: Io, V: Serve>(
         }
         return;
     }
-    let Err(failure) = finished else { return };
+    let Err(failure) = finished else {
+        if let Some(io) = io.filter(|_| client.is_unread()) {
+            Box::pin(linger(io)).await;
+        }
+        return;
+    };
     let fresh = client.calls() == 0 && !client.speaks_http2();
     let answer = if client.is_late() { Some(late()) } else { unreadable(&failure) };
     match (io, answer) {
@@ -76,6 +84,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
 #[cfg(not(feature = "http2"))]
 async fn drive<I: Io, V: Serve>(
     transport: Transport<Wire<I>>,
+    _: Protocol,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
@@ -88,23 +97,30 @@ async fn drive<I: Io, V: Serve>(
 #[cfg(feature = "http2")]
 async fn drive<I: Io, V: Serve>(
     mut transport: Transport<Wire<I>>,
+    protocol: Protocol,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(client), Arc::clone(offered));
-    // A connection that has returned has spoken HTTP/1.1.
-    if !client.has_returned() {
-        let sniffed = race(speaks_http2(&mut transport), client.serving.handle.shutdown.cancelled()).await;
-        // It has not asked for anything yet, so there is nothing to finish.
-        let First::Left(sniffed) = sniffed else { return Ok(()) };
-        let (is_http2, read) = sniffed?;
-        transport.unread(read);
-        if is_http2 {
-            client.set_http2();
-            // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
-            return Box::pin(http2::drive(transport, answering, client)).await.map_err(Into::into);
+    let is_http2 = match protocol {
+        // A connection that has returned has spoken HTTP/1.1.
+        Protocol::Unknown if client.has_returned() => false,
+        Protocol::Unknown => {
+            let sniffed = race(speaks_http2(&mut transport), grace::over(client)).await;
+            // It has not asked for anything yet, so there is nothing to finish.
+            let First::Left(sniffed) = sniffed else { return Ok(()) };
+            let (is_http2, read) = sniffed?;
+            transport.unread(read);
+            is_http2
         }
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
+    };
+    if is_http2 {
+        client.set_http2();
+        // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
+        return Box::pin(http2::drive(transport, answering, client)).await.map_err(Into::into);
     }
     http1::drive(transport, answering, client, offered).await.map_err(Into::into)
 }

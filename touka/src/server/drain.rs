@@ -100,7 +100,7 @@ pub(super) fn stream_span(link: &Link, path: &str, peer: Option<SocketAddr>) -> 
     tracing::info_span!(target: "touka::stream", "stream", route, peer)
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
     let essence = b"text/event-stream";
     let value = headers.get(CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     value.and_then(|value| value.get(..essence.len())).is_some_and(|start| start.eq_ignore_ascii_case(essence))
@@ -183,13 +183,10 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        let polled = match this.stream {
+        match this.stream {
             Some(stream) => poll_stream(this.body, stream, this.call, cx),
             None => this.body.as_mut().as_pin_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx)),
-        };
-        #[cfg(feature = "http2")]
-        tasks::asked(matches!(polled, Poll::Ready(Some(Ok(_)))));
-        polled
+        }
     }
 
     fn is_end_stream(&self) -> bool {

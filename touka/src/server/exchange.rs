@@ -2,8 +2,9 @@
 
 use std::any::TypeId;
 use std::convert::Infallible;
-use std::future::pending;
+use std::future::{Future, pending, poll_fn};
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 use axum_core::BoxError;
@@ -11,18 +12,21 @@ use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, TRANSFER_ENCODING};
-use http::{Extensions, HeaderMap, Method, StatusCode, Version};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use tower_service::Service;
 
 use super::client::{Call, Client};
 use super::client_header::Malformed;
-use super::drain::Drain;
+use super::drain::{Drain, is_event_stream};
+use super::leftover::{Handled, Leftover};
 use super::meter::Asked;
 use super::overload::overload;
 use super::park::{Offered, may_park, offer};
+use super::pieces::Pieces;
 use super::request_body::RequestBody;
+use super::sent::Sent;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
 
@@ -56,7 +60,7 @@ pub(super) fn answering<V: Serve>(
     service: V,
     client: Arc<Client>,
     offered: Arc<Offered>,
-) -> impl HttpService<Incoming, ResBody = Drain<Body>, Error = Infallible, Future: Send + 'static> {
+) -> impl HttpService<Incoming, ResBody = Pieces<Drain<Body>>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
         // Now, not when the future is first polled: hyper's writes count from here on.
         let mut call = client.call();
@@ -67,15 +71,36 @@ pub(super) fn answering<V: Serve>(
             let connect = request.method() == Method::CONNECT;
             let parks = may_park(&request, &call.client);
             let asked = Asked::new(request.method());
-            let response = ask(service, request, &mut call).await;
+            let http2 = request.version() == Version::HTTP_2;
+            let (request, mut leftover) = Leftover::of(request, &call.client);
+            let mut response = {
+                let mut asking = pin!(ask(service, request, &mut call));
+                let answer = poll_fn(|cx| {
+                    if let Some(leftover) = &mut leftover {
+                        leftover.poll_drain(cx);
+                    }
+                    asking.as_mut().poll(cx)
+                });
+                answer.await
+            };
             asked.answered(&response);
+            if let Some(leftover) = leftover.as_mut().filter(|_| !is_event_stream(response.headers())) {
+                leftover.finish().await;
+            }
+            if !http2 && is_last(&call.client, leftover.as_mut(), &response, connect) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             let answered = if parks {
                 offer(response, &offered, &mut call, TypeId::of::<V>(), &path)
             } else {
                 Some((response, None))
             };
             match answered {
-                Some((response, first)) => Ok::<_, Infallible>(Drain::wrap(response, first, call, &path, connect)),
+                Some((response, first)) => {
+                    let sent = http2.then(|| Sent::new(&call.client));
+                    let response = Drain::wrap(response, first, call, &path, connect);
+                    Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))
+                }
                 // hyper gets no answer, and is dropped.
                 None => pending().await,
             }
@@ -88,8 +113,15 @@ fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
     extensions.insert(Peer(peer));
 }
 
+/// The connection closes after this response, and its head is to say so.
+fn is_last(client: &Client, leftover: Option<&mut Box<Leftover>>, response: &Response, connect: bool) -> bool {
+    let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS || connect && response.status().is_success();
+    let ends = client.serving.handle.is_shutting_down() || leftover.is_some_and(|leftover| leftover.closes());
+    ends && !upgrades
+}
+
 /// The service's answer, or the reason why it was not asked.
-async fn ask<V: Serve>(service: V, mut request: http::Request<Incoming>, call: &mut Call) -> Response {
+async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &mut Call) -> Response {
     let limits = call.client.serving.limits;
     if let Some(fault) = host_fault(&request).or_else(|| length_fault(request.headers())) {
         // What comes after such a request may be somebody else's.

@@ -41,8 +41,18 @@ pub(super) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Ans
     // The client may be gone, or may take nothing: neither is worth more than a second.
     let _ = timeout(LINGER, async {
         stream.write_all(answer.as_bytes()).await?;
+        linger(stream).await;
+        std::io::Result::Ok(())
+    })
+    .await;
+}
+
+/// Ends a connection whose client may still be sending. Closing a socket with unread bytes resets it,
+/// and the reset can overtake the answer.
+pub(super) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    // The client may go on for ever, or may be gone.
+    let _ = timeout(LINGER, async {
         stream.shutdown().await?;
-        // Closing a socket with unread bytes resets it, and the reset can overtake the answer.
         let mut rest = [0; 1024];
         while stream.read(&mut rest).await? > 0 {}
         std::io::Result::Ok(())

@@ -6,7 +6,6 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
@@ -15,7 +14,9 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
+use super::grace;
 use super::park::Offered;
+use super::pieces::Piece;
 use super::race::{First, race};
 
 /// Serves one connection to its end.
@@ -31,7 +32,7 @@ pub(super) fn drive<I, V, B>(
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
+    B: Body<Data = Piece, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {
     let serving = &client.serving;
     // Outside of the future, which would keep the room of what goes into this beside it.
@@ -52,6 +53,11 @@ where
             // Dropped here, hyper gives the socket back.
             First::Left(First::Right(())) => return Ok(()),
             First::Right(()) => {}
+        }
+        // A request may be on its way. When it has come, its response says that it is the last.
+        let asked = poll_fn(|_| if client.is_busy() { Poll::Ready(()) } else { Poll::Pending });
+        if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(client)).await {
+            return finished;
         }
         if client.calls() == 0 {
             // It has not asked for anything yet, so there is nothing to finish.

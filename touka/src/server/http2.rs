@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
+use std::future::poll_fn;
 use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http2::Builder;
@@ -14,6 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
+use super::grace;
+use super::pieces::Piece;
 use super::race::{First, race};
 use super::tasks::Tasks;
 
@@ -32,7 +35,7 @@ pub(super) async fn drive<I, V, B>(io: I, answering: V, client: &Client) -> hype
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible, Future: Send + 'static>,
-    B: Body<Data = Bytes, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
+    B: Body<Data = Piece, Error: Into<Box<dyn StdError + Send + Sync>>> + Send + 'static,
 {
     let serving = &client.serving;
     let limits = &serving.limits;
@@ -50,7 +53,15 @@ where
     if let First::Left(finished) = race(connection.as_mut(), serving.handle.shutdown.cancelled()).await {
         return finished;
     }
+    // A client that has just connected sends no request any more once it was told to go away.
+    let asked = poll_fn(|_| if client.calls() > 0 { Poll::Ready(()) } else { Poll::Pending });
+    if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(client)).await {
+        return finished;
+    }
     // GOAWAY: what is under way is finished, and the client asks somebody else for more.
     connection.as_mut().graceful_shutdown();
-    connection.await
+    match race(connection, grace::silence(client)).await {
+        First::Left(finished) => finished,
+        First::Right(()) => Ok(()),
+    }
 }

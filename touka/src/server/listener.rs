@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
+use super::backlog::{Backlog, Closing};
 use super::socket::Socket;
 #[cfg(unix)]
 use super::unix;
@@ -99,6 +100,16 @@ impl Listener {
         }
     }
 
+    /// What the kernel has accepted by now. The port closes with it.
+    pub(super) fn into_backlog(self, write_time: Duration) -> io::Result<Backlog> {
+        let listener = match self.0 {
+            Inner::Tcp(listener) => Closing::Tcp(listener.into_std()?),
+            #[cfg(unix)]
+            Inner::Unix(listener) => Closing::Unix(listener.into_std()?),
+        };
+        Ok(Backlog { listener, write_time, left: BACKLOG as usize })
+    }
+
     async fn try_accept(&self, write_time: Duration) -> io::Result<(Socket, Option<SocketAddr>)> {
         match &self.0 {
             Inner::Tcp(listener) => {
@@ -121,7 +132,7 @@ pub(super) fn open(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// The peer gave up before it was accepted.
-fn is_of_the_peer(error: &io::Error) -> bool {
+pub(super) fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod again;
+mod backlog;
 mod behind_proxies;
 mod client;
 mod client_header;
@@ -12,11 +13,13 @@ mod descriptors;
 mod drain;
 mod exchange;
 mod explain;
+mod grace;
 mod handle;
 mod head_end;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
+mod leftover;
 mod limits;
 mod listen;
 mod listener;
@@ -25,11 +28,13 @@ mod overload;
 mod park;
 mod parking;
 mod peer;
+mod pieces;
 mod port;
 mod proxies;
 mod proxy_protocol;
 mod race;
 mod request_body;
+mod sent;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
 mod server;
 mod serving;

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -15,6 +14,9 @@ use super::admission::Admitted;
 use super::client::Client;
 use super::connection;
 use super::exchange::Serve;
+#[cfg(feature = "tls")]
+use super::grace;
+use super::grace::GRACE;
 use super::listener::Listener;
 use super::park::Lot;
 use super::proxy_protocol::{Named, read_header};
@@ -26,9 +28,6 @@ use super::stall::Stall;
 use super::tls::Tls;
 use super::wire::Wire;
 
-/// How long a proxy that has just connected may take for its header once the server shuts down.
-const GRACE: Duration = Duration::from_secs(1);
-
 /// An open port, and what is done with each connection. Clones are the same port's.
 #[derive(Clone)]
 pub(super) struct Port {
@@ -39,16 +38,24 @@ pub(super) struct Port {
 }
 
 impl Port {
-    /// Takes connections until it is dropped, and with it the port.
+    /// Takes connections until it is dropped.
     pub(super) async fn accept<V: Serve>(
         &self,
-        listener: Listener,
+        listener: &Listener,
         service: V,
-        alive: mpsc::Sender<Infallible>,
+        alive: &mpsc::Sender<Infallible>,
     ) -> Infallible {
         loop {
             let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            self.admit(socket, peer, service.clone(), &alive);
+            self.admit(socket, peer, service.clone(), alive);
+        }
+    }
+
+    /// Takes the connections that the kernel has accepted already, and closes the port.
+    pub(super) fn close<V: Serve>(&self, listener: Listener, service: &V, alive: &mpsc::Sender<Infallible>) {
+        match listener.into_backlog(self.serving.limits.write_time) {
+            Ok(backlog) => backlog.for_each(|(socket, peer)| self.admit(socket, peer, service.clone(), alive)),
+            Err(error) => tracing::error!(target: "touka::server", %error, "cannot accept the last connections"),
         }
     }
 
@@ -134,7 +141,7 @@ impl Port {
             #[cfg(feature = "tls")]
             let wire = match tls {
                 // In a box: the handshake is over soon, and its room would stay.
-                Some(tls) => Box::pin(shake_hands(&tls, socket, &client.serving)).await,
+                Some(tls) => Box::pin(shake_hands(&tls, socket, &client)).await,
                 None => Some(Wire::Plain(socket)),
             };
             #[cfg(not(feature = "tls"))]
@@ -148,8 +155,9 @@ impl Port {
 
 /// On the connection's own task: a slow client makes nobody else wait.
 #[cfg(feature = "tls")]
-async fn shake_hands(tls: &Tls, socket: Stall<Socket>, serving: &Serving) -> Option<Wire<Socket>> {
-    let shaken = race(timeout(serving.limits.head_time, tls.accept(socket)), serving.handle.shutdown.cancelled()).await;
+async fn shake_hands(tls: &Tls, socket: Stall<Socket>, client: &Client) -> Option<Wire<Socket>> {
+    let shaken = timeout(client.serving.limits.head_time, tls.accept(socket));
+    let shaken = race(shaken, grace::over(client)).await;
     match shaken {
         First::Left(Ok(Ok(wire))) => Some(wire),
         First::Left(Ok(Err(error))) => {

@@ -179,6 +179,8 @@ impl Server {
     /// Sets how long a connection is kept between two requests, 75 s by default: longer than what
     /// proxies keep theirs, so that it is the proxy who closes it. One that sends a request while
     /// the server closes gets no answer, and says 502.
+    ///
+    /// A connection is not idle while a response is sent, until its last byte has left.
     pub const fn idle_timeout(mut self, longest: Duration) -> Self {
         self.serving.limits.idle_time = longest;
         self
@@ -186,6 +188,10 @@ impl Server {
 
     /// Sets how many bytes the body of a request has at most, 2 MiB by default. A longer one is
     /// answered with 413; one that does not say how long it is fails where it becomes too long.
+    ///
+    /// The server also reads what a handler has left unread of a body, up to the same size and within
+    /// [`body_timeout`](Self::body_timeout): only behind it does HTTP/1.1 show that a client has left,
+    /// or what it asks for next. Past these limits the connection closes after the response.
     pub const fn max_body_size(mut self, bytes: usize) -> Self {
         self.serving.limits.body_bytes = bytes;
         self
@@ -198,8 +204,10 @@ impl Server {
         self
     }
 
-    /// Sets how long a client may take nothing of what is sent to it, 30 s by default. A stream
-    /// can have a time of its own: [`EventStream::write_timeout`](crate::EventStream::write_timeout).
+    /// Sets how long a client may take nothing of what is sent to it, 30 s by default: over HTTP/1.1
+    /// no byte, over HTTP/2 no byte of the stream. One that reads slowly but steadily is served. A
+    /// stream can have a time of its own:
+    /// [`EventStream::write_timeout`](crate::EventStream::write_timeout).
     pub const fn write_timeout(mut self, longest: Duration) -> Self {
         self.serving.limits.write_time = longest;
         self
@@ -227,10 +235,12 @@ impl Server {
 
     /// Serves until it is told to stop.
     ///
-    /// Then it takes no more connections, ends every event stream after the event in hand with a
-    /// `retry:` of its own, finishes the other requests, and returns: within the shutdown timeout,
-    /// whatever clients and handlers do. HTTP/2 clients are told with GOAWAY. A second signal ends
-    /// it at once.
+    /// Then it takes the connections that the kernel has accepted by then, and no more. It ends every
+    /// event stream after the event in hand with a `retry:` of its own, finishes the other requests,
+    /// and returns: within the shutdown timeout, whatever clients and handlers do. A client that has
+    /// just connected has a second for its request, and for each further part of it. HTTP/1.1
+    /// responses say `connection: close`, HTTP/2 clients are told with GOAWAY. A second signal ends it
+    /// at once.
     ///
     /// # Errors
     /// The address cannot be opened, or signals cannot be listened for. No client can make it
@@ -263,8 +273,11 @@ impl Server {
         // connections are gone.
         let (alive, mut gone) = mpsc::channel::<Infallible>(1);
         // The shutdown counts first: the port closes though more clients are there.
-        race(race(wish.wished(), handle.shutdown.cancelled()), port.accept(listener, service, alive)).await;
+        let told = race(wish.wished(), handle.shutdown.cancelled());
+        race(told, port.accept(&listener, service.clone(), &alive)).await;
         handle.shutdown.cancel();
+        port.close(listener, &service, &alive);
+        drop(alive);
         let left = gone.sender_strong_count();
         tracing::info!(target: "touka::server", connections = left, streams = handle.count(), "shutting down");
         let hurry = race(wish.wished_again(), handle.cut.cancelled());

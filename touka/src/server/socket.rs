@@ -84,6 +84,10 @@ impl Io for Socket {
         }
     }
 
+    fn write_now(&self, bufs: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        each!(self, socket => socket2::SockRef::from(socket).send_vectored(bufs))
+    }
+
     fn set_patience(&self, longest: Duration) {
         self.set_user_timeout(longest);
     }

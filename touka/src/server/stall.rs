@@ -20,6 +20,14 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The client may take nothing for this long: the kernel must not be less patient.
     fn set_patience(&self, longest: Duration);
 
+    /// Writes without waiting, and without asking first whether the socket can be written to.
+    ///
+    /// The kernel tells that it can when a third of its buffer is free, which a slow reader may take
+    /// minutes for. It takes bytes long before.
+    fn write_now(&self, _: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
     /// There is a bare TCP socket behind it.
     fn is_tcp(&self) -> bool {
         false
@@ -42,11 +50,14 @@ pub(crate) struct Stall<I> {
     client: Arc<Client>,
     /// Runs while the client takes nothing.
     timer: Option<Pin<Box<Sleep>>>,
+    /// The client has taken something though the socket has not told so. Until it takes nothing more,
+    /// it is written to without asking.
+    filling: bool,
 }
 
 impl<I: Io> Stall<I> {
     pub(crate) fn new(io: I, client: &Arc<Client>) -> Self {
-        Self { io, client: Arc::clone(client), timer: None }
+        Self { io, client: Arc::clone(client), timer: None, filling: false }
     }
 
     pub(super) fn is_tcp(&self) -> bool {
@@ -58,11 +69,19 @@ impl<I: Io> Stall<I> {
     }
 
     /// Looks at what became of a write: any progress stops the clock, none lets it run.
-    fn watch(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn watch(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+        next: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            if self.timer.take().is_some() {
-                self.client.set_blocked(false);
-            }
+            return self.moved(written);
+        }
+        // What a slow reader has left free is filled, or the next look would take it for progress.
+        if self.filling
+            && let Some(written) = self.fill(next)
+        {
             return written;
         }
         if self.timer.is_none() {
@@ -75,24 +94,53 @@ impl<I: Io> Stall<I> {
             self.timer = Some(Box::pin(sleep(longest)));
         }
         let over = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
-        if over {
-            self.client.close(CloseReason::Stalled);
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")));
+        if !over {
+            return Poll::Pending;
         }
-        Poll::Pending
+        self.filling = true;
+        if let Some(written) = self.fill(next) {
+            return written;
+        }
+        self.client.close(CloseReason::Stalled);
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+    }
+
+    /// Writes to a socket that has not told that it can be written to; `None` if it takes nothing.
+    fn fill(&mut self, next: &[io::IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
+        loop {
+            match self.io.write_now(next) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Ok(0) => break,
+                written => return Some(self.moved(Poll::Ready(written))),
+            }
+        }
+        self.filling = false;
+        None
+    }
+
+    fn moved(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if self.timer.take().is_some() {
+            self.client.set_blocked(false);
+        }
+        written
     }
 }
 
 impl<I: Io> AsyncRead for Stall<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, buf)
+        let read = Pin::new(&mut self.io).poll_read(cx, buf);
+        if read.is_ready() {
+            self.client.heard();
+        }
+        read
     }
 }
 
 impl<I: Io> AsyncWrite for Stall<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.watch(cx, written)
+        self.watch(cx, written, &[io::IoSlice::new(buf)])
     }
 
     fn poll_write_vectored(
@@ -101,7 +149,7 @@ impl<I: Io> AsyncWrite for Stall<I> {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.watch(cx, written)
+        self.watch(cx, written, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::meter;
+use super::sent::Sent;
 use crate::error::CloseReason;
 use crate::stream::Link;
 
@@ -19,15 +21,12 @@ tokio::task_local! {
 }
 
 /// Where the body that a task writes stands.
-///
-/// A socket that takes bytes says nothing of one HTTP/2 stream: the client can refuse to take that
-/// one alone. hyper then does not ask the body for more, and this is how it shows.
 #[derive(Debug)]
 struct Handover {
-    /// A frame was handed over, and the body was not asked for another since.
-    handed: Cell<bool>,
-    /// How often the body was asked.
-    asked: Cell<u64>,
+    /// hyper has a piece of the body, and has not asked for more since: it waits until the client
+    /// allows more bytes.
+    waits: Cell<bool>,
+    sent: RefCell<Option<Arc<Sent>>>,
     longest: Cell<Duration>,
     link: RefCell<Option<Link>>,
 }
@@ -41,12 +40,14 @@ pub(super) fn watch(link: &Link, longest: Duration) {
     });
 }
 
-/// The body was asked for a frame, and had one or not.
-pub(super) fn asked(handed: bool) {
-    let _ = HANDOVER.try_with(|handover| {
-        handover.asked.set(handover.asked.get().wrapping_add(1));
-        handover.handed.set(handed);
-    });
+/// This counts what leaves of this task's response.
+pub(super) fn counts(sent: &Arc<Sent>) {
+    let _ = HANDOVER.try_with(|handover| handover.sent.replace(Some(Arc::clone(sent))));
+}
+
+/// Notes whether hyper has a piece of the body in its hand.
+pub(super) fn waits(waits: bool) {
+    let _ = HANDOVER.try_with(|handover| handover.waits.set(waits));
 }
 
 /// Spawns the tasks that hyper asks for. They end by themselves when their connection does.
@@ -58,12 +59,12 @@ pub(super) struct Tasks {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
     fn execute(&self, future: F) {
         let handover = Handover {
-            handed: Cell::new(false),
-            asked: Cell::new(0),
+            waits: Cell::new(false),
+            sent: RefCell::new(None),
             longest: Cell::new(self.write_time),
             link: RefCell::new(None),
         };
-        let watched = Watched { future, since: None, timer: None };
+        let watched = Watched { future, timer: None };
         tokio::spawn(HANDOVER.scope(handover, watched));
     }
 }
@@ -74,8 +75,7 @@ pin_project! {
     struct Watched<F> {
         #[pin]
         future: F,
-        // Since when the client takes nothing, and how often the body was asked until then.
-        since: Option<(u64, Instant)>,
+        // Runs while the client has to be waited for.
         timer: Option<Pin<Box<Sleep>>>,
     }
 }
@@ -89,24 +89,26 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
             return Poll::Ready(());
         }
         HANDOVER.with(|handover| {
-            if !handover.handed.get() {
-                (*this.since, *this.timer) = (None, None);
+            if !handover.waits.get() {
+                *this.timer = None;
                 return Poll::Pending;
             }
-            let asked = handover.asked.get();
-            let since = match *this.since {
-                Some((then, since)) if then == asked => since,
-                _ => {
+            loop {
+                let still_since = handover.sent.borrow().as_ref().map(|sent| sent.still_since());
+                // Without a deadline the client may take as long as it likes.
+                let deadline = still_since.and_then(|since| since.checked_add(handover.longest.get()));
+                let Some(deadline) = deadline else { return Poll::Pending };
+                let timer = this.timer.get_or_insert_with(|| {
                     meter::waited();
-                    this.since.insert((asked, Instant::now())).1
+                    Box::pin(sleep_until(deadline))
+                });
+                // The timer is not set anew for each byte that leaves: it looks when it is over.
+                ready!(timer.as_mut().poll(cx));
+                if deadline <= Instant::now() {
+                    break;
                 }
-            };
-            let deadline = since + handover.longest.get();
-            let timer = this.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
-            if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
             }
-            ready!(timer.as_mut().poll(cx));
             if let Some(link) = &*handover.link.borrow() {
                 link.close(CloseReason::Stalled);
             }

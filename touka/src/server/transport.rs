@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::client::Client;
+use super::client::{Activity, Client};
 use super::head_end::HeadEnd;
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
@@ -30,15 +30,32 @@ pub(super) struct Transport<I> {
     stream: Option<I>,
     client: Arc<Client>,
     returned: Returned<I>,
-    /// Read before, and to be read again first.
-    unread: Bytes,
-    /// Where in a request's head the bytes end that were read.
-    head_end: HeadEnd,
     /// Runs while a request is waited for.
     patience: Option<(Phase, Pin<Box<Sleep>>)>,
     /// How many requests there had been when the client last said something between two of them.
     heard: Option<usize>,
+    /// What the client has sent beyond what hyper has asked for.
+    ahead: BytesMut,
+    /// Where in a request's head the bytes end that hyper has read.
+    head_end: HeadEnd,
+    /// What became of hyper's last read.
+    reading: Reading,
 }
+
+/// Who waits for the client's next bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// hyper, since it last looked: it has not written anything since.
+    Awaited,
+    /// hyper did, and has written since.
+    Wanted,
+    /// Nobody: hyper has bytes, and may not want more until its response has ended.
+    Unwanted,
+}
+
+/// How many bytes are read that hyper does not ask for, while it writes a response. They are read only
+/// to find the end of the connection, which stands behind them.
+const MOST_AHEAD: usize = 16 * 1024;
 
 /// Where the socket goes when hyper drops the transport.
 pub(super) type Returned<I> = Arc<Mutex<Option<I>>>;
@@ -50,6 +67,8 @@ enum Phase {
     First,
     /// The rest of a head, after so many requests.
     Head(usize),
+    /// The end of what HTTP/2 holds of the last responses, of which so much has left.
+    Leaving(usize),
     /// Another request, after so many.
     Idle(usize),
 }
@@ -61,23 +80,35 @@ impl<I: Unpin> Transport<I> {
             stream: Some(stream),
             client,
             returned: Arc::clone(&returned),
-            unread: Bytes::new(),
-            head_end: HeadEnd::default(),
             patience: None,
             heard: None,
+            ahead: BytesMut::new(),
+            head_end: HeadEnd::default(),
+            reading: Reading::Unwanted,
         };
         (transport, returned)
     }
 
-    /// Has these bytes read again, before any others: what was looked at to know the protocol, or what
-    /// the client sent while its connection was served by other means.
+    /// Has these bytes read before any others: what was looked at to know the protocol, or what the
+    /// client sent while its connection was served by other means. hyper has read nothing yet.
     pub(super) fn unread(&mut self, bytes: Bytes) {
-        if !bytes.is_empty() {
-            // The client has begun a request: it has the time of a head for the rest.
-            self.heard = Some(self.client.calls());
+        if bytes.is_empty() {
+            return;
         }
-        self.unread = bytes;
+        // The client has begun a request: it has the time of a head for the rest.
+        self.heard = Some(self.client.calls());
+        self.ahead = bytes.into();
         self.head_end = HeadEnd::default();
+    }
+
+    /// Notes whether hyper has read more than one request. It reads only when its buffer holds no whole
+    /// head: so that is the case if the bytes go on after the first end of a head, or if they come while
+    /// a request is under way.
+    fn look_for_more(&mut self, read: &[u8]) {
+        if !read.is_empty() {
+            let passed = self.head_end.is_passed(read);
+            self.client.set_read_ahead(passed || self.client.is_busy() || !self.ahead.is_empty());
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut I>> {
@@ -89,8 +120,11 @@ impl<I: Unpin> Transport<I> {
         self.client.calls() == 0 && !self.client.speaks_http2()
     }
 
-    fn phase(&self) -> Phase {
+    fn phase(&self, activity: Activity) -> Phase {
         let calls = self.client.calls();
+        if let Activity::Leaving(departed) = activity {
+            return Phase::Leaving(departed);
+        }
         // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
         if self.heard == Some(calls) && !self.client.speaks_http2() {
             Phase::Head(calls)
@@ -101,19 +135,10 @@ impl<I: Unpin> Transport<I> {
         }
     }
 
-    /// Notes whether hyper has read more than one request. It reads only when its buffer holds no whole
-    /// head: so that is the case if the bytes go on after the first end of a head, or if they come while
-    /// a request is under way.
-    fn look_for_more(&mut self, read: &[u8]) {
-        if !read.is_empty() {
-            let passed = self.head_end.is_passed(read);
-            self.client.set_read_ahead(passed || !self.client.is_idle());
-        }
-    }
-
     /// Looks at what became of a read. One that waits for a request does not wait for ever.
     fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
-        if self.client.poll_idle(cx).is_pending() {
+        let activity = self.client.poll_activity(cx);
+        if activity == Activity::Busy {
             self.patience = None;
             return read;
         }
@@ -121,11 +146,12 @@ impl<I: Unpin> Transport<I> {
             self.heard = Some(self.client.calls());
             return read;
         }
-        let phase = self.phase();
+        let phase = self.phase(activity);
         let limits = &self.client.serving.limits;
         let longest = match phase {
             Phase::First | Phase::Head(_) => limits.head_time,
-            Phase::Idle(_) if self.client.overloaded => TOLD,
+            Phase::Leaving(_) | Phase::Idle(_) if self.client.overloaded => TOLD,
+            Phase::Leaving(_) => limits.write_time,
             Phase::Idle(_) => limits.idle_time,
         };
         if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
@@ -142,6 +168,44 @@ impl<I: Unpin> Transport<I> {
     }
 }
 
+impl<I: AsyncRead + Unpin> Transport<I> {
+    /// Looks for the end of the connection while hyper does not: it stops reading when it has a byte
+    /// behind the request that it answers, or a body that nobody reads. A client that has left must
+    /// not keep its handler.
+    ///
+    /// Called with each flush, which is each time that hyper's connection is polled.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.reading == Reading::Awaited {
+            self.reading = Reading::Wanted;
+            return Ok(());
+        }
+        if self.client.speaks_http2() || !self.client.is_busy() || self.client.is_upgraded() {
+            return Ok(());
+        }
+        let before = self.ahead.len();
+        while self.ahead.len() < MOST_AHEAD {
+            let mut room = [0; 512];
+            let mut read = ReadBuf::new(&mut room);
+            match self.stream()?.poll_read(cx, &mut read) {
+                Poll::Pending => break,
+                Poll::Ready(Ok(())) if read.filled().is_empty() => {
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
+                }
+                Poll::Ready(Ok(())) => self.ahead.extend_from_slice(read.filled()),
+                Poll::Ready(Err(error)) => return Err(error),
+            }
+        }
+        if self.ahead.len() > before {
+            self.client.set_read_ahead(true);
+        }
+        if self.ahead.len() > before && self.reading == Reading::Wanted {
+            // The bytes that hyper waits for are here, and will not wake it.
+            cx.waker().wake_by_ref();
+        }
+        Ok(())
+    }
+}
+
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
         // Nothing that can panic runs under this lock.
@@ -151,38 +215,42 @@ impl<I> Drop for Transport<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = &mut *self;
         let before = buf.filled().len();
-        let again = this.unread.len().min(buf.remaining());
+        let again = buf.remaining().min(self.ahead.len());
         if again > 0 {
-            buf.put_slice(&this.unread[..again]);
-            this.unread.advance(again);
-            if this.unread.is_empty() {
-                this.unread = Bytes::new();
+            buf.put_slice(&self.ahead.split_to(again));
+            if self.ahead.is_empty() {
+                // An empty rest of the buffer would keep all of it.
+                self.ahead = BytesMut::new();
             }
         }
         let mut read = Poll::Ready(Ok(()));
-        if buf.remaining() > 0 {
+        if again == 0 || buf.remaining() > 0 {
             // With the rest of the request, if that is there. hyper would double its buffer for it:
             // eight kilobytes more for as long as the connection lives.
-            read = this.stream()?.poll_read(cx, buf);
+            read = self.stream()?.poll_read(cx, buf);
             if again > 0 {
                 // What is wrong with the socket is as wrong at the next read.
                 read = Poll::Ready(Ok(()));
             }
         }
-        this.look_for_more(&buf.filled()[before..]);
-        this.watch_read(cx, read)
+        self.look_for_more(&buf.filled()[before..]);
+        self.reading = if read.is_pending() { Reading::Awaited } else { Reading::Unwanted };
+        self.watch_read(cx, read)
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<I> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         if self.swallows() {
             return Poll::Ready(Ok(buf.len()));
         }
         self.client.set_unflushed(true);
-        self.stream()?.poll_write(cx, buf)
+        let written = self.stream()?.poll_write(cx, buf);
+        if written.is_pending() {
+            self.look_ahead(cx)?;
+        }
+        written
     }
 
     fn poll_write_vectored(
@@ -194,7 +262,11 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
             return Poll::Ready(Ok(bufs.iter().map(|buf| buf.len()).sum()));
         }
         self.client.set_unflushed(true);
-        self.stream()?.poll_write_vectored(cx, bufs)
+        let written = self.stream()?.poll_write_vectored(cx, bufs);
+        if written.is_pending() {
+            self.look_ahead(cx)?;
+        }
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -207,6 +279,7 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Transport<I> {
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.client.set_unflushed(false);
         }
+        self.look_ahead(cx)?;
         flushed
     }
 

@@ -30,7 +30,30 @@ macro_rules! each {
     };
 }
 
+/// What is known of a client's protocol before its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS alone knows"))]
+pub(super) enum Protocol {
+    /// Nothing: its first bytes tell.
+    Unknown,
+    /// HTTP/1.1, which TLS has settled, or has settled nothing else.
+    Http1,
+    /// HTTP/2, which TLS has settled.
+    Http2,
+}
+
 impl<I: Io> Wire<I> {
+    /// What TLS has settled by ALPN (RFC 7301).
+    pub(super) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Plain(_) => Protocol::Unknown,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => Protocol::Http2,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Protocol::Http1,
+        }
+    }
+
     /// It is a TCP socket, and what is written to it is what the client reads.
     pub(super) fn is_bare(&self) -> bool {
         match self {

@@ -87,7 +87,8 @@ impl<T> Subscribe<T> {
     }
 
     /// Sets how many events, and how many bytes, a client may be behind, once it has caught up: by
-    /// default as much as the topic keeps. [`OnLag::Latest`] does not ask for it.
+    /// default as much as the topic keeps. Bytes are counted as in [`Retention`](super::Retention), keys
+    /// included. [`OnLag::Latest`] does not ask for it.
     pub const fn max_lag(mut self, events: u64, bytes: u64) -> Self {
         self.wish.rule.most = Some((events, bytes));
         self

@@ -131,18 +131,15 @@ mod tests {
 
     #[derive(Clone, Debug)]
     enum Step {
-        Write(u64, Vec<u8>),
-        SetLen(u64),
+        Write(u16, Vec<u8>),
+        SetLen(u16),
     }
 
     fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let bytes =
-            prop_oneof![prop::collection::vec(any::<u8>(), 0..40), prop::collection::vec(any::<u8>(), 4000..9000)];
-        let step = prop_oneof![
-            (0..20_000_u64, bytes).prop_map(|(at, bytes)| Step::Write(at, bytes)),
-            (0..20_000_u64).prop_map(Step::SetLen)
-        ];
-        prop::collection::vec(step, 1..12)
+        let bytes = |lengths| prop::collection::vec(any::<u8>(), lengths);
+        let bytes = prop_oneof![bytes(0..40), bytes(4000..9000)];
+        let write = (0..20_000_u16, bytes).prop_map(|(at, bytes)| Step::Write(at, bytes));
+        prop::collection::vec(prop_oneof![write, (0..20_000_u16).prop_map(Step::SetLen)], 1..12)
     }
 
     proptest! {
@@ -150,21 +147,21 @@ mod tests {
         #[test]
         fn it_reads_as_the_file_would_and_leaves_the_file(steps in steps(), length in 0..15_000_usize) {
             let path = std::env::temp_dir().join(format!("touka-overlay-{}", std::process::id()));
-            let mut expected: Vec<u8> = (0..length).map(|at| (at * 7 % 251) as u8 + 1).collect();
+            let mut expected: Vec<u8> = (1..=250_u8).cycle().take(length).collect();
             fs::write(&path, &expected).unwrap();
             let before = expected.clone();
             let overlay = Overlay::new(HeldFile::open(&path).unwrap().storage().unwrap()).unwrap();
             for step in steps {
                 match step {
                     Step::Write(at, bytes) => {
-                        let (at, end) = (at as usize, at as usize + bytes.len());
+                        let (start, end) = (usize::from(at), usize::from(at) + bytes.len());
                         expected.resize(expected.len().max(end), 0);
-                        expected[at..end].copy_from_slice(&bytes);
-                        overlay.write(at as u64, &bytes).unwrap();
+                        expected[start..end].copy_from_slice(&bytes);
+                        overlay.write(at.into(), &bytes).unwrap();
                     }
                     Step::SetLen(len) => {
-                        expected.resize(len as usize, 0);
-                        overlay.set_len(len).unwrap();
+                        expected.resize(len.into(), 0);
+                        overlay.set_len(len.into()).unwrap();
                     }
                 }
                 prop_assert_eq!(overlay.len().unwrap(), expected.len() as u64);
