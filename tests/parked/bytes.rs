@@ -103,7 +103,7 @@ async fn everybody_gets_everything_and_who_comes_back_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_answered_before_is_taken_too_and_what_it_says_then_is_ignored() {
+async fn a_connection_that_answered_before_is_parked_too() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let mut client = Client::get(scene.server.address, "/plain").await;

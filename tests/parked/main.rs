@@ -2,7 +2,11 @@
 //! one that is served as a body. Each promise is shown for both.
 
 mod bytes;
+mod drains;
 mod ends;
+mod fair;
+mod panics;
+mod returns;
 mod scene;
 mod slow;
 mod which;

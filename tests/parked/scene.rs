@@ -1,8 +1,14 @@
 //! A server whose topic is followed, in one form or the other.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::Frame;
 use support::{Client, Count, Running, within};
 use tokio::sync::Notify;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -74,9 +80,38 @@ async fn short(State(app): State<App>, from: LastEventId) -> Result<EventStream,
     Ok(app.follow(from).await?.max_lifetime(Duration::from_millis(50)))
 }
 
-#[route(GET, "/skips")]
-async fn skips(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
-    Ok(app.told(app.hub.topic("a")?.subscribe(from).on_lag(OnLag::Skip).await?))
+#[route(GET, "/skips/{topic}")]
+async fn skips(State(app): State<App>, topic: String, from: LastEventId) -> Result<EventStream, HubError> {
+    Ok(app.told(app.hub.topic(topic)?.subscribe(from).on_lag(OnLag::Skip).await?))
+}
+
+/// A subscription in a body of the handler's own, whose `Drop` panics.
+#[route(GET, "/panics")]
+async fn panics(State(app): State<App>, from: LastEventId) -> Result<Response, HubError> {
+    Ok(app.follow(from).await?.into_response().map(|body| Body::new(PanicsWhenDropped(body))))
+}
+
+struct PanicsWhenDropped(Body);
+
+impl Drop for PanicsWhenDropped {
+    fn drop(&mut self) {
+        panic!("a drop that panics");
+    }
+}
+
+impl http_body::Body for PanicsWhenDropped {
+    type Data = Bytes;
+    type Error = axum_core::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut self.0).poll_frame(cx)
+    }
+}
+
+/// A subscription of another topic.
+#[route(GET, "/b")]
+async fn b(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
+    Ok(app.told(app.hub.topic("b")?.subscribe(from).await?))
 }
 
 /// A body that fails when the test says so.
@@ -98,6 +133,7 @@ async fn plain() -> &'static str {
 pub(crate) struct Scene {
     pub(crate) server: Running,
     pub(crate) handle: Handle,
+    pub(crate) hub: Hub,
     pub(crate) topic: Topic,
     pub(crate) held: Count,
     pub(crate) ends: UnboundedReceiver<CloseReason>,
@@ -112,11 +148,13 @@ impl Scene {
         let held = Count::default();
         let stop = Arc::new(Notify::new());
         let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell, stop: Arc::clone(&stop) };
-        let router = Router::new().mount(routes![a, spoken, bare, blocks, short, skips, fed, plain]).with_state(app);
+        let routes = routes![a, b, spoken, bare, blocks, short, skips, panics, fed, plain];
+        let router = Router::new().mount(routes).with_state(app);
         let server = set(Server::new().park(park).write_timeout(WRITE_TIMEOUT));
         let handle = server.handle();
         let server = Running::serve_with(server, router).await;
-        Self { server, handle, topic: hub.topic("a").expect("a topic"), held, ends, stop, park }
+        let topic = hub.topic("a").expect("a topic");
+        Self { server, handle, hub, topic, held, ends, stop, park }
     }
 
     pub(crate) async fn new(park: Park) -> Self {

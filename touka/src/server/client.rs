@@ -7,12 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use http::HeaderMap;
 use tokio::time::Instant;
 
+use super::again::Guard;
 use super::body_budget::{BodyBudget, BodyShare};
-use super::client_header::{ClientHeader, Malformed};
-use super::counts::Permit;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -42,6 +40,10 @@ pub(super) struct Client {
     streams: Mutex<Vec<Written>>,
     /// Its socket can be had without hyper.
     bare: AtomicBool,
+    /// hyper has read more than the head of the request that is under way.
+    read_ahead: AtomicBool,
+    /// A stream was served on its connection by other means, and has ended.
+    returned: bool,
     /// Something that was written has yet to reach the socket.
     unflushed: AtomicBool,
     /// A part of a request's body was not read, and will not be.
@@ -58,7 +60,7 @@ pub(super) struct Client {
     /// What the bodies of its requests hold in memory. Made with the first body.
     bodies: OnceLock<Arc<BodyBudget>>,
     /// The connection's place among those that the server has, until it is dropped.
-    guard: Mutex<Option<Box<dyn Any + Send>>>,
+    guard: Mutex<Guard>,
 }
 
 /// What the socket must know of a stream that is written to it.
@@ -70,7 +72,17 @@ struct Written {
 
 impl Client {
     pub(super) fn new(serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::unshared(serving, peer, overloaded))
+    }
+
+    /// The client of a connection that was served before, and is between two requests.
+    pub(super) fn returned(serving: Arc<Serving>, peer: Option<SocketAddr>, guard: Guard) -> Arc<Self> {
+        let client = Self { returned: true, ..Self::unshared(serving, peer, false) };
+        Arc::new(Self { guard: Mutex::new(guard), ..client })
+    }
+
+    fn unshared(serving: Arc<Serving>, peer: Option<SocketAddr>, overloaded: bool) -> Self {
+        Self {
             serving,
             peer,
             overloaded,
@@ -83,6 +95,8 @@ impl Client {
             late: AtomicBool::new(false),
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
+            read_ahead: AtomicBool::new(false),
+            returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             upgraded: AtomicBool::new(false),
@@ -92,26 +106,22 @@ impl Client {
             blocked: AtomicBool::new(false),
             bodies: OnceLock::new(),
             guard: Mutex::default(),
-        })
+        }
     }
 
-    /// A request is about to reach the service. It counts as under way until what is returned is
-    /// dropped.
-    pub(super) fn call(self: &Arc<Self>) -> Call {
+    /// A request is about to reach the service.
+    pub(super) fn called(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        Call { client: Arc::clone(self), peer: self.peer, link: None, upgraded: false, permit: None }
+        self.begun();
     }
 
-    /// The connection is not idle until what is returned is dropped.
-    #[cfg(feature = "http2")]
-    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+    /// One thing more keeps the connection from being idle.
+    pub(super) fn begun(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
-        Busy(Arc::clone(self))
     }
 
     /// One thing less keeps the connection from being idle.
-    fn finished(&self) {
+    pub(super) fn finished(&self) {
         if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.wake_idler();
         }
@@ -253,7 +263,7 @@ impl Client {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
     }
 
-    pub(super) fn take_guard(&self) -> Option<Box<dyn Any + Send>> {
+    pub(super) fn take_guard(&self) -> Guard {
         self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
@@ -263,6 +273,18 @@ impl Client {
 
     pub(super) fn is_bare(&self) -> bool {
         self.bare.load(Ordering::Relaxed)
+    }
+
+    pub(super) const fn has_returned(&self) -> bool {
+        self.returned
+    }
+
+    pub(super) fn set_read_ahead(&self, ahead: bool) {
+        self.read_ahead.store(ahead, Ordering::Relaxed);
+    }
+
+    pub(super) fn has_read_ahead(&self) -> bool {
+        self.read_ahead.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_unflushed(&self, unflushed: bool) {
@@ -285,12 +307,26 @@ impl Client {
         self.unread.load(Ordering::Relaxed)
     }
 
+    /// The connection is not HTTP any more once the response under way has ended.
+    pub(super) fn set_upgraded(&self) {
+        self.upgraded.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn is_upgraded(&self) -> bool {
         self.upgraded.load(Ordering::Relaxed)
     }
 
     pub(super) fn is_unflushed(&self) -> bool {
         self.unflushed.load(Ordering::Relaxed)
+    }
+
+    /// A response is this stream.
+    pub(super) fn add_stream(&self, link: &Link, write_time: Duration) {
+        self.lock().push(Written { link: link.clone(), write_time });
+    }
+
+    pub(super) fn remove_stream(&self, link: &Link) {
+        self.lock().retain(|stream| !stream.link.is(link));
     }
 
     /// Nothing under the lock panics.
@@ -309,75 +345,4 @@ pub(super) enum Activity {
     Leaving(usize),
     /// Nothing.
     Idle,
-}
-
-/// One request, from when it reaches the service to the end of its response.
-#[derive(Debug)]
-pub(super) struct Call {
-    pub(super) client: Arc<Client>,
-    /// Who asks: the connection's peer, until a trusted proxy has said otherwise. `None` is a Unix socket.
-    pub(super) peer: Option<SocketAddr>,
-    link: Option<Link>,
-    upgraded: bool,
-    /// Its place among the requests under way. Last, so that it is given back when all else is gone.
-    permit: Option<Permit>,
-}
-
-impl Call {
-    /// Finds out who asks, from what trusted proxies have written into the request's head.
-    pub(super) fn name_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
-        self.peer = self.client.serving.proxies.client(self.client.peer, headers)?;
-        Ok(())
-    }
-
-    /// Takes a place among the requests under way. False if there are too many, in all or of this peer.
-    pub(super) fn admit(&mut self) -> bool {
-        let serving = &self.client.serving;
-        self.permit = serving.admission.request(serving.proxies.peer(self.peer), &serving.limits);
-        self.permit.is_some()
-    }
-
-    /// Takes the place out, for a stream that goes on when this request is gone.
-    pub(super) const fn take_permit(&mut self) -> Option<Permit> {
-        self.permit.take()
-    }
-
-    /// The response is this stream.
-    pub(super) fn writes(&mut self, link: &Link, write_time: Duration) {
-        self.client.lock().push(Written { link: link.clone(), write_time });
-        self.link = Some(link.clone());
-    }
-
-    /// Over HTTP/1.1 the connection is not HTTP any more once the response has ended, and none of our
-    /// business. Over HTTP/2 one stream becomes a tunnel, and the connection stays what it is.
-    pub(super) fn upgrades(&mut self) {
-        if self.client.speaks_http2() {
-            return;
-        }
-        self.upgraded = true;
-        self.client.upgraded.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Keeps a connection from being idle.
-#[cfg(feature = "http2")]
-#[derive(Debug)]
-pub(super) struct Busy(Arc<Client>);
-
-#[cfg(feature = "http2")]
-impl Drop for Busy {
-    fn drop(&mut self) {
-        self.0.finished();
-    }
-}
-
-impl Drop for Call {
-    fn drop(&mut self) {
-        if let Some(link) = &self.link {
-            self.client.lock().retain(|stream| !stream.link.is(link));
-        }
-        if !self.upgraded {
-            self.client.finished();
-        }
-    }
 }

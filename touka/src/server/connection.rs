@@ -1,9 +1,13 @@
 //! One connection, from its first byte to its last.
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
 
 use axum_core::BoxError;
+use bytes::Bytes;
 
+use super::again::{Again, Returned};
 use super::client::Client;
 use super::exchange::{Serve, answering};
 use super::explain::{self, unreadable};
@@ -16,11 +20,11 @@ use super::park::{Lot, Offered};
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
+use super::serving::Serving;
 #[cfg(feature = "http2")]
-use super::sniff::{Rewound, speaks_http2};
-use super::stall::Io;
-#[cfg(feature = "testing")]
-use super::stall::Stall;
+use super::sniff::speaks_http2;
+use super::socket::Socket;
+use super::stall::{Io, Stall};
 use super::transport::Transport;
 use super::wire::{Protocol, Wire};
 use crate::error::CloseReason;
@@ -28,26 +32,36 @@ use crate::error::CloseReason;
 /// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
 /// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
 /// any more.
-pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, service: V, client: Arc<Client>, lot: Arc<Lot>) {
+///
+/// `sent` is what the client has sent already.
+pub(super) async fn serve<I: Io, V: Serve>(wire: Wire<I>, sent: Bytes, service: V, client: Arc<Client>, lot: Arc<Lot>) {
     let deadline = async {
         client.serving.deadline().await;
         // Before what is served is dropped, which would look as if the client had left.
         client.close(CloseReason::Shutdown);
     };
-    race(serve_to_the_end(wire, service, &client, &lot), deadline).await;
+    race(serve_to_the_end(wire, sent, service, &client, &lot), deadline).await;
 }
 
-async fn serve_to_the_end<I: Io, V: Serve>(wire: Wire<I>, service: V, client: &Arc<Client>, lot: &Lot) {
+async fn serve_to_the_end<I: Io, V: Serve>(
+    wire: Wire<I>,
+    sent: Bytes,
+    service: V,
+    client: &Arc<Client>,
+    lot: &Arc<Lot>,
+) {
     client.set_bare(wire.is_bare());
     let protocol = wire.protocol();
-    let (transport, returned) = Transport::new(wire, Arc::clone(client));
+    let (mut transport, returned) = Transport::new(wire, Arc::clone(client));
+    transport.unread(sent);
     let offered = Arc::<Offered>::default();
-    let finished = drive(transport, protocol, service, client, &offered).await;
+    let finished = drive(transport, protocol, service.clone(), client, &offered).await;
     let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            lot.park(*offer, socket, &client.serving);
+            let again = NextRequest { service, peer: client.peer, lot: Arc::clone(lot) };
+            lot.park(*offer, socket, Box::new(again), &client.serving);
         }
         return;
     }
@@ -85,41 +99,62 @@ async fn drive<I: Io, V: Serve>(
 
 #[cfg(feature = "http2")]
 async fn drive<I: Io, V: Serve>(
-    transport: Transport<Wire<I>>,
+    mut transport: Transport<Wire<I>>,
     protocol: Protocol,
     service: V,
     client: &Arc<Client>,
     offered: &Arc<Offered>,
 ) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(client), Arc::clone(offered));
-    let spoken = match protocol {
-        Protocol::Unknown => match race(speaks_http2(transport), grace::over(client)).await {
-            First::Left(sniffed) => sniffed?,
+    let is_http2 = match protocol {
+        // A connection that has returned has spoken HTTP/1.1.
+        Protocol::Unknown if client.has_returned() => false,
+        Protocol::Unknown => {
+            let sniffed = race(speaks_http2(&mut transport), grace::over(client)).await;
             // It has not asked for anything yet, so there is nothing to finish.
-            First::Right(()) => return Ok(()),
-        },
-        Protocol::Http1 => (false, Rewound::none(transport)),
-        Protocol::Http2 => (true, Rewound::none(transport)),
-    };
-    let finished = match spoken {
-        (true, io) => {
-            client.set_http2();
-            // In a box: a connection of HTTP/1.1 must not keep the room that one of HTTP/2 takes.
-            Box::pin(http2::drive(io, answering, client)).await
+            let First::Left(sniffed) = sniffed else { return Ok(()) };
+            let (is_http2, read) = sniffed?;
+            transport.unread(read);
+            is_http2
         }
-        (false, io) => http1::drive(io, answering, client, offered).await,
+        Protocol::Http1 => false,
+        Protocol::Http2 => true,
     };
-    finished.map_err(Into::into)
+    if is_http2 {
+        client.set_http2();
+        // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
+        return Box::pin(http2::drive(transport, answering, client)).await.map_err(Into::into);
+    }
+    http1::drive(transport, answering, client, offered).await.map_err(Into::into)
+}
+
+/// Serves a connection's next requests, after a stream that was served by other means.
+struct NextRequest<V> {
+    service: V,
+    /// The connection's peer. Each request may name another client.
+    peer: Option<SocketAddr>,
+    lot: Arc<Lot>,
+}
+
+impl<V: Serve> Again for NextRequest<V> {
+    fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>) {
+        let Self { service, peer, lot } = *self;
+        let Returned { socket, sent, guard } = returned;
+        let client = Client::returned(Arc::clone(serving), peer, guard);
+        let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
+        tokio::spawn(serve(wire, sent, service, client, lot));
+    }
+}
+
+impl<V> fmt::Debug for NextRequest<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NextRequest").finish_non_exhaustive()
+    }
 }
 
 /// Serves one connection in cleartext.
 #[cfg(feature = "testing")]
-pub(crate) async fn serve_plain<I: Io, V: Serve>(
-    io: I,
-    service: V,
-    serving: Arc<super::serving::Serving>,
-    peer: Option<std::net::SocketAddr>,
-) {
+pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<Serving>, peer: Option<SocketAddr>) {
     let client = Client::new(serving, peer, false);
-    serve(Wire::Plain(Stall::new(io, &client)), service, client, Arc::default()).await;
+    serve(Wire::Plain(Stall::new(io, &client)), Bytes::new(), service, client, Arc::default()).await;
 }

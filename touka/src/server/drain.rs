@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 use tracing::Span;
 
-use super::client::Call;
+use super::call::Call;
 use super::race::{Race, race};
 use super::streams::{Entry, OpenStream};
 #[cfg(feature = "http2")]

@@ -17,7 +17,8 @@ use hyper::body::Incoming;
 use hyper::service::{HttpService, service_fn};
 use tower_service::Service;
 
-use super::client::{Call, Client};
+use super::call::Call;
+use super::client::Client;
 use super::client_header::Malformed;
 use super::drain::{Drain, is_event_stream};
 use super::leftover::{Handled, Leftover};
@@ -64,7 +65,7 @@ pub(super) fn answering<V: Serve>(
 ) -> impl HttpService<Incoming, ResBody = Pieces<Drain<Body>>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
         // Now, not when the future is first polled: hyper's writes count from here on.
-        let mut call = client.call();
+        let mut call = Call::begin(&client);
         let service = service.clone();
         let offered = Arc::clone(&offered);
         Box::pin(async move {

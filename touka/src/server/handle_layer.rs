@@ -15,6 +15,7 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::call::Call;
 use super::client::Client;
 use super::drain::{Drain, is_event_stream};
 use super::serving::Serving;
@@ -100,7 +101,7 @@ impl Asked {
             response.extensions_mut().insert(route);
         }
         // The connection is another server's: this stands for what is known of it.
-        let call = Client::new(Arc::clone(&self.serving), self.peer, false).call();
+        let call = Call::begin(&Client::new(Arc::clone(&self.serving), self.peer, false));
         Drain::wrap(response, None, call, &self.path, false).map(Body::new)
     }
 }

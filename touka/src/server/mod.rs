@@ -1,11 +1,13 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
 mod admission;
+mod again;
 mod app;
 mod axum_routes;
 mod backlog;
 mod behind_proxies;
 mod body_budget;
+mod call;
 mod client;
 mod client_header;
 mod closing;
@@ -18,6 +20,7 @@ mod explain;
 mod grace;
 mod handle;
 mod handle_layer;
+mod head_end;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;

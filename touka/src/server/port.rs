@@ -6,6 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -146,7 +147,7 @@ impl Port {
             #[cfg(not(feature = "tls"))]
             let wire = Some(Wire::Plain(socket));
             if let Some(wire) = wire {
-                connection::serve(wire, service, client, lot).await;
+                connection::serve(wire, Bytes::new(), service, client, lot).await;
             }
         }
     }

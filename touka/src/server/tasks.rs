@@ -11,7 +11,8 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::client::{Busy, Client};
+use super::call::Busy;
+use super::client::Client;
 use super::meter;
 use super::sent::Sent;
 use crate::error::CloseReason;
@@ -67,7 +68,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
             longest: Cell::new(self.client.serving.limits.write_time),
             link: RefCell::new(None),
         };
-        let watched = Watched { future, timer: None, _busy: self.client.busy() };
+        let watched = Watched { future, timer: None, _busy: Busy::begin(&self.client) };
         tokio::spawn(HANDOVER.scope(handover, watched));
     }
 }

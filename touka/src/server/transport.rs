@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::client::{Activity, Client};
+use super::head_end::HeadEnd;
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
 /// closes, and there are few places for such as these.
@@ -35,6 +36,8 @@ pub(super) struct Transport<I> {
     heard: Option<usize>,
     /// What the client has sent beyond what hyper has asked for.
     ahead: BytesMut,
+    /// Where in a request's head the bytes end that hyper has read.
+    head_end: HeadEnd,
     /// What became of hyper's last read.
     reading: Reading,
 }
@@ -80,9 +83,32 @@ impl<I: Unpin> Transport<I> {
             patience: None,
             heard: None,
             ahead: BytesMut::new(),
+            head_end: HeadEnd::default(),
             reading: Reading::Unwanted,
         };
         (transport, returned)
+    }
+
+    /// Has these bytes read before any others: what was looked at to know the protocol, or what the
+    /// client sent while its connection was served by other means. hyper has read nothing yet.
+    pub(super) fn unread(&mut self, bytes: Bytes) {
+        if bytes.is_empty() {
+            return;
+        }
+        // The client has begun a request: it has the time of a head for the rest.
+        self.heard = Some(self.client.calls());
+        self.ahead = bytes.into();
+        self.head_end = HeadEnd::default();
+    }
+
+    /// Notes whether hyper has read more than one request. It reads only when its buffer holds no whole
+    /// head: so that is the case if the bytes go on after the first end of a head, or if they come while
+    /// a request is under way.
+    fn look_for_more(&mut self, read: &[u8]) {
+        if !read.is_empty() {
+            let passed = self.head_end.is_passed(read);
+            self.client.set_read_ahead(passed || self.client.is_busy() || !self.ahead.is_empty());
+        }
     }
 
     fn stream(&mut self) -> io::Result<Pin<&mut I>> {
@@ -102,7 +128,7 @@ impl<I: Unpin> Transport<I> {
         // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
         if self.heard == Some(calls) && !self.client.speaks_http2() {
             Phase::Head(calls)
-        } else if calls == 0 {
+        } else if calls == 0 && !self.client.has_returned() {
             Phase::First
         } else {
             Phase::Idle(calls)
@@ -169,6 +195,9 @@ impl<I: AsyncRead + Unpin> Transport<I> {
                 Poll::Ready(Err(error)) => return Err(error),
             }
         }
+        if self.ahead.len() > before {
+            self.client.set_read_ahead(true);
+        }
         if self.ahead.len() > before && self.reading == Reading::Wanted {
             // The bytes that hyper waits for are here, and will not wake it.
             cx.waker().wake_by_ref();
@@ -186,17 +215,26 @@ impl<I> Drop for Transport<I> {
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let read = if self.ahead.is_empty() {
-            self.stream()?.poll_read(cx, buf)
-        } else {
-            let length = buf.remaining().min(self.ahead.len());
-            buf.put_slice(&self.ahead.split_to(length));
+        let before = buf.filled().len();
+        let again = buf.remaining().min(self.ahead.len());
+        if again > 0 {
+            buf.put_slice(&self.ahead.split_to(again));
             if self.ahead.is_empty() {
                 // An empty rest of the buffer would keep all of it.
                 self.ahead = BytesMut::new();
             }
-            Poll::Ready(Ok(()))
-        };
+        }
+        let mut read = Poll::Ready(Ok(()));
+        if again == 0 || buf.remaining() > 0 {
+            // With the rest of the request, if that is there. hyper would double its buffer for it:
+            // eight kilobytes more for as long as the connection lives.
+            read = self.stream()?.poll_read(cx, buf);
+            if again > 0 {
+                // What is wrong with the socket is as wrong at the next read.
+                read = Poll::Ready(Ok(()));
+            }
+        }
+        self.look_for_more(&buf.filled()[before..]);
         self.reading = if read.is_pending() { Reading::Awaited } else { Reading::Unwanted };
         self.watch_read(cx, read)
     }

@@ -12,6 +12,8 @@ use crate::topic::{Mark, Place, SharedLog};
 pub(super) struct Group {
     log: Arc<SharedLog>,
     pub(super) node: Arc<Node>,
+    /// It waits for its turn to be written.
+    pub(super) is_due: bool,
     waker: Waker,
     place: Place,
     /// Its sockets, by their numbers.
@@ -30,7 +32,7 @@ impl Group {
         let (seen, told_ends) = (state.log.head(), state.log.ends());
         drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self { log, node, waker, place: Place::NONE, members: Vec::new(), seen, told_ends, walk: None }
+        Self { log, node, is_due: false, waker, place: Place::NONE, members: Vec::new(), seen, told_ends, walk: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {

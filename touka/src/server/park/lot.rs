@@ -6,10 +6,11 @@ use std::sync::{Arc, OnceLock};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
+use super::super::again::Again;
 use super::super::serving::Serving;
 use super::node::Inbox;
 use super::offer::Offer;
-use super::shard;
+use super::run::run;
 
 /// Half as many shards as the runtime has threads. Each writes to a hundred thousand clients a second,
 /// and the other threads are for those who publish and for all else. They run as long as they have
@@ -22,15 +23,21 @@ pub(in crate::server) struct Lot {
 
 impl Lot {
     /// Gives a connection to one of the shards.
-    pub(in crate::server) fn park(&self, offer: Offer, socket: TcpStream, serving: &Arc<Serving>) {
+    pub(in crate::server) fn park(
+        &self,
+        offer: Offer,
+        socket: TcpStream,
+        again: Box<dyn Again>,
+        serving: &Arc<Serving>,
+    ) {
         let shards = self.shards.get_or_init(|| {
             let threads = Handle::current().metrics().num_workers();
             (0..(threads / 2).max(1)).map(|_| Arc::default()).collect()
         });
         // One after the other: what they have differs by one, but for those that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
-        if inbox.bring(offer.into_parked(socket)) {
-            tokio::spawn(shard::run(Arc::clone(inbox), Arc::clone(serving)));
+        if inbox.bring(offer.into_parked(socket, again)) {
+            tokio::spawn(run(Arc::clone(inbox), Arc::clone(serving)));
         }
     }
 }

@@ -3,17 +3,38 @@
 //!
 //! hyper reads the request. Then the socket is taken back from it and given to a shard, which walks
 //! its sockets when something is published and writes the shared bytes to each from its place. What
-//! is on the wire, and what is told of the stream, is the same as with a body.
+//! is on the wire, and what is told of the stream, is the same as with a body. When the stream has
+//! ended, the connection goes back to hyper for its next request.
+//!
+//! # Layout
+//!
+//! - `offer`: which responses are parked, and what is taken out of them.
+//! - `lot`: the shards of a server. `run`: the task of a shard. `shard`: what a shard does in a turn.
+//! - `node`: a shard's inbox, and the wakers that put something into it; `signal` is their flag.
+//! - `group`: the clients of one topic in a shard. `window`: the bytes that they are written.
+//! - `parked`: one client. `output`: the state of what is written to it.
+//! - `sweep` and `phase`: what time and a shutdown do to all clients.
+//! - `caught`, `chunk`, `slots`: panics, HTTP/1.1's chunks, numbered values.
 
+mod caught;
 mod chunk;
 mod group;
 mod lot;
 mod node;
 mod offer;
+mod output;
 mod parked;
+mod phase;
+mod run;
 mod shard;
+#[cfg(test)]
+mod shard_tests;
+mod signal;
 mod slots;
+mod sweep;
 mod window;
+
+use std::sync::atomic;
 
 pub(super) use lot::Lot;
 pub(super) use offer::{Offered, may_park, offer};

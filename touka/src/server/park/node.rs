@@ -1,11 +1,12 @@
 //! Who has something for a shard to do: the sockets, the topics, and those who bring connections.
 
+use std::collections::VecDeque;
 use std::mem;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
 use super::parked::Parked;
+use super::signal::Signal;
 
 /// For how many that wait there is room when they are gone.
 pub(super) const MOST_WAITING: usize = 8;
@@ -46,10 +47,10 @@ impl Inbox {
 
     /// Takes out what is there, behind what was taken before, and has the task woken when there is
     /// more.
-    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut Vec<Parked>, ready: &mut Vec<Key>) {
+    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Parked>, ready: &mut VecDeque<Key>) {
         let mut letters = self.lock();
-        arrived.append(&mut letters.arrived);
-        ready.append(&mut letters.ready);
+        arrived.extend(letters.arrived.drain(..));
+        ready.extend(letters.ready.drain(..));
         // A crowd that came at once must not leave its room behind.
         letters.arrived.shrink_to(MOST_WAITING);
         match &mut letters.task {
@@ -71,6 +72,22 @@ impl Inbox {
         true
     }
 
+    /// The shard's task is gone, and has not come to its end. Those who have arrived come back: nobody
+    /// serves them. The next one to arrive starts another task.
+    pub(super) fn stop(&self) -> Vec<Parked> {
+        let mut letters = self.lock();
+        letters.ready.clear();
+        letters.task = None;
+        letters.running = false;
+        mem::take(&mut letters.arrived)
+    }
+
+    /// Counts a task as started, without a connection for it. True if none was.
+    #[cfg(test)]
+    pub(super) fn start(&self) -> bool {
+        !mem::replace(&mut self.lock().running, true)
+    }
+
     fn tell(&self, key: Key) {
         let mut letters = self.lock();
         letters.ready.push(key);
@@ -90,23 +107,23 @@ impl Inbox {
 pub(super) struct Node {
     inbox: Arc<Inbox>,
     key: Key,
-    /// It stands in the inbox already.
-    told: AtomicBool,
+    /// Raised while it stands in the inbox.
+    told: Signal,
 }
 
 impl Node {
     pub(super) fn new(inbox: &Arc<Inbox>, key: Key) -> Arc<Self> {
-        Arc::new(Self { inbox: Arc::clone(inbox), key, told: AtomicBool::new(false) })
+        Arc::new(Self { inbox: Arc::clone(inbox), key, told: Signal::new() })
     }
 
     /// The shard looks at it now: what comes from here on is news.
     pub(super) fn heard(&self) {
-        self.told.store(false, Ordering::Release);
+        self.told.lower();
     }
 
     /// Has the shard look at it.
     pub(super) fn tell(&self) {
-        if !self.told.swap(true, Ordering::AcqRel) {
+        if self.told.raise() {
             self.inbox.tell(self.key);
         }
     }

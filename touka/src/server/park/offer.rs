@@ -1,6 +1,6 @@
 //! [`Offer`], a response that is to be parked instead of being given to hyper.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -16,11 +16,14 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::client::{Call, Client};
+use super::super::again::{Again, Guard};
+use super::super::call::Call;
+use super::super::client::Client;
 use super::super::drain::stream_span;
 use super::super::parking::Park;
 use super::super::streams::{Entry, OpenStream};
 use super::chunk;
+use super::output::Output;
 use super::parked::Parked;
 use crate::error::CloseReason;
 use crate::response::{Parts, Ticket};
@@ -36,7 +39,7 @@ pub(in crate::server) struct Offer {
     span: Span,
     write_time: Duration,
     lifetime: Option<Duration>,
-    guard: Option<Box<dyn Any + Send>>,
+    guard: Guard,
 }
 
 /// The request is one whose response could be parked: HTTP/1.1, nothing more to read, and a
@@ -99,6 +102,9 @@ pub(in crate::server) fn offer(
     } else if client.is_unflushed() {
         // hyper still holds something of an earlier answer, which would be lost with it.
         "the client has yet to take an earlier answer"
+    } else if client.has_read_ahead() {
+        // hyper holds the beginning of the next request, which would be lost with it.
+        "the client has sent its next request already"
     } else if client.serving.handle.is_shutting_down() {
         "the server shuts down"
     } else {
@@ -164,7 +170,7 @@ impl Offer {
         Self { first, parts, body, entry, span, write_time, lifetime, guard: client.take_guard() }
     }
 
-    pub(super) fn into_parked(self, socket: TcpStream) -> Parked {
+    pub(super) fn into_parked(self, socket: TcpStream, again: Box<dyn Again>) -> Parked {
         let Parts { mut subscription, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();
@@ -172,7 +178,8 @@ impl Offer {
         let keep_alive = options.keep_alive;
         Parked {
             socket,
-            rest: self.first,
+            output: Output::new(self.first),
+            sent: Vec::new(),
             subscription,
             lifecycle,
             goodbye: options.ending().map(Box::new),
@@ -181,13 +188,13 @@ impl Offer {
             patience: keep_alive.map(|interval| within(interval, 0.1)).unwrap_or_default(),
             quiet_since: now,
             write_time: self.write_time,
-            blocked_since: None,
             end_at: self.lifetime.and_then(|longest| now.checked_add(longest)).map(|at| (at, CloseReason::Expired)),
-            ending: false,
+            has_turn: false,
             node: None,
             group: 0,
             member: 0,
             entry: self.entry,
+            again,
             guard: self.guard,
             body: self.body,
             span: self.span,

@@ -1,22 +1,26 @@
 //! [`Parked`], one client of one topic: a socket, and a place in the log.
 
-use std::any::Any;
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use axum_core::body::Body;
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
+use super::super::again::{Again, Guard, Returned};
 use super::super::meter;
+use super::super::serving::Serving;
 use super::super::socket::set_user_timeout;
 use super::super::streams::Entry;
+use super::caught::caught;
 use super::chunk;
 use super::node::Node;
+use super::output::Output;
+use super::phase::Phase;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
@@ -32,8 +36,9 @@ const MOST_WRITES: usize = 32;
 #[derive(Debug)]
 pub(super) struct Parked {
     pub(super) socket: TcpStream,
-    /// What of an event, or of the server's own words, was begun and must be written first.
-    pub(super) rest: Bytes,
+    pub(super) output: Output,
+    /// What the client has sent since its request: the beginning of the next one.
+    pub(super) sent: Vec<u8>,
     pub(super) subscription: Subscription,
     pub(super) lifecycle: Lifecycle,
     /// What is said before the end of a stream that comes to it by itself.
@@ -42,23 +47,23 @@ pub(super) struct Parked {
     pub(super) keep_alive: Option<Duration>,
     /// Whether each comment ends with a blank line of its own.
     pub(super) whole_blocks: bool,
-    /// The same, as it was drawn for this time.
+    /// The interval as it was drawn for this time.
     pub(super) patience: Duration,
     pub(super) quiet_since: Instant,
     /// How long the client may take nothing.
     pub(super) write_time: Duration,
-    pub(super) blocked_since: Option<Instant>,
-    /// When it is to end, and why.
+    /// When the stream is to end, and why.
     pub(super) end_at: Option<(Instant, CloseReason)>,
-    /// It ends when what is left is written.
-    pub(super) ending: bool,
+    /// The shutdown has given it its turn to end.
+    pub(super) has_turn: bool,
     pub(super) node: Option<Arc<Node>>,
     /// Its group in the shard, and its place there.
     pub(super) group: usize,
     pub(super) member: usize,
     pub(super) entry: Entry,
-    /// The connection's place among those that the server has.
-    pub(super) guard: Option<Box<dyn Any + Send>>,
+    /// Serves the connection again when the stream has ended, and counts it until then.
+    pub(super) again: Box<dyn Again>,
+    pub(super) guard: Guard,
     /// Empty by now, but for what layers have put around it: that stays as long as the client.
     pub(super) body: Body,
     pub(super) span: Span,
@@ -67,12 +72,14 @@ pub(super) struct Parked {
 /// Where a client is after it was given what there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It has all of it.
+    /// It has all of it, or others have their turn first.
     CaughtUp,
     /// It takes no more for now, and the socket will say when it does.
     Blocked,
-    /// It has left, has taken nothing for too long, or has all that it will ever get.
-    Gone,
+    /// It has all that it will ever get of this stream.
+    Over,
+    /// It has left, or its connection cannot be used any more.
+    Left,
 }
 
 impl Parked {
@@ -82,7 +89,7 @@ impl Parked {
         let seen = cursor.seen();
         // Where an end may be for it, it looks at each event.
         let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
-        if !is_plain || !self.rest.is_empty() || self.ending || window.is_empty() {
+        if !is_plain || !self.output.is_between() || window.is_empty() {
             return self.advance(now);
         }
         let Some(bytes) = window.bytes_after(seen) else {
@@ -102,26 +109,22 @@ impl Parked {
     /// Writes what it has not got yet, until that is all, or the socket takes no more.
     pub(super) fn advance(&mut self, now: Instant) -> Progress {
         for _ in 0..MOST_WRITES {
-            while !self.rest.is_empty() {
-                match self.socket.try_write(&self.rest) {
-                    Ok(0) => return Progress::Gone,
-                    Ok(length) if length == self.rest.len() => {
-                        // An empty rest of these bytes would keep all of them.
-                        self.rest = Bytes::new();
-                        self.moved(now);
-                    }
+            if !self.output.pending().is_empty() {
+                match self.socket.try_write(self.output.pending()) {
+                    Ok(0) => return Progress::Left,
                     Ok(length) => {
-                        self.rest.advance(length);
+                        self.output.took(length);
                         self.moved(now);
                     }
                     Err(error) => return self.failed(&error, now),
                 }
+                continue;
             }
-            if self.ending {
-                return Progress::Gone;
+            if self.output.is_over() {
+                return Progress::Over;
             }
             let Some(window) = self.next_window() else {
-                if self.ending {
+                if self.output.is_ending() {
                     continue;
                 }
                 return Progress::CaughtUp;
@@ -135,9 +138,7 @@ impl Parked {
             }
         }
         // The others' turn; there may be more.
-        if let Some(node) = &self.node {
-            node.tell();
-        }
+        self.node.iter().for_each(|node| node.tell());
         Progress::CaughtUp
     }
 
@@ -148,8 +149,14 @@ impl Parked {
         let mut end = None;
         let state = self.subscription.log.lock();
         while !window.is_full() {
+            let before = cursor.seen();
             match cursor.step(&state.log) {
-                Ahead::Event(event) => window.put_chunk(event.chunk(), event.wire_len(), cursor.seen()),
+                Ahead::Event(event) => {
+                    if !window.put_chunk(event.chunk(), event.wire_len(), cursor.seen()) {
+                        cursor.skip_to(before);
+                        break;
+                    }
+                }
                 Ahead::Skipped { from, to } => window.put_own(&lagged(&state.log, from, to), to),
                 Ahead::Nothing => break,
                 Ahead::End(reason, last) => {
@@ -173,33 +180,29 @@ impl Parked {
     fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
         self.subscription.cursor.skip_to(written.seen);
-        self.rest = written.rest;
-        self.lifecycle.wrote(written.events, written.bytes);
+        self.output.begin(written.rest);
         self.moved(now);
+        self.lifecycle.wrote(written.events, written.bytes);
     }
 
     /// The client took something.
     fn moved(&mut self, now: Instant) {
         self.quiet_since = now;
-        if self.blocked_since.take().is_some() {
+        if self.lifecycle.link().is_blocked() {
             self.lifecycle.link().set_blocked(false);
         }
     }
 
     fn failed(&mut self, error: &io::Error, now: Instant) -> Progress {
-        if error.kind() == io::ErrorKind::Interrupted {
-            // Asked again when the socket can be written to, which is now.
-            return self.wait_to_write(now);
+        match error.kind() {
+            // After an interruption, it is asked again when the socket can be written to: now.
+            io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => self.wait_to_write(now),
+            _ => Progress::Left,
         }
-        if error.kind() != io::ErrorKind::WouldBlock {
-            return Progress::Gone;
-        }
-        self.wait_to_write(now)
     }
 
     fn wait_to_write(&mut self, now: Instant) -> Progress {
-        if self.blocked_since.is_none() {
-            self.blocked_since = Some(now);
+        if self.output.block(now) {
             self.lifecycle.link().set_blocked(true);
             meter::waited();
             // The kernel must not be less patient than we are.
@@ -210,29 +213,31 @@ impl Parked {
         match self.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => node.tell(),
-            Poll::Ready(Err(_)) => return Progress::Gone,
+            Poll::Ready(Err(_)) => return Progress::Left,
         }
         Progress::Blocked
     }
 
-    /// Looks whether the client is still there. What it says is of no interest: this connection
-    /// answers nothing more.
-    pub(super) fn listen(&mut self) -> Progress {
-        let Some(node) = &self.node else { return Progress::Gone };
+    /// Looks whether the client is still there, and keeps what it sends for the time after the stream.
+    /// A client that sends more than `most` bytes is cut: without reading on, its end would not be
+    /// noticed.
+    pub(super) fn listen(&mut self, most: usize) -> Progress {
+        let Some(node) = &self.node else { return Progress::Left };
         let waker = Waker::from(Arc::clone(node));
         let mut cx = Context::from_waker(&waker);
-        let mut said = [0; 512];
+        let mut read = [0; 512];
         for _ in 0..MOST_READS {
             match self.socket.poll_read_ready(&mut cx) {
                 Poll::Pending => return Progress::CaughtUp,
-                Poll::Ready(Err(_)) => return Progress::Gone,
+                Poll::Ready(Err(_)) => return Progress::Left,
                 Poll::Ready(Ok(())) => {}
             }
-            match self.socket.try_read(&mut said) {
-                Ok(0) => return Progress::Gone,
-                Ok(_) => {}
+            match self.socket.try_read(&mut read) {
+                Ok(0) => return Progress::Left,
+                Ok(length) if self.sent.len() + length > most => return Progress::Left,
+                Ok(length) => self.sent.extend_from_slice(&read[..length]),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
-                Err(_) => return Progress::Gone,
+                Err(_) => return Progress::Left,
             }
         }
         node.tell();
@@ -241,33 +246,32 @@ impl Parked {
 
     /// Lets the stream end, after the event in hand.
     pub(super) fn end(&mut self, reason: CloseReason, last: Option<&Event>) {
-        if self.ending {
+        if self.output.is_ending() {
             return;
         }
-        self.ending = true;
         self.lifecycle.link().close(reason);
-        let mut rest = BytesMut::from(&self.rest[..]);
+        let mut bytes = BytesMut::new();
         let goodbye = if reason == CloseReason::Completed { self.goodbye.as_deref() } else { None };
         let mut said = 0;
         for event in last.into_iter().chain(goodbye) {
-            said += chunk::put_event(event, &mut rest);
+            said += chunk::put_event(event, &mut bytes);
         }
         if reason == CloseReason::Shutdown {
             let farewell = farewell(self.whole_blocks);
             said += farewell.len();
-            chunk::put(&farewell, &mut rest);
+            chunk::put(&farewell, &mut bytes);
         }
+        bytes.extend_from_slice(chunk::LAST);
+        self.output.end(bytes.freeze());
         if said > 0 {
             self.lifecycle.wrote(0, said);
         }
-        rest.extend_from_slice(chunk::LAST);
-        self.rest = rest.freeze();
     }
 
     /// When something is to be done without an event; `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
-        let end = self.end_at.filter(|_| !self.ending).map(|(at, _)| at);
-        let waits = match (self.blocked_since, self.keep_alive) {
+        let end = self.end_at.filter(|_| !self.output.is_ending()).map(|(at, _)| at);
+        let waits = match (self.output.blocked_since(), self.keep_alive) {
             (Some(since), _) => since.checked_add(self.write_time),
             (None, Some(_)) => self.quiet_since.checked_add(self.patience),
             (None, None) => None,
@@ -279,39 +283,69 @@ impl Parked {
     pub(super) fn tick(&mut self, now: Instant) -> Progress {
         if let Some((at, reason)) = self.end_at
             && at <= now
-            && !self.ending
+            && !self.output.is_ending()
         {
             self.end(reason, None);
             return self.advance(now);
         }
+        let is_blocked = self.output.blocked_since().is_some();
         if self.due().is_none_or(|due| due > now) {
-            return if self.blocked_since.is_some() { Progress::Blocked } else { Progress::CaughtUp };
+            return if is_blocked { Progress::Blocked } else { Progress::CaughtUp };
         }
-        if self.blocked_since.is_some() {
+        if is_blocked {
             self.lifecycle.link().close(CloseReason::Stalled);
-            return Progress::Gone;
+            return Progress::Left;
         }
         if let Some(interval) = self.keep_alive {
             self.patience = within(interval, 0.1);
         }
         self.quiet_since = now;
         let comment = chunk::KeepAlive::new(self.whole_blocks);
-        self.lifecycle.wrote(0, comment.wire_len);
-        self.rest = Bytes::from_static(comment.chunk);
+        if self.output.keep_alive(Bytes::from_static(comment.chunk)) {
+            self.lifecycle.wrote(0, comment.wire_len);
+        }
         self.advance(now)
     }
 
-    /// Everything of it goes, in the order in which a body's does.
+    /// In a shutdown, takes its turn to end.
+    pub(super) fn take_turn(&mut self, phase: &Phase) {
+        if self.has_turn {
+            return;
+        }
+        let Some(turn) = phase.draw_turn() else { return };
+        self.has_turn = true;
+        if self.end_at.is_none_or(|(at, _)| at > turn) {
+            self.end_at = Some((turn, CloseReason::Shutdown));
+        }
+    }
+
+    /// Drops the stream and closes the connection.
     pub(super) fn leave(self) {
-        let Self { subscription, lifecycle, span, body, entry, socket, guard, .. } = self;
-        let entered = span.enter();
-        drop(subscription);
-        drop(lifecycle);
-        drop(body);
-        drop(entry);
-        drop(entered);
+        let (again, returned) = self.end_stream();
+        let _ = caught(|| drop(again));
+        let Returned { socket, guard, .. } = returned;
         // Closed before it does not count any more.
         drop(socket);
         drop(guard);
+    }
+
+    /// Drops the stream, and has the connection's next requests served.
+    pub(super) fn go_back(self, serving: &Arc<Serving>) {
+        let (again, returned) = self.end_stream();
+        let _ = caught(|| again.again(returned, serving));
+    }
+
+    /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
+    /// none of the others from going.
+    fn end_stream(self) -> (Box<dyn Again>, Returned) {
+        let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
+        let entered = caught(|| span.enter());
+        let _ = caught(|| drop(subscription));
+        let _ = caught(|| drop(lifecycle));
+        let _ = caught(|| drop(body));
+        drop(entry);
+        let _ = caught(|| drop(entered));
+        let _ = caught(|| drop(span));
+        (again, Returned { socket, sent: sent.into(), guard })
     }
 }

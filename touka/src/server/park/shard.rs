@@ -1,8 +1,9 @@
-//! A shard: the task that serves some of the parked connections.
+//! A shard: what the task does that serves some of the parked connections.
 
-use std::collections::HashMap;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::mem;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,92 +11,132 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::super::serving::Serving;
+use super::caught::caught;
 use super::group::Group;
 use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
+use super::phase::Phase;
+use super::run::Turn;
 use super::slots::Slots;
+use super::sweep::Sweep;
 use crate::error::CloseReason;
-use crate::stream::spread;
 
-/// How many sockets are written, are listened to and arrive before the other tasks of the thread have
-/// their turn.
+/// How many sockets are written, are listened to, arrive, or have something to do at a time, before the
+/// other tasks of the thread have their turn.
 const TURN: usize = 512;
 
-/// Timers are looked at no more often than this: one look goes through all sockets.
+/// How many sockets of one topic are written before the other topics have their turn.
+const GROUP_TURN: usize = 128;
+
+/// Sweeps begin no sooner than this after each other: one goes through all sockets.
 const TICK: Duration = Duration::from_millis(200);
 
 /// The same while a shutdown spreads the ends of streams.
 const DRAINING_TICK: Duration = Duration::from_millis(5);
 
-/// Serves what comes into the inbox, until there is nothing left.
-pub(super) async fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) {
-    let mut shard = Shard {
-        inbox,
-        sockets: Slots::new(),
-        groups: Slots::new(),
-        by_log: HashMap::new(),
-        due: Vec::new(),
-        timer: None,
-        draining: false,
-    };
-    let mut shutdown = pin!(serving.handle.shutdown.cancelled());
-    let mut deadline = pin!(serving.deadline());
-    let (mut arrived, mut ready) = (Vec::new(), Vec::new());
-    poll_fn(|cx| {
-        shard.inbox.open(cx, &mut arrived, &mut ready);
-        for parked in arrived.drain(..arrived.len().min(TURN)) {
-            shard.arrive(parked);
-        }
-        if arrived.is_empty() {
-            arrived.shrink_to(MOST_WAITING);
-        }
-        if deadline.as_mut().poll(cx).is_ready() {
-            shard.cut();
-        } else if !shard.draining && shutdown.as_mut().poll(cx).is_ready() {
-            shard.drain(&serving);
-        }
-        for key in ready.drain(..ready.len().min(TURN)) {
-            shard.hear(key);
-        }
-        let unfinished = shard.walk() || !arrived.is_empty() || !ready.is_empty();
-        shard.poll_timer(cx);
-        if shard.sockets.len() == 0 && arrived.is_empty() && shard.inbox.close() {
-            return Poll::Ready(());
-        }
-        if unfinished {
-            cx.waker().wake_by_ref();
-        }
-        Poll::Pending
-    })
-    .await;
-}
-
-struct Shard {
+pub(super) struct Shard {
     inbox: Arc<Inbox>,
+    serving: Arc<Serving>,
+    /// Connections that have arrived, and what has news, until their turn comes.
+    arrived: VecDeque<Parked>,
+    ready: VecDeque<Key>,
     sockets: Slots<Parked>,
     groups: Slots<Group>,
     /// The group of each log, by where the log is in memory.
     by_log: HashMap<usize, usize>,
-    /// Groups whose log has news.
-    due: Vec<usize>,
+    /// Groups whose log has news, in the order of their turns.
+    due: VecDeque<usize>,
     timer: Option<Pin<Box<Sleep>>>,
-    draining: bool,
+    sweep: Option<Sweep>,
+    phase: Phase,
+    /// [`TURN`], but for tests.
+    pub(super) turn: usize,
+}
+
+impl Turn for Shard {
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // Time comes first: a flood of other work must not delay it.
+        self.poll_phase(cx);
+        self.poll_timer(cx);
+        self.go_on_sweeping();
+        self.inbox.open(cx, &mut self.arrived, &mut self.ready);
+        for _ in 0..self.arrived.len().min(self.turn) {
+            let Some(parked) = self.arrived.pop_front() else { break };
+            self.arrive(parked);
+        }
+        if self.arrived.is_empty() {
+            self.arrived.shrink_to(MOST_WAITING);
+        }
+        for _ in 0..self.ready.len().min(self.turn) {
+            let Some(key) = self.ready.pop_front() else { break };
+            self.hear(key);
+        }
+        self.walk();
+        if self.sockets.len() == 0 && self.arrived.is_empty() && self.inbox.close() {
+            return Poll::Ready(());
+        }
+        // Once more, for a timer that was set just now.
+        self.poll_timer(cx);
+        let idle = self.ready.is_empty() && self.arrived.is_empty() && self.due.is_empty() && self.sweep.is_none();
+        if !idle {
+            cx.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    fn abandon(mut self) {
+        self.clear(Some(CloseReason::Panicked));
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        self.clear(None);
+    }
 }
 
 impl Shard {
+    pub(super) fn new(inbox: Arc<Inbox>, serving: Arc<Serving>) -> Self {
+        let phase = Phase::new(&serving);
+        Self {
+            inbox,
+            serving,
+            arrived: VecDeque::new(),
+            ready: VecDeque::new(),
+            sockets: Slots::new(),
+            groups: Slots::new(),
+            by_log: HashMap::new(),
+            due: VecDeque::new(),
+            timer: None,
+            sweep: None,
+            phase,
+            turn: TURN,
+        }
+    }
+
+    /// Lets go of all connections, whatever state the shard is in. One after the other: a panic in what
+    /// one of them drops must not meet another panic.
+    fn clear(&mut self, reason: Option<CloseReason>) {
+        let parked = (0..self.sockets.end()).filter_map(|index| self.sockets.remove(index));
+        for parked in parked.chain(self.arrived.drain(..)) {
+            if let Some(reason) = reason {
+                parked.lifecycle.link().close(reason);
+            }
+            parked.leave();
+        }
+    }
+
+    // ===== arriving, hearing, leaving =====
+
     /// Takes a connection in, and gives it what there is.
     fn arrive(&mut self, mut parked: Parked) {
         let log = &parked.subscription.log;
         let address = Arc::as_ptr(log).addr();
         let group = *self.by_log.entry(address).or_insert_with(|| {
-            let number = self
-                .groups
-                .insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))));
-            // It has never looked, and so is woken by nothing.
-            self.due.push(number);
-            number
+            self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
         parked.group = group;
+        parked.take_turn(&self.phase);
         let due = parked.due();
         let inbox = &self.inbox;
         let index = self.sockets.insert_with(|index| {
@@ -107,7 +148,12 @@ impl Shard {
         if let (Some(group), Some(parked)) = (self.groups.get_mut(group), self.sockets.get_mut(index)) {
             parked.member = group.join(index);
         }
+        // A new group has never looked, and so is woken by nothing.
+        self.enqueue(group);
         self.expect(due);
+        if self.phase.is_cutting() {
+            return self.cut(index);
+        }
         // Heard like one that has news: it is written its head, and looked at for the first time.
         self.hear(Key::Socket(index));
     }
@@ -117,22 +163,42 @@ impl Shard {
             Key::Group(number) => {
                 let Some(group) = self.groups.get_mut(number) else { return };
                 group.node.heard();
-                self.due.push(number);
+                self.enqueue(number);
             }
             Key::Socket(index) => {
-                let Some(parked) = self.sockets.get_mut(index) else { return };
-                let now = Instant::now();
-                parked.node.iter().for_each(|node| node.heard());
-                if parked.entry.closing().is_wished() {
-                    parked.end(CloseReason::Shutdown, None);
-                }
-                let progress = match parked.listen() {
-                    Progress::Gone => Progress::Gone,
-                    _ => parked.advance(now),
-                };
-                self.settle(index, progress);
+                let most = self.serving.limits.head_bytes;
+                self.visit(index, |parked, now| {
+                    parked.node.iter().for_each(|node| node.heard());
+                    if parked.entry.closing().is_wished() {
+                        parked.end(CloseReason::Shutdown, None);
+                    }
+                    match parked.listen(most) {
+                        Progress::Left => Progress::Left,
+                        _ => parked.advance(now),
+                    }
+                });
             }
         }
+    }
+
+    /// Has a group written to, when its turn comes.
+    fn enqueue(&mut self, number: usize) {
+        let Some(group) = self.groups.get_mut(number) else { return };
+        if !mem::replace(&mut group.is_due, true) {
+            self.due.push_back(number);
+        }
+    }
+
+    /// Does something with one connection, and draws the consequence. A panic, of a recorder of metrics
+    /// say, costs that connection only.
+    fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
+        let Some(parked) = self.sockets.get_mut(index) else { return };
+        let visited = caught(|| visit(parked, Instant::now()));
+        let progress = visited.unwrap_or_else(|_| {
+            parked.lifecycle.link().close(CloseReason::Panicked);
+            Progress::Left
+        });
+        self.settle(index, progress);
     }
 
     /// Draws the consequence of what became of a socket.
@@ -143,12 +209,17 @@ impl Shard {
                 let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
                 self.expect(due);
             }
-            Progress::Gone => self.remove(index),
+            Progress::Over if self.phase.is_serving() => {
+                if let Some(parked) = self.take_out(index) {
+                    parked.go_back(&self.serving);
+                }
+            }
+            Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Parked::leave),
         }
     }
 
-    fn remove(&mut self, index: usize) {
-        let Some(parked) = self.sockets.remove(index) else { return };
+    fn take_out(&mut self, index: usize) -> Option<Parked> {
+        let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
             if let Some((moved, member)) = group.part(parked.member)
                 && let Some(moved) = self.sockets.get_mut(moved)
@@ -162,34 +233,45 @@ impl Shard {
                 self.groups.remove(parked.group);
             }
         }
-        parked.leave();
+        Some(parked)
     }
 
-    /// Writes what is new in the logs to their sockets. True if there is more than for one turn.
-    fn walk(&mut self) -> bool {
+    // ===== writing =====
+
+    /// Writes what is new in the logs to their sockets, a turn's worth: the groups take turns.
+    fn walk(&mut self) {
+        let mut left = self.turn;
+        while left > 0
+            && let Some(number) = self.due.pop_front()
+        {
+            let turn = left.min(GROUP_TURN);
+            left -= self.walk_group(number, turn);
+        }
+    }
+
+    /// Writes to this many sockets of a group at most, and tells to how many. If there may be more, the
+    /// group is due again, behind the others.
+    fn walk_group(&mut self, number: usize, turn: usize) -> usize {
         let now = Instant::now();
-        let mut left = TURN;
-        while let Some(&number) = self.due.last() {
-            // Before the next one is drawn: who is drawn and not written to is forgotten.
-            if left == 0 {
-                return true;
-            }
-            left -= 1;
-            let Some(group) = self.groups.get_mut(number) else {
-                self.due.pop();
-                continue;
-            };
+        for written in 0..turn {
+            let Some(group) = self.groups.get_mut(number) else { return written };
             let Some((window, index)) = group.next() else {
-                self.due.pop();
-                continue;
+                group.is_due = false;
+                // A look into a log is work as well.
+                return written + 1;
             };
             let Some(parked) = self.sockets.get_mut(index) else { continue };
-            if parked.blocked_since.is_none() {
-                let progress = parked.write(&window, now);
+            if parked.output.blocked_since().is_none() {
+                let Ok(progress) = caught(|| parked.write(&window, now)) else {
+                    parked.lifecycle.link().close(CloseReason::Panicked);
+                    self.settle(index, Progress::Left);
+                    continue;
+                };
                 self.settle(index, progress);
             }
         }
-        false
+        self.due.push_back(number);
+        turn
     }
 
     // ===== time =====
@@ -204,50 +286,54 @@ impl Shard {
         }
     }
 
-    /// Looks at all sockets whenever something is due for one of them.
+    /// Begins a sweep when something is due for one of the sockets.
     fn poll_timer(&mut self, cx: &mut Context<'_>) {
-        while let Some(timer) = &mut self.timer
+        if let Some(timer) = &mut self.timer
+            && self.sweep.is_none()
             && timer.as_mut().poll(cx).is_ready()
         {
             self.timer = None;
-            let now = Instant::now();
-            let mut next: Option<Instant> = None;
-            for index in 0..self.sockets.end() {
-                let Some(parked) = self.sockets.get_mut(index) else { continue };
-                if parked.due().is_some_and(|due| due <= now) {
-                    let progress = parked.tick(now);
-                    self.settle(index, progress);
-                }
-                let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
-                next = next.into_iter().chain(due).min();
-            }
-            let tick = if self.draining { DRAINING_TICK } else { TICK };
-            self.expect(next.map(|next| next.max(now + tick)));
+            self.sweep = Some(Sweep::new(Instant::now()));
         }
     }
 
-    /// The server shuts down: each stream gets a turn of its own to end.
-    fn drain(&mut self, serving: &Serving) {
-        self.draining = true;
-        let (now, time) = (Instant::now(), serving.drain_time());
-        let mut first: Option<Instant> = None;
-        for (_, parked) in self.sockets.iter_mut() {
-            let turn = now + spread(Duration::ZERO, time);
-            if parked.end_at.is_none_or(|(at, _)| at > turn) {
-                parked.end_at = Some((turn, CloseReason::Shutdown));
+    fn go_on_sweeping(&mut self) {
+        let Some(mut sweep) = self.sweep.take() else { return };
+        for _ in 0..self.turn {
+            let Some(index) = sweep.next(self.sockets.end()) else {
+                let tick = if self.phase.is_serving() { TICK } else { DRAINING_TICK };
+                self.expect(sweep.next_sweep(tick));
+                return;
+            };
+            if self.phase.is_cutting() {
+                self.cut(index);
+                continue;
             }
-            first = first.into_iter().chain([turn]).min();
+            let Some(mut parked) = self.sockets.get_mut(index) else { continue };
+            parked.take_turn(&self.phase);
+            if parked.due().is_some_and(|due| due <= Instant::now()) {
+                self.visit(index, Parked::tick);
+                let Some(still) = self.sockets.get_mut(index) else { continue };
+                parked = still;
+            }
+            sweep.note(parked.due());
         }
-        self.expect(first);
+        self.sweep = Some(sweep);
     }
 
-    /// The shutdown has taken as long as it may.
-    fn cut(&mut self) {
-        for index in 0..self.sockets.end() {
-            if let Some(parked) = self.sockets.get_mut(index) {
-                parked.lifecycle.link().close(CloseReason::Shutdown);
-                self.remove(index);
-            }
+    // ===== the shutdown =====
+
+    fn poll_phase(&mut self, cx: &mut Context<'_>) {
+        while self.phase.poll_next(cx, &self.serving).is_ready() {
+            // From the first socket on: those that were looked at do not know of it.
+            self.sweep = Some(Sweep::new(Instant::now()));
+        }
+    }
+
+    fn cut(&mut self, index: usize) {
+        if let Some(parked) = self.sockets.get_mut(index) {
+            parked.lifecycle.link().close(CloseReason::Shutdown);
+            self.settle(index, Progress::Left);
         }
     }
 }

@@ -9,6 +9,11 @@ use crate::topic::{Log, Mark};
 /// over few writes, and a socket that takes no more leaves little behind.
 pub(super) const WINDOW_BYTES: usize = 16 * 1024;
 
+/// An event of this size or more is written alone: then its bytes are those of the log, and nothing
+/// of it is copied for a client that takes only a part. Smaller ones share a window, and what is left
+/// of one of them is copied.
+pub(super) const LARGE: usize = 4 * 1024;
+
 /// Some events of one log, one after the other, as chunks. Every socket that is at its beginning,
 /// or somewhere in it, is written the same bytes.
 #[derive(Clone, Debug)]
@@ -39,7 +44,7 @@ pub(super) struct Piece {
 pub(super) struct Written {
     /// What the socket has seen then; the rest of the event in hand counts as seen.
     pub(super) seen: Mark,
-    /// The rest of the event in hand.
+    /// The rest of the event in hand: a part of the window's bytes.
     pub(super) rest: Bytes,
     pub(super) events: u32,
     /// Bytes of events.
@@ -66,8 +71,8 @@ impl Window {
         let mut building = Building::new(from, log.ends());
         for offset in from.offset + 1..=log.head().offset {
             let entry = log.get(offset)?;
-            building.put_chunk(entry.event.chunk(), entry.event.wire_len(), Mark { offset, tag: entry.tag });
-            if building.is_full() {
+            let mark = Mark { offset, tag: entry.tag };
+            if !building.put_chunk(entry.event.chunk(), entry.event.wire_len(), mark) || building.is_full() {
                 break;
             }
         }
@@ -101,10 +106,7 @@ impl Window {
             written.events += u32::from(piece.published);
             written.bytes += piece.wire;
             if until < piece.end {
-                // A copy, where the rest is not all there is: one slow socket must not keep a whole
-                // window.
-                let rest = self.bytes.slice(until..piece.end);
-                written.rest = if self.pieces.len() == 1 { rest } else { Bytes::copy_from_slice(&rest) };
+                written.rest = self.bytes.slice(until..piece.end);
             }
             from = piece.end;
         }
@@ -117,22 +119,33 @@ impl Window {
 pub(super) struct Building {
     from: Mark,
     bytes: BytesMut,
+    /// The bytes of a large event, which is alone in the window.
+    large: Option<Bytes>,
     pieces: Vec<Piece>,
     ends: u64,
 }
 
 impl Building {
     pub(super) fn new(from: Mark, ends: u64) -> Self {
-        Self { from, bytes: BytesMut::new(), pieces: Vec::new(), ends }
+        Self { from, bytes: BytesMut::new(), large: None, pieces: Vec::new(), ends }
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.bytes.len() >= WINDOW_BYTES
+        self.large.is_some() || self.bytes.len() >= WINDOW_BYTES
     }
 
-    pub(super) fn put_chunk(&mut self, chunk: &[u8], wire: usize, mark: Mark) {
-        self.bytes.extend_from_slice(chunk);
-        self.pieces.push(Piece { end: self.bytes.len(), mark, wire, published: true });
+    /// Adds an event. False if it belongs into the next window: a large one that is not the first.
+    pub(super) fn put_chunk(&mut self, chunk: &Bytes, wire: usize, mark: Mark) -> bool {
+        if chunk.len() < LARGE {
+            self.bytes.extend_from_slice(chunk);
+        } else if self.pieces.is_empty() {
+            self.large = Some(chunk.clone());
+        } else {
+            return false;
+        }
+        let end = if self.large.is_some() { chunk.len() } else { self.bytes.len() };
+        self.pieces.push(Piece { end, mark, wire, published: true });
+        true
     }
 
     /// An event of the server's own.
@@ -142,7 +155,8 @@ impl Building {
     }
 
     pub(super) fn finish(self) -> Window {
-        Window { from: self.from, bytes: self.bytes.freeze(), pieces: self.pieces, ends: self.ends }
+        let bytes = self.large.unwrap_or_else(|| self.bytes.freeze());
+        Window { from: self.from, bytes, pieces: self.pieces, ends: self.ends }
     }
 }
 
@@ -153,5 +167,35 @@ impl Window {
 
     pub(super) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Event;
+
+    fn mark(offset: u64) -> Mark {
+        Mark { offset, ..Mark::default() }
+    }
+
+    #[test]
+    fn a_large_event_is_alone_and_its_bytes_are_not_copied() {
+        let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE]));
+        let mut building = Building::new(mark(0), 0);
+        assert!(building.put_chunk(&small, 5, mark(1)) && building.put_chunk(&small, 5, mark(2)));
+        assert!(!building.put_chunk(&large, LARGE, mark(3)), "it is copied");
+        let window = building.finish();
+        assert_eq!((window.bytes_after(mark(1)), window.to()), (Some(&b"small"[..]), mark(2)));
+        let mut building = Building::new(mark(2), 0);
+        assert!(building.put_chunk(&large, LARGE, mark(3)) && building.is_full());
+        let window = building.finish();
+        assert_eq!(window.bytes_after(mark(2)).unwrap().as_ptr(), large.as_ptr());
+        let written = window.written(mark(2), 1);
+        assert_eq!((written.seen, written.events, written.rest.as_ptr()), (mark(3), 1, large[1..].as_ptr()));
+        // An event of the server's own is written like a small one.
+        let mut building = Building::new(mark(2), 0);
+        building.put_own(&Event::data("gap"), mark(3));
+        assert!(!building.put_chunk(&large, LARGE, mark(4)));
     }
 }

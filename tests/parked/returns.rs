@@ -1,0 +1,125 @@
+//! A connection whose stream has ended goes on with its next request.
+
+use std::time::Duration;
+
+use support::{Client, until, within};
+use touka::server::Park;
+use touka::topic::Retention;
+use touka::{CloseReason, Server};
+
+use crate::scene::{FORMS, PATIENCE, Scene};
+
+const STREAM: &str = "GET /a HTTP/1.1\r\nhost: test\r\n\r\n";
+const PLAIN: &str = "GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_and_requests_follow_each_other_on_one_connection() {
+    for park in FORMS {
+        // One connection, and no other.
+        let mut scene = Scene::with(park, Retention::new(), |server| server.max_connections(1)).await;
+        let mut client = Client::connect(scene.server.address).await;
+        for _ in 0..20 {
+            client.send("GET /short HTTP/1.1\r\nhost: test\r\n\r\n").await;
+            assert_eq!(client.head().await.header("connection"), None);
+            scene.is_in_form();
+            while client.chunk().await.unwrap().is_some() {}
+            assert_eq!(scene.ended().await, CloseReason::Expired);
+            client.send(PLAIN).await;
+            assert_eq!(client.response().await.1, "plain");
+            client.send(STREAM).await;
+            assert_eq!(client.head().await.status(), 200);
+            scene.is_in_form();
+            scene.publish("one").await;
+            assert_eq!(client.data().await, "one");
+            // Closed by its handle, it is one of them as well.
+            assert_eq!(scene.handle.close(|stream| stream.path() == "/a"), 1);
+            while client.chunk().await.unwrap().is_some() {}
+            assert_eq!(scene.ended().await, CloseReason::Shutdown);
+        }
+        drop(client);
+        // Its place among the connections is free again.
+        let handle = scene.handle.clone();
+        until(PATIENCE, "it has left", || handle.count() == 0).await;
+        let address = scene.server.address;
+        within(PATIENCE, "a place", async {
+            loop {
+                let mut next = Client::get(address, "/plain").await;
+                if next.head().await.header("content-length") == Some("5") {
+                    break;
+                }
+            }
+        })
+        .await;
+        scene.server.stop();
+        scene.server.stopped(PATIENCE).await;
+        assert_eq!(scene.held.get(), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_that_were_sent_during_a_stream_are_answered_after_it() {
+    for park in FORMS {
+        let mut scene = Scene::new(park).await;
+        // In the same packet as the stream's, in one of its own, and in two halves.
+        for halves in [[PLAIN, ""], ["", PLAIN], ["GET /plain HTT", "P/1.1\r\nhost: test\r\n\r\n"]] {
+            let mut client = Client::connect(scene.server.address).await;
+            client.send(format!("{STREAM}{}", halves[0])).await;
+            assert_eq!(client.head().await.status(), 200);
+            client.send(halves[1]).await;
+            client.send(format!("{PLAIN}{STREAM}")).await;
+            scene.publish("one").await;
+            assert_eq!(client.data().await, "one");
+            // The kernel has them, but who says when the server does.
+            for _ in 0..20 {
+                scene.publish("more").await;
+                assert_eq!(client.data().await, "more");
+            }
+            assert_eq!(scene.handle.close(|_| true), 1);
+            while client.chunk().await.unwrap().is_some() {}
+            for _ in 0..2 {
+                assert_eq!(client.response().await.1, "plain");
+            }
+            assert_eq!(client.head().await.status(), 200);
+            scene.publish("two").await;
+            assert_eq!(client.data().await, "two");
+            drop(client);
+            assert_eq!(scene.ended().await, CloseReason::Shutdown);
+            assert_eq!(scene.ended().await, CloseReason::Disconnected);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_came_back_is_idle_and_not_new() {
+    for park in FORMS {
+        // A new connection that says nothing is closed at once; one between two requests is kept.
+        let set = |server: Server| server.head_timeout(Duration::from_millis(200)).idle_timeout(PATIENCE * 2);
+        let mut scene = Scene::with(park, Retention::new(), set).await;
+        let mut client = scene.client("/short").await;
+        while client.chunk().await.unwrap().is_some() {}
+        assert_eq!(scene.ended().await, CloseReason::Expired);
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        client.send(PLAIN).await;
+        assert_eq!(client.response().await.1, "plain");
+        // At the shutdown it is closed.
+        let mut client = scene.client("/short").await;
+        while client.chunk().await.unwrap().is_some() {}
+        scene.server.stop();
+        scene.server.stopped(PATIENCE).await;
+        assert_eq!(client.rest().await.unwrap(), b"");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_says_more_than_a_head_during_a_stream_is_cut() {
+    let set = |server: Server| server.max_head_size(8 * 1024).shutdown_timeout(PATIENCE * 2);
+    let mut scene = Scene::with(Park::Auto, Retention::new(), set).await;
+    let mut client = scene.client("/a").await;
+    let mut other = scene.client("/a").await;
+    client.send(vec![b'\n'; 64 * 1024]).await;
+    assert_eq!(scene.ended().await, CloseReason::Disconnected);
+    scene.publish("one").await;
+    assert_eq!(other.data().await, "one");
+    scene.server.stop();
+    scene.server.stopped(PATIENCE).await;
+}

@@ -1,0 +1,52 @@
+//! The flag between those who have news for a shard and the shard, under loom: it tries the orders in
+//! which the memory of other threads can become visible, which no scheduler of threads alone does.
+
+use loom::model;
+use loom::sync::Arc;
+use loom::sync::atomic::{self, AtomicBool, Ordering};
+use loom::thread;
+
+#[path = "../../touka/src/server/park/signal.rs"]
+mod signal;
+
+use signal::Signal;
+
+#[test]
+fn no_request_to_close_a_stream_is_lost() {
+    model(|| {
+        let signal = Arc::new(Signal::new());
+        let requested = Arc::new(AtomicBool::new(false));
+        let in_inbox = Arc::new(AtomicBool::new(false));
+        // Something else has raised it already, and stands in the inbox.
+        assert!(signal.raise());
+        let closer = {
+            let (signal, requested, in_inbox) = (Arc::clone(&signal), Arc::clone(&requested), Arc::clone(&in_inbox));
+            thread::spawn(move || {
+                requested.store(true, Ordering::Release);
+                if signal.raise() {
+                    in_inbox.store(true, Ordering::Release);
+                }
+            })
+        };
+        // The shard looks: at what was there, and at what has come since.
+        signal.lower();
+        let seen = requested.load(Ordering::Acquire);
+        closer.join().expect("it closes");
+        assert!(seen || in_inbox.load(Ordering::Acquire), "the shard looks no more, and was not told");
+    });
+}
+
+#[test]
+fn of_two_with_news_one_puts_it_into_the_inbox() {
+    model(|| {
+        let signal = Arc::new(Signal::new());
+        let raiser = {
+            let signal = Arc::clone(&signal);
+            thread::spawn(move || signal.raise())
+        };
+        let raised = [signal.raise(), raiser.join().expect("it raises")];
+        assert!(raised == [true, false] || raised == [false, true]);
+        signal.lower();
+        assert!(signal.raise());
+    });
+}

@@ -1,0 +1,234 @@
+//! [`Output`], what a parked connection is doing with its socket.
+
+use std::mem;
+
+use bytes::{Buf, Bytes};
+use tokio::time::Instant;
+
+use super::window::LARGE;
+
+/// The state of a connection's output. It knows no socket: it is told what the socket has taken.
+///
+/// Events, keep-alives and the end go out in one order, each whole. So a keep-alive is possible in one
+/// state only, and nothing replaces bytes that have yet to be written.
+#[derive(Debug)]
+pub(super) enum Output {
+    /// Between two events; all that was begun has been taken.
+    Between,
+    /// Within something that was begun: the rest of it comes first. Nothing is known of the socket.
+    Begun(Bytes),
+    /// The socket takes nothing. The rest of what was begun comes first; it is empty between events.
+    Blocked { since: Instant, rest: Bytes },
+    /// The stream has ended. Boxed: streams that go on do not pay for its size.
+    Ending(Box<Ending>),
+}
+
+/// The rest of what was begun, then the last bytes of the stream, and nothing after them.
+#[derive(Debug)]
+pub(super) struct Ending {
+    rest: Bytes,
+    last: Bytes,
+    blocked: Option<Instant>,
+}
+
+impl Output {
+    /// The first bytes are yet to be written.
+    pub(super) const fn new(first: Bytes) -> Self {
+        Self::Begun(first)
+    }
+
+    /// What is to be written before anything else; empty if that is nothing.
+    pub(super) fn pending(&self) -> &[u8] {
+        match self {
+            Self::Between => &[],
+            Self::Begun(rest) | Self::Blocked { rest, .. } => rest,
+            Self::Ending(ending) if ending.rest.is_empty() => &ending.last,
+            Self::Ending(ending) => &ending.rest,
+        }
+    }
+
+    pub(super) const fn is_between(&self) -> bool {
+        matches!(self, Self::Between)
+    }
+
+    pub(super) const fn is_ending(&self) -> bool {
+        matches!(self, Self::Ending(_))
+    }
+
+    /// The stream has ended and its last byte was taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_ending() && self.pending().is_empty()
+    }
+
+    /// Since when the socket takes nothing.
+    pub(super) const fn blocked_since(&self) -> Option<Instant> {
+        match self {
+            Self::Between | Self::Begun(_) => None,
+            Self::Blocked { since, .. } => Some(*since),
+            Self::Ending(ending) => ending.blocked,
+        }
+    }
+
+    /// The socket took this many of the [pending](Self::pending) bytes.
+    pub(super) fn took(&mut self, length: usize) {
+        match self {
+            Self::Between => {}
+            Self::Begun(rest) | Self::Blocked { rest, .. } => {
+                let rest = after(mem::take(rest), length);
+                *self = if rest.is_empty() { Self::Between } else { Self::Begun(rest) };
+            }
+            Self::Ending(ending) => {
+                ending.blocked = None;
+                let of = if ending.rest.is_empty() { &mut ending.last } else { &mut ending.rest };
+                *of = after(mem::take(of), length);
+            }
+        }
+    }
+
+    /// Something was begun outside of this, and the socket took it all but for this rest.
+    pub(super) fn begin(&mut self, begun: Bytes) {
+        debug_assert!(self.pending().is_empty(), "something else comes first");
+        let begun = kept(begun);
+        match self {
+            Self::Between | Self::Begun(_) | Self::Blocked { .. } => {
+                *self = if begun.is_empty() { Self::Between } else { Self::Begun(begun) };
+            }
+            // Never begun after the end.
+            Self::Ending(_) => {}
+        }
+    }
+
+    /// The socket takes nothing now. True if that is news.
+    pub(super) fn block(&mut self, now: Instant) -> bool {
+        match self {
+            Self::Between => *self = Self::Blocked { since: now, rest: Bytes::new() },
+            Self::Begun(rest) => *self = Self::Blocked { since: now, rest: mem::take(rest) },
+            Self::Ending(ending) if ending.blocked.is_none() => ending.blocked = Some(now),
+            Self::Blocked { .. } | Self::Ending(_) => return false,
+        }
+        true
+    }
+
+    /// Begins a keep-alive, if this is the time for one: false within an event, while the socket takes
+    /// nothing, and after the end.
+    pub(super) fn keep_alive(&mut self, comment: Bytes) -> bool {
+        if !self.is_between() {
+            return false;
+        }
+        *self = Self::Begun(comment);
+        true
+    }
+
+    /// Ends the stream with these bytes, after what was begun. The first end counts.
+    pub(super) fn end(&mut self, last: Bytes) {
+        let blocked = self.blocked_since();
+        let rest = match self {
+            Self::Between => Bytes::new(),
+            Self::Begun(rest) | Self::Blocked { rest, .. } => mem::take(rest),
+            Self::Ending(_) => return,
+        };
+        *self = Self::Ending(Box::new(Ending { rest, last, blocked }));
+    }
+}
+
+/// What is left of the bytes after this many.
+fn after(mut bytes: Bytes, length: usize) -> Bytes {
+    if length >= bytes.len() {
+        // An empty part of the bytes would keep all of them in memory.
+        return Bytes::new();
+    }
+    let was_large = bytes.len() >= LARGE;
+    bytes.advance(length);
+    if was_large { kept(bytes) } else { bytes }
+}
+
+/// The form in which a rest is kept: a large one shares the bytes of its event with the log and with
+/// all other clients; a small one is copied, so that it does not keep a large event in memory.
+fn kept(rest: Bytes) -> Bytes {
+    if rest.len() >= LARGE { rest } else { Bytes::copy_from_slice(&rest) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const COMMENT: Bytes = Bytes::from_static(b"comment");
+
+    fn pending(output: &Output) -> &str {
+        std::str::from_utf8(output.pending()).unwrap()
+    }
+
+    #[test]
+    fn a_keep_alive_never_replaces_the_rest_of_an_event() {
+        let now = Instant::now();
+        let mut output = Output::new(Bytes::from_static(b"head"));
+        assert!(!output.keep_alive(COMMENT));
+        output.took(4);
+        assert!(output.is_between());
+        // Half of an event, and then another client's turn: the socket has not said that it is full.
+        output.begin(Bytes::from_static(b"half"));
+        assert!(!output.keep_alive(COMMENT));
+        output.took(1);
+        assert!(!output.keep_alive(COMMENT));
+        assert!(output.block(now));
+        assert!(!output.keep_alive(COMMENT));
+        assert_eq!(pending(&output), "alf");
+        output.took(3);
+        assert!(output.keep_alive(COMMENT));
+        assert!(!output.keep_alive(COMMENT));
+        assert_eq!(pending(&output), "comment");
+    }
+
+    #[test]
+    fn the_end_comes_after_what_was_begun_and_only_once() {
+        let mut output = Output::new(Bytes::new());
+        output.begin(Bytes::from_static(b"rest"));
+        output.end(Bytes::from_static(b"last"));
+        output.end(Bytes::from_static(b"another"));
+        assert!(!output.keep_alive(COMMENT) && !output.is_over());
+        let mut all = String::new();
+        while !output.is_over() {
+            all.push_str(&pending(&output)[..1]);
+            output.took(1);
+        }
+        assert_eq!(all, "restlast");
+    }
+
+    #[test]
+    fn the_time_of_a_block_counts_from_the_last_byte_taken() {
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        let mut output = Output::new(Bytes::from_static(b"head"));
+        assert!(output.block(start) && !output.block(later));
+        assert_eq!(output.blocked_since(), Some(start));
+        output.end(Bytes::from_static(b"last"));
+        assert_eq!(output.blocked_since(), Some(start));
+        output.took(1);
+        assert_eq!(output.blocked_since(), None);
+        assert!(output.block(later));
+        assert_eq!(output.blocked_since(), Some(later));
+        // Between two events, too.
+        let mut output = Output::Between;
+        assert!(output.block(start));
+        output.begin(Bytes::new());
+        assert!(output.is_between());
+    }
+
+    #[test]
+    fn a_large_rest_is_shared_and_a_small_one_is_copied() {
+        let event = Bytes::from(vec![b'x'; 1024 * 1024]);
+        let shares = |output: &Output| event.as_ptr_range().contains(&output.pending().as_ptr());
+        let mut output = Output::Between;
+        output.begin(event.slice(1..));
+        assert!(shares(&output));
+        output.took(event.len() - 1 - LARGE);
+        assert!(shares(&output));
+        output.took(1);
+        assert_eq!(output.pending().len(), LARGE - 1);
+        assert!(!shares(&output), "a few bytes keep a whole event");
+        output.took(LARGE - 1);
+        assert!(output.is_between());
+    }
+}

@@ -1,0 +1,115 @@
+//! The task of a shard.
+
+use std::future::poll_fn;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tokio::task::unconstrained;
+
+use super::super::serving::Serving;
+use super::caught::caught;
+use super::node::Inbox;
+use super::parked::Parked;
+use super::shard::Shard;
+
+/// What a shard's task runs, turn by turn.
+pub(super) trait Turn {
+    /// Does one turn's work. Ready when there is nothing left, and the inbox is closed.
+    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Lets go of all that is left, after a panic.
+    fn abandon(self);
+}
+
+/// Serves what comes into the inbox, until there is nothing left.
+pub(super) async fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) {
+    restarting(&inbox, || Shard::new(Arc::clone(&inbox), Arc::clone(&serving))).await;
+}
+
+/// Runs what `make` makes, and makes another one after a panic.
+async fn restarting<S: Turn>(inbox: &Inbox, make: impl Fn() -> S) {
+    let mut running = Running(Some(inbox));
+    let mut shard = make();
+    // A shard gives way by itself, after a turn. tokio's own budget would be used up by reads, and the
+    // timer could not be polled then.
+    unconstrained(poll_fn(|cx| {
+        let Ok(polled) = caught(|| shard.turn(cx)) else {
+            // Each connection's part is guarded by itself: this is a defect of the shard. It costs those
+            // that the shard has, and nobody else.
+            mem::replace(&mut shard, make()).abandon();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        };
+        polled
+    }))
+    .await;
+    running.0 = None;
+}
+
+/// Tells the inbox when the task is dropped before its end, with the runtime say.
+struct Running<'i>(Option<&'i Inbox>);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        let arrived = self.0.map(Inbox::stop).unwrap_or_default();
+        arrived.into_iter().for_each(Parked::leave);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    /// Does what it is told: panics, waits for another turn, or ends.
+    struct Told<'t> {
+        number: usize,
+        turns: &'t RefCell<Vec<(usize, &'static str)>>,
+        inbox: &'t Inbox,
+    }
+
+    impl Turn for Told<'_> {
+        fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+            let turn = self.turns.borrow().len();
+            self.turns.borrow_mut().push((self.number, "turn"));
+            cx.waker().wake_by_ref();
+            match turn {
+                1 | 3 => panic!("a shard panics"),
+                5 => {
+                    assert!(self.inbox.close());
+                    Poll::Ready(())
+                }
+                _ => Poll::Pending,
+            }
+        }
+
+        fn abandon(self) {
+            self.turns.borrow_mut().push((self.number, "abandoned"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_of_a_shard_costs_that_shard_and_another_one_goes_on() {
+        let (turns, made, inbox) = (RefCell::default(), RefCell::new(0), Inbox::default());
+        let make = || {
+            *made.borrow_mut() += 1;
+            Told { number: *made.borrow(), turns: &turns, inbox: &inbox }
+        };
+        restarting(&inbox, make).await;
+        let told = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
+        assert_eq!(turns.take(), told);
+    }
+
+    #[tokio::test]
+    async fn a_task_that_is_dropped_leaves_the_inbox_to_another_one() {
+        let (turns, inbox) = (RefCell::default(), Inbox::default());
+        inbox.start();
+        let mut task = Box::pin(restarting(&inbox, || Told { number: 1, turns: &turns, inbox: &inbox }));
+        assert!(poll_fn(|cx| Poll::Ready(task.as_mut().poll(cx).is_pending())).await);
+        assert!(!inbox.start(), "a second task");
+        drop(task);
+        assert!(inbox.start());
+    }
+}

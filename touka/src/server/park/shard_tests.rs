@@ -1,0 +1,233 @@
+//! A shard turn by turn, with sockets of the loopback.
+
+use std::any::Any;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use axum_core::body::Body;
+use bytes::Bytes;
+use tokio::time::Instant;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Metadata, Subscriber};
+
+use super::super::again::{Again, Returned};
+use super::super::serving::Serving;
+use super::super::streams::OpenStream;
+use super::node::Inbox;
+use super::output::Output;
+use super::parked::Parked;
+use super::run::Turn;
+use super::shard::Shard;
+use crate::error::CloseReason;
+use crate::stream::EventStream;
+use crate::topic::Subscription;
+use crate::{Hub, Topic};
+
+struct Scene {
+    hub: Hub,
+    inbox: Arc<Inbox>,
+    serving: Arc<Serving>,
+    shard: Shard,
+    listener: TcpListener,
+}
+
+#[derive(Debug)]
+struct Nowhere;
+
+impl Again for Nowhere {
+    fn again(self: Box<Self>, _: Returned, _: &Arc<Serving>) {}
+}
+
+impl Scene {
+    /// A shard that does this much in a turn.
+    fn new(turn: usize) -> Self {
+        let (inbox, serving) = (Arc::<Inbox>::default(), Arc::new(Serving::new()));
+        let mut shard = Shard::new(Arc::clone(&inbox), Arc::clone(&serving));
+        shard.turn = turn;
+        Self { hub: Hub::memory(), inbox, serving, shard, listener: TcpListener::bind("127.0.0.1:0").unwrap() }
+    }
+
+    fn topic(&self, name: &str) -> Topic {
+        self.hub.topic(name).unwrap()
+    }
+
+    /// Does turns until all clients have got their heads.
+    async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut Client>) {
+        for client in clients {
+            while client.read() != "head" {
+                self.turn();
+                // A sleep lets the runtime look at its sockets.
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    fn turn(&mut self) {
+        assert_eq!(self.shard.turn(&mut Context::from_waker(Waker::noop())), Poll::Pending);
+    }
+
+    /// A client of a topic, whose stream is changed before it is parked.
+    async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
+        let stream = change(self.topic(topic).subscribe(None).await.unwrap());
+        let keep_alive = stream.options().keep_alive;
+        let (source, lifecycle, _) = stream.into_subscription().unwrap();
+        let mut subscription = *(source as Box<dyn Any>).downcast::<Subscription>().unwrap();
+        subscription.stop_waiting();
+        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
+        socket.set_nonblocking(true).unwrap();
+        let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
+        self.inbox.bring(Parked {
+            socket: tokio::net::TcpStream::from_std(socket).unwrap(),
+            output: Output::new(Bytes::from_static(b"head")),
+            sent: Vec::new(),
+            subscription,
+            lifecycle,
+            goodbye: None,
+            keep_alive,
+            whole_blocks: false,
+            patience: keep_alive.unwrap_or_default(),
+            quiet_since: Instant::now(),
+            write_time: Duration::from_secs(30),
+            end_at: None,
+            has_turn: false,
+            node: None,
+            group: 0,
+            member: 0,
+            entry: self.serving.handle.streams.add(open),
+            again: Box::new(Nowhere),
+            guard: None,
+            body: Body::empty(),
+            span: tracing::info_span!("stream"),
+        });
+        Client(client)
+    }
+}
+
+struct Client(TcpStream);
+
+impl Client {
+    /// What has come since the last look.
+    fn read(&mut self) -> String {
+        let mut all = Vec::new();
+        match self.0.read_to_end(&mut all) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            ended => drop(ended.unwrap()),
+        }
+        String::from_utf8(all).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
+    // In both orders: whichever has news first, and whichever last.
+    for names in [["a", "b"], ["b", "a"]] {
+        let mut scene = Scene::new(4);
+        let mut quiet = scene.park("a", |stream| stream).await;
+        let mut busy = Vec::new();
+        for _ in 0..8 {
+            busy.push(scene.park("b", |stream| stream).await);
+        }
+        scene.settle(busy.iter_mut().chain([&mut quiet])).await;
+        for name in names {
+            scene.topic(name).publish("first").await.unwrap();
+        }
+        // There is news of one topic at the end of each turn.
+        for _ in 0..8 {
+            scene.turn();
+            scene.topic("b").publish("more").await.unwrap();
+        }
+        assert!(quiet.read().contains("data: first\n\n"));
+        assert!(busy.iter_mut().all(|client| client.read().contains("data: more\n\n")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_due_for_many_at_once_is_done_in_turns() {
+    let mut scene = Scene::new(4);
+    let mut clients = Vec::new();
+    for _ in 0..9 {
+        clients.push(scene.park("a", |stream| stream.keep_alive(Duration::from_secs(1))).await);
+    }
+    scene.settle(&mut clients).await;
+    tokio::time::advance(Duration::from_secs(2)).await;
+    let mut counts = Vec::new();
+    for _ in 0..20 {
+        scene.turn();
+        counts.push(clients.iter_mut().filter(|client| client.0.peek(&mut [0]).is_ok()).count());
+    }
+    assert!(counts.windows(2).all(|two| two[1] - two[0] <= 4), "{counts:?}");
+    assert_eq!(counts.last(), Some(&9));
+}
+
+#[tokio::test]
+async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
+    /// Panics where it is told that a stream has closed, and where a stream's span ends.
+    struct Panics;
+    impl Subscriber for Panics {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn event(&self, _: &tracing::Event<'_>) {
+            panic!("an event");
+        }
+        fn enter(&self, _: &Id) {
+            panic!("an entered span");
+        }
+        fn exit(&self, _: &Id) {
+            panic!("a left span");
+        }
+        fn try_close(&self, _: Id) -> bool {
+            panic!("a closed span");
+        }
+    }
+    let mut scene = Scene::new(4);
+    let mut stays = scene.park("a", |stream| stream).await;
+    let _default = tracing::subscriber::set_default(Panics);
+    let mut leaves = scene.park("a", |stream| stream).await;
+    scene.settle([&mut stays, &mut leaves]).await;
+    drop(leaves);
+    while scene.serving.handle.count() > 1 {
+        scene.turn();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    scene.topic("a").publish("first").await.unwrap();
+    scene.turn();
+    assert!(stays.read().contains("data: first\n\n"));
+    assert_eq!(scene.topic("a").subscribers(), 1);
+}
+
+#[tokio::test]
+async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
+    let mut scene = Scene::new(4);
+    let (tell, told) = std::sync::mpsc::channel();
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let tell = tell.clone();
+        clients.push(scene.park("a", |stream| stream.on_close(move |reason| tell.send(reason).unwrap())).await);
+    }
+    scene.turn();
+    // One more, whose turn has not come.
+    let late = scene.park("a", |stream| stream.on_close(move |reason| tell.send(reason).unwrap())).await;
+    scene.shard.turn = 0;
+    scene.turn();
+    let Scene { shard, serving, hub, .. } = scene;
+    shard.abandon();
+    assert_eq!(told.iter().collect::<Vec<_>>(), [CloseReason::Panicked; 4]);
+    assert_eq!((serving.handle.count(), hub.topic::<crate::Event>("a").unwrap().subscribers()), (0, 0));
+    for client in clients.iter_mut().chain([&mut { late }]) {
+        // The socket is closed: a read ends, and does not wait.
+        client.read();
+        assert_eq!(client.0.read(&mut [0]).unwrap_or(0), 0);
+        let _ = client.0.write(b"x");
+    }
+}
