@@ -1,7 +1,6 @@
 //! From events to frames: what opens and ends a stream, and keep-alive.
 
 use std::convert::Infallible;
-use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -150,7 +149,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             this.finished = true;
             return Poll::Ready(None);
         }
-        ready!(mem::take(&mut this.flush).poll(&mut this.keep_alive, cx));
+        ready!(std::mem::take(&mut this.flush).poll(&mut this.keep_alive, cx));
         let frame = match if opens { this.fill_first(cx) } else { this.fill(cx) } {
             Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
             Filled::Frame(flush) => {

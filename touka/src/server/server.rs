@@ -65,13 +65,11 @@ use crate::stream::describe as describe_streams;
 /// A browser's `EventSource` gives up for ever when it is answered with a 503, or without the CORS
 /// headers that its page needs. So a client that is over a limit of connections or streams and accepts
 /// `text/event-stream` gets a 200, a `retry:` of 5 to 15 s and a clean end; any other gets a 503 with
-/// `Retry-After`. Either answer may be read by a page of any origin, as there is nothing of the service
-/// in it.
+/// `Retry-After`. A page of any origin may read either: there is nothing of the service in it.
 ///
 /// # Open files
-/// Each connection takes a file descriptor, and most systems give a process 1,024 to begin with.
-/// The server raises that limit as far as it may, and warns in the log where it is still less than
-/// its limit of connections.
+/// Each connection takes a file descriptor, and most systems give a process 1,024 to begin with. The
+/// server raises that limit as far as it may, and logs a warning if its limit of connections is higher.
 #[must_use = "a server serves nothing until `serve` is awaited"]
 pub struct Server {
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
