@@ -10,7 +10,6 @@ use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
 
-use super::listener::is_of_the_peer;
 use super::socket::Socket;
 
 /// Gives out what is in the backlog, without waiting for more. The port closes when it is dropped.
@@ -71,4 +70,10 @@ impl Iterator for Backlog {
         }
         None
     }
+}
+
+/// The peer gave up before it was accepted.
+pub(super) fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

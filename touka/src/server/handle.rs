@@ -2,8 +2,6 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::handle_layer::HandleLayer;
-use super::serving::Serving;
 use super::streams::{OpenStream, Streams};
 
 /// Looks into a running server and tells it what to do. Clones are the same server's;
@@ -40,35 +38,6 @@ impl Handle {
     /// A handle of no server of touka's, for [`layer`](Self::layer).
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// A tower layer that gives this handle the event streams of an app that another server serves.
-    ///
-    /// axum's own server waits at a graceful shutdown until every response has ended, and nothing ends a
-    /// stream: it waits for as long as a client stays. A handle's [`shutdown`](Self::shutdown) ends each
-    /// stream that has come through the layer as touka's server does, after the event in hand and with a
-    /// `retry:`, spread over up to five seconds. Streams of other libraries are known by their content type.
-    ///
-    /// ```no_run
-    /// use touka::server::Handle;
-    ///
-    /// # async fn run(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// let handle = Handle::new();
-    /// let app = app.layer(handle.layer());
-    /// axum::serve(listener, app)
-    ///     .with_graceful_shutdown(async move {
-    ///         let _ = tokio::signal::ctrl_c().await;
-    ///         handle.shutdown();
-    ///     })
-    ///     .await
-    /// # }
-    /// ```
-    ///
-    /// [`streams`](Self::streams), [`count`](Self::count) and [`close`](Self::close) work as in touka's
-    /// server. Its limits do not: connections are the other server's. A subscription of a topic that has
-    /// come through the layer is not parked. In touka's own server the layer is not needed.
-    pub fn layer(&self) -> HandleLayer {
-        HandleLayer::new(Serving { handle: self.clone(), ..Serving::new() })
     }
 
     /// The event streams that are open now, oldest first: those of other libraries too, which are

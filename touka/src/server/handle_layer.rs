@@ -18,6 +18,7 @@ use tower_service::Service;
 use super::call::Call;
 use super::client::Client;
 use super::drain::{Drain, is_event_stream};
+use super::handle::Handle;
 use super::serving::Serving;
 use super::streams::bounded;
 use crate::extract::{MatchedPath, peer};
@@ -25,15 +26,40 @@ use crate::response::Ticket;
 use crate::stream::Link;
 
 /// A tower layer that lists the event streams that pass through it, and ends them when its
-/// [`Handle`](super::Handle) says so: [`Handle::layer`](super::Handle::layer) makes it.
+/// [`Handle`] says so: [`Handle::layer`] makes it.
 #[derive(Clone, Debug)]
 pub struct HandleLayer {
     serving: Arc<Serving>,
 }
 
-impl HandleLayer {
-    pub(super) fn new(serving: Serving) -> Self {
-        Self { serving: Arc::new(serving) }
+impl Handle {
+    /// A tower layer that gives this handle the event streams of an app that another server serves.
+    ///
+    /// axum's own server waits at a graceful shutdown until every response has ended, and nothing ends a
+    /// stream: it waits for as long as a client stays. A handle's [`shutdown`](Self::shutdown) ends each
+    /// stream that has come through the layer as touka's server does, after the event in hand and with a
+    /// `retry:`, spread over up to five seconds. Streams of other libraries are known by their content type.
+    ///
+    /// ```no_run
+    /// use touka::server::Handle;
+    ///
+    /// # async fn run(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
+    /// let handle = Handle::new();
+    /// let app = app.layer(handle.layer());
+    /// axum::serve(listener, app)
+    ///     .with_graceful_shutdown(async move {
+    ///         let _ = tokio::signal::ctrl_c().await;
+    ///         handle.shutdown();
+    ///     })
+    ///     .await
+    /// # }
+    /// ```
+    ///
+    /// [`streams`](Self::streams), [`count`](Self::count) and [`close`](Self::close) work as in touka's
+    /// server. Its limits do not: connections are the other server's. A subscription of a topic that has
+    /// come through the layer is not parked. In touka's own server the layer is not needed.
+    pub fn layer(&self) -> HandleLayer {
+        HandleLayer { serving: Arc::new(Serving { handle: self.clone(), ..Serving::new() }) }
     }
 }
 

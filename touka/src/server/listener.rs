@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
 
-use super::backlog::{Backlog, Closing};
+use super::backlog::{Backlog, Closing, is_of_the_peer};
 use super::socket::Socket;
 #[cfg(unix)]
 use super::unix;
@@ -129,12 +129,6 @@ pub(super) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
-}
-
-/// The peer gave up before it was accepted.
-pub(super) fn is_of_the_peer(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 impl From<TcpListener> for Listener {
