@@ -14,6 +14,10 @@ use touka::{Event, Server};
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
+/// How many clients flood the server: together they have more to read at any time than a task may read
+/// before it gives way. More of them would only keep the clients of this test from running.
+const FLOODERS: usize = 20;
+
 /// What a flooder says at a time.
 const FLOOD: [u8; 4096] = [b'\n'; 4096];
 
@@ -60,7 +64,7 @@ async fn a_flood_from_clients_does_not_delay_a_keep_alive() {
         let mut client = scene.client("/spoken").await;
         let address = scene.server.address;
         let mut flooders = Vec::new();
-        for _ in 0..100 {
+        for _ in 0..FLOODERS {
             flooders.push(tokio::spawn(async move {
                 loop {
                     let Ok(mut socket) = TcpStream::connect(address).await else { continue };
@@ -69,9 +73,8 @@ async fn a_flood_from_clients_does_not_delay_a_keep_alive() {
                 }
             }));
         }
-        // The interval is 100 ms.
-        within(PATIENCE, "thirty keep-alives", async {
-            for _ in 0..30 {
+        within(PATIENCE, "ten keep-alives", async {
+            for _ in 0..10 {
                 while client.chunk().await.unwrap().unwrap() != b":\n\n" {}
             }
         })

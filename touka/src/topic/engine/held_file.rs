@@ -69,6 +69,15 @@ impl HeldFile {
     }
 }
 
+impl Drop for HeldFile {
+    /// Gives the lock back itself. Closing the descriptor is not enough: a child process that is being
+    /// started has a copy of each descriptor until it runs its program, and would hold the lock as long.
+    fn drop(&mut self) {
+        // Without locks there is nothing to give back, and nobody to tell of another failure.
+        let _ = self.file.unlock();
+    }
+}
+
 #[cfg(unix)]
 fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -107,5 +116,24 @@ impl StorageBackend for Storage {
 
     fn write(&self, offset: u64, data: &[u8]) -> Io<()> {
         self.0.write(offset, data)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scratch::Scratch;
+    use super::*;
+
+    #[test]
+    fn a_child_that_is_being_started_holds_no_lock() {
+        let scratch = Scratch::new("held-by-a-child");
+        fs::write(scratch.path(), "something").unwrap();
+        let held = HeldFile::open(scratch.path()).unwrap();
+        // What a child has of a descriptor between its fork and its program.
+        let copy = held.file.try_clone().unwrap();
+        assert!(HeldFile::open(scratch.path()).is_err(), "locked twice");
+        drop(held);
+        HeldFile::open(scratch.path()).unwrap();
+        drop(copy);
     }
 }

@@ -16,8 +16,9 @@ use crate::stream::random;
 pub(super) struct SharedStore(RwLock<State>);
 
 enum State {
-    /// The file is there, and locked.
-    Held { file: HeldFile, known: Known, stage: Stage },
+    /// The file is there, and locked. The stage comes first: redb still writes when it closes a database,
+    /// and the lock must be held until then.
+    Held { stage: Stage, file: HeldFile, known: Known },
     /// Another hub has opened the file. This one neither reads nor writes it any more, and its lock is
     /// released.
     Lost,
