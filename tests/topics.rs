@@ -233,9 +233,15 @@ async fn who_reads_in_this_process_gets_the_events_of_an_untyped_topic() {
     let id = topic.publish(Event::data("one").event("note")).await.unwrap();
     assert_eq!(stream.next().await, Some(Event::data("one").event("note").id(id)));
 
-    // A typed one has no values for a reader, and says so by its end.
+    // A type that cannot be read has no values for a reader: its stream fails at the first event.
     let typed: Topic<Price> = hub.topic("a").unwrap();
-    assert!(typed.subscribe(None).await.unwrap().next().await.is_none());
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let reads = typed.subscribe(None).await.unwrap().on_close(move |reason| tell.send(reason).unwrap());
+    let mut reads = Box::pin(reads);
+    topic.publish("two").await.unwrap();
+    assert!(reads.next().await.is_none());
+    drop(reads);
+    assert_eq!(told.await, Ok(CloseReason::Failed));
     assert_eq!(topic.subscribers(), 1);
     assert_eq!(closed.get(), 0);
 }
