@@ -1,7 +1,6 @@
 //! What a user's code that panics costs: its own stream.
 
 use support::Client;
-use touka::server::Park;
 use touka::topic::Retention;
 use touka::{CloseReason, Server};
 
@@ -46,31 +45,36 @@ async fn a_panic_in_a_drop_costs_one_client() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn panics_in_drops_delay_no_shutdown() {
-    let mut scene = Scene::with(Park::Auto, Retention::new(), patient).await;
-    let mut clients: Vec<Client> = Vec::new();
-    for path in ["/panics", "/a", "/panics", "/a", "/panics", "/a"] {
-        clients.push(scene.client(path).await);
+    for park in FORMS {
+        let mut scene = Scene::with(park, Retention::new(), patient).await;
+        let mut clients: Vec<Client> = Vec::new();
+        for path in ["/panics", "/a", "/panics", "/a", "/panics", "/a"] {
+            clients.push(scene.client(path).await);
+        }
+        scene.server.stop();
+        for client in &mut clients {
+            assert_eq!(client.next().await.unwrap(), None);
+            assert!(client.parser().retry().is_some());
+            assert_eq!(scene.ended().await, CloseReason::Shutdown);
+        }
+        scene.server.stopped(PATIENCE).await;
+        assert_eq!(scene.held.get(), 0);
     }
-    scene.server.stop();
-    for client in &mut clients {
-        assert_eq!(client.next().await.unwrap(), None);
-        assert!(client.parser().retry().is_some());
-        assert_eq!(scene.ended().await, CloseReason::Shutdown);
-    }
-    scene.server.stopped(PATIENCE).await;
-    assert_eq!(scene.held.get(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_whose_stream_panicked_at_its_end_goes_on() {
-    let mut scene = Scene::new(Park::Auto).await;
-    let mut client = scene.client("/panics").await;
-    for _ in 0..3 {
-        assert_eq!(scene.handle.close(|_| true), 1);
-        assert_eq!(client.next().await.unwrap(), None);
-        assert_eq!(scene.ended().await, CloseReason::Shutdown);
-        client.send("GET /panics HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        assert_eq!(client.head().await.status(), 200);
-        scene.is_in_form();
+    for park in FORMS {
+        let mut scene = Scene::new(park).await;
+        let mut client = scene.client("/panics").await;
+        for _ in 0..3 {
+            assert_eq!(scene.handle.close(|_| true), 1);
+            assert_eq!(client.next().await.unwrap(), None);
+            assert!(client.parser().retry().is_some());
+            assert_eq!(scene.ended().await, CloseReason::Shutdown);
+            client.send("GET /panics HTTP/1.1\r\nhost: test\r\n\r\n").await;
+            assert_eq!(client.head().await.status(), 200);
+            scene.is_in_form();
+        }
     }
 }

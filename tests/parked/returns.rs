@@ -89,6 +89,29 @@ async fn requests_that_were_sent_during_a_stream_are_answered_after_it() {
     }
 }
 
+/// The end of the stream's own head is in one packet with the beginning of another request, and the
+/// beginning of that head is in one packet with the request before it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_behind_a_head_that_came_in_pieces_is_answered_after_the_stream() {
+    for park in FORMS {
+        let mut scene = Scene::new(park).await;
+        for cut in STREAM.len() - 4..STREAM.len() {
+            let (first, rest) = STREAM.split_at(cut);
+            let mut client = Client::connect(scene.server.address).await;
+            client.send(format!("{PLAIN}{first}")).await;
+            assert_eq!(client.response().await.1, "plain");
+            client.send(format!("{rest}{PLAIN}")).await;
+            assert_eq!(client.head().await.status(), 200);
+            scene.publish("one").await;
+            assert_eq!(client.data().await, "one");
+            assert_eq!(scene.handle.close(|_| true), 1);
+            while client.chunk().await.unwrap().is_some() {}
+            assert_eq!(client.response().await.1, "plain", "cut {} bytes before its end", STREAM.len() - cut);
+            assert_eq!(scene.ended().await, CloseReason::Shutdown);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_came_back_is_idle_and_not_new() {
     for park in FORMS {

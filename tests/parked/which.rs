@@ -149,7 +149,8 @@ async fn what_a_handler_puts_around_a_body_is_not_passed_by() {
     drop(loud);
     // What is there instead of it is sent.
     let mut replaced = Client::get(server.address, "/replaced").await;
-    assert_eq!(replaced.head().await.status(), 200);
+    let (head, text) = replaced.response().await;
+    assert_eq!((head.status(), text.as_str()), (200, "data: replaced\n\n"), "{head:?}");
     until(PATIENCE, "nobody follows the topic", || topic.subscribers() == 0).await;
     drop(replaced);
     // What it holds, it holds as long as the client stays.

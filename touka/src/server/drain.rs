@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum_core::BoxError;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
@@ -23,7 +24,7 @@ use super::tasks;
 use crate::error::CloseReason;
 use crate::extract::MatchedPath;
 use crate::response::{WholeBlocks, WriteTimeout};
-use crate::stream::{Lifecycle, Link, farewell, spread, within};
+use crate::stream::{Lifecycle, Link, Panic, catch, farewell, log_panic, spread, within};
 
 pin_project! {
     /// A body that, if it is an event stream, ends when the server shuts down: after the frame in
@@ -43,9 +44,9 @@ pin_project! {
 
     impl<B> PinnedDrop for Drain<B> {
         fn drop(this: Pin<&mut Self>) {
-            let mut this = this.project();
+            let this = this.project();
             let _entered = this.span.enter();
-            this.body.set(None);
+            let_go(this.body);
             *this.stream = None;
         }
     }
@@ -178,19 +179,31 @@ impl Stream {
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for Drain<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for Drain<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    /// A body that panics fails: its response ends without its last chunk.
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let _entered = this.span.enter();
         if let Some(first) = this.first.take() {
             return Poll::Ready(Some(Ok(first)));
         }
-        match this.stream {
-            Some(stream) => poll_stream(this.body, stream, this.call, cx),
-            None => this.body.as_mut().as_pin_mut().map_or(Poll::Ready(None), |body| body.poll_frame(cx)),
+        let polled = match this.stream {
+            Some(stream) => poll_stream(this.body.as_mut(), stream, this.call, cx),
+            None => poll_body(this.body.as_mut(), cx),
+        };
+        match polled {
+            Ok(polled) => polled.map_err(Into::into),
+            Err(panic) => {
+                log_panic("the body of a response", panic);
+                if let Some(stream) = this.stream {
+                    stream.link.close(CloseReason::Panicked);
+                }
+                let_go(this.body);
+                Poll::Ready(Some(Err("the body of the response panicked".into())))
+            }
         }
     }
 
@@ -199,7 +212,28 @@ impl<B: Body<Data = Bytes>> Body for Drain<B> {
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), B::size_hint)
+        let mut hint = self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), B::size_hint);
+        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        if let Some(upper) = hint.upper() {
+            hint.set_upper(upper.saturating_add(first));
+        }
+        hint.set_lower(hint.lower().saturating_add(first));
+        hint
+    }
+}
+
+type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
+
+/// The body is another library's, or the user's, and may panic.
+fn poll_body<B: Body<Data = Bytes>>(body: Pin<&mut Option<B>>, cx: &mut Context<'_>) -> Result<Polled<B>, Panic> {
+    let Some(body) = body.as_pin_mut() else { return Ok(Poll::Ready(None)) };
+    catch(|| body.poll_frame(cx))
+}
+
+/// Drops the body, whose `Drop` may panic: that must not keep the end of the response from the client.
+fn let_go<B>(mut body: Pin<&mut Option<B>>) {
+    if let Err(panic) = catch(|| body.set(None)) {
+        log_panic("the destructor of a body", panic);
     }
 }
 
@@ -208,21 +242,24 @@ fn poll_stream<B: Body<Data = Bytes>>(
     stream: &mut Stream,
     call: &Call,
     cx: &mut Context<'_>,
-) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-    let Some(mut rest) = body.as_mut().as_pin_mut() else { return Poll::Ready(None) };
+) -> Result<Polled<B>, Panic> {
+    if body.is_none() {
+        return Ok(Poll::Ready(None));
+    }
     let ended_before = matches!(stream.end, End::Now(_));
     let end = stream.poll_end(cx, call);
     // What is ready when the end has come still goes out, once: a fast body is always ready.
     if !ended_before {
-        let polled = rest.as_mut().poll_frame(cx);
-        stream.note(&polled, rest.is_end_stream());
+        let polled = poll_body(body.as_mut(), cx)?;
+        let is_last = catch(|| body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()))?;
+        stream.note(&polled, is_last);
         if end.is_pending() || polled.is_ready() {
-            return polled;
+            return Ok(polled);
         }
     }
-    let Poll::Ready(reason) = end else { return Poll::Pending };
+    let Poll::Ready(reason) = end else { return Ok(Poll::Pending) };
     stream.link.close(reason);
-    body.set(None);
+    let_go(body);
     let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
-    Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell(stream.whole_blocks)))))
+    Ok(Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell(stream.whole_blocks))))))
 }

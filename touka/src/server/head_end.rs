@@ -14,13 +14,15 @@ pub(super) enum HeadEnd {
 }
 
 impl HeadEnd {
-    /// Looks through the next bytes. True if there are more of them after the first end of a head.
+    /// Looks through the next bytes. True if there are more of them after an end of a head.
     pub(super) fn is_passed(&mut self, mut bytes: &[u8]) -> bool {
+        let mut is_passed = false;
         while let Some((&byte, rest)) = bytes.split_first() {
             *self = match (*self, byte) {
                 (Self::Newline | Self::Return, b'\n') => {
-                    *self = Self::Line;
-                    return !rest.is_empty();
+                    // What follows begins another head, which may go on in the next bytes.
+                    is_passed |= !rest.is_empty();
+                    Self::Line
                 }
                 (Self::Line, b'\n') => Self::Newline,
                 (Self::Newline, b'\r') => Self::Return,
@@ -31,13 +33,21 @@ impl HeadEnd {
                 Self::Newline | Self::Return => rest,
             };
         }
-        false
+        is_passed
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_head_that_began_behind_another_one_is_followed_to_its_end() {
+        let mut end = HeadEnd::default();
+        assert!(end.is_passed(b"GET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\nhost: a\r\n"));
+        assert!(end.is_passed(b"\r\nGET"));
+        assert!(!end.is_passed(b" / HTTP/1.1\r\nhost: a\r\n\r\n"));
+    }
 
     #[test]
     fn an_empty_line_ends_a_head_wherever_the_pieces_are_cut() {

@@ -27,6 +27,7 @@ use super::stall::Stall;
 #[cfg(feature = "tls")]
 use super::tls::Tls;
 use super::wire::Wire;
+use crate::stream::{catch, log_panic};
 
 /// An open port, and what is done with each connection. Clones are the same port's.
 #[derive(Clone)]
@@ -47,19 +48,24 @@ impl Port {
     ) -> Infallible {
         loop {
             let (socket, peer) = listener.accept(self.serving.limits.write_time).await;
-            self.admit(socket, peer, service.clone(), alive);
+            self.admit(socket, peer, &service, alive);
         }
     }
 
     /// Takes the connections that the kernel has accepted already, and closes the port.
     pub(super) fn close<V: Serve>(&self, listener: Listener, service: &V, alive: &mpsc::Sender<Infallible>) {
         match listener.into_backlog(self.serving.limits.write_time) {
-            Ok(backlog) => backlog.for_each(|(socket, peer)| self.admit(socket, peer, service.clone(), alive)),
+            Ok(backlog) => backlog.for_each(|(socket, peer)| self.admit(socket, peer, service, alive)),
             Err(error) => tracing::error!(target: "touka::server", %error, "cannot accept the last connections"),
         }
     }
 
-    fn admit<V: Serve>(&self, socket: Socket, peer: Option<SocketAddr>, service: V, alive: &mpsc::Sender<Infallible>) {
+    fn admit<V: Serve>(&self, socket: Socket, peer: Option<SocketAddr>, service: &V, alive: &mpsc::Sender<Infallible>) {
+        // `Clone` is code of the user's as well: a panic of it must not end the port.
+        let service = match catch(|| service.clone()) {
+            Ok(service) => service,
+            Err(panic) => return log_panic("the clone of a service", panic),
+        };
         if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
             self.admit_announced(socket, peer, service, alive);
         } else {
