@@ -70,6 +70,11 @@ pub(super) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
     }
 }
 
+/// Writes without asking first whether the socket can be written to: see [`Io::write_now`].
+pub(super) fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    socket2::SockRef::from(stream).send(bytes)
+}
+
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 pub(super) fn set_user_timeout(_: &TcpStream, _: Duration) {
     let _ = (USER_TIMEOUT, AFTER_US, LONGEST_USER_TIMEOUT);

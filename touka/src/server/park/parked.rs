@@ -11,12 +11,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::again::{Again, Guard, Returned};
+use super::super::again::{Again, Guard};
 use super::super::meter;
-use super::super::serving::Serving;
-use super::super::socket::set_user_timeout;
+use super::super::socket::{set_user_timeout, write_now};
 use super::super::streams::Entry;
-use super::caught::caught;
 use super::chunk;
 use super::node::Node;
 use super::output::Output;
@@ -108,9 +106,14 @@ impl Parked {
 
     /// Writes what it has not got yet, until that is all, or the socket takes no more.
     pub(super) fn advance(&mut self, now: Instant) -> Progress {
+        self.write_with(TcpStream::try_write, now)
+    }
+
+    /// The same, with one way or the other to write to the socket.
+    fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
         for _ in 0..MOST_WRITES {
             if !self.output.pending().is_empty() {
-                match self.socket.try_write(self.output.pending()) {
+                match write(&self.socket, self.output.pending()) {
                     Ok(0) => return Progress::Left,
                     Ok(length) => {
                         self.output.took(length);
@@ -129,7 +132,7 @@ impl Parked {
                 }
                 return Progress::CaughtUp;
             };
-            match self.socket.try_write(window.bytes_after(window.from).unwrap_or_default()) {
+            match write(&self.socket, window.bytes_after(window.from).unwrap_or_default()) {
                 Ok(length) => self.wrote(&window, window.from, length, now),
                 Err(error) => {
                     self.subscription.cursor.skip_to(window.from);
@@ -288,13 +291,19 @@ impl Parked {
             self.end(reason, None);
             return self.advance(now);
         }
-        let is_blocked = self.output.blocked_since().is_some();
+        let blocked_since = self.output.blocked_since();
         if self.due().is_none_or(|due| due > now) {
-            return if is_blocked { Progress::Blocked } else { Progress::CaughtUp };
+            return if blocked_since.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
-        if is_blocked {
-            self.lifecycle.link().close(CloseReason::Stalled);
-            return Progress::Left;
+        if blocked_since.is_some() {
+            // A slow reader may have taken something though the socket has not told so. What it has left
+            // free is filled, or the next look would take it for progress.
+            let progress = self.write_with(write_now, now);
+            if progress == Progress::Blocked && self.output.blocked_since() == blocked_since {
+                self.lifecycle.link().close(CloseReason::Stalled);
+                return Progress::Left;
+            }
+            return progress;
         }
         if let Some(interval) = self.keep_alive {
             self.patience = within(interval, 0.1);
@@ -317,35 +326,5 @@ impl Parked {
         if self.end_at.is_none_or(|(at, _)| at > turn) {
             self.end_at = Some((turn, CloseReason::Shutdown));
         }
-    }
-
-    /// Drops the stream and closes the connection.
-    pub(super) fn leave(self) {
-        let (again, returned) = self.end_stream();
-        let _ = caught(|| drop(again));
-        let Returned { socket, guard, .. } = returned;
-        // Closed before it does not count any more.
-        drop(socket);
-        drop(guard);
-    }
-
-    /// Drops the stream, and has the connection's next requests served.
-    pub(super) fn go_back(self, serving: &Arc<Serving>) {
-        let (again, returned) = self.end_stream();
-        let _ = caught(|| again.again(returned, serving));
-    }
-
-    /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
-    /// none of the others from going.
-    fn end_stream(self) -> (Box<dyn Again>, Returned) {
-        let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
-        let entered = caught(|| span.enter());
-        let _ = caught(|| drop(subscription));
-        let _ = caught(|| drop(lifecycle));
-        let _ = caught(|| drop(body));
-        drop(entry);
-        let _ = caught(|| drop(entered));
-        let _ = caught(|| drop(span));
-        (again, Returned { socket, sent: sent.into(), guard })
     }
 }

@@ -1,6 +1,6 @@
 //! The task of a shard.
 
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,13 +23,22 @@ pub(super) trait Turn {
 }
 
 /// Serves what comes into the inbox, until there is nothing left.
-pub(super) async fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) {
-    restarting(&inbox, || Shard::new(Arc::clone(&inbox), Arc::clone(&serving))).await;
+pub(super) fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) -> impl Future<Output = ()> {
+    let make = {
+        let inbox = Arc::clone(&inbox);
+        move || Shard::new(Arc::clone(&inbox), Arc::clone(&serving))
+    };
+    restarting(inbox, make)
 }
 
 /// Runs what `make` makes, and makes another one after a panic.
-async fn restarting<S: Turn>(inbox: &Inbox, make: impl Fn() -> S) {
-    let mut running = Running(Some(inbox));
+fn restarting<S: Turn>(inbox: Arc<Inbox>, make: impl Fn() -> S) -> impl Future<Output = ()> {
+    // Made now and not when the task is first polled: a runtime that ends drops it before.
+    let running = Running(Some(inbox));
+    go_on(running, make)
+}
+
+async fn go_on<S: Turn>(mut running: Running, make: impl Fn() -> S) {
     let mut shard = make();
     // A shard gives way by itself, after a turn. tokio's own budget would be used up by reads, and the
     // timer could not be polled then.
@@ -48,11 +57,11 @@ async fn restarting<S: Turn>(inbox: &Inbox, make: impl Fn() -> S) {
 }
 
 /// Tells the inbox when the task is dropped before its end, with the runtime say.
-struct Running<'i>(Option<&'i Inbox>);
+struct Running(Option<Arc<Inbox>>);
 
-impl Drop for Running<'_> {
+impl Drop for Running {
     fn drop(&mut self) {
-        let arrived = self.0.map(Inbox::stop).unwrap_or_default();
+        let arrived = self.0.take().map(|inbox| inbox.stop()).unwrap_or_default();
         arrived.into_iter().for_each(Parked::leave);
     }
 }
@@ -92,21 +101,25 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_of_a_shard_costs_that_shard_and_another_one_goes_on() {
-        let (turns, made, inbox) = (RefCell::default(), RefCell::new(0), Inbox::default());
+        let (turns, made, inbox) = (RefCell::default(), RefCell::new(0), Arc::<Inbox>::default());
         let make = || {
             *made.borrow_mut() += 1;
             Told { number: *made.borrow(), turns: &turns, inbox: &inbox }
         };
-        restarting(&inbox, make).await;
+        restarting(Arc::clone(&inbox), make).await;
         let told = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
         assert_eq!(turns.take(), told);
     }
 
     #[tokio::test]
     async fn a_task_that_is_dropped_leaves_the_inbox_to_another_one() {
-        let (turns, inbox) = (RefCell::default(), Inbox::default());
+        let (turns, inbox) = (RefCell::default(), Arc::<Inbox>::default());
+        let make = || Told { number: 1, turns: &turns, inbox: &inbox };
         inbox.start();
-        let mut task = Box::pin(restarting(&inbox, || Told { number: 1, turns: &turns, inbox: &inbox }));
+        // A runtime that ends has not polled it once.
+        drop(restarting(Arc::clone(&inbox), make));
+        assert!(inbox.start(), "nobody starts another task");
+        let mut task = Box::pin(restarting(Arc::clone(&inbox), make));
         assert!(poll_fn(|cx| Poll::Ready(task.as_mut().poll(cx).is_pending())).await);
         assert!(!inbox.start(), "a second task");
         drop(task);
