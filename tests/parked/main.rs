@@ -10,3 +10,4 @@ mod returns;
 mod scene;
 mod slow;
 mod which;
+mod zz;

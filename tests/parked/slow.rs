@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use support::{Client, within};
 use tokio::io::AsyncReadExt;
+use touka::server::Park;
 use touka::topic::Retention;
 use touka::{CloseReason, Server};
 
@@ -90,33 +91,37 @@ async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
 /// megabytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_and_steady_reader_is_not_stalled() {
-    const EVENT: usize = 1024 * 1024;
-    const EVENTS: usize = 16;
-    for (park, name) in FORMS.into_iter().flat_map(|park| [(park, "large"), (park, "small")]) {
-        let retention = Retention::new().bytes(64 * EVENT).events(100_000);
-        let mut scene = Scene::with(park, retention, |server| server.write_timeout(Duration::from_secs(3))).await;
-        let mut client = Client::connect_small(scene.server.address, 64 * 1024).await;
-        client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
-        client.head().await;
-        scene.is_in_form();
-        let (length, count) = if name == "large" { (EVENT, EVENTS) } else { (1024, EVENTS * 1024) };
-        let text = "x".repeat(length);
-        for _ in 0..count {
-            scene.publish(text.as_str()).await;
+    let readers = FORMS.into_iter().flat_map(|park| [EVENT, 1024].map(|length| reads_slowly_first(park, length)));
+    futures_util::future::join_all(readers).await;
+}
+
+const EVENT: usize = 1024 * 1024;
+
+/// 128 KB a second for three times the write timeout, and then as fast as it can.
+async fn reads_slowly_first(park: Park, length: usize) {
+    const ALL: usize = 16 * EVENT;
+    const LONGEST: Duration = Duration::from_secs(5);
+    let retention = Retention::new().bytes(4 * ALL).events(100_000);
+    let mut scene = Scene::with(park, retention, |server| server.write_timeout(LONGEST)).await;
+    let mut client = Client::connect_small(scene.server.address, 64 * 1024).await;
+    client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
+    client.head().await;
+    scene.is_in_form();
+    let text = "x".repeat(length);
+    for _ in 0..ALL / length {
+        scene.publish(text.as_str()).await;
+    }
+    let (start, mut read) = (Instant::now(), 0);
+    let mut buffer = vec![0; 32 * 1024];
+    while read < ALL {
+        let next = within(PATIENCE, "the events", client.socket.read(&mut buffer)).await;
+        let more = next.expect("no reset");
+        if more == 0 {
+            panic!("{:?} after {read} bytes of events of {length}, {park:?}", scene.ended().await);
         }
-        // 128 KB a second for three times the write timeout, and then as fast as it can.
-        let (start, mut read) = (Instant::now(), 0);
-        let mut buffer = vec![0; 32 * 1024];
-        while read < EVENTS * EVENT {
-            let next = within(PATIENCE, "the events", client.socket.read(&mut buffer)).await;
-            let length = next.expect("no reset");
-            if length == 0 {
-                panic!("{:?} after {read} bytes of {name} events, {park:?}", scene.ended().await);
-            }
-            read += length;
-            if start.elapsed() < Duration::from_secs(9) {
-                tokio::time::sleep(Duration::from_millis(250)).await;
-            }
+        read += more;
+        if start.elapsed() < LONGEST * 3 {
+            tokio::time::sleep(Duration::from_millis(250)).await;
         }
     }
 }

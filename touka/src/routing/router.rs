@@ -46,6 +46,15 @@ type LayerFn = Arc<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
 /// An unknown path is answered with 404, a known one with another method with 405 and `Allow`. A
 /// route for GET answers HEAD too.
 pub struct Router<S = ()> {
+    /// Shared by all clones: a server has one for each connection.
+    plan: Arc<Plan<S>>,
+    /// Made at the first request and shared by all clones: a layer with state of its own, such as
+    /// a limit, must not begin anew in each.
+    service: Arc<OnceLock<Endpoint>>,
+}
+
+/// What a router is made of.
+struct Plan<S> {
     routes: Vec<Route<S>>,
     /// The same routes by path, kept up to date so that a conflict shows where it is mounted.
     tree: matchit::Router<usize>,
@@ -53,69 +62,21 @@ pub struct Router<S = ()> {
     nodes: Vec<Vec<usize>>,
     fallback: Option<Endpoint>,
     layers: Vec<LayerFn>,
-    /// Made at the first request and shared by all clones: a layer with state of its own, such as
-    /// a limit, must not begin anew in each.
-    service: Arc<OnceLock<Endpoint>>,
 }
 
-impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// A router without a route.
-    pub fn new() -> Self {
+impl<S> Clone for Plan<S> {
+    fn clone(&self) -> Self {
         Self {
-            routes: Vec::new(),
-            tree: matchit::Router::new(),
-            nodes: Vec::new(),
-            fallback: None,
-            layers: Vec::new(),
-            service: Arc::default(),
+            routes: self.routes.clone(),
+            tree: self.tree.clone(),
+            nodes: self.nodes.clone(),
+            fallback: self.fallback.clone(),
+            layers: self.layers.clone(),
         }
     }
+}
 
-    /// Adds routes.
-    ///
-    /// # Panics
-    /// Two routes answer the same method and path, or their paths cannot be told apart; the
-    /// message names both handlers. This happens when the app starts, not while it runs.
-    #[must_use]
-    #[track_caller]
-    pub fn mount(self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        self.add(routes)
-    }
-
-    /// Adds routes under a prefix such as `/api`.
-    ///
-    /// # Panics
-    /// As [`Router::mount`]; also when the prefix does not begin with `/` or ends with one.
-    #[must_use]
-    #[track_caller]
-    pub fn nest(self, prefix: &str, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        assert!(
-            prefix.starts_with('/') && !prefix.ends_with('/'),
-            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
-        );
-        self.add(routes.into_iter().map(|route| route.under(prefix)))
-    }
-
-    #[track_caller]
-    fn add(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        self.service = Arc::default();
-        for route in routes {
-            let node = self.node(&route);
-            if let Some(twin) = self.twin(node, &route) {
-                panic!(
-                    "{} and {} both answer {} {}: give one of them another path or method",
-                    twin.name(),
-                    route.name(),
-                    route.method(),
-                    route.path()
-                );
-            }
-            self.nodes[node].push(self.routes.len());
-            self.routes.push(route);
-        }
-        self
-    }
-
+impl<S: Clone + Send + Sync + 'static> Plan<S> {
     /// The number of the route's path, which is made if no route has it yet.
     #[track_caller]
     fn node(&mut self, route: &Route<S>) -> usize {
@@ -150,6 +111,66 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         }
         panic!("the path {:?} of {} is not valid: {error}", route.path(), route.name());
     }
+}
+
+impl<S: Clone + Send + Sync + 'static> Router<S> {
+    /// A router without a route.
+    pub fn new() -> Self {
+        let plan = Plan {
+            routes: Vec::new(),
+            tree: matchit::Router::new(),
+            nodes: Vec::new(),
+            fallback: None,
+            layers: Vec::new(),
+        };
+        Self { plan: Arc::new(plan), service: Arc::default() }
+    }
+
+    /// Adds routes.
+    ///
+    /// # Panics
+    /// Two routes answer the same method and path, or their paths cannot be told apart; the
+    /// message names both handlers. This happens when the app starts, not while it runs.
+    #[must_use]
+    #[track_caller]
+    pub fn mount(self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        self.add(routes)
+    }
+
+    /// Adds routes under a prefix such as `/api`.
+    ///
+    /// # Panics
+    /// As [`Router::mount`]; also when the prefix does not begin with `/` or ends with one.
+    #[must_use]
+    #[track_caller]
+    pub fn nest(self, prefix: &str, routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        assert!(
+            prefix.starts_with('/') && !prefix.ends_with('/'),
+            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
+        );
+        self.add(routes.into_iter().map(|route| route.under(prefix)))
+    }
+
+    #[track_caller]
+    fn add(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        self.service = Arc::default();
+        let plan = Arc::make_mut(&mut self.plan);
+        for route in routes {
+            let node = plan.node(&route);
+            if let Some(twin) = plan.twin(node, &route) {
+                panic!(
+                    "{} and {} both answer {} {}: give one of them another path or method",
+                    twin.name(),
+                    route.name(),
+                    route.method(),
+                    route.path()
+                );
+            }
+            plan.nodes[node].push(plan.routes.len());
+            plan.routes.push(route);
+        }
+        self
+    }
 
     /// Sets the service that answers paths no route has, in place of the 404.
     #[must_use]
@@ -162,7 +183,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + 'static,
     {
         self.service = Arc::default();
-        self.fallback = Some(Endpoint::from_service(service));
+        Arc::make_mut(&mut self.plan).fallback = Some(Endpoint::from_service(service));
         self
     }
 
@@ -181,7 +202,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + 'static,
     {
         self.service = Arc::default();
-        self.layers.push(Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner))));
+        Arc::make_mut(&mut self.plan).layers.push(Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner))));
         self
     }
 
@@ -189,19 +210,14 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// state of another type.
     #[must_use]
     pub fn with_state<S2: Clone + Send + Sync + 'static>(self, state: S) -> Router<S2> {
-        Router {
-            routes: self.routes.into_iter().map(|route| route.bind(state.clone())).collect(),
-            tree: self.tree,
-            nodes: self.nodes,
-            fallback: self.fallback,
-            layers: self.layers,
-            service: Arc::default(),
-        }
+        let Plan { routes, tree, nodes, fallback, layers } = Arc::unwrap_or_clone(self.plan);
+        let routes = routes.into_iter().map(|route| route.bind(state.clone())).collect();
+        Router { plan: Arc::new(Plan { routes, tree, nodes, fallback, layers }), service: Arc::default() }
     }
 
     /// The routes, in the order they were mounted. Each prints as `GET /path → handler`.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route<S>> {
-        self.routes.iter()
+        self.plan.routes.iter()
     }
 }
 
@@ -217,19 +233,19 @@ impl Router {
     fn service(&self) -> &Endpoint {
         self.service.get_or_init(|| {
             let node = |routes: &Vec<usize>| {
-                let routes = routes.iter().map(|&index| &self.routes[index]);
+                let routes = routes.iter().map(|&index| &self.plan.routes[index]);
                 Node {
                     path: routes.clone().next().map_or("", Route::path).into(),
                     methods: routes.map(|route| (route.method().clone(), route.endpoint())).collect(),
                 }
             };
             let table = Table {
-                tree: self.tree.clone(),
-                nodes: self.nodes.iter().map(node).collect(),
-                fallback: self.fallback.clone(),
+                tree: self.plan.tree.clone(),
+                nodes: self.plan.nodes.iter().map(node).collect(),
+                fallback: self.plan.fallback.clone(),
             };
             let routed = Endpoint::new(move |request| table.answer(request));
-            self.layers.iter().fold(routed, |inner, layer| layer(inner))
+            self.plan.layers.iter().fold(routed, |inner, layer| layer(inner))
         })
     }
 }
@@ -259,19 +275,31 @@ impl<S: Clone + Send + Sync + 'static> Default for Router<S> {
 
 impl<S> Clone for Router<S> {
     fn clone(&self) -> Self {
-        Self {
-            routes: self.routes.clone(),
-            tree: self.tree.clone(),
-            nodes: self.nodes.clone(),
-            fallback: self.fallback.clone(),
-            layers: self.layers.clone(),
-            service: Arc::clone(&self.service),
-        }
+        Self { plan: Arc::clone(&self.plan), service: Arc::clone(&self.service) }
     }
 }
 
 impl<S> fmt::Debug for Router<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Router").field("routes", &self.routes).finish_non_exhaustive()
+        f.debug_struct("Router").field("routes", &self.plan.routes).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(path: &str) -> Route<()> {
+        Route::new(http::Method::GET, path, |_, ()| std::future::ready("here"))
+    }
+
+    /// A server has a clone for each connection, also for those that are parked.
+    #[test]
+    fn clones_share_their_routes_until_one_is_changed() {
+        let router = Router::new().mount([route("/a")]);
+        let clone = router.clone();
+        assert!(Arc::ptr_eq(&router.plan, &clone.plan));
+        let changed = clone.mount([route("/b")]);
+        assert_eq!((router.routes().len(), changed.routes().len()), (1, 2));
     }
 }
