@@ -10,4 +10,3 @@ mod returns;
 mod scene;
 mod slow;
 mod which;
-mod zz;

@@ -116,9 +116,8 @@ async fn reads_slowly_first(park: Park, length: usize) {
     while read < ALL {
         let next = within(PATIENCE, "the events", client.socket.read(&mut buffer)).await;
         let more = next.expect("no reset");
-        if more == 0 {
-            panic!("{:?} after {read} bytes of events of {length}, {park:?}", scene.ended().await);
-        }
+        let why = if more == 0 { Some(scene.ended().await) } else { None };
+        assert_eq!(why, None, "after {read} bytes of events of {length}, {park:?}");
         read += more;
         if start.elapsed() < LONGEST * 3 {
             tokio::time::sleep(Duration::from_millis(250)).await;
