@@ -236,3 +236,25 @@ async fn who_follows_the_newest_of_each_key_gets_no_gap_for_what_was_said_anew()
     topic.publish_keyed("y", "y9").await.unwrap();
     assert_eq!(follow(&id).await, ["gap", "z", "y9"]);
 }
+
+/// What comes after a reader's end is none for it, so it says nothing anew to that reader.
+#[tokio::test(start_paused = true)]
+async fn who_follows_the_newest_of_each_key_gets_the_newest_up_to_its_end() {
+    for (kept, expected) in [(10, ["position", "of the first"]), (1, ["position", "gap"])] {
+        let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(kept));
+        let (end, told) = tokio::sync::oneshot::channel::<()>();
+        let fed = topic.fed_by(|_| async { drop(told.await) });
+        let stream = fed.subscribe(None).on_lag(OnLag::Latest).await.unwrap();
+        topic.publish_keyed("x", "before").await.unwrap();
+        topic.publish_keyed("x", "of the first").await.unwrap();
+        end.send(()).unwrap();
+        settle().await;
+        topic.publish_keyed("x", "of the second").await.unwrap();
+        let said = |event: touka::Event| {
+            let name = event.as_event().map(ToString::to_string);
+            name.unwrap_or_else(|| event.as_data().unwrap_or("position").to_owned())
+        };
+        let got: Vec<_> = stream.map(said).collect().await;
+        assert_eq!(got, expected);
+    }
+}

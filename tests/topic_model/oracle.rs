@@ -29,6 +29,8 @@ struct Published {
     bytes: usize,
     /// When it was trimmed, nothing newer had its key.
     lost: bool,
+    /// When it was trimmed, this was the next event with its key.
+    newer: Option<usize>,
 }
 
 /// How somebody follows, and how far he is in one topic.
@@ -89,7 +91,7 @@ impl Story {
         let wire = format!("id: {id}\ndata: {}\n\n", self.text(self.events.len())).len();
         let key_len = key.map_or(0, |key| key.to_string().len());
         let bytes = wire + format!("{wire:x}\r\n\r\n").len() + key_len;
-        self.events.push(Published { id, key, bytes, lost: false });
+        self.events.push(Published { id, key, bytes, lost: false, newer: None });
         self.trim();
     }
 
@@ -117,14 +119,22 @@ impl Story {
             if kept.len() <= self.most_events && bytes <= self.most_bytes {
                 return;
             }
-            self.events[self.trimmed].lost = !self.is_superseded(self.trimmed);
+            let newer = self.newer(self.trimmed);
+            (self.events[self.trimmed].newer, self.events[self.trimmed].lost) = (newer, newer.is_none());
             self.trimmed += 1;
         }
     }
 
-    fn is_superseded(&self, index: usize) -> bool {
-        let key = self.events[index].key;
-        key.is_some() && self.events[index + 1..].iter().any(|event| event.key == key)
+    /// The next event with the same key.
+    fn newer(&self, index: usize) -> Option<usize> {
+        let key = self.events[index].key?;
+        (index + 1..self.len()).find(|&newer| self.events[newer].key == Some(key))
+    }
+
+    /// Whether something that was trimmed is said anew only after this place. A reader that ends there is
+    /// told of a gap, although what it misses may be older than what it has seen.
+    fn is_said_anew_after(&self, end: usize) -> bool {
+        self.events[..self.trimmed].iter().filter_map(|event| event.newer).any(|newer| newer >= end)
     }
 
     /// The id of a place: that of the last event before it.
@@ -169,7 +179,8 @@ impl Story {
             };
             let to = end.map_or(to, |(at, _)| to.min(at.max(self.trimmed)));
             reader.seen = to;
-            return if self.misses(on_lag, seen, to) { Next::Lagged(to) } else { self.next(reader) };
+            let misses = self.misses(on_lag, seen, to) || end.is_some_and(|(at, _)| self.is_said_anew_after(at));
+            return if misses { Next::Lagged(to) } else { self.next(reader) };
         }
         if seen == self.len() {
             reader.caught_up = true;
@@ -177,7 +188,9 @@ impl Story {
             return Next::Nothing;
         }
         reader.seen = seen + 1;
-        if on_lag == OnLag::Latest && self.is_superseded(seen) { self.next(reader) } else { Next::Event(seen) }
+        // A newer event that comes after its end is none for the reader.
+        let is_said_anew = self.newer(seen).is_some_and(|newer| end.is_none_or(|(at, _)| newer < at));
+        if on_lag == OnLag::Latest && is_said_anew { self.next(reader) } else { Next::Event(seen) }
     }
 }
 

@@ -93,26 +93,32 @@ impl Cursor {
     /// Takes the next step through the log.
     pub(crate) fn step<'l>(&mut self, log: &'l Log) -> Ahead<'l> {
         loop {
-            if let Some(end) = self.generation.end()
+            let end = self.generation.end();
+            if let Some(end) = end
                 && self.seen.offset >= end.at
             {
                 return Ahead::End(end.reason, end.last.clone());
             }
+            let ends_at = end.map(|end| end.at);
             if self.seen.offset >= log.head().offset {
                 self.caught_up = true;
                 return Ahead::Nothing;
             }
             let trimmed = self.seen.offset < log.tail().offset;
-            if trimmed && self.rule.on_lag == OnLag::Latest && self.seen.offset >= log.lost() {
+            if trimmed && self.rule.on_lag == OnLag::Latest && log.spares(self.seen.offset, ends_at) {
                 // It would have been spared all of that.
                 self.seen = log.tail();
-            } else if trimmed || self.is_too_far_behind(log) {
+                continue;
+            }
+            if trimmed || self.is_too_far_behind(log) {
                 return self.lagged(log);
             }
             let offset = self.seen.offset + 1;
             let Some(entry) = log.get(offset) else { return self.lagged(log) };
             self.seen = Mark { offset, tag: entry.tag };
-            if entry.superseded && self.rule.on_lag == OnLag::Latest {
+            // A newer event that comes after the reader's end is none for this reader.
+            let is_said_anew = entry.superseded_by.is_some_and(|newer| ends_at.is_none_or(|end| newer <= end));
+            if is_said_anew && self.rule.on_lag == OnLag::Latest {
                 continue;
             }
             return Ahead::Event(&entry.event);

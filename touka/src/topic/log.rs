@@ -33,6 +33,9 @@ pub(crate) struct Log {
     retention: Retention,
     /// The last event that was trimmed though no newer one of its key was there.
     lost: u64,
+    /// The newest of the events that say anew what trimmed ones have said. A reader that ends before it
+    /// does not get it.
+    said_anew: u64,
     /// The tags of the events that were trimmed last, from the lost one on: proof that a client has
     /// seen one of them. Empty where the epoch is proof enough.
     trimmed: VecDeque<Tag>,
@@ -49,8 +52,8 @@ const MOST_TAGS: usize = 4096;
 pub(crate) struct Entry {
     pub(crate) event: Encoded,
     pub(crate) tag: Tag,
-    /// What it says of its key, a newer event says anew.
-    pub(crate) superseded: bool,
+    /// The offset of the next event with its key, if there is one: it says anew what this one says.
+    pub(crate) superseded_by: Option<u64>,
     key: Option<Arc<str>>,
     /// Bytes that were written before it.
     start: u64,
@@ -87,6 +90,7 @@ impl Log {
             written: 0,
             retention,
             lost: 0,
+            said_anew: 0,
             trimmed: VecDeque::new(),
             keys: HashMap::new(),
             generations: Generations::default(),
@@ -138,7 +142,7 @@ impl Log {
         let key = key.map(|key| self.supersede(key, mark.offset));
         let length = event.len() as u64 + key.as_ref().map_or(0, |key| key.len() as u64);
         let start = self.written;
-        self.entries.push_back(Entry { event, tag: mark.tag, superseded: false, key, start, since });
+        self.entries.push_back(Entry { event, tag: mark.tag, superseded_by: None, key, start, since });
         self.written += length;
         self.head = mark;
     }
@@ -152,7 +156,7 @@ impl Log {
         if let Some(before) = self.keys.insert(Arc::clone(&key), offset)
             && let Some(entry) = self.index(before).and_then(|index| self.entries.get_mut(index))
         {
-            entry.superseded = true;
+            entry.superseded_by = Some(offset);
         }
         key
     }
@@ -195,9 +199,12 @@ impl Log {
     fn forget_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
-        if !entry.superseded {
-            self.lost = self.tail.offset;
-            self.trimmed.clear();
+        match entry.superseded_by {
+            Some(newer) => self.said_anew = self.said_anew.max(newer),
+            None => {
+                self.lost = self.tail.offset;
+                self.trimmed.clear();
+            }
         }
         if !self.is_own_epoch {
             if self.trimmed.len() == MOST_TAGS {
@@ -226,10 +233,10 @@ impl Log {
         self.tail
     }
 
-    /// Who has seen this much misses nothing of what was trimmed but what newer events of the same
-    /// keys say anew.
-    pub(crate) const fn lost(&self) -> u64 {
-        self.lost
+    /// Whether a reader that has seen this much, and reads up to its end, misses nothing of what was
+    /// trimmed but what newer events of the same keys say anew. It gets those up to its end only.
+    pub(crate) fn spares(&self, seen: u64, end: Option<u64>) -> bool {
+        seen >= self.lost && end.is_none_or(|end| end >= self.said_anew)
     }
 
     /// The generation of a reader that comes now.
