@@ -37,7 +37,7 @@ pub(crate) use batch::{Batch, Out};
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
-pub(crate) use guard::{Panic, catch, drop_guarded, log_panic};
+pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::KeepAlive;
 pub(crate) use lifecycle::Lifecycle;

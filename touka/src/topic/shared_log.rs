@@ -124,8 +124,9 @@ impl SharedLog {
     /// The one who looked does so no more.
     pub(crate) fn stop_looking(&self, place: &mut Place) {
         let (waker, sparse) = self.lock().waiters.leave(place);
-        drop(waker);
         sparse.wake();
+        // Last: its drop is the reader's code and may panic.
+        drop(waker);
     }
 
     /// Changes the log and wakes all readers, for whom it may be news.
@@ -146,11 +147,12 @@ impl SharedLog {
         state.used = Instant::now();
         let deserted = state.subscribers == 0 && state.fed;
         drop(state);
-        drop(waker);
         sparse.wake();
         if deserted {
             self.deserted.notify_one();
         }
+        // Last: its drop is the reader's code and may panic.
+        drop(waker);
     }
 
     /// Ends the streams of all subscribers, now and later, and stops the feed.

@@ -1,10 +1,9 @@
 //! [`Waiters`]: the readers that are to be woken when something is published.
 
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
-use crate::error::panic_text;
+use crate::stream::guarded;
 
 /// The wakers of readers that have read a log to its end.
 ///
@@ -91,9 +90,7 @@ impl Woken {
     /// Wakes them. A waker that panics costs the others nothing, nor the caller.
     pub(super) fn wake(self) {
         let mut wakers = self.0.into_iter().flatten();
-        while let Err(panic) = catch_unwind(AssertUnwindSafe(|| wakers.by_ref().for_each(Waker::wake))) {
-            tracing::error!(target: "touka::topic", panic = panic_text(&*panic), "the waker of a reader panicked");
-        }
+        while guarded("the waker of a reader", || wakers.by_ref().for_each(Waker::wake)).is_none() {}
     }
 }
 

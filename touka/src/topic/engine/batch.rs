@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::fault::{Fault, Trouble};
 use super::record::{self, unix_time};
 use super::store::Tables;
+use crate::stream::guarded;
 use crate::topic::encoded::{Draft, Encoded};
 use crate::topic::log::Log;
 use crate::topic::position::Position;
@@ -100,16 +101,22 @@ impl Batch {
         // First, so that the hub can forget the topic once the publishers have their answers.
         drop(log);
         for (answer, position, _room) in answers {
-            let _ = answer.send(Ok(position));
+            tell(answer, Ok(position));
         }
     }
 
     /// Tells the publishers that nothing was published.
     pub(super) fn fail(self, fault: &Fault) {
         for publish in self.publishes {
-            let _ = publish.answer.send(Err(fault.clone()));
+            tell(publish.answer, Err(fault.clone()));
         }
     }
+}
+
+/// Answers one who waits. That wakes a task, and a waker is the user's code: its panic must not end the
+/// thread that writes for everybody.
+pub(super) fn tell<A>(answer: oneshot::Sender<A>, what: A) {
+    guarded("the waker of one who waits for the disk", || drop(answer.send(what)));
 }
 
 /// How old the topic's events may become, in milliseconds.

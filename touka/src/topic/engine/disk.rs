@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 use super::batch::Publish;
+use super::calm::Calm;
 use super::fault::Fault;
 use super::loader::{Load, Loader};
 use super::shared_store::SharedStore;
@@ -62,7 +63,13 @@ impl<J: Send + 'static> Queue<J> {
 
     /// Waits for capacity, queues a job, and waits for its answer. `None` if the thread has ended.
     async fn ask<T>(&self, room: u32, job: impl FnOnce(oneshot::Sender<T>, OwnedSemaphorePermit) -> J) -> Option<T> {
-        let room = Arc::clone(&self.room).acquire_many_owned(room).await.ok()?;
+        let room = match Arc::clone(&self.room).try_acquire_many_owned(room) {
+            Ok(room) => room,
+            // The thread wakes many at once when it is done with something. A waker that panics would
+            // keep it from waking the others.
+            Err(TryAcquireError::NoPermits) => Calm::new(Arc::clone(&self.room).acquire_many_owned(room)).await.ok()?,
+            Err(TryAcquireError::Closed) => return None,
+        };
         let (answer, answered) = oneshot::channel();
         self.jobs.as_ref()?.send(job(answer, room)).ok()?;
         answered.await.ok()

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
+use super::batch::tell;
 use super::fault::{Fault, Trouble};
 use super::record::{Record, unix_time};
 use super::shared_store::SharedStore;
@@ -59,7 +60,7 @@ impl Loader {
             let loaded = self.load(&log);
             // First, so that the hub can forget the topic once it has the answer.
             drop(log);
-            let _ = answer.send(loaded);
+            tell(answer, loaded);
             drop(room);
         }
     }

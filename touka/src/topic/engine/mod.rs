@@ -3,6 +3,8 @@
 #[cfg(feature = "disk")]
 mod batch;
 #[cfg(feature = "disk")]
+mod calm;
+#[cfg(feature = "disk")]
 mod database;
 #[cfg(feature = "disk")]
 mod disk;

@@ -1,0 +1,137 @@
+//! A waker is code of the reader's or of the publisher's. One that panics costs nobody else anything.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use support::{Folder, until, within};
+use touka::{Event, EventStream, Hub, Topic};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Panics when it wakes.
+#[derive(Default)]
+struct Spiteful(AtomicUsize);
+
+impl Wake for Spiteful {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        panic!("this waker panics on purpose");
+    }
+}
+
+/// Panics when it is dropped.
+struct SpitefulDrop;
+
+impl Wake for SpitefulDrop {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for SpitefulDrop {
+    fn drop(&mut self) {
+        panic!("this waker panics on purpose");
+    }
+}
+
+#[derive(Default)]
+struct Counts(AtomicUsize);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+fn on_disk(folder: &Folder) -> (Hub, Topic) {
+    let hub = Hub::open(folder.path("hub")).unwrap();
+    let topic = hub.topic("a").unwrap();
+    (hub, topic)
+}
+
+fn spiteful() -> (Arc<Spiteful>, Waker) {
+    let spiteful = Arc::new(Spiteful::default());
+    (Arc::clone(&spiteful), Waker::from(spiteful))
+}
+
+async fn woken(spiteful: &Spiteful) {
+    until(PATIENCE, "the waker is called", || spiteful.0.load(Ordering::SeqCst) > 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publisher_whose_waker_panics_does_not_end_the_hub() {
+    let folder = Folder::new();
+    let (_hub, topic) = on_disk(&folder);
+    topic.publish("first").await.unwrap();
+    let (counts, waker) = spiteful();
+    let mut publish = Box::pin(topic.publish("second"));
+    assert!(publish.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    woken(&counts).await;
+    within(PATIENCE, "a publish", topic.publish("third")).await.unwrap();
+    publish.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_whose_waker_panics_does_not_end_the_hub() {
+    let folder = Folder::new();
+    let (hub, topic) = on_disk(&folder);
+    let (counts, waker) = spiteful();
+    let mut subscribe = topic.subscribe(None).into_future();
+    assert!(subscribe.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    woken(&counts).await;
+    let other = hub.topic::<Event>("b").unwrap();
+    within(PATIENCE, "a publish", other.publish("one")).await.unwrap();
+    subscribe.await.unwrap();
+}
+
+/// Publishers that wait for their turn are woken many at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_waiting_publisher_whose_waker_panics_keeps_no_other_waiting() {
+    let folder = Folder::new();
+    let (_hub, topic) = on_disk(&folder);
+    topic.publish("first").await.unwrap();
+    let large = "x".repeat(8 * 1024 * 1024);
+    let mut large: Vec<_> = (0..6).map(|_| Box::pin(topic.publish(large.as_str()))).collect();
+    for publish in &mut large {
+        assert!(publish.now_or_never().is_none(), "the disk is not so fast that it is done by now");
+    }
+    let (_, waker) = spiteful();
+    let mut waiting: Vec<_> = (0..3).map(|_| Box::pin(topic.publish("spiteful"))).collect();
+    for publish in &mut waiting {
+        assert!(publish.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    }
+    let mut others: Vec<_> = (0..5).map(|_| Box::pin(topic.publish("small"))).collect();
+    assert!(others.iter_mut().all(|publish| publish.now_or_never().is_none()));
+    drop(large);
+    for other in others {
+        within(PATIENCE, "a publish", other).await.unwrap();
+    }
+}
+
+fn read_all(stream: &mut EventStream, waker: &Waker) {
+    while stream.poll_next_unpin(&mut Context::from_waker(waker)).is_ready() {}
+}
+
+/// When most readers have left, the others are woken to wait anew.
+#[tokio::test]
+async fn a_reader_whose_waker_panics_when_it_is_dropped_takes_nobodys_wake_up() {
+    let topic = Hub::memory().topic::<Event>("a").unwrap();
+    let (counts, mut stays) = (Arc::new(Counts::default()), topic.subscribe(None).await.unwrap());
+    read_all(&mut stays, &Arc::clone(&counts).into());
+    let mut leaving = Vec::new();
+    for _ in 0..200 {
+        let mut stream = topic.subscribe(None).await.unwrap();
+        // The topic has the last of its clones.
+        read_all(&mut stream, &Arc::new(SpitefulDrop).into());
+        leaving.push(stream);
+    }
+    for stream in leaving {
+        // Whether the panic reaches the one who drops the stream is not the question here.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(stream)));
+    }
+    topic.publish("one").await.unwrap();
+    assert!(counts.0.load(Ordering::SeqCst) > 0, "it has waited and was never woken");
+    assert_eq!(topic.subscribers(), 1);
+}
