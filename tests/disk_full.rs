@@ -75,3 +75,34 @@ async fn a_hub_opens_for_readers_on_a_full_disk() {
     assert_eq!(program.ask("read a").await, "1 3");
     assert!(program.ended().await.success());
 }
+
+/// After a failure only what differs is written. A disk with little room is enough for that, however much the
+/// topics have that could not be published to.
+#[tokio::test]
+async fn a_disk_with_little_room_is_enough_to_go_on() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let mut program = start(&path, "immediate").await;
+    let large = "x".repeat(100_000);
+    for topic in ["a", "b", "c", "d"] {
+        for _ in 0..30 {
+            assert!(program.ask(&format!("publish {topic} {large}")).await.starts_with("ok 1."));
+        }
+    }
+    assert_eq!(program.ask("limit 0").await, "ok");
+    for topic in ["a", "b", "c", "d"] {
+        assert!(program.ask(&format!("publish {topic} lost")).await.contains("not published"));
+    }
+    let length = std::fs::metadata(&path).unwrap().len();
+    assert_eq!(program.ask(&format!("limit {}", length + 1024 * 1024)).await, "ok");
+    let published = program.ask("publish a more").await;
+    assert!(published.starts_with("ok 1."), "{published}");
+    let kept = program.ask("read a").await;
+    assert!(kept.starts_with(&large) && kept.ends_with(" more") && !kept.contains("lost"), "{} bytes", kept.len());
+    assert!(program.ended().await.success());
+
+    let mut program = start(&path, "immediate").await;
+    assert!(program.ask("read a").await == kept);
+    assert_eq!(program.ask("read b").await.split(' ').count(), 30);
+    assert!(program.ended().await.success());
+}

@@ -128,7 +128,8 @@ fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the disk have of a topic what its log has, and nothing else.
+/// Makes the disk have of a topic what its log has, and nothing else. Only what differs is written: a disk
+/// that was full may have little room.
 pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), Trouble> {
     let (now, time) = (Instant::now(), unix_time());
     // The entries share their bytes with the log, so copying them is cheap, and nobody waits for the lock
@@ -147,10 +148,21 @@ pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), Tro
         None if entries.is_empty() => return Ok(()),
         None => tables.add(name, epoch, tail)?,
     };
-    tables.clear(&row)?;
-    tables.trim(name, &row, tail)?;
+    let mut is_there = vec![false; entries.len()];
+    tables.retain(&row, |offset, bytes| {
+        let index = offset.checked_sub(tail.offset + 1).and_then(|index| usize::try_from(index).ok());
+        let Some((index, (mark, event, key, _))) = index.and_then(|index| Some((index, entries.get(index)?))) else {
+            return false;
+        };
+        is_there[index] = record::is_of(bytes, mark.tag, key.as_deref(), event);
+        is_there[index]
+    })?;
+    if row.tail != tail {
+        tables.trim(name, &row, tail)?;
+    }
     tables.set_age(&row, milliseconds(retention.age))?;
-    for (mark, event, key, since) in entries {
+    let missing = entries.into_iter().zip(is_there).filter(|(_, is_there)| !is_there);
+    for ((mark, event, key, since), _) in missing {
         let age = milliseconds(now.saturating_duration_since(since));
         let record = record::of_encoded(mark.tag, time.saturating_sub(age), key.as_deref(), &event);
         tables.put(&row, mark.offset, &record)?;

@@ -42,6 +42,15 @@ pub(super) fn of_encoded(tag: Tag, time: u64, key: Option<&str>, event: &Encoded
     bytes
 }
 
+/// Whether these are the bytes of that event, whenever it was published.
+pub(super) fn is_of(bytes: &[u8], tag: Tag, key: Option<&str>, event: &Encoded) -> bool {
+    let (before, after) = event.without_id();
+    Record::parse(bytes).is_some_and(|record| {
+        let rest = record.wire.strip_prefix(before);
+        (record.tag, record.key) == (tag, key) && rest == Some(after)
+    })
+}
+
 fn head(tag: Tag, time: u64, key: Option<&str>, wire: usize) -> Vec<u8> {
     let length = key.map_or(0, |key| u32::try_from(key.len() + 1).unwrap_or(u32::MAX));
     let mut bytes = Vec::with_capacity(16 + key.map_or(0, str::len) + wire);
@@ -101,6 +110,12 @@ mod tests {
                 assert_eq!((record.tag, record.time, record.key), (Tag::from_bits(11), 5, key));
                 let again = Encoded::new(&Draft::stored(record.wire), position());
                 assert_eq!(again.chunk(), encoded.chunk());
+                assert!(is_of(&bytes, record.tag, key, &encoded));
+                assert!(
+                    !is_of(&bytes, Tag::from_bits(12), key, &encoded)
+                        && !is_of(&bytes, record.tag, Some("k"), &encoded)
+                );
+                assert!(!is_of(&bytes[..bytes.len() - 1], record.tag, key, &encoded));
                 let bytes = of_encoded(Tag::from_bits(11), 5, key, &encoded);
                 let again = Encoded::new(&Draft::stored(Record::parse(&bytes).unwrap().wire), position());
                 assert_eq!(again.chunk(), encoded.chunk());

@@ -173,9 +173,9 @@ impl Tables<'_> {
         Ok(())
     }
 
-    /// Forgets all events, whatever they are.
-    pub(super) fn clear(&mut self, row: &Row) -> Result<(), Trouble> {
-        self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |_, _| false)?;
+    /// Forgets the events, by their offsets, of which that is not true.
+    pub(super) fn retain(&mut self, row: &Row, mut keeps: impl FnMut(u64, &[u8]) -> bool) -> Result<(), Trouble> {
+        self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |(_, offset), bytes| keeps(offset, bytes))?;
         Ok(())
     }
 
