@@ -46,8 +46,8 @@ impl Wake for Counts {
 }
 
 fn on_disk(folder: &Folder) -> (Hub, Topic) {
-    let hub = Hub::open(folder.path("hub")).unwrap();
-    let topic = hub.topic("a").unwrap();
+    let hub = Hub::open(folder.path("hub")).expect("it opens");
+    let topic = hub.topic("a").expect("it can be a topic");
     (hub, topic)
 }
 

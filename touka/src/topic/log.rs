@@ -33,8 +33,7 @@ pub(crate) struct Log {
     retention: Retention,
     /// The last event that was trimmed though no newer one of its key was there.
     lost: u64,
-    /// The newest of the events that say anew what trimmed ones have said. A reader that ends before it
-    /// does not get it.
+    /// The newest of the events that say anew what trimmed ones have said.
     said_anew: u64,
     /// The tags of the events that were trimmed last, from the lost one on: proof that a client has
     /// seen one of them. Empty where the epoch is proof enough.
@@ -199,12 +198,11 @@ impl Log {
     fn forget_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
-        match entry.superseded_by {
-            Some(newer) => self.said_anew = self.said_anew.max(newer),
-            None => {
-                self.lost = self.tail.offset;
-                self.trimmed.clear();
-            }
+        if let Some(newer) = entry.superseded_by {
+            self.said_anew = self.said_anew.max(newer);
+        } else {
+            self.lost = self.tail.offset;
+            self.trimmed.clear();
         }
         if !self.is_own_epoch {
             if self.trimmed.len() == MOST_TAGS {
