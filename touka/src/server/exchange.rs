@@ -21,6 +21,7 @@ use super::call::Call;
 use super::client::Client;
 use super::client_header::Malformed;
 use super::drain::{Drain, is_event_stream};
+use super::host::is_host;
 use super::leftover::{Handled, Leftover};
 use super::meter::Asked;
 use super::overload::{overload, too_many_bodies};
@@ -208,6 +209,7 @@ fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
     });
     match (request.version(), host, authority) {
         _ if more => Some("the request has more than one Host header"),
+        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a host"),
         (Version::HTTP_11, None, _) => Some("the request has no Host header"),
         (Version::HTTP_2, None, None) => Some("the request has no :authority"),
         (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),

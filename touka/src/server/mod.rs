@@ -21,6 +21,7 @@ mod grace;
 mod handle;
 mod handle_layer;
 mod head_end;
+mod host;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
