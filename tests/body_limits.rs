@@ -244,6 +244,44 @@ async fn the_bodies_of_all_connections_take_so_much_memory_and_no_more() {
     assert_eq!(attack(&server, 2, 2, MEGABYTE - 1).await, vec![(StatusCode::OK, (MEGABYTE - 1).to_string()); 2]);
 }
 
+/// A client that opens many connections and never ends its uploads takes its share, and not what is
+/// there for all others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
+    let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(8 * MEGABYTE);
+    // Once a proxy is named, clients from loopback count as any other.
+    let server = server.trust_proxies(["10.0.0.1"]).expect("an address").max_body_memory_per_peer(4 * MEGABYTE);
+    let (server, held) = running(server).await;
+    let upload = format!("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: {MEGABYTE}\r\n\r\n");
+    let mut holders = Vec::new();
+    let mut refused = 0;
+    while refused < 8 {
+        let mut holder = Client::connect_from("127.0.0.2", server.address).await;
+        let before = held.now();
+        holder.send([upload.as_bytes(), &vec![b'x'; MEGABYTE - 1]].concat()).await;
+        // It is held to its last byte, or answered before.
+        let is_held = tokio::select! {
+            response = holder.response() => {
+                assert_eq!(response.0.status(), 503);
+                false
+            }
+            _ = until(PATIENCE, "it is held", || held.now() >= before + MEGABYTE - 1) => true,
+        };
+        if is_held {
+            holders.push(holder);
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(held.now() <= 4 * MEGABYTE, "{} bytes", held.now());
+    let mut other = Client::connect_from("127.0.0.3", server.address).await;
+    other.send([upload.as_bytes(), &vec![b'y'; MEGABYTE]].concat()).await;
+    assert_eq!(other.response().await.1, MEGABYTE.to_string());
+    // What was held comes back when its connections are reset.
+    holders.into_iter().for_each(Client::reset);
+    until(PATIENCE, "it is let in again", || held.now() < MEGABYTE).await;
+}
+
 /// Two bodies fill the memory and stay: a third is refused before its handler runs, and says when to
 /// come back. One without a body is served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

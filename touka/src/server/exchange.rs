@@ -159,12 +159,9 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     if http_body::Body::is_end_stream(request.body()) {
         return answer(service, request.map(|_| Body::empty())).await;
     }
-    if call.client.serving.bodies.is_used_up(limits.of_bodies(limits.body_memory)) {
-        return too_many_bodies(request.headers().get(ORIGIN).cloned());
-    }
     let origin = request.headers().get(ORIGIN).cloned();
     let (head, body) = request.into_parts();
-    let (body, refused) = RequestBody::new(body, &call.client);
+    let Some((body, refused)) = RequestBody::new(body, call) else { return too_many_bodies(origin) };
     let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
     // A handler that could not read the body blames its client for it.
     let blamed = response.status().is_client_error() || response.status().is_server_error();
