@@ -101,8 +101,18 @@ struct Upload {
 
 impl Upload {
     async fn begin(client: &mut SendRequest<Bytes>) -> Self {
+        Self::begin_with(client, None).await
+    }
+
+    /// As a proxy sends it for this client.
+    async fn begin_for(client: &mut SendRequest<Bytes>, of: &str) -> Self {
+        Self::begin_with(client, Some(of)).await
+    }
+
+    async fn begin_with(client: &mut SendRequest<Bytes>, of: Option<&str>) -> Self {
         poll_fn(|cx| client.poll_ready(cx)).await.expect("ready");
-        let request = http::Request::builder().method(Method::POST).uri("http://test/upload").body(());
+        let request = http::Request::builder().method(Method::POST).uri("http://test/upload");
+        let request = if let Some(of) = of { request.header("x-forwarded-for", of) } else { request }.body(());
         let (answer, sends) = client.send_request(request.expect("a request"), false).expect("send");
         Self { answer, sends }
     }
@@ -280,6 +290,28 @@ async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
     // What was held comes back when its connections are reset.
     holders.into_iter().for_each(Client::reset);
     until(PATIENCE, "it is let in again", || held.now() < MEGABYTE).await;
+}
+
+/// Over HTTP/2 the clients of one proxy share its connection: one that uploads without end leaves room
+/// for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clients_of_a_proxy_do_not_share_the_memory_of_its_connection() {
+    let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(64 * MEGABYTE);
+    let server = server.max_body_memory_per_connection(2 * MEGABYTE).max_body_memory_per_peer(4 * MEGABYTE);
+    let (server, held) = running(server.trust_proxies(["127.0.0.1"]).expect("an address")).await;
+    let mut proxy = shake_hands(&server).await;
+    let mut holders = Vec::new();
+    for number in 1..=3 {
+        let mut holder = Upload::begin_for(&mut proxy, "203.0.113.7").await;
+        assert!(holder.send(vec![b'x'; MEGABYTE - 1].into()).await);
+        until(PATIENCE, "it is held", || held.now() == number * (MEGABYTE - 1)).await;
+        holders.push(holder);
+    }
+    let mut other = Upload::begin_for(&mut proxy, "203.0.113.8").await;
+    assert!(other.send(vec![b'y'; MEGABYTE - 1].into()).await);
+    other.sends.send_data(Bytes::new(), true).expect("the end");
+    assert_eq!(other.answered().await, (StatusCode::OK, (MEGABYTE - 1).to_string()));
+    drop(holders);
 }
 
 /// Two bodies fill the memory and stay: a third is refused before its handler runs, and says when to

@@ -39,8 +39,11 @@ impl<B> RequestBody<B> {
     pub(super) fn new(body: B, call: &Call) -> Option<(Self, Refused)> {
         let serving = &call.client.serving;
         let limits = &serving.limits;
+        // Over HTTP/2 the clients of a proxy share its connection: none may use it up for the others.
+        let is_proxys = call.peer != call.client.peer;
+        let of_connection = if is_proxys { usize::MAX } else { limits.body_memory_per_connection };
         let most = Most {
-            connection: limits.of_bodies(limits.body_memory_per_connection),
+            connection: limits.of_bodies(of_connection),
             peer: limits.of_bodies(limits.body_memory_per_peer),
             all: limits.of_bodies(limits.body_memory),
         };

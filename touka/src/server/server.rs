@@ -239,7 +239,8 @@ impl Server {
 
     /// Sets how many bytes of request bodies one connection has in memory at most, 16 MiB by default; no
     /// less than 64 KiB, nor than twice [`max_body_size`](Self::max_body_size). Counted as for
-    /// [`max_body_memory`](Self::max_body_memory).
+    /// [`max_body_memory`](Self::max_body_memory). A request whose client a trusted proxy has named is held
+    /// to that client's limit instead, since a proxy's clients may share a connection.
     pub const fn max_body_memory_per_connection(mut self, bytes: usize) -> Self {
         self.serving.limits.body_memory_per_connection = bytes;
         self
