@@ -172,10 +172,15 @@ stage_counts() {
     scripts/counts.sh
 }
 
-# The other stages build with all features. Without any, too, nothing may be missing or left over.
+# The other stages build with all features. Without any, and with each alone, nothing may be missing or
+# left over either.
 stage_features() {
     need_component clippy clippy
-    cargo clippy -p touka --no-default-features -- -D warnings
+    local feature
+    for feature in "" http2 macros tls axum disk metrics testing; do
+        printf 'features: %s\n' "${feature:-none}"
+        cargo clippy --quiet -p touka --no-default-features --features "$feature" -- -D warnings
+    done
 }
 
 stage_budget() {

@@ -101,8 +101,18 @@ struct Upload {
 
 impl Upload {
     async fn begin(client: &mut SendRequest<Bytes>) -> Self {
+        Self::begin_with(client, None).await
+    }
+
+    /// As a proxy sends it for this client.
+    async fn begin_for(client: &mut SendRequest<Bytes>, of: &str) -> Self {
+        Self::begin_with(client, Some(of)).await
+    }
+
+    async fn begin_with(client: &mut SendRequest<Bytes>, of: Option<&str>) -> Self {
         poll_fn(|cx| client.poll_ready(cx)).await.expect("ready");
-        let request = http::Request::builder().method(Method::POST).uri("http://test/upload").body(());
+        let request = http::Request::builder().method(Method::POST).uri("http://test/upload");
+        let request = if let Some(of) = of { request.header("x-forwarded-for", of) } else { request }.body(());
         let (answer, sends) = client.send_request(request.expect("a request"), false).expect("send");
         Self { answer, sends }
     }
@@ -242,6 +252,66 @@ async fn the_bodies_of_all_connections_take_so_much_memory_and_no_more() {
     assert!(read > 0 && refused > 0 && read + refused == 50, "{read} read, {refused} refused: {answers:?}");
     until(PATIENCE, "nothing is held", || held.now() == 0).await;
     assert_eq!(attack(&server, 2, 2, MEGABYTE - 1).await, vec![(StatusCode::OK, (MEGABYTE - 1).to_string()); 2]);
+}
+
+/// A client that opens many connections and never ends its uploads takes its share, and not what is
+/// there for all others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
+    let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(8 * MEGABYTE);
+    // Once a proxy is named, clients from loopback count as any other.
+    let server = server.trust_proxies(["10.0.0.1"]).expect("an address").max_body_memory_per_peer(4 * MEGABYTE);
+    let (server, held) = running(server).await;
+    let upload = format!("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: {MEGABYTE}\r\n\r\n");
+    let mut holders = Vec::new();
+    let mut refused = 0;
+    while refused < 8 {
+        let mut holder = Client::connect_from("127.0.0.2", server.address).await;
+        let before = held.now();
+        holder.send([upload.as_bytes(), &vec![b'x'; MEGABYTE - 1]].concat()).await;
+        // It is held to its last byte, or answered before.
+        let is_held = tokio::select! {
+            response = holder.response() => {
+                assert_eq!(response.0.status(), 503);
+                false
+            }
+            _ = until(PATIENCE, "it is held", || held.now() >= before + MEGABYTE - 1) => true,
+        };
+        if is_held {
+            holders.push(holder);
+        } else {
+            refused += 1;
+        }
+    }
+    assert!(held.now() <= 4 * MEGABYTE, "{} bytes", held.now());
+    let mut other = Client::connect_from("127.0.0.3", server.address).await;
+    other.send([upload.as_bytes(), &vec![b'y'; MEGABYTE]].concat()).await;
+    assert_eq!(other.response().await.1, MEGABYTE.to_string());
+    // What was held comes back when its connections are reset.
+    holders.into_iter().for_each(Client::reset);
+    until(PATIENCE, "it is let in again", || held.now() < MEGABYTE).await;
+}
+
+/// Over HTTP/2 the clients of one proxy share its connection: one that uploads without end leaves room
+/// for the others.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_clients_of_a_proxy_do_not_share_the_memory_of_its_connection() {
+    let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(64 * MEGABYTE);
+    let server = server.max_body_memory_per_connection(2 * MEGABYTE).max_body_memory_per_peer(4 * MEGABYTE);
+    let (server, held) = running(server.trust_proxies(["127.0.0.1"]).expect("an address")).await;
+    let mut proxy = shake_hands(&server).await;
+    let mut holders = Vec::new();
+    for number in 1..=3 {
+        let mut holder = Upload::begin_for(&mut proxy, "203.0.113.7").await;
+        assert!(holder.send(vec![b'x'; MEGABYTE - 1].into()).await);
+        until(PATIENCE, "it is held", || held.now() == number * (MEGABYTE - 1)).await;
+        holders.push(holder);
+    }
+    let mut other = Upload::begin_for(&mut proxy, "203.0.113.8").await;
+    assert!(other.send(vec![b'y'; MEGABYTE - 1].into()).await);
+    other.sends.send_data(Bytes::new(), true).expect("the end");
+    assert_eq!(other.answered().await, (StatusCode::OK, (MEGABYTE - 1).to_string()));
+    drop(holders);
 }
 
 /// Two bodies fill the memory and stay: a third is refused before its handler runs, and says when to

@@ -8,11 +8,11 @@ use axum::response::sse;
 use axum::routing::get;
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyExt;
-use support::{Client, until, within};
+use support::{Client, Running, until, within};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use touka::server::Handle;
-use touka::{CloseReason, EventStream, Hub, Router, route, routes, sse_handler};
+use touka::{CloseReason, EventStream, Hub, Router, Server, route, routes, sse_handler};
 use tower_layer::Layer;
 use tower_service::Service;
 
@@ -98,6 +98,35 @@ async fn a_graceful_shutdown_of_axum_ends_each_stream_with_a_retry() {
     within(PATIENCE, "the end of axum's server", ended).await.expect("a clean end");
     assert_eq!(told.recv_timeout(PATIENCE), Ok(CloseReason::Shutdown));
     assert_eq!(handle.count(), 0);
+}
+
+/// An app keeps its layer when it moves to touka's server, and layers stand around layers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_is_listed_once_though_several_know_its_handle() {
+    let server = Server::new();
+    let handle = server.handle();
+    let inner = axum::Router::new().route("/foreign", get(foreign)).layer(handle.layer());
+    let app = axum::Router::new().route("/rooms/{room}", get(room)).nest("/in", inner).layer(handle.layer());
+    let mut server = Running::serve_with(server, app).await;
+    for path in ["/rooms/red", "/in/foreign"] {
+        let mut stream = Client::stream(server.address, path).await;
+        until(PATIENCE, "it is open", || handle.count() > 0).await;
+        assert_eq!(handle.streams().len(), 1, "{path}");
+        assert_eq!(handle.close(|_| true), 1);
+        while stream.next().await.expect("a clean end").is_some() {}
+        assert!(stream.parser().retry().is_some());
+        until(PATIENCE, "it is not listed", || handle.count() == 0).await;
+    }
+    // Another handle has a list of its own.
+    let other = Handle::new();
+    let mut twice = other.layer().layer(handle.layer().layer(touka_router()));
+    let request = http::Request::get("/endless").body(axum::body::Body::empty()).expect("a request");
+    let response = twice.call(request).await.expect("an answer");
+    assert_eq!((handle.count(), other.count()), (1, 1));
+    drop(response);
+    assert_eq!((handle.count(), other.count()), (0, 0));
+    server.stop();
+    server.stopped(PATIENCE).await;
 }
 
 #[sse_handler]

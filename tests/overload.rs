@@ -141,6 +141,14 @@ async fn a_page_of_another_origin_may_read_that_it_is_to_come_back() {
                 assert_eq!(head.header("vary"), Some("origin"));
             }
         }
+        // What a page may send, the service alone says.
+        let mut preflight = Client::connect(server.address).await;
+        let asks = "origin: https://app.example\r\naccess-control-request-method: DELETE\r\n";
+        preflight.send(format!("OPTIONS /endless HTTP/1.1\r\nhost: test\r\n{asks}\r\n")).await;
+        let head = preflight.response().await.0;
+        let allowed =
+            head.header("access-control-allow-methods").or_else(|| head.header("access-control-allow-headers"));
+        assert_eq!((head.status(), allowed), (503, None));
         let head = event_source(&server).await.1;
         assert_eq!(head.lines().filter(|(name, _)| name.starts_with("access-control")).count(), 0);
     }

@@ -8,7 +8,7 @@ use support::{Client, Folder, Running, Visitor, until, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use touka::extract::{ConnectInfo, State};
-use touka::server::{ClientHeader, Handle, Listener};
+use touka::server::{ClientHeader, Handle, Listener, OpenStream};
 use touka::topic::HubError;
 use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
 
@@ -221,6 +221,28 @@ async fn a_header_of_a_proxy_behind_a_proxy_is_read_if_asked_for() {
         asks.send(format!("PROXY TCP4 {edge} 127.0.0.1 5 443\r\n")).await;
         asks.send("GET /whoami HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 198.51.100.1\r\n\r\n").await;
         assert_eq!(asks.response().await.1, client);
+    }
+}
+
+/// The proxy passes bytes on, so that a client without an address has written them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_no_proxy_names_cannot_name_itself() {
+    let server = behind().trust_proxies(["unix"]).expect("the word").proxy_protocol(true);
+    let (server, handle) = running(server.client_header(ClientHeader::XForwardedFor)).await;
+    let (unknown, of_unix) = (&b"PROXY UNKNOWN\r\n"[..], &b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"[..]);
+    let ask = |path| format!("GET {path} HTTP/1.1\r\nhost: test\r\nx-forwarded-for: 203.0.113.7\r\n\r\n");
+    for header in [LOCAL, unknown, of_unix] {
+        let mut client = Client::connect_from("127.0.0.1", server.address).await;
+        client.send([header, ask("/whoami").as_bytes()].concat()).await;
+        assert!(client.response().await.1.starts_with("127.0.0.1:"));
+        // Nor after a parked stream, whose connection is served by other means.
+        client.send(ask("/topic")).await;
+        assert_eq!(client.head().await.status(), 200);
+        until(PATIENCE, "it is open", || handle.count() == 1).await;
+        assert_eq!(handle.close(OpenStream::is_parked), 1);
+        while client.next().await.expect("a clean end").is_some() {}
+        client.send(ask("/whoami")).await;
+        assert!(client.response().await.1.starts_with("127.0.0.1:"));
     }
 }
 

@@ -79,6 +79,14 @@ const HOSTS: &[Row] = &[
     ("GET http://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
     ("GET http://a/ HTTP/1.1\r\nHost: \r\n\r\n", Refused(400)),
     ("GET http://b/ HTTP/1.0\r\nHost: a\r\n\r\n", Refused(400)),
+    // What is no host, one reads as a path, another as a user, and a handler may write it into a page.
+    ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a/b?c\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: me@a\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: a:b\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: \"><script>\r\n\r\n", Refused(400)),
+    ("GET / HTTP/1.1\r\nHost: [::1]:3000\r\n\r\n", Ends("GET /")),
     // Needs no host, and closes.
     ("GET / HTTP/1.0\r\n\r\n", Last("GET /")),
 ];

@@ -70,6 +70,9 @@ impl Server {
     /// The limit of connections per peer is then the client's. `X-Forwarded-For` is what the client
     /// itself has written, and is not read unless [`client_header`](Self::client_header) was called:
     /// then it is read of clients that are trusted proxies themselves, such as a CDN behind a balancer.
+    ///
+    /// Where the proxy speaks for itself, or for a client without an address (`LOCAL`, `UNKNOWN`), the
+    /// requests are the proxy's own, and no header of theirs is read.
     pub const fn proxy_protocol(mut self, on: bool) -> Self {
         self.serving.proxies.protocol = on;
         self

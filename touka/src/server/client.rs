@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::activity::Activity;
 use super::again::Guard;
-use super::body_budget::{BodyBudget, BodyShare};
+use super::body_budget::BodyBudget;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -24,6 +25,8 @@ pub(super) struct Client {
     pub(super) peer: Option<SocketAddr>,
     /// It is over a limit, and is told when to come back.
     pub(super) overloaded: bool,
+    /// The proxy has begun the connection with a header of the PROXY protocol that names no client.
+    unnamed: AtomicBool,
     /// Requests that have reached the service.
     calls: AtomicUsize,
     /// Those of them that are not answered to the end.
@@ -86,6 +89,7 @@ impl Client {
             serving,
             peer,
             overloaded,
+            unnamed: AtomicBool::new(false),
             calls: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
@@ -247,13 +251,19 @@ impl Client {
         self.lock().iter().for_each(|stream| stream.link.close(reason));
     }
 
-    /// What one body may take of this connection's budget and of the server's.
-    pub(super) fn body_share(&self) -> BodyShare {
-        let (limits, bodies) = (&self.serving.limits, self.bodies.get_or_init(Arc::default));
-        BodyShare::new(
-            (Arc::clone(bodies), limits.of_bodies(limits.body_memory_per_connection)),
-            (Arc::clone(&self.serving.bodies), limits.of_bodies(limits.body_memory)),
-        )
+    /// The budget of the bodies of this connection's requests.
+    pub(super) fn bodies(&self) -> &Arc<BodyBudget> {
+        self.bodies.get_or_init(Arc::default)
+    }
+
+    /// Notes that the connection's proxy has named no client: whoever has written its requests is
+    /// unknown, so nothing that they say of a client is believed.
+    pub(super) fn set_unnamed(&self, unnamed: bool) {
+        self.unnamed.store(unnamed, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_unnamed(&self) -> bool {
+        self.unnamed.load(Ordering::Relaxed)
     }
 
     // ===== parking =====
@@ -333,16 +343,4 @@ impl Client {
     fn lock(&self) -> MutexGuard<'_, Vec<Written>> {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a connection does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Activity {
-    /// A request is being answered, or bytes are being written.
-    Busy,
-    /// All requests are answered, but HTTP/2 holds bytes that the client has yet to allow. The number
-    /// changes when some of them leave.
-    Leaving(usize),
-    /// Nothing.
-    Idle,
 }

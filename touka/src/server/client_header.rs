@@ -32,6 +32,8 @@ impl fmt::Display for ClientHeader {
 pub(super) enum Hop {
     /// The address that the hop connected from. The port is 0 where it is not told.
     Known(SocketAddr),
+    /// The hop connected over a Unix socket, which nginx writes as `unix:`.
+    Unix,
     /// The proxy does not say: `unknown`, or a name that it has made up.
     Hidden,
 }
@@ -116,6 +118,9 @@ const fn is_of_token(byte: u8) -> bool {
 
 /// A node (RFC 7239, 6): an address, with or without a port, or a name that hides it.
 fn node(text: &str) -> Result<Hop, Malformed> {
+    if text == "unix:" {
+        return Ok(Hop::Unix);
+    }
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(Hop::Known(SocketAddr::new(address.to_canonical(), 0)));
     }
@@ -179,6 +184,7 @@ mod tests {
         assert_eq!(hops(x, &["[2001:db8::1]:443"]), [known("[2001:db8::1]:443")]);
         assert_eq!(hops(x, &["::ffff:203.0.113.7"]), [known("203.0.113.7:0")]);
         assert_eq!(hops(x, &["unknown"]), [Ok(Hop::Hidden)]);
+        assert_eq!(hops(x, &["203.0.113.7, unix:"]), [Ok(Hop::Unix), known("203.0.113.7:0")]);
         for wrong in ["localhost", "203.0.113", "203.0.113.7:", "203.0.113.7:99999", "203.0.113.7:+1", "[203.0.113.7]"]
         {
             assert_eq!(hops(x, &[wrong]), [Err(Malformed)], "{wrong}");

@@ -60,7 +60,8 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     if let Some(offer) = offered.take() {
         // Without a socket the client has left, and the offer with it.
         if let Some(socket) = io.and_then(Wire::into_tcp) {
-            let again = NextRequest { service, peer: client.peer, lot: Arc::clone(lot) };
+            let (peer, unnamed) = (client.peer, client.is_unnamed());
+            let again = NextRequest { service, peer, unnamed, lot: Arc::clone(lot) };
             lot.park(*offer, socket, Box::new(again), &client.serving);
         }
         return;
@@ -133,14 +134,17 @@ struct NextRequest<V> {
     service: V,
     /// The connection's peer. Each request may name another client.
     peer: Option<SocketAddr>,
+    /// As [`Client::is_unnamed`].
+    unnamed: bool,
     lot: Arc<Lot>,
 }
 
 impl<V: Serve> Again for NextRequest<V> {
     fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>) {
-        let Self { service, peer, lot } = *self;
+        let Self { service, peer, unnamed, lot } = *self;
         let Returned { socket, sent, guard } = returned;
         let client = Client::returned(Arc::clone(serving), peer, guard);
+        client.set_unnamed(unnamed);
         let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
         tokio::spawn(serve(wire, sent, service, client, lot));
     }

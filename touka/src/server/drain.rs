@@ -18,7 +18,7 @@ use tracing::Span;
 
 use super::call::Call;
 use super::race::{Race, race};
-use super::streams::{Entry, OpenStream};
+use super::streams::{Entry, OpenStream, Streams};
 #[cfg(feature = "http2")]
 use super::tasks;
 use crate::error::CloseReason;
@@ -62,7 +62,16 @@ struct Stream {
     plain: bool,
     /// Whether the farewell ends with a blank line.
     whole_blocks: bool,
-    _entry: Entry,
+    /// None if the handle lists the stream already.
+    _entry: Option<Entry>,
+}
+
+/// A stream that a `Drain` watches, in the extensions of its response: a server behind a
+/// [`HandleLayer`](super::HandleLayer), or a layer around another, must not take it for a second stream.
+#[derive(Clone)]
+struct Watched {
+    link: Link,
+    by: Streams,
 }
 
 /// How the server's wish to end a stream becomes its end.
@@ -84,12 +93,17 @@ impl<B: Body<Data = Bytes>> Drain<B> {
         path: &str,
         connect: bool,
     ) -> Response<Self> {
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS || connect && parts.status.is_success() {
             call.upgrades();
         }
         let stream = is_event_stream(&parts.headers).then(|| Stream::new(&parts, &mut call, path));
-        let span = stream.as_ref().map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.peer));
+        let watched = stream.as_ref().filter(|_| parts.extensions.get::<Watched>().is_none());
+        let span = watched.map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.peer));
+        if let Some(stream) = &stream {
+            let by = call.client.serving.handle.streams.clone();
+            parts.extensions.insert(Watched { link: stream.link.clone(), by });
+        }
         Response::from_parts(parts, Self { first, body: Some(body), stream, span, call })
     }
 }
@@ -111,8 +125,10 @@ impl Stream {
         let serving = &call.client.serving;
         let limits = serving.limits;
         let ours = parts.extensions.get::<Link>().cloned();
-        let foreign = ours.is_none().then(|| Lifecycle::new(Link::default()));
-        let link = ours.clone().or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
+        let watched = parts.extensions.get::<Watched>();
+        let known = ours.clone().or_else(|| watched.map(|stream| stream.link.clone()));
+        let foreign = known.is_none().then(|| Lifecycle::new(Link::default()));
+        let link = known.or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
         if let Some(MatchedPath(path)) = parts.extensions.get() {
             // A stream of another library does not know which route made it.
             link.set_route(path);
@@ -121,7 +137,8 @@ impl Stream {
         let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some(), closing.clone());
         let closing = Box::pin(closing.cancelled_owned());
         let lifetime = limits.lifetime.map(|longest| Box::pin(sleep(within(longest, 0.1))));
-        let entry = serving.handle.streams.add(open);
+        let streams = &serving.handle.streams;
+        let entry = watched.is_none_or(|stream| !stream.by.is(streams)).then(|| streams.add(open));
         let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
         call.writes(&link, write_time);
         #[cfg(feature = "http2")]

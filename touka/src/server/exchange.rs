@@ -21,6 +21,7 @@ use super::call::Call;
 use super::client::Client;
 use super::client_header::Malformed;
 use super::drain::{Drain, is_event_stream};
+use super::host::is_host;
 use super::leftover::{Handled, Leftover};
 use super::meter::Asked;
 use super::overload::{overload, too_many_bodies};
@@ -158,12 +159,9 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     if http_body::Body::is_end_stream(request.body()) {
         return answer(service, request.map(|_| Body::empty())).await;
     }
-    if call.client.serving.bodies.is_used_up(limits.of_bodies(limits.body_memory)) {
-        return too_many_bodies(request.headers().get(ORIGIN).cloned());
-    }
     let origin = request.headers().get(ORIGIN).cloned();
     let (head, body) = request.into_parts();
-    let (body, refused) = RequestBody::new(body, &call.client);
+    let Some((body, refused)) = RequestBody::new(body, call) else { return too_many_bodies(origin) };
     let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
     // A handler that could not read the body blames its client for it.
     let blamed = response.status().is_client_error() || response.status().is_server_error();
@@ -208,6 +206,7 @@ fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
     });
     match (request.version(), host, authority) {
         _ if more => Some("the request has more than one Host header"),
+        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a host"),
         (Version::HTTP_11, None, _) => Some("the request has no Host header"),
         (Version::HTTP_2, None, None) => Some("the request has no :authority"),
         (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),

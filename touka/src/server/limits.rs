@@ -29,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) body_rate: u32,
     /// Bytes of request bodies in memory, of all connections.
     pub(crate) body_memory: usize,
+    /// Bytes of request bodies in memory, of one peer.
+    pub(crate) body_memory_per_peer: usize,
     /// Bytes of request bodies in memory, of one connection.
     pub(crate) body_memory_per_connection: usize,
     /// How long a client may take nothing of what is sent to it.
@@ -54,6 +56,8 @@ impl Limits {
         // Less than a bad mobile network has. A body of 2 MiB then takes 34 minutes at most.
         body_rate: 1024,
         body_memory: 256 * 1024 * 1024,
+        // An eighth: the bodies of one peer must not keep out those of all others.
+        body_memory_per_peer: 32 * 1024 * 1024,
         // Eight bodies of the largest size, on the one connection that a browser has for all its tabs.
         body_memory_per_connection: 16 * 1024 * 1024,
         write_time: Duration::from_secs(30),

@@ -1,5 +1,6 @@
 //! The runtime: sockets, connections, limits, shutdown.
 
+mod activity;
 mod admission;
 mod again;
 mod app;
@@ -21,6 +22,7 @@ mod grace;
 mod handle;
 mod handle_layer;
 mod head_end;
+mod host;
 mod http1;
 #[cfg(feature = "http2")]
 mod http2;
@@ -41,6 +43,7 @@ mod proxy_protocol;
 mod race;
 mod request_body;
 mod sent;
+mod serve;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
 mod server;
 mod serving;
@@ -69,7 +72,8 @@ pub use handle_layer::{HandleLayer, Handled};
 pub use listen::Listen;
 pub use listener::Listener;
 pub use parking::Park;
-pub use server::{Server, serve};
+pub use serve::serve;
+pub use server::Server;
 pub use streams::OpenStream;
 #[cfg(feature = "tls")]
 pub use tls::Tls;

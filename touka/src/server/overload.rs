@@ -20,6 +20,10 @@ const COME_BACK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_
 
 /// Answers any request alike. A browser's `EventSource` gives up for ever at a 503, but not at a
 /// stream that tells it when to come back and ends.
+///
+/// A preflight gets the 503 too. `EventSource` sends none, and clients that are built on `fetch` try
+/// again after one that has failed. Allowing it here would let a page of any origin send what the
+/// service's own CORS layer forbids, as soon as there is a place again.
 pub(super) fn overload(request: &HeaderMap, line: &str) -> Response {
     let mut response = answer(request, line);
     if let Some(origin) = request.get(ORIGIN) {

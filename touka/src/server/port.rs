@@ -69,15 +69,16 @@ impl Port {
         if self.serving.proxies.announce(peer.map(|peer| peer.ip())) {
             self.admit_announced(socket, peer, service, alive);
         } else {
-            self.admit_client(socket, peer, service, alive);
+            self.admit_client(socket, (peer, false), service, alive);
         }
     }
 
-    /// Serves a connection whose client is known: within the limits, or to say that it is over one.
+    /// Serves a connection: within the limits, or to say that it is over one. `unnamed` is true if its
+    /// peer is a proxy that was to name its client and has not.
     fn admit_client<V: Serve>(
         &self,
         socket: Socket,
-        peer: Option<SocketAddr>,
+        (peer, unnamed): (Option<SocketAddr>, bool),
         service: V,
         alive: &mpsc::Sender<Infallible>,
     ) {
@@ -88,6 +89,7 @@ impl Port {
             Admitted::No => return,
         };
         let client = Client::new(Arc::clone(serving), peer, overloaded);
+        client.set_unnamed(unnamed);
         client.set_guard((permit, alive.clone()));
         tokio::spawn(self.serve(socket, service, client));
     }
@@ -118,8 +120,8 @@ impl Port {
                 First::Left(Ok(Ok(named))) => {
                     drop(waits);
                     let peer = match named {
-                        Named::Client(client) => Some(client),
-                        Named::Nobody => proxy,
+                        Named::Client(client) => (Some(client), false),
+                        Named::Nobody => (proxy, true),
                     };
                     // On a task of its own: this one's future would stay with the connection.
                     port.admit_client(socket, peer, service, &alive);

@@ -64,8 +64,10 @@ impl Proxies {
         let Some(header) = self.header() else { return Ok(client) };
         for hop in header.hops(headers).take(MOST_HOPS) {
             match hop.map_err(|malformed| (header, malformed))? {
-                Hop::Hidden => break,
                 Hop::Known(address) => client = Some(address),
+                // A proxy of its own, such as one that hands its requests to the next over a socket.
+                Hop::Unix if self.trust(None) => client = None,
+                Hop::Unix | Hop::Hidden => break,
             }
             if !self.trust(ip(client)) {
                 break;
@@ -124,6 +126,8 @@ mod tests {
             ("10.0.0.1:80", "10.0.0.3, 10.0.0.2", "10.0.0.3:0"),
             ("10.0.0.1:80", "1.2.3.4, unknown", "10.0.0.1:80"),
             ("10.0.0.1:80", "1.2.3.4, unknown, 10.0.0.2", "10.0.0.2:0"),
+            // A Unix socket that is not trusted is not looked behind.
+            ("10.0.0.1:80", "1.2.3.4, unix:", "10.0.0.1:80"),
             // Nobody believes a stranger.
             ("203.0.113.9:80", "203.0.113.7", "203.0.113.9:80"),
             ("127.0.0.1:80", "203.0.113.7", "127.0.0.1:80"),
@@ -143,6 +147,8 @@ mod tests {
         let mut proxies = behind(&["10.0.0.1", "unix"]);
         assert_eq!(client(&proxies, "10.0.0.1:80", &headers), "203.0.113.7:0");
         assert_eq!(proxies.client(None, &headers).unwrap().unwrap().to_string(), "203.0.113.7:0");
+        assert_eq!(client(&proxies, "10.0.0.1:80", &x_forwarded_for("1.2.3.4, 203.0.113.7, unix:")), "203.0.113.7:0");
+        assert_eq!(proxies.client(Some("10.0.0.1:80".parse().unwrap()), &x_forwarded_for("unix:")), Ok(None));
         proxies.header = Some(ClientHeader::Forwarded);
         assert_eq!(client(&proxies, "10.0.0.1:80", &headers), "198.51.100.1:0");
         // With the PROXY protocol, a client of the proxy has written both.

@@ -10,8 +10,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Limited;
 
-use super::body_budget::{BodyShare, UsedUp, is_small};
-use super::client::Client;
+use super::body_budget::{BodyShare, Most, Whose, is_small};
+use super::call::Call;
 use super::pace::Pace;
 
 /// A body that fails where it is too large, comes too slowly, or finds a budget used up.
@@ -35,16 +35,30 @@ impl Refused {
 }
 
 impl<B> RequestBody<B> {
-    pub(super) fn new(body: B, client: &Client) -> (Self, Refused) {
-        let limits = &client.serving.limits;
+    /// `None` if the memory for bodies is used up already.
+    pub(super) fn new(body: B, call: &Call) -> Option<(Self, Refused)> {
+        let serving = &call.client.serving;
+        let limits = &serving.limits;
+        // Over HTTP/2 the clients of a proxy share its connection: none may use it up for the others.
+        let is_proxys = call.peer != call.client.peer;
+        let of_connection = if is_proxys { usize::MAX } else { limits.body_memory_per_connection };
+        let most = Most {
+            connection: limits.of_bodies(of_connection),
+            peer: limits.of_bodies(limits.body_memory_per_peer),
+            all: limits.of_bodies(limits.body_memory),
+        };
+        let share = BodyShare::new(call.client.bodies(), serving.proxies.peer(call.peer), &serving.bodies, most);
+        if share.is_used_up() {
+            return None;
+        }
         let refused = Refused::default();
         let body = Self {
             inner: Limited::new(body, limits.body_bytes),
             pace: Pace::new(limits.body_time, limits.body_rate),
-            share: client.body_share(),
+            share,
             refused: refused.clone(),
         };
-        (body, refused)
+        Some((body, refused))
     }
 
     /// Takes what the frame costs, and copies it if it is small.
@@ -58,10 +72,9 @@ impl<B> RequestBody<B> {
             Err(used_up) => {
                 self.refused.0.store(true, Ordering::Relaxed);
                 Err(match used_up {
-                    UsedUp::Connection => {
-                        "the bodies of this connection's requests take too much memory at once".into()
-                    }
-                    UsedUp::Server => "the bodies of requests take too much of the server's memory".into(),
+                    Whose::Connection => "the bodies of this connection's requests take too much memory at once".into(),
+                    Whose::Peer(_) => "the bodies of this client's requests take too much memory at once".into(),
+                    Whose::Server => "the bodies of requests take too much of the server's memory".into(),
                 })
             }
         }

@@ -57,6 +57,7 @@ use crate::stream::describe as describe_streams;
 /// | [`body_timeout`](Self::body_timeout) | 30 s | the handler's read fails |
 /// | [`min_body_rate`](Self::min_body_rate) | 1 KiB/s | the same |
 /// | [`max_body_memory`](Self::max_body_memory) | 256 MiB | 503 with `Retry-After` |
+/// | [`max_body_memory_per_peer`](Self::max_body_memory_per_peer) | 32 MiB | the same |
 /// | [`max_body_memory_per_connection`](Self::max_body_memory_per_connection) | 16 MiB | the same |
 /// | [`write_timeout`](Self::write_timeout) | 30 s | the stream is closed: `Stalled` |
 /// | [`max_lifetime`](Self::max_lifetime) | none | the stream is closed: `Expired` |
@@ -66,6 +67,7 @@ use crate::stream::describe as describe_streams;
 /// headers that its page needs. So a client that is over a limit of connections or streams and accepts
 /// `text/event-stream` gets a 200, a `retry:` of 5 to 15 s and a clean end; any other gets a 503 with
 /// `Retry-After`. A page of any origin may read either: there is nothing of the service in it.
+/// A CORS preflight is answered with the 503, never allowed: that is for the service alone to say.
 ///
 /// # Open files
 /// Each connection takes a file descriptor, and most systems give a process 1,024 to begin with. The
@@ -224,9 +226,21 @@ impl Server {
         self
     }
 
+    /// Sets how many bytes of request bodies one client has in memory at most, over all its connections,
+    /// 32 MiB by default; no less than 64 KiB, nor than twice [`max_body_size`](Self::max_body_size).
+    /// Counted as for [`max_body_memory`](Self::max_body_memory), so that no client can have all of that:
+    /// not even a /56 or a /48 network, which has up to half of it.
+    ///
+    /// Clients are told apart as for [`max_streams_per_peer`](Self::max_streams_per_peer).
+    pub const fn max_body_memory_per_peer(mut self, bytes: usize) -> Self {
+        self.serving.limits.body_memory_per_peer = bytes;
+        self
+    }
+
     /// Sets how many bytes of request bodies one connection has in memory at most, 16 MiB by default; no
     /// less than 64 KiB, nor than twice [`max_body_size`](Self::max_body_size). Counted as for
-    /// [`max_body_memory`](Self::max_body_memory).
+    /// [`max_body_memory`](Self::max_body_memory). A request whose client a trusted proxy has named is held
+    /// to that client's limit instead, since a proxy's clients may share a connection.
     pub const fn max_body_memory_per_connection(mut self, bytes: usize) -> Self {
         self.serving.limits.body_memory_per_connection = bytes;
         self
@@ -327,24 +341,4 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").field("serving", &self.serving).finish_non_exhaustive()
     }
-}
-
-/// Serves an app with the defaults: [`Server::serve`].
-///
-/// An axum app moves here from `axum::serve` by this one line. With the feature `axum` of this crate the
-/// server knows its routes, for metrics and spans, and its handlers can take axum's
-/// `ConnectInfo<SocketAddr>`; without it, serve `app.into_make_service_with_connect_info::<SocketAddr>()`
-/// where a handler takes that.
-///
-/// ```no_run
-/// # async fn run() -> touka::Result<()> {
-/// let app = axum::Router::new().route("/", axum::routing::get(|| async { "hello" }));
-/// touka::serve("127.0.0.1:3000", app).await
-/// # }
-/// ```
-///
-/// # Errors
-/// As [`Server::serve`].
-pub async fn serve<A: App<Kind>, Kind>(address: impl Listen, app: A) -> Result<()> {
-    Server::new().serve(address, app).await
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::admission::Admission;
-use super::body_budget::BodyBudget;
+use super::body_budget::Budgets;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::parking::Park;
@@ -29,7 +29,7 @@ pub(crate) struct Serving {
     pub(super) drain_window: Duration,
     pub(super) park: Park,
     /// What the bodies of requests hold in memory.
-    pub(super) bodies: Arc<BodyBudget>,
+    pub(super) bodies: Arc<Budgets>,
     pub(crate) handle: Handle,
 }
 

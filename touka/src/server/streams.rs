@@ -46,6 +46,11 @@ impl Streams {
         Entry { streams: self.clone(), id, stream, permit: None }
     }
 
+    /// Whether both are the lists of one handle.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.lock().len()
     }

@@ -11,7 +11,8 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::client::{Activity, Client};
+use super::activity::Activity;
+use super::client::Client;
 use super::head_end::HeadEnd;
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
