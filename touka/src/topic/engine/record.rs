@@ -46,8 +46,9 @@ pub(super) fn of_encoded(tag: Tag, time: u64, key: Option<&str>, event: &Encoded
 pub(super) fn is_of(bytes: &[u8], tag: Tag, key: Option<&str>, event: &Encoded) -> bool {
     let (before, after) = event.without_id();
     Record::parse(bytes).is_some_and(|record| {
-        let rest = record.wire.strip_prefix(before);
-        (record.tag, record.key) == (tag, key) && rest == Some(after)
+        // An event with nothing but its position has a blank line that its draft had not.
+        let is_same = |rest| rest == after || rest == b"" && after == b"\n";
+        (record.tag, record.key) == (tag, key) && record.wire.strip_prefix(before).is_some_and(is_same)
     })
 }
 
@@ -115,7 +116,8 @@ mod tests {
                     !is_of(&bytes, Tag::from_bits(12), key, &encoded)
                         && !is_of(&bytes, record.tag, Some("k"), &encoded)
                 );
-                assert!(!is_of(&bytes[..bytes.len() - 1], record.tag, key, &encoded));
+                let cut = &bytes[..bytes.len() - 1];
+                assert!(record.wire.len() < 2 || !is_of(cut, record.tag, key, &encoded));
                 let bytes = of_encoded(Tag::from_bits(11), 5, key, &encoded);
                 let again = Encoded::new(&Draft::stored(Record::parse(&bytes).unwrap().wire), position());
                 assert_eq!(again.chunk(), encoded.chunk());
