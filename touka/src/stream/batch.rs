@@ -81,9 +81,10 @@ impl<T> Batch<T> {
         self.full |= self.pause;
     }
 
-    /// The body that emits is about to run.
-    pub(super) fn begin(&mut self) {
-        self.pace.begin();
+    /// The body that emits is about to run: on from an emit that has filled a batch, or after it has
+    /// waited for something else.
+    pub(super) fn begin(&mut self, from_an_emit: bool) {
+        self.pace.begin(from_an_emit);
     }
 
     /// The body that emits has stopped running.

@@ -47,3 +47,4 @@ pub(crate) use link::Link;
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};
+pub(crate) use wakers::keep;
