@@ -293,7 +293,8 @@ mod tests {
         });
         for _ in 0..100 {
             let frame = next(&mut frames).await.unwrap();
-            assert!(frame.len() < 16 * 1024 + 1100, "{}", frame.len());
+            // More would be two pieces over HTTP.
+            assert!(frame.len() <= 16 * 1024, "{}", frame.len());
             assert!(frame.ends_with(b"\n\n"), "an event was cut");
         }
     }

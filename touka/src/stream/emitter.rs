@@ -41,7 +41,7 @@ impl<T> Emitter<T> {
     /// The event is flushed to the socket before the code after this await runs, over HTTP/1.1 and
     /// HTTP/2, also where that code blocks or computes. So is the response's head. A body that has
     /// proved to be quick is not held up so: after 32 emits with less than a millisecond of work
-    /// after each, its events share frames, which end at 16 KiB, after a millisecond, or where the
+    /// after each, its events share frames, which end at about 15 KiB, after a millisecond, or where the
     /// body waits for something else.
     ///
     /// If such a body then works for longer than a millisecond, the events of its last frames, up to
