@@ -139,11 +139,70 @@ async fn learnt(State(client): State<Confirmed>) {
     }
 }
 
-const PATHS: [&str; 8] =
-    ["/generator", "/opening", "/fallible", "/waiting", "/callback", "/stream", "/bursts", "/learnt"];
+/// As `learnt`, with the fewest events after the long step at which it is seen.
+#[sse_handler]
+#[route(GET, "/learnt-at-once")]
+async fn learnt_at_once(State(client): State<Confirmed>) {
+    client.block();
+    for _ in 0..5_000 {
+        emit!("more");
+    }
+    // The next event is the first of its frame.
+    tokio::task::yield_now().await;
+    for _ in 0..4 {
+        emit!("more");
+    }
+    thread::sleep(Duration::from_millis(20));
+    for _ in 0..3 {
+        emit!("more");
+    }
+    for number in 0..EVENTS {
+        emit!(number.to_string());
+        client.block();
+    }
+}
+
+/// As `learnt`, with events that each fill a frame.
+#[sse_handler]
+#[route(GET, "/learnt-large")]
+async fn learnt_large(State(client): State<Confirmed>) {
+    client.block();
+    for _ in 0..100 {
+        emit!("more".repeat(5_000));
+    }
+    thread::sleep(Duration::from_millis(20));
+    for number in 0..EVENTS {
+        emit!(number.to_string());
+        client.block();
+    }
+}
+
+const PATHS: [&str; 10] = [
+    "/generator",
+    "/opening",
+    "/fallible",
+    "/waiting",
+    "/callback",
+    "/stream",
+    "/bursts",
+    "/learnt",
+    "/learnt-at-once",
+    "/learnt-large",
+];
 
 fn app(client: Confirmed) -> Router {
-    let routes = routes![generator, with_an_opening, fallible, waiting, callback, from_stream, bursts, learnt];
+    let routes = routes![
+        generator,
+        with_an_opening,
+        fallible,
+        waiting,
+        callback,
+        from_stream,
+        bursts,
+        learnt,
+        learnt_at_once,
+        learnt_large
+    ];
     Router::new().mount(routes).with_state(client)
 }
 
@@ -180,7 +239,7 @@ async fn read(mut visitor: Visitor, path: &str, confirm: mpsc::Sender<()>) {
     for number in 0..EVENTS {
         let event = loop {
             let event = answer.data().await;
-            if event != "more" {
+            if !event.starts_with("more") {
                 break event;
             }
         };

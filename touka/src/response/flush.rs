@@ -1,6 +1,6 @@
-//! [`Flush`], the pause in which a server flushes what a body has left.
+//! [`Flush`], the pause in which a server flushes what a body has left, and [`Filled`], what comes before it.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use crate::stream::KeepAlive;
 
@@ -12,22 +12,34 @@ use crate::stream::KeepAlive;
 pub(super) enum Flush {
     #[default]
     Nothing,
-    /// What the body has left. It waits, and wakes its connection.
+    /// What the body has left. It waits, and wakes whoever has polled it.
     Waiting,
     /// What the body has left. It would run on at once, so this must wake the connection.
     Running,
 }
 
 impl Flush {
-    /// Pending if something must be flushed before the body is polled.
-    pub(super) fn poll(self, keep_alive: &mut KeepAlive, cx: &mut Context<'_>) -> Poll<()> {
+    /// Pending if something must be flushed before the body is polled, which was last done with this
+    /// waker.
+    pub(super) fn poll(self, last: Option<&Waker>, keep_alive: &mut KeepAlive, cx: &mut Context<'_>) -> Poll<()> {
         match self {
             Self::Nothing => Poll::Ready(()),
-            Self::Waiting => keep_alive.poll_due(cx),
-            Self::Running => {
+            Self::Waiting if last.is_some_and(|last| last.will_wake(cx.waker())) => keep_alive.poll_due(cx),
+            // Another task asks now. The body does not know its waker yet.
+            Self::Waiting | Self::Running => {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
         }
     }
+}
+
+/// What a round of polling left in the batch.
+pub(super) enum Filled {
+    /// Something to send, or the end.
+    Frame(Flush),
+    /// Nothing, and the stream waits.
+    Waiting,
+    /// Nothing, though the stream is ready: it emits events that have no wire form.
+    Nothing,
 }

@@ -11,7 +11,10 @@ use crate::event::{Event, IntoEvent};
 
 /// A frame is full when it holds this much, though more events are ready: large enough that the
 /// cost of a write is spread over many events, small enough to bound a slow client's memory.
-const FRAME_BYTES: usize = 16 * 1024;
+///
+/// With one small event more it is at most 16 KiB, which touka's server writes in one piece, and
+/// HTTP/2 in one frame. A little more would be a second piece of a few bytes.
+const FRAME_BYTES: usize = 15 * 1024;
 
 /// Events on their way into one frame. Each is encoded when it is handed over, and never moved
 /// again.
@@ -81,9 +84,10 @@ impl<T> Batch<T> {
         self.full |= self.pause;
     }
 
-    /// The body that emits is about to run.
-    pub(super) fn begin(&mut self) {
-        self.pace.begin();
+    /// The body that emits is about to run: on from an emit that has filled a batch, or after it has
+    /// waited for something else.
+    pub(super) fn begin(&mut self, from_an_emit: bool) {
+        self.pace.begin(from_an_emit);
     }
 
     /// The body that emits has stopped running.

@@ -13,6 +13,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
+use super::contained::tell;
 use super::guard::{Panic, catch};
 use super::source::Abort;
 
@@ -55,9 +56,11 @@ impl<E: Send + 'static> Thread<E> {
         if let Stage::Waits(turn, _) = &mut self.0 {
             let permit = ready!(turn.as_mut().poll(cx));
             if let Stage::Waits(_, body) = std::mem::replace(&mut self.0, Stage::Over) {
-                match start(permit, body) {
-                    Ok(ended) => self.0 = Stage::Runs(ended),
-                    Err(error) => return Poll::Ready(Some(refused(&error))),
+                // A body without a thread is dropped there, and may panic.
+                match catch(|| start(permit, body)) {
+                    Ok(Ok(ended)) => self.0 = Stage::Runs(ended),
+                    Ok(Err(error)) => return Poll::Ready(Some(refused(&error))),
+                    Err(panic) => return Poll::Ready(Some(Abort::Panic(panic))),
                 }
             }
         }
@@ -77,7 +80,7 @@ fn start<E: Send + 'static>(
     permit: Permit,
     body: Body<E>,
 ) -> io::Result<oneshot::Receiver<Result<Result<(), E>, Panic>>> {
-    let (tell, told) = oneshot::channel();
+    let (to, told) = oneshot::channel();
     // For functions that ask for the runtime, as they can on its own pool.
     let runtime = Handle::try_current().ok();
     #[cfg(feature = "testing")]
@@ -90,8 +93,8 @@ fn start<E: Send + 'static>(
             let _entered = runtime.as_ref().map(Handle::enter);
             catch(body)
         };
-        // An end that nobody waits for is dropped here, and may panic: that ends this thread.
-        let _ = tell.send(ended);
+        // A thread that ends with a panic value whose destructor panics would abort the process.
+        tell(to, ended);
     })?;
     Ok(told)
 }

@@ -41,13 +41,14 @@ impl<T> Emitter<T> {
     /// The event is flushed to the socket before the code after this await runs, over HTTP/1.1 and
     /// HTTP/2, also where that code blocks or computes. So is the response's head. A body that has
     /// proved to be quick is not held up so: after 32 emits with less than a millisecond of work
-    /// after each, its events share frames, which end at 16 KiB, after a millisecond, or where the
+    /// after each, its events share frames, which end at about 15 KiB, after a millisecond, or where the
     /// body waits for something else.
     ///
     /// If such a body then works for longer than a millisecond, the events of its last frames, up to
-    /// what the server buffers, wait for this one step. After it each event leaves alone again: for 32 emits, and ten more for each
-    /// millisecond of the step. `tokio::task::yield_now().await` before the step lets them leave
-    /// before.
+    /// what the server buffers, wait for this step, and with the next emits for up to three more: the
+    /// time is taken at every fourth emit of a frame. Then each event leaves alone again: for 32 emits,
+    /// and ten more for each millisecond of the steps. `tokio::task::yield_now().await` before a step
+    /// lets them leave before.
     ///
     /// An emit suspends the code that awaits it, and nothing else: another branch of the same `join!`
     /// may still run in the same poll, and the event waits for that.

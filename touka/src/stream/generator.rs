@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -15,7 +14,7 @@ use super::batch::Out;
 use super::emitter::Emitter;
 use super::event_stream::EventStream;
 use super::failure::Failure;
-use super::guard::{Panic, catch, drop_guarded, log_panic};
+use super::guard::{Dropping, Panic, catch, drop_guarded, log_panic};
 use super::opening::Opening;
 use super::slot::Slot;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
@@ -35,12 +34,10 @@ pin_project! {
             // An emitter that went to another task must not wait for ever, whatever the body's
             // destructor does.
             this.slot.close();
-            let body = catch(|| this.body.set(None));
-            let abort = this.abort.take();
-            drop_guarded(abort);
-            if let Err(panic) = body {
-                resume_unwind(panic);
-            }
+            let mut dropping = Dropping::default();
+            dropping.run(|| this.body.set(None));
+            dropping.run(|| drop(this.abort.take()));
+            dropping.finish();
         }
     }
 }

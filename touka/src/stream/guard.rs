@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::panic_text;
 
@@ -23,6 +23,30 @@ pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option
 /// Drops a value of the user's; false if that panicked, which is logged.
 pub(crate) fn drop_guarded<V>(value: V) -> bool {
     guarded("a destructor", || drop(value)).is_some()
+}
+
+/// Drops values of the user's one by one. Each is dropped though another's destructor has panicked: a
+/// second panic on the way out of a first one would abort the process.
+#[derive(Default)]
+pub(super) struct Dropping(Option<Panic>);
+
+impl Dropping {
+    /// Runs code that drops one of them.
+    pub(super) fn run(&mut self, code: impl FnOnce()) {
+        match (catch(code), &self.0) {
+            (Ok(()), _) => {}
+            (Err(panic), None) => self.0 = Some(panic),
+            // The first one says more.
+            (Err(panic), Some(_)) => log_panic("a destructor", panic),
+        }
+    }
+
+    /// Goes on with the first panic, if there was one.
+    pub(super) fn finish(self) {
+        if let Some(panic) = self.0 {
+            resume_unwind(panic);
+        }
+    }
 }
 
 /// Logs a panic and disposes of what it was called with.

@@ -3,6 +3,7 @@
 mod batch;
 mod blocking;
 mod channel;
+mod contained;
 mod emitter;
 mod event_stream;
 mod failure;
@@ -35,6 +36,7 @@ pub use writer::EventWriter;
 pub(crate) use batch::{Batch, Out};
 #[cfg(feature = "testing")]
 pub(crate) use blocking::hold_paused_clocks;
+pub(crate) use contained::contained;
 pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
@@ -45,3 +47,4 @@ pub(crate) use link::Link;
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};
+pub(crate) use wakers::keep;

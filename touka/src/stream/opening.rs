@@ -71,7 +71,7 @@ where
         let lifecycle = self.lifecycle.take().unwrap_or_else(|| Lifecycle::new(Link::default()));
         let source = self.body.take().map(|body| match self.on_error.take() {
             None => body.into_source(),
-            on_error => Box::pin(WithOnError { body, on_error }),
+            on_error => Box::pin(WithOnError::new(body, on_error)),
         });
         Poll::Ready(Ok(EventStream::opened(first, source, lifecycle)))
     }

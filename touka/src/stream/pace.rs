@@ -34,11 +34,13 @@ pub(super) struct Pace {
 impl Pace {
     pub(super) const NEW: Self = Self { alone: PROOF, step: None, frame: None };
 
-    /// The body is about to run.
-    pub(super) fn begin(&mut self) {
+    /// The body is about to run: on from an emit that has filled a frame, or after it has waited for
+    /// something else.
+    pub(super) fn begin(&mut self, from_an_emit: bool) {
         (self.step, self.frame) = (None, None);
-        // A body that is known to be quick is timed from its first emit on, which reads the clock.
-        if self.alone > 0 {
+        // A body that is known to be quick and has waited is timed from its first emit on, which reads
+        // the clock: nothing of it is held back until then.
+        if self.alone > 0 || from_an_emit {
             self.step = Some(Instant::now());
         }
     }
@@ -46,7 +48,8 @@ impl Pace {
     /// The body has made an emit, which put the frame's nth event in place. True if nothing may
     /// share the frame from now on, and the body must not go on before it was flushed.
     pub(super) fn emitted(&mut self, nth: u32) -> bool {
-        // The clock costs as much as a short event, so a quick body is timed at every fourth one.
+        // The clock costs as much as a short event, so a quick body is timed at every fourth one: a long
+        // step is seen at the latest when it has been followed by three others.
         if self.alone == 0 && nth > 4 && !nth.is_multiple_of(4) {
             return false;
         }
@@ -90,7 +93,7 @@ mod tests {
     /// emits that had a frame of their own.
     async fn alone(pace: &mut Pace, step: Duration) -> u32 {
         for count in 0.. {
-            pace.begin();
+            pace.begin(false);
             advance(step).await;
             let alone = pace.emitted(1);
             pace.end();
@@ -114,25 +117,38 @@ mod tests {
     async fn a_long_step_asks_for_a_longer_proof() {
         let mut pace = Pace::NEW;
         alone(&mut pace, Duration::ZERO).await;
-        pace.begin();
+        pace.begin(false);
         assert!(!pace.emitted(1));
         advance(Duration::from_millis(300)).await;
         // The step ends where the body waits.
         pace.end();
         assert_eq!(alone(&mut pace, Duration::ZERO).await, PROOF + 3_000);
         // A step ends at the next emit as well.
-        pace.begin();
+        pace.begin(false);
         assert!(!pace.emitted(1));
         advance(LONG).await;
         assert!(pace.emitted(2));
         assert_eq!(alone(&mut pace, Duration::ZERO).await, PROOF + 10);
     }
 
+    /// Each of its events fills a frame, so each of its steps begins with a poll.
+    #[tokio::test(start_paused = true)]
+    async fn a_long_step_after_a_full_frame_is_seen() {
+        let mut pace = Pace::NEW;
+        alone(&mut pace, Duration::ZERO).await;
+        pace.begin(true);
+        assert!(!pace.emitted(1));
+        pace.end();
+        pace.begin(true);
+        advance(LONG).await;
+        assert!(pace.emitted(1));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_body_with_long_steps_never_proves_it() {
         let mut pace = Pace::NEW;
         for _ in 0..10_000 {
-            pace.begin();
+            pace.begin(false);
             advance(LONG).await;
             assert!(pace.emitted(1));
             pace.end();
@@ -143,7 +159,7 @@ mod tests {
     async fn quick_steps_fill_a_frame_by_its_time() {
         let mut pace = Pace::NEW;
         alone(&mut pace, Duration::ZERO).await;
-        pace.begin();
+        pace.begin(false);
         let full = (1..100).find(|nth| {
             let full = pace.emitted(*nth);
             pace.step = pace.step.map(|at| at - Duration::from_micros(30));

@@ -2,20 +2,20 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use axum_core::response::IntoResponse;
-use tokio::sync::mpsc;
-use tokio::task::{JoinError, JoinHandle, spawn};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::{AbortHandle, spawn};
 
 use super::batch::Out;
 use super::blocking::Thread;
 use super::channel::EventSender;
+use super::contained::contained;
 use super::event_stream::EventStream;
 use super::failure::Failure;
-use super::guard::{catch, log_panic};
+use super::guard::{Dropping, Panic};
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::opening::Opening;
@@ -24,21 +24,21 @@ use super::source::{Abort, Fallible, Source, Step, poll_opened};
 /// A queue that senders anywhere fill.
 struct Queue<T>(mpsc::Receiver<T>);
 
+impl<T> Queue<T> {
+    /// Takes no other event, and drops those that nobody has read.
+    fn clear(&mut self, dropping: &mut Dropping) {
+        self.0.close();
+        while let Ok(event) = self.0.try_recv() {
+            dropping.run(|| drop(event));
+        }
+    }
+}
+
 impl<T> Drop for Queue<T> {
     fn drop(&mut self) {
-        self.0.close();
-        let mut first = None;
-        // One by one: a second panic on the way out of a first one would abort the process.
-        while let Ok(event) = self.0.try_recv() {
-            match (catch(|| drop(event)), &first) {
-                (Ok(()), _) => {}
-                (Err(panic), None) => first = Some(panic),
-                (Err(panic), Some(_)) => log_panic("an event's destructor", panic),
-            }
-        }
-        if let Some(panic) = first {
-            resume_unwind(panic);
-        }
+        let mut dropping = Dropping::default();
+        self.clear(&mut dropping);
+        dropping.finish();
     }
 }
 
@@ -60,36 +60,53 @@ struct Spawned<T, E> {
 
 type Start<E> = Box<dyn FnOnce() -> Work<E> + Send>;
 
+/// How a body ends.
+type End<E> = Result<Result<(), E>, Panic>;
+
 /// What fills a queue.
 enum Work<E> {
     /// Aborted when this is dropped.
-    Task(JoinHandle<Result<(), E>>),
+    Task(AbortHandle, oneshot::Receiver<End<E>>),
     /// A plain function cannot be aborted: it ends at its next send.
     Thread(Thread<E>),
 }
 
 impl<E> Drop for Work<E> {
     fn drop(&mut self) {
-        if let Self::Task(task) = self {
+        if let Self::Task(task, _) = self {
             task.abort();
         }
     }
 }
 
 impl<E: Send + 'static> Work<E> {
+    fn task(body: impl Future<Output = Result<(), E>> + Send + 'static) -> Self {
+        let (body, ended) = contained(body);
+        Self::Task(spawn(body).abort_handle(), ended)
+    }
+
     /// Ready when it has ended, with why it did not end well.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
-        let task = match self {
-            Self::Task(task) => task,
+        let ended = match self {
+            Self::Task(_, ended) => ended,
             Self::Thread(thread) => return thread.poll(cx),
         };
-        Poll::Ready(match ready!(Pin::new(task).poll(cx)).map_err(JoinError::try_into_panic) {
-            Ok(Ok(())) => None,
-            Ok(Err(error)) => Some(Abort::Error(error)),
-            Err(Ok(panic)) => Some(Abort::Panic(panic)),
-            // Only a runtime that shuts down aborts a task that we still hold.
-            Err(Err(_cancelled)) => None,
+        Poll::Ready(match ready!(Pin::new(ended).poll(cx)) {
+            Ok(Ok(Err(error))) => Some(Abort::Error(error)),
+            Ok(Err(panic)) => Some(Abort::Panic(panic)),
+            // Only a runtime that shuts down drops a task that we still hold.
+            Ok(Ok(Ok(()))) | Err(_) => None,
         })
+    }
+}
+
+impl<T, E> Drop for Spawned<T, E> {
+    fn drop(&mut self) {
+        let mut dropping = Dropping::default();
+        dropping.run(|| drop(self.start.take()));
+        dropping.run(|| drop(self.work.take()));
+        self.queue.clear(&mut dropping);
+        dropping.finish();
     }
 }
 
@@ -164,10 +181,10 @@ impl<T: Send + 'static> EventStream<T> {
         B: Future<Output = ()> + Send + 'static,
     {
         let (source, link) = spawned(capacity, |events| {
-            Work::Task(spawn(async move {
+            Work::task(async move {
                 body(events).await;
                 Ok::<(), Infallible>(())
-            }))
+            })
         });
         Self::opened(None, Some(source), Lifecycle::new(link))
     }
@@ -180,7 +197,7 @@ impl<T: Send + 'static> EventStream<T> {
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
         // Within the task, where a panic before the future exists is the task's, too.
-        let (source, link) = spawned(capacity, |events| Work::Task(spawn(async move { body(events).await })));
+        let (source, link) = spawned(capacity, |events| Work::task(async move { body(events).await }));
         Opening::with_link(source, link)
     }
 

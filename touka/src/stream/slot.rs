@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::batch::Batch;
 use super::guard::drop_guarded;
-use super::wakers::Wakers;
+use super::wakers::{Wakers, keep};
 
 /// Holds at most one event. That one place is the whole back-pressure: a body that has filled it
 /// waits until the connection has come for it.
@@ -171,8 +171,8 @@ impl<T> Slot<T> {
     pub(super) fn lend(&self, cx: &Context<'_>, batch: &mut Batch<T>) -> bool {
         let mut state = self.lock();
         keep(&mut state.consumer, cx.waker());
-        batch.begin();
         let flushed = mem::take(&mut state.unflushed);
+        batch.begin(flushed > 0);
         if flushed > 0 {
             state = self.settle(state, flushed);
         }
@@ -249,11 +249,3 @@ impl<T> Slot<T> {
 
 /// A ticket whose event is never taken.
 const NEVER: u64 = u64::MAX;
-
-/// Stores a waker, cloning it only if the stored one would wake another task.
-fn keep(place: &mut Option<Waker>, waker: &Waker) {
-    match place {
-        Some(kept) => kept.clone_from(waker),
-        None => *place = Some(waker.clone()),
-    }
-}

@@ -8,7 +8,7 @@ use axum_core::response::IntoResponse;
 
 use super::batch::Out;
 use super::failure::Failure;
-use super::guard::{Panic, guarded, log_panic};
+use super::guard::{Dropping, Panic, drop_guarded, guarded, log_panic};
 use crate::error::CloseReason;
 use crate::event::Event;
 
@@ -106,25 +106,45 @@ pub(super) type OnError<E> = Box<dyn FnOnce(E) -> Event + Send>;
 
 /// A source with an `error` event of the user's.
 pub(super) struct WithOnError<T, E> {
-    pub(super) body: Pin<Box<dyn Fallible<T, E>>>,
-    pub(super) on_error: Option<OnError<E>>,
+    /// `None` only while it is dropped.
+    body: Option<Pin<Box<dyn Fallible<T, E>>>>,
+    on_error: Option<OnError<E>>,
+}
+
+impl<T, E> WithOnError<T, E> {
+    pub(super) const fn new(body: Pin<Box<dyn Fallible<T, E>>>, on_error: Option<OnError<E>>) -> Self {
+        Self { body: Some(body), on_error }
+    }
+}
+
+impl<T, E> Drop for WithOnError<T, E> {
+    fn drop(&mut self) {
+        let mut dropping = Dropping::default();
+        dropping.run(|| drop(self.body.take()));
+        dropping.run(|| drop(self.on_error.take()));
+        dropping.finish();
+    }
 }
 
 impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
-        Poll::Ready(match ready!(self.body.as_mut().poll_body(cx, out)) {
+        let Some(body) = &mut self.body else { return Poll::Ready(Step::End) };
+        Poll::Ready(match ready!(body.as_mut().poll_body(cx, out)) {
             Step::Event => Step::Event,
             Step::End => Step::End,
             Step::Abort(abort) => Step::Abort(match (abort, self.on_error.take()) {
                 (Abort::Error(error), Some(on_error)) => {
                     guarded("on_error", || Failure::told(on_error(error))).unwrap_or_else(Failure::panicked)
                 }
-                (abort, _) => abort.into_failure(),
+                (abort, uncalled) => {
+                    drop_guarded(uncalled);
+                    abort.into_failure()
+                }
             }),
         })
     }
 
     fn runs_a_body(&self) -> bool {
-        self.body.runs_a_body()
+        self.body.as_ref().is_some_and(|body| body.runs_a_body())
     }
 }

@@ -36,3 +36,11 @@ impl Wakers {
         self.first.into_iter().chain(self.more).for_each(Waker::wake);
     }
 }
+
+/// Stores a waker, cloning it only if the stored one would wake another task.
+pub(crate) fn keep(place: &mut Option<Waker>, waker: &Waker) {
+    match place {
+        Some(kept) => kept.clone_from(waker),
+        None => *place = Some(waker.clone()),
+    }
+}

@@ -19,7 +19,7 @@ use super::subscribe::Subscribe;
 use super::topic::Topic;
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
-use crate::stream::{Abort, Failure};
+use crate::stream::{Abort, Failure, contained};
 
 /// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
 /// not start everything anew.
@@ -48,7 +48,7 @@ impl<T: Send + 'static> Feed<T> {
     pub(super) fn start(self, engine: &Engine, log: &Arc<SharedLog>) {
         let topic = Topic::new(engine.clone(), Arc::clone(log));
         let feeding = Feeding { log: Arc::clone(log), runs: true };
-        tokio::spawn(async move {
+        let (task, _ended) = contained(async move {
             // Dropped after the body, whatever drops the task.
             let feeding = feeding;
             let log = Arc::clone(&feeding.log);
@@ -73,6 +73,7 @@ impl<T: Send + 'static> Feed<T> {
                 Some(Err(failure)) => feeding.end(failure.reason, failure.event.map(|event| *event)),
             }
         });
+        tokio::spawn(task);
     }
 }
 

@@ -1,0 +1,15 @@
+//! `whole_blocks` is said, or not: it takes no value.
+
+use touka::sse_handler;
+
+#[sse_handler(whole_blocks = true)]
+async fn clock() {
+    emit!("tick");
+}
+
+#[sse_handler(whole_blocks(false))]
+async fn another() {
+    emit!("tick");
+}
+
+fn main() {}
