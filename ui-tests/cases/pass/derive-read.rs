@@ -15,7 +15,10 @@ const event: u8 = 0;
 #[derive(IntoEvent)]
 #[event(read)]
 enum Chat {
-    Token { text: ::std::string::String, r#type: u8 },
+    Token {
+        text: ::std::string::String,
+        r#type: u8,
+    },
     Pair(u8, ::std::option::Option<::std::boxed::Box<Nested>>),
     #[event(name = "message")]
     Done,
