@@ -78,6 +78,7 @@ impl<T> Batch<T> {
 
     /// Encodes one event that a body has emitted. If that fills the batch, the body must not go on
     /// before what is in it was flushed.
+    #[inline]
     pub(super) fn emit(&mut self, event: T) {
         self.append(event);
         self.pause = self.pace.emitted(self.events);

@@ -11,13 +11,21 @@ pub(crate) type Panic = Box<dyn Any + Send>;
 
 /// Runs code of the user's, and gives back its panic. What the panic left half done must not be used
 /// again, only dropped.
+#[inline]
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(code))
 }
 
 /// Runs code of the user's; `None` if it panicked, which is logged.
+#[inline]
 pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option<R> {
-    catch(code).map_err(|panic| log_panic(what, panic)).ok()
+    match catch(code) {
+        Ok(value) => Some(value),
+        Err(panic) => {
+            log_panic(what, panic);
+            None
+        }
+    }
 }
 
 /// Drops a value of the user's; false if that panicked, which is logged.

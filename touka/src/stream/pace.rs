@@ -47,12 +47,18 @@ impl Pace {
 
     /// The body has made an emit, which put the frame's nth event in place. True if nothing may
     /// share the frame from now on, and the body must not go on before it was flushed.
+    #[inline]
     pub(super) fn emitted(&mut self, nth: u32) -> bool {
         // The clock costs as much as a short event, so a quick body is timed at every fourth one: a long
         // step is seen at the latest when it has been followed by three others.
         if self.alone == 0 && nth > 4 && !nth.is_multiple_of(4) {
             return false;
         }
+        self.time()
+    }
+
+    /// Reads the clock at an emit.
+    fn time(&mut self) -> bool {
         let now = Instant::now();
         let long = self.look(now);
         if self.alone > 0 {

@@ -88,10 +88,11 @@ impl Output {
     /// Something was begun outside of this, and the socket took it all but for this rest.
     pub(super) fn begin(&mut self, begun: Bytes) {
         debug_assert!(self.pending().is_empty(), "something else comes first");
-        let begun = kept(begun);
         match self {
+            // Nearly always: all of it was taken.
+            Self::Between if begun.is_empty() => {}
             Self::Between | Self::Begun(_) | Self::Blocked { .. } => {
-                *self = if begun.is_empty() { Self::Between } else { Self::Begun(begun) };
+                *self = if begun.is_empty() { Self::Between } else { Self::Begun(kept(begun)) };
             }
             // Never begun after the end.
             Self::Ending(_) => {}

@@ -183,8 +183,13 @@ impl Parked {
     fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
         self.subscription.cursor.skip_to(written.seen);
+        // Between two events a connection is not blocked, which nearly all are.
+        if self.output.is_between() {
+            self.quiet_since = now;
+        } else {
+            self.moved(now);
+        }
         self.output.begin(written.rest);
-        self.moved(now);
         self.lifecycle.wrote(written.events, written.bytes);
     }
 

@@ -148,11 +148,10 @@ impl Shard {
         if let (Some(group), Some(parked)) = (self.groups.get_mut(group), self.sockets.get_mut(index)) {
             parked.member = group.join(index);
         }
-        // A new group has never looked, and so is woken by nothing.
         self.enqueue(group);
         self.expect(due);
         if self.phase.is_cutting() {
-            return self.cut(index);
+            return self.drop_connection(index, CloseReason::Shutdown);
         }
         // Heard like one that has news: it is written its head, and looked at for the first time.
         self.hear(Key::Socket(index));
@@ -193,12 +192,16 @@ impl Shard {
     /// say, costs that connection only.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        let visited = caught(|| visit(parked, Instant::now()));
-        let progress = visited.unwrap_or_else(|_| {
-            parked.lifecycle.link().close(CloseReason::Panicked);
-            Progress::Left
-        });
-        self.settle(index, progress);
+        match caught(|| visit(parked, Instant::now())) {
+            Ok(progress) => self.settle(index, progress),
+            Err(_) => self.drop_connection(index, CloseReason::Panicked),
+        }
+    }
+
+    /// Ends one connection without another word to its client.
+    fn drop_connection(&mut self, index: usize, reason: CloseReason) {
+        self.sockets.get_mut(index).iter().for_each(|parked| parked.lifecycle.link().close(reason));
+        self.settle(index, Progress::Left);
     }
 
     /// Draws the consequence of what became of a socket.
@@ -238,7 +241,7 @@ impl Shard {
 
     // ===== writing =====
 
-    /// Writes what is new in the logs to their sockets, a turn's worth: the groups take turns.
+    /// Writes what is new in the logs, a turn's worth: the groups take turns.
     fn walk(&mut self) {
         let mut left = self.turn;
         while left > 0
@@ -252,26 +255,39 @@ impl Shard {
     /// Writes to this many sockets of a group at most, and tells to how many. If there may be more, the
     /// group is due again, behind the others.
     fn walk_group(&mut self, number: usize, turn: usize) -> usize {
+        let (mut written, mut at) = (0, None);
+        // Caught once for the turn: it would add to the cost of each delivery.
+        let walked = caught(|| self.write_to_group(number, turn, &mut written, &mut at));
+        if let (Err(_), Some(index)) = (walked, at) {
+            self.drop_connection(index, CloseReason::Panicked);
+        }
+        if walked != Ok(true) {
+            self.due.push_back(number);
+        }
+        written
+    }
+
+    /// Notes which socket it is at, and to how many it has written. True if nobody is left to write to.
+    fn write_to_group(&mut self, number: usize, turn: usize, written: &mut usize, at: &mut Option<usize>) -> bool {
         let now = Instant::now();
-        for written in 0..turn {
-            let Some(group) = self.groups.get_mut(number) else { return written };
+        while *written < turn {
+            let Some(group) = self.groups.get_mut(number) else { return true };
+            // A look into a log is work as well.
+            *written += 1;
             let Some((window, index)) = group.next() else {
                 group.is_due = false;
-                // A look into a log is work as well.
-                return written + 1;
+                return true;
             };
+            *at = Some(index);
             let Some(parked) = self.sockets.get_mut(index) else { continue };
             if parked.output.blocked_since().is_none() {
-                let Ok(progress) = caught(|| parked.write(&window, now)) else {
-                    parked.lifecycle.link().close(CloseReason::Panicked);
-                    self.settle(index, Progress::Left);
-                    continue;
-                };
-                self.settle(index, progress);
+                let progress = parked.write(&window, now);
+                if progress != Progress::CaughtUp {
+                    self.settle(index, progress);
+                }
             }
         }
-        self.due.push_back(number);
-        turn
+        false
     }
 
     // ===== time =====
@@ -306,7 +322,7 @@ impl Shard {
                 return;
             };
             if self.phase.is_cutting() {
-                self.cut(index);
+                self.drop_connection(index, CloseReason::Shutdown);
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
@@ -327,13 +343,6 @@ impl Shard {
         while self.phase.poll_next(cx, &self.serving).is_ready() {
             // From the first socket on: those that were looked at do not know of it.
             self.sweep = Some(Sweep::new(Instant::now()));
-        }
-    }
-
-    fn cut(&mut self, index: usize) {
-        if let Some(parked) = self.sockets.get_mut(index) {
-            parked.lifecycle.link().close(CloseReason::Shutdown);
-            self.settle(index, Progress::Left);
         }
     }
 }
