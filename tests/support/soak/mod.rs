@@ -7,6 +7,6 @@ mod sample;
 mod visit;
 
 pub use dice::Dice;
-pub use report::Report;
+pub use report::{Quarter, Report};
 pub use run::Plan;
 pub use sample::Sample;

@@ -1,5 +1,6 @@
 //! A soak, from the start of its server to the report.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::dice::Dice;
-use super::report::Report;
+use super::report::{Quarter, Report};
 use super::sample::{Sample, Watch};
 use super::visit::{Tally, visit};
 use crate::process::Process;
@@ -33,6 +34,22 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The clients of a quarter, who come again and again until it is over.
+    fn clients(&self, quarter: u64, server: SocketAddr, tally: &Arc<Tally>) -> JoinSet<()> {
+        let over = Instant::now() + self.length / 4;
+        let mut clients = JoinSet::new();
+        for number in 0..CLIENTS {
+            let seed = self.seed.wrapping_add((quarter * CLIENTS + number) << 32);
+            let (tally, mut dice) = (Arc::clone(tally), Dice::new(seed));
+            clients.spawn(async move {
+                while Instant::now() < over {
+                    visit(server, &mut dice, &tally).await;
+                }
+            });
+        }
+        clients
+    }
+
     /// Runs it.
     ///
     /// # Panics
@@ -43,47 +60,28 @@ impl Plan {
         let start = watch.look(0, 0).await;
 
         let tally = Arc::new(Tally::default());
-        let over = Instant::now() + self.length;
-        let mut clients = JoinSet::new();
-        for number in 0..CLIENTS {
-            let (tally, mut dice) = (Arc::clone(&tally), Dice::new(self.seed.wrapping_add(number << 32)));
-            let server = server.address;
-            clients.spawn(async move {
-                while Instant::now() < over {
-                    visit(server, &mut dice, &tally).await;
-                }
-            });
-        }
-        let look = async |watch: &mut Watch| {
-            let (visits, events) = (tally.visits.load(Ordering::Relaxed), tally.events.load(Ordering::Relaxed));
-            watch.look(visits, events).await
-        };
-
-        let mut samples = Vec::new();
-        let mut seconds = interval(Duration::from_secs(1));
-        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        while Instant::now() < over {
-            seconds.tick().await;
-            samples.push(look(&mut watch).await);
-        }
-
-        let mut failed = Vec::new();
-        let all_left = async {
-            while let Some(client) = clients.join_next().await {
-                if let Err(error) = client {
-                    failed.push(format!("a client failed: {error}"));
-                }
+        let (mut quarters, mut failed) = (Vec::new(), Vec::new());
+        for number in 0..4 {
+            let mut clients = self.clients(number, server.address, &tally);
+            let over = Instant::now() + self.length / 4;
+            let mut samples = Vec::new();
+            let mut seconds = interval(Duration::from_secs(1));
+            seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            while Instant::now() < over {
+                seconds.tick().await;
+                samples.push(look(&mut watch, &tally).await);
             }
-        };
-        within(SETTLED, "the last client leaves", all_left).await;
-        let settle = Instant::now();
-        let end = loop {
-            let end = look(&mut watch).await;
-            if holds_no_more(&end, &start) || settle.elapsed() > SETTLED {
-                break end;
-            }
-            sleep(Duration::from_millis(50)).await;
-        };
+            let all_left = async {
+                while let Some(client) = clients.join_next().await {
+                    if let Err(error) = client {
+                        failed.push(format!("a client failed: {error}"));
+                    }
+                }
+            };
+            within(SETTLED, "the last client leaves", all_left).await;
+            let rest = settled(&mut watch, &tally, &start).await;
+            quarters.push(Quarter { samples, rest });
+        }
 
         drop(watch);
         server.signal("TERM").await;
@@ -91,11 +89,27 @@ impl Plan {
         if !status.success() {
             failed.push(format!("the server ended with {status}"));
         }
-        Report { start, samples, end, failed }
+        Report { start, quarters, failed }
     }
 }
 
-fn holds_no_more(end: &Sample, start: &Sample) -> bool {
+async fn look(watch: &mut Watch, tally: &Tally) -> Sample {
+    watch.look(tally.visits.load(Ordering::Relaxed), tally.events.load(Ordering::Relaxed)).await
+}
+
+/// What the server holds when it has let go of all clients that have left, or has had the time to.
+async fn settled(watch: &mut Watch, tally: &Tally, start: &Sample) -> Sample {
+    let since = Instant::now();
+    loop {
+        let rest = look(watch, tally).await;
+        if holds_no_more(&rest, start) || since.elapsed() > SETTLED {
+            return rest;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+fn holds_no_more(rest: &Sample, start: &Sample) -> bool {
     let of = |sample: &Sample| (sample.descriptors, sample.tasks, sample.held);
-    of(end) == of(start)
+    of(rest) == of(start)
 }

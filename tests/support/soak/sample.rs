@@ -14,8 +14,10 @@ pub struct Sample {
     pub events: u64,
     /// Memory with all that is shared or mapped from files, in KiB.
     pub resident: u64,
-    /// Memory of its own, in KiB: heap and stacks. What leaks is here.
+    /// Memory of its own, in KiB: heap and stacks, and what the allocator keeps of them for later.
     pub anonymous: u64,
+    /// Bytes of the heap that are in use.
+    pub live: u64,
     /// Open file descriptors.
     pub descriptors: u64,
     /// Live tasks of its runtime.
@@ -40,7 +42,8 @@ impl Watch {
         self.client.send("GET /counts HTTP/1.1\r\nhost: test\r\n\r\n").await;
         let (head, counts) = self.client.response().await;
         assert_eq!(head.status(), 200, "{head:?}");
-        let (held, tasks) = counts.split_once(' ').expect("two counts");
+        let counts: Vec<u64> = counts.split(' ').map(|count| count.parse().expect("a number")).collect();
+        let [held, tasks, live] = counts[..] else { panic!("three counts: {counts:?}") };
         let folder = format!("/proc/{}", self.process);
         let status = fs::read_to_string(format!("{folder}/status")).expect("read the server's status");
         let kib = |name: &str| {
@@ -54,8 +57,9 @@ impl Watch {
             resident: kib("VmRSS"),
             anonymous: kib("RssAnon"),
             descriptors: fs::read_dir(format!("{folder}/fd")).expect("read its descriptors").count() as u64,
-            tasks: tasks.parse().expect("a number of tasks"),
-            held: held.parse().expect("a number of guards"),
+            tasks,
+            held,
+            live,
         }
     }
 }

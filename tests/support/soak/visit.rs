@@ -137,11 +137,12 @@ async fn streams(server: SocketAddr, dice: &mut Dice) -> Client {
 
 /// A request for one of the endless streams.
 fn request(dice: &mut Dice) -> String {
-    let path = match dice.below(5) {
+    let path = match dice.below(6) {
         0 => "/generated".to_owned(),
         1 => format!("/held?wait={}", dice.below(200)),
         2 => "/channel".to_owned(),
         3 => "/callback".to_owned(),
+        4 => "/topic".to_owned(),
         _ => {
             let text = "x".repeat(usize::try_from(dice.below(5000)).expect("a small number"));
             let length = text.len();

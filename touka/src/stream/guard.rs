@@ -57,10 +57,20 @@ impl Dropping {
     }
 }
 
-/// Logs a panic and disposes of what it was called with.
+/// Logs a panic and disposes of what it was called with. Whoever writes the log is code of the user's,
+/// too, and may panic.
 pub(crate) fn log_panic(what: &'static str, panic: Panic) {
-    tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "{what} panicked");
-    // That value is the user's too, and so is one that its destructor panics with.
+    let log = || tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "{what} panicked");
+    let logged = catch(log);
+    dispose(panic);
+    if let Err(panic) = logged {
+        dispose(panic);
+    }
+}
+
+/// Drops what a panic was called with: a value of the user's, and so is one that its destructor panics
+/// with, which is not dropped at all.
+fn dispose(panic: Panic) {
     if let Err(again) = catch(|| drop(panic)) {
         mem::forget(again);
     }

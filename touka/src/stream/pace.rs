@@ -27,8 +27,8 @@ pub(super) struct Pace {
     alone: u32,
     /// When the present step of the body began, or when it was last looked at.
     step: Option<Instant>,
-    /// When the first event of the frame came.
-    frame: Option<Instant>,
+    /// How old the first event of the frame was, when the clock was last read.
+    frame: Option<Duration>,
 }
 
 impl Pace {
@@ -59,15 +59,16 @@ impl Pace {
 
     /// Reads the clock at an emit.
     fn time(&mut self) -> bool {
-        let now = Instant::now();
-        let long = self.look(now);
+        let took = self.look(Instant::now());
         if self.alone > 0 {
-            if !long {
+            if took < LONG {
                 self.alone -= 1;
             }
             return true;
         }
-        now.duration_since(*self.frame.get_or_insert(now)) >= LONG
+        let age = self.frame.map_or(Duration::ZERO, |age| age.saturating_add(took));
+        self.frame = Some(age);
+        age >= LONG
     }
 
     /// The body has stopped running, at an emit or at something else that it waits for.
@@ -77,15 +78,19 @@ impl Pace {
         }
     }
 
-    /// Ends a step, and tells whether it was a long one.
-    fn look(&mut self, now: Instant) -> bool {
-        let took = now.duration_since(self.step.replace(now).unwrap_or(now));
-        if took < LONG {
-            return false;
+    /// Ends a step, and tells how long it was.
+    fn look(&mut self, now: Instant) -> Duration {
+        let took = self.step.replace(now).map_or(Duration::ZERO, |began| now.duration_since(began));
+        if took >= LONG {
+            self.was_long(took);
         }
+        took
+    }
+
+    #[cold]
+    fn was_long(&mut self, took: Duration) {
         let more = u32::try_from(took.as_micros() / PER_EMIT.as_micros()).unwrap_or(u32::MAX);
         self.alone = self.alone.max(PROOF.saturating_add(more));
-        true
     }
 }
 
@@ -169,7 +174,6 @@ mod tests {
         let full = (1..100).find(|nth| {
             let full = pace.emitted(*nth);
             pace.step = pace.step.map(|at| at - Duration::from_micros(30));
-            pace.frame = pace.frame.map(|at| at - Duration::from_micros(30));
             full
         });
         assert_eq!(full, Some(36), "30 µs each");

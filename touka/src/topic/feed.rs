@@ -1,10 +1,8 @@
 //! [`Fed`], a topic whose events come from one shared body.
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,7 +17,7 @@ use super::subscribe::Subscribe;
 use super::topic::Topic;
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
-use crate::stream::{Abort, Failure, contained};
+use crate::stream::{Abort, Failure, Panic, catch, contained};
 
 /// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
 /// not start everything anew.
@@ -61,7 +59,7 @@ impl<T: Send + 'static> Feed<T> {
                     return Poll::Ready(None);
                 }
                 // Not polled again after a panic, so what that left half done is only dropped.
-                match catch_unwind(AssertUnwindSafe(|| body.as_mut().poll(cx))) {
+                match catch(|| body.as_mut().poll(cx)) {
                     Ok(polled) => polled.map(Some),
                     Err(panic) => Poll::Ready(Some(Err(panicked(panic)))),
                 }
@@ -111,7 +109,7 @@ impl Drop for Feeding {
     }
 }
 
-fn panicked(panic: Box<dyn Any + Send>) -> Failure {
+fn panicked(panic: Panic) -> Failure {
     Abort::<Infallible>::Panic(panic).into_failure()
 }
 

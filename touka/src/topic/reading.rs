@@ -1,13 +1,12 @@
 //! Reading a topic's stream in this process: from an event's bytes to a value.
 
 use std::any::{Any, type_name};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
 
-use crate::error::{Error, Result, panic_text};
+use crate::error::{Error, Result};
 use crate::event::Event;
-use crate::stream::{Failure, Step};
+use crate::stream::{Failure, Step, guarded};
 
 /// What a topic has to say to a reader.
 #[derive(Debug)]
@@ -40,17 +39,13 @@ pub(super) fn value<T: 'static>(said: Said, from_event: FromEvent<T>) -> Result<
             return Ok(event.downcast_mut::<Option<T>>().and_then(Option::take));
         }
     };
-    match catch_unwind(AssertUnwindSafe(|| from_event(Event::from_wire(&wire)))) {
-        Ok(Ok(value)) => Ok(Some(value)),
-        Ok(Err(error)) => {
+    match guarded("reading an event of a topic", || from_event(Event::from_wire(&wire))) {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(error)) => {
             tell::<T>(&error);
             Err(Step::Abort(Failure::unencodable()))
         }
-        Err(panic) => {
-            let (panic, values) = (panic_text(&*panic), type_name::<T>());
-            tracing::error!(target: "touka::topic", panic, values, "reading an event panicked: the stream ends");
-            Err(Step::Abort(Failure::panicked()))
-        }
+        None => Err(Step::Abort(Failure::panicked())),
     }
 }
 

@@ -14,9 +14,8 @@
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that they are written.
 //! - `parked`: one client. `output`: the state of what is written to it. `leaving`: how it goes.
 //! - `sweep` and `phase`: what time and a shutdown do to all clients.
-//! - `caught`, `chunk`, `slots`: panics, HTTP/1.1's chunks, numbered values.
+//! - `chunk`, `slots`: HTTP/1.1's chunks, numbered values.
 
-mod caught;
 mod chunk;
 mod group;
 mod leaving;

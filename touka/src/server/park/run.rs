@@ -8,10 +8,10 @@ use std::task::{Context, Poll};
 use tokio::task::unconstrained;
 
 use super::super::serving::Serving;
-use super::caught::caught;
 use super::node::Inbox;
 use super::parked::Parked;
 use super::shard::Shard;
+use crate::stream::guarded;
 
 /// What a shard's task runs, turn by turn.
 pub(super) trait Turn {
@@ -43,7 +43,7 @@ async fn go_on<S: Turn>(mut running: Running, make: impl Fn() -> S) {
     // A shard gives way by itself, after a turn. tokio's own budget would be used up by reads, and the
     // timer could not be polled then.
     unconstrained(poll_fn(|cx| {
-        let Ok(polled) = caught(|| shard.turn(cx)) else {
+        let Some(polled) = guarded("a shard", || shard.turn(cx)) else {
             // Each connection's part is guarded by itself: this is a defect of the shard. It costs those
             // that the shard has, and nobody else.
             mem::replace(&mut shard, make()).abandon();

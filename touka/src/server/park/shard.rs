@@ -11,7 +11,6 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::super::serving::Serving;
-use super::caught::caught;
 use super::group::Group;
 use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
@@ -20,6 +19,7 @@ use super::run::Turn;
 use super::slots::Slots;
 use super::sweep::Sweep;
 use crate::error::CloseReason;
+use crate::stream::guarded;
 
 /// How many sockets are written, are listened to, arrive, or have something to do at a time, before the
 /// other tasks of the thread have their turn.
@@ -192,9 +192,9 @@ impl Shard {
     /// say, costs that connection only.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        match caught(|| visit(parked, Instant::now())) {
-            Ok(progress) => self.settle(index, progress),
-            Err(_) => self.drop_connection(index, CloseReason::Panicked),
+        match guarded("a parked stream's code", || visit(parked, Instant::now())) {
+            Some(progress) => self.settle(index, progress),
+            None => self.drop_connection(index, CloseReason::Panicked),
         }
     }
 
@@ -257,11 +257,11 @@ impl Shard {
     fn walk_group(&mut self, number: usize, turn: usize) -> usize {
         let (mut written, mut at) = (0, None);
         // Caught once for the turn: it would add to the cost of each delivery.
-        let walked = caught(|| self.write_to_group(number, turn, &mut written, &mut at));
-        if let (Err(_), Some(index)) = (walked, at) {
+        let walked = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
+        if let (None, Some(index)) = (walked, at) {
             self.drop_connection(index, CloseReason::Panicked);
         }
-        if walked != Ok(true) {
+        if walked != Some(true) {
             self.due.push_back(number);
         }
         written
