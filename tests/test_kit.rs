@@ -210,8 +210,8 @@ async fn a_client_that_is_not_read_holds_the_handler_back() {
     let routes = Router::new().mount(routes![flood]).with_state(emitted.clone());
     let _events = TestApp::new(routes).pipe_capacity(1024).get("/flood").events().await;
     sleep(MINUTE).await;
-    // hyper holds some frames of one event each, which is how a body begins.
-    assert!((2..=150).contains(&emitted.get()), "{}", emitted.get());
+    // One is in the pipe, and one waits for room in it.
+    assert!((1..=2).contains(&emitted.get()), "{}", emitted.get());
 }
 
 #[tokio::test(start_paused = true)]

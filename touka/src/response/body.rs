@@ -146,11 +146,13 @@ impl<T: IntoEvent> Body for Frames<T> {
         let frame = match if opens { this.fill_first(cx) } else { this.fill(cx) } {
             Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
             Filled::Frame(flush) => {
+                let (events, frame) = this.batch.take();
                 if this.stream.runs_a_body() {
-                    this.flush = flush;
+                    let link = this.stream.lifecycle().link();
+                    link.set_first(&frame);
+                    this.flush = flush.for_writer(link.is_direct());
                     keep(&mut this.polled_by, cx.waker());
                 }
-                let (events, frame) = this.batch.take();
                 this.stream.lifecycle_mut().wrote(events, frame.len());
                 frame
             }

@@ -19,6 +19,11 @@ pub(super) enum Flush {
 }
 
 impl Flush {
+    /// A writer that writes each frame before it asks for the next one needs no pause for it.
+    pub(super) fn for_writer(self, direct: bool) -> Self {
+        if direct && self == Self::Running { Self::Nothing } else { self }
+    }
+
     /// Pending if something must be flushed before the body is polled, which was last done with this
     /// waker.
     pub(super) fn poll(self, last: Option<&Waker>, keep_alive: &mut KeepAlive, cx: &mut Context<'_>) -> Poll<()> {

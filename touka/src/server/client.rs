@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::activity::Activity;
 use super::again::Guard;
 use super::body_budget::BodyBudget;
+use super::request_end::Framing;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -43,8 +44,8 @@ pub(super) struct Client {
     streams: Mutex<Vec<Written>>,
     /// Its socket can be had without hyper.
     bare: AtomicBool,
-    /// hyper has read more than the head of the request that is under way.
-    read_ahead: AtomicBool,
+    /// The body of the request that came last.
+    framing: Mutex<Framing>,
     /// A stream was served on its connection by other means, and has ended.
     returned: bool,
     /// Something that was written has yet to reach the socket.
@@ -99,7 +100,7 @@ impl Client {
             late: AtomicBool::new(false),
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
-            read_ahead: AtomicBool::new(false),
+            framing: Mutex::default(),
             returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -289,12 +290,13 @@ impl Client {
         self.returned
     }
 
-    pub(super) fn set_read_ahead(&self, ahead: bool) {
-        self.read_ahead.store(ahead, Ordering::Relaxed);
+    /// Notes how hyper has understood the body of an HTTP/1.1 request that is about to be answered.
+    pub(super) fn set_framing(&self, framing: Framing) {
+        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
     }
 
-    pub(super) fn has_read_ahead(&self) -> bool {
-        self.read_ahead.load(Ordering::Relaxed)
+    pub(super) fn framing(&self) -> Framing {
+        *self.framing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_unflushed(&self, unflushed: bool) {

@@ -1,5 +1,7 @@
 //! One connection, from its first byte to its last.
 
+#[cfg(feature = "testing")]
+use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError};
@@ -10,13 +12,14 @@ use bytes::Bytes;
 use super::again::{Again, Returned};
 use super::client::Client;
 use super::exchange::{Serve, answering};
+use super::exit::{Exit, Offered};
 use super::explain::{self, unreadable};
 #[cfg(feature = "http2")]
 use super::grace;
 use super::http1;
 #[cfg(feature = "http2")]
 use super::http2;
-use super::park::{Lot, Offered};
+use super::park::Lot;
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
@@ -25,6 +28,7 @@ use super::serving::Serving;
 use super::sniff::speaks_http2;
 use super::socket::Socket;
 use super::stall::{Io, Stall};
+use super::stream::{Next, Writer};
 use super::transport::Transport;
 use super::wire::{Protocol, Wire};
 use crate::error::CloseReason;
@@ -54,15 +58,14 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     let protocol = wire.protocol();
     let (mut transport, returned) = Transport::new(wire, Arc::clone(client));
     transport.unread(sent);
-    let offered = Arc::<Offered>::default();
-    let finished = drive(transport, protocol, service.clone(), client, &offered).await;
-    let io = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(offer) = offered.take() {
-        // Without a socket the client has left, and the offer with it.
-        if let Some(socket) = io.and_then(Wire::into_tcp) {
-            let (peer, unnamed) = (client.peer, client.is_unnamed());
-            let again = NextRequest { service, peer, unnamed, lot: Arc::clone(lot) };
-            lot.park(*offer, socket, Box::new(again), &client.serving);
+    let exit = Arc::<Exit>::default();
+    let finished = drive(transport, protocol, service.clone(), client, &exit).await;
+    let returned = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (io, sent) = returned.map_or((None, Bytes::new()), |(io, sent)| (Some(io), sent));
+    if let Some(offered) = exit.take() {
+        // Without a socket the client has left, and the response with it.
+        if let Some(io) = io {
+            leave(offered, io, sent, NextRequest::new(service, client, lot), client);
         }
         return;
     }
@@ -91,9 +94,9 @@ async fn drive<I: Io, V: Serve>(
     _: Protocol,
     service: V,
     client: &Arc<Client>,
-    offered: &Arc<Offered>,
+    exit: &Arc<Exit>,
 ) -> Result<(), BoxError> {
-    http1::drive(transport, answering(service, Arc::clone(client), Arc::clone(offered)), client, offered)
+    http1::drive(transport, answering(service, Arc::clone(client), Arc::clone(exit)), client, exit)
         .await
         .map_err(Into::into)
 }
@@ -104,12 +107,12 @@ async fn drive<I: Io, V: Serve>(
     protocol: Protocol,
     service: V,
     client: &Arc<Client>,
-    offered: &Arc<Offered>,
+    exit: &Arc<Exit>,
 ) -> Result<(), BoxError> {
-    let answering = answering(service, Arc::clone(client), Arc::clone(offered));
+    let answering = answering(service, Arc::clone(client), Arc::clone(exit));
     let is_http2 = match protocol {
         // A connection that has returned has spoken HTTP/1.1.
-        Protocol::Unknown if client.has_returned() => false,
+        Protocol::Unknown if client.has_returned() || client.calls() > 0 => false,
         Protocol::Unknown => {
             let sniffed = race(speaks_http2(&mut transport), grace::over(client)).await;
             // It has not asked for anything yet, so there is nothing to finish.
@@ -126,7 +129,22 @@ async fn drive<I: Io, V: Serve>(
         // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
         return Box::pin(http2::drive(transport, answering, client)).await.map_err(Into::into);
     }
-    http1::drive(transport, answering, client, offered).await.map_err(Into::into)
+    http1::drive(transport, answering, client, exit).await.map_err(Into::into)
+}
+
+/// Has a response written that has left hyper.
+fn leave<I: Io, V: Serve>(offered: Offered, io: Wire<I>, sent: Bytes, next: NextRequest<V>, client: &Arc<Client>) {
+    match offered {
+        Offered::Parked(offer) => {
+            if let Some(socket) = io.into_tcp() {
+                let lot = Arc::clone(&next.lot);
+                lot.park(*offer, socket, sent, Box::new(next), &client.serving);
+            }
+        }
+        Offered::Stream(leaving) => {
+            tokio::spawn(Writer::new(*leaving, io, sent, Arc::clone(client), next));
+        }
+    }
 }
 
 /// Serves a connection's next requests, after a stream that was served by other means.
@@ -137,6 +155,12 @@ struct NextRequest<V> {
     /// As [`Client::is_unnamed`].
     unnamed: bool,
     lot: Arc<Lot>,
+}
+
+impl<V> NextRequest<V> {
+    fn new(service: V, client: &Client, lot: &Arc<Lot>) -> Self {
+        Self { service, peer: client.peer, unnamed: client.is_unnamed(), lot: Arc::clone(lot) }
+    }
 }
 
 impl<V: Serve> Again for NextRequest<V> {
@@ -150,15 +174,28 @@ impl<V: Serve> Again for NextRequest<V> {
     }
 }
 
+impl<I: Io, V: Serve> Next<I> for NextRequest<V> {
+    fn next(self, wire: Wire<I>, sent: Bytes, client: Arc<Client>) {
+        tokio::spawn(serve(wire, sent, self.service, client, self.lot));
+    }
+}
+
 impl<V> fmt::Debug for NextRequest<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("NextRequest").finish_non_exhaustive()
     }
 }
 
-/// Serves one connection in cleartext.
+/// Serves one connection in cleartext. The guard is dropped when it has closed.
 #[cfg(feature = "testing")]
-pub(crate) async fn serve_plain<I: Io, V: Serve>(io: I, service: V, serving: Arc<Serving>, peer: Option<SocketAddr>) {
+pub(crate) async fn serve_plain<I: Io, V: Serve>(
+    io: I,
+    service: V,
+    serving: Arc<Serving>,
+    peer: Option<SocketAddr>,
+    guard: impl Any + Send,
+) {
     let client = Client::new(serving, peer, false);
+    client.set_guard(guard);
     serve(Wire::Plain(Stall::new(io, &client)), Bytes::new(), service, client, Arc::default()).await;
 }

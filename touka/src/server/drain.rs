@@ -108,6 +108,13 @@ impl<B: Body<Data = Bytes>> Drain<B> {
     }
 }
 
+impl<B> Drain<B> {
+    /// What the server and the stream know of each other, if it is one.
+    pub(super) fn link(&self) -> Option<&Link> {
+        self.stream.as_ref().map(|stream| &stream.link)
+    }
+}
+
 /// What a stream logs belongs to this.
 pub(super) fn stream_span(link: &Link, path: &str, peer: Option<SocketAddr>) -> Span {
     let (route, peer) = (link.route().unwrap_or(path), peer.map(tracing::field::display));

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 use std::convert::Infallible;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -21,14 +21,17 @@ use super::call::Call;
 use super::client::Client;
 use super::client_header::Malformed;
 use super::drain::{Drain, is_event_stream};
+use super::exit::{Exit, Offered};
 use super::host::is_host;
 use super::leftover::{Handled, Leftover};
 use super::meter::Asked;
 use super::overload::{overload, too_many_bodies};
-use super::park::{Offered, may_park, offer};
+use super::park::{may_park, offer};
 use super::pieces::Pieces;
 use super::request_body::RequestBody;
+use super::request_end::Framing;
 use super::sent::Sent;
+use super::stream::{self, leave};
 use super::streams::bounded;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
@@ -62,18 +65,20 @@ where
 pub(super) fn answering<V: Serve>(
     service: V,
     client: Arc<Client>,
-    offered: Arc<Offered>,
+    exit: Arc<Exit>,
 ) -> impl HttpService<Incoming, ResBody = Pieces<Drain<Body>>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
+        client.set_framing(Framing::of(request.body()));
         // Now, not when the future is first polled: hyper's writes count from here on.
         let mut call = Call::begin(&client);
         let service = service.clone();
-        let offered = Arc::clone(&offered);
+        let exit = Arc::clone(&exit);
         Box::pin(async move {
             // Bounded before it goes into the span and the list of streams.
             let path = bounded(request.uri().path()).into_owned();
             let connect = request.method() == Method::CONNECT;
-            let parks = may_park(&request, &call.client);
+            let said = stream::Request::new(&request);
+            let parks = may_park(&request, said.closes(), &call.client);
             let asked = Asked::new(request.method());
             let http2 = request.version() == Version::HTTP_2;
             let (request, mut leftover) = Leftover::of(request, &call.client);
@@ -94,20 +99,19 @@ pub(super) fn answering<V: Serve>(
             if !http2 && is_last(&call.client, leftover.as_mut(), &response, connect) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            let answered = if parks {
-                offer(response, &offered, &mut call, TypeId::of::<V>(), &path)
-            } else {
-                Some((response, None))
+            let offer =
+                if parks { offer(response, &mut call, TypeId::of::<V>(), &path) } else { Err((response, None)) };
+            let (response, first) = match offer {
+                Ok(offer) => return exit.leave(Offered::Parked(offer)).await,
+                Err(stays) => stays,
             };
-            match answered {
-                Some((response, first)) => {
-                    let sent = http2.then(|| Sent::new(&call.client));
-                    let response = Drain::wrap(response, first, call, &path, connect);
-                    Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))
-                }
-                // hyper gets no answer, and is dropped.
-                None => pending().await,
-            }
+            let (response, first, call) = match leave(response, first, said, leftover.as_mut(), call, &path) {
+                Ok(leaving) => return exit.leave(Offered::Stream(Box::new(leaving))).await,
+                Err(stays) => stays,
+            };
+            let sent = http2.then(|| Sent::new(&call.client));
+            let response = Drain::wrap(response, first, call, &path, connect);
+            Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))
         })
     })
 }

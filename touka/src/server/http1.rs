@@ -14,8 +14,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::client::Client;
+use super::exit::Exit;
 use super::grace;
-use super::park::Offered;
 use super::pieces::Piece;
 use super::race::{First, race};
 
@@ -27,7 +27,7 @@ pub(super) fn drive<I, V, B>(
     io: I,
     answering: V,
     client: &Client,
-    offered: &Offered,
+    exit: &Exit,
 ) -> impl Future<Output = hyper::Result<()>>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -45,10 +45,10 @@ where
         .with_upgrades();
     async move {
         let mut connection = pin!(connection);
-        // Asked after the connection was: an offer is made by a response, within its poll.
-        let offered = poll_fn(|_| if offered.is_there() { Poll::Ready(()) } else { Poll::Pending });
+        // Asked after the connection was: a response leaves within its poll.
+        let left = poll_fn(|_| if exit.is_taken() { Poll::Ready(()) } else { Poll::Pending });
         let shutdown = serving.handle.shutdown.cancelled();
-        match race(race(connection.as_mut(), offered), shutdown).await {
+        match race(race(connection.as_mut(), left), shutdown).await {
             First::Left(First::Left(finished)) => return finished,
             // Dropped here, hyper gives the socket back.
             First::Left(First::Right(())) => return Ok(()),

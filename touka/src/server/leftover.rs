@@ -126,6 +126,12 @@ impl Leftover {
         }
     }
 
+    /// The body was read to its end.
+    pub(super) fn is_over(&mut self) -> bool {
+        self.take(None);
+        matches!(self.state, State::Over)
+    }
+
     /// Reads no more. hyper stops reading as well, and closes the connection after the response.
     fn give_up(&mut self) {
         self.client.set_unread();

@@ -9,6 +9,7 @@ mod backlog;
 mod behind_proxies;
 mod body_budget;
 mod call;
+mod chunk;
 mod client;
 mod client_header;
 mod closing;
@@ -17,11 +18,11 @@ mod counts;
 mod descriptors;
 mod drain;
 mod exchange;
+mod exit;
 mod explain;
 mod grace;
 mod handle;
 mod handle_layer;
-mod head_end;
 mod host;
 mod http1;
 #[cfg(feature = "http2")]
@@ -42,6 +43,7 @@ mod proxies;
 mod proxy_protocol;
 mod race;
 mod request_body;
+mod request_end;
 mod sent;
 mod serve;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
@@ -52,6 +54,7 @@ mod shutdown;
 mod sniff;
 mod socket;
 mod stall;
+mod stream;
 mod streams;
 #[cfg(feature = "http2")]
 mod tasks;

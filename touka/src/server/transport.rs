@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::activity::Activity;
 use super::client::Client;
-use super::head_end::HeadEnd;
+use super::request_end::{BodyEnd, HeadEnd};
 
 /// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
 /// closes, and there are few places for such as these.
@@ -21,6 +22,10 @@ const TOLD: Duration = Duration::from_secs(1);
 
 /// A connection that can be had back when hyper is done with it, and that gives up on a client who
 /// does not say what it wants.
+///
+/// hyper is given the bytes of one HTTP/1.1 request and no more until that is answered. So whenever a
+/// request was read to its end, hyper holds nothing of the connection, and what the client has sent of
+/// its next requests is here.
 ///
 /// hyper answers a request that it cannot parse by itself, with a bare status. Until the first
 /// request of an HTTP/1.1 connection has reached the service, all that hyper writes is such an
@@ -35,31 +40,28 @@ pub(super) struct Transport<I> {
     patience: Option<(Phase, Pin<Box<Sleep>>)>,
     /// How many requests there had been when the client last said something between two of them.
     heard: Option<usize>,
-    /// What the client has sent beyond what hyper has asked for.
+    /// What the client has sent beyond what hyper is to have.
     ahead: BytesMut,
-    /// Where in a request's head the bytes end that hyper has read.
-    head_end: HeadEnd,
-    /// What became of hyper's last read.
-    reading: Reading,
+    /// What hyper is to have next.
+    given: Given,
 }
 
-/// Who waits for the client's next bytes.
+/// What hyper was given of an HTTP/1.1 request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reading {
-    /// hyper, since it last looked: it has not written anything since.
-    Awaited,
-    /// hyper did, and has written since.
-    Wanted,
-    /// Nobody: hyper has bytes, and may not want more until its response has ended.
-    Unwanted,
+enum Given {
+    /// A part of its head, after so many requests that have reached the service.
+    Head(HeadEnd, usize),
+    /// Its head, and a part of its body.
+    Body(BodyEnd),
 }
 
-/// How many bytes are read that hyper does not ask for, while it writes a response. They are read only
-/// to find the end of the connection, which stands behind them.
+/// How many bytes are read that hyper is not given yet, while it writes a response. They are read to
+/// find the end of the connection, which stands behind them.
 const MOST_AHEAD: usize = 16 * 1024;
 
-/// Where the socket goes when hyper drops the transport.
-pub(super) type Returned<I> = Arc<Mutex<Option<I>>>;
+/// Where the connection goes when hyper drops the transport, and what the client has sent of its next
+/// requests.
+pub(super) type Returned<I> = Arc<Mutex<Option<(I, Bytes)>>>;
 
 /// What is waited for of a client that has no request under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,6 +79,7 @@ enum Phase {
 impl<I: Unpin> Transport<I> {
     pub(super) fn new(stream: I, client: Arc<Client>) -> (Self, Returned<I>) {
         let returned = Returned::default();
+        let given = Given::Head(HeadEnd::default(), client.calls());
         let transport = Self {
             stream: Some(stream),
             client,
@@ -84,8 +87,7 @@ impl<I: Unpin> Transport<I> {
             patience: None,
             heard: None,
             ahead: BytesMut::new(),
-            head_end: HeadEnd::default(),
-            reading: Reading::Unwanted,
+            given,
         };
         (transport, returned)
     }
@@ -98,17 +100,50 @@ impl<I: Unpin> Transport<I> {
         }
         // The client has begun a request: it has the time of a head for the rest.
         self.heard = Some(self.client.calls());
-        self.ahead = bytes.into();
-        self.head_end = HeadEnd::default();
+        self.put_back(&bytes);
+        self.given = Given::Head(HeadEnd::default(), self.client.calls());
     }
 
-    /// Notes whether hyper has read more than one request. It reads only when its buffer holds no whole
-    /// head: so that is the case if the bytes go on after the first end of a head, or if they come while
-    /// a request is under way.
-    fn look_for_more(&mut self, read: &[u8]) {
-        if !read.is_empty() {
-            let passed = self.head_end.is_passed(read);
-            self.client.set_read_ahead(passed || self.client.is_busy() || !self.ahead.is_empty());
+    /// Has these bytes read before all others that were not given to hyper.
+    fn put_back(&mut self, bytes: &[u8]) {
+        let mut all = BytesMut::with_capacity(bytes.len() + self.ahead.len());
+        all.extend_from_slice(bytes);
+        all.extend_from_slice(&self.ahead);
+        self.ahead = all;
+    }
+
+    /// All that comes is hyper's: the connection is not HTTP/1.1, or will not be.
+    fn is_open_to_hyper(&self) -> bool {
+        self.client.speaks_http2() || self.client.is_upgraded()
+    }
+
+    /// Notes how far hyper has come by itself. False if it has all of the request that is under way.
+    fn may_give(&mut self) -> bool {
+        if let Given::Head(_, calls) = self.given
+            && calls != self.client.calls()
+        {
+            self.given = Given::Body(BodyEnd::new(self.client.framing()));
+        }
+        match &self.given {
+            Given::Body(end) if end.is_over() && self.client.is_busy() => return false,
+            Given::Body(end) if end.is_over() => {
+                self.given = Given::Head(HeadEnd::default(), self.client.calls());
+            }
+            Given::Head(..) | Given::Body(_) => {}
+        }
+        true
+    }
+
+    /// How many of these bytes hyper is to have now.
+    fn share(&mut self, bytes: &[u8]) -> usize {
+        if self.is_open_to_hyper() {
+            return bytes.len();
+        }
+        match &mut self.given {
+            // What comes after an end of a head is a body, or another head if hyper has not seen one in what it
+            // was given: empty lines before a request.
+            Given::Head(end, _) => end.find(bytes).unwrap_or(bytes.len()),
+            Given::Body(end) => end.take(bytes),
         }
     }
 
@@ -170,17 +205,13 @@ impl<I: Unpin> Transport<I> {
 }
 
 impl<I: AsyncRead + Unpin> Transport<I> {
-    /// Looks for the end of the connection while hyper does not: it stops reading when it has a byte
-    /// behind the request that it answers, or a body that nobody reads. A client that has left must
-    /// not keep its handler.
+    /// Looks for the end of the connection while hyper does not: it stops reading when it has a byte of a
+    /// body that nobody reads, and is not given more than a request. A client that has left must not keep
+    /// its handler.
     ///
     /// Called with each flush, which is each time that hyper's connection is polled.
     fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.reading == Reading::Awaited {
-            self.reading = Reading::Wanted;
-            return Ok(());
-        }
-        if self.client.speaks_http2() || !self.client.is_busy() || self.client.is_upgraded() {
+        if self.is_open_to_hyper() || !self.client.is_busy() {
             return Ok(());
         }
         let before = self.ahead.len();
@@ -196,47 +227,60 @@ impl<I: AsyncRead + Unpin> Transport<I> {
                 Poll::Ready(Err(error)) => return Err(error),
             }
         }
-        if self.ahead.len() > before {
-            self.client.set_read_ahead(true);
-        }
-        if self.ahead.len() > before && self.reading == Reading::Wanted {
-            // The bytes that hyper waits for are here, and will not wake it.
+        if self.ahead.len() > before && self.may_give() {
+            // hyper may wait for these bytes, and nothing else will wake it.
             cx.waker().wake_by_ref();
         }
         Ok(())
+    }
+
+    /// Gives hyper what there is of its request, and keeps the rest.
+    fn give(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let again = buf.remaining().min(self.ahead.len());
+        if again > 0 {
+            buf.put_slice(&self.ahead.split_to(again));
+        }
+        if self.ahead.is_empty() {
+            // An empty rest of the buffer would keep all of it.
+            self.ahead = BytesMut::new();
+        }
+        if again == 0 || buf.remaining() > 0 {
+            // With the rest of the request, if that is there. hyper would double its buffer for it:
+            // eight kilobytes more for as long as the connection lives.
+            let read = self.stream()?.poll_read(cx, buf);
+            // What is wrong with the socket is as wrong at the next read.
+            if again == 0 {
+                ready!(read)?;
+            }
+        }
+        let new = buf.filled().get(before..).unwrap_or_default();
+        let share = self.share(new);
+        if let Some(rest) = new.get(share..).filter(|rest| !rest.is_empty()) {
+            self.put_back(rest);
+            buf.set_filled(before + share);
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
+        let ahead = mem::take(&mut self.ahead).freeze();
         // Nothing that can panic runs under this lock.
-        *self.returned.lock().unwrap_or_else(PoisonError::into_inner) = self.stream.take();
+        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        *returned = self.stream.take().map(|stream| (stream, ahead));
     }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        let again = buf.remaining().min(self.ahead.len());
-        if again > 0 {
-            buf.put_slice(&self.ahead.split_to(again));
-            if self.ahead.is_empty() {
-                // An empty rest of the buffer would keep all of it.
-                self.ahead = BytesMut::new();
-            }
+        if !self.is_open_to_hyper() && !self.may_give() {
+            self.look_ahead(cx)?;
+            // The end of the answer wakes it, and it asks again.
+            return self.watch_read(cx, Poll::Pending);
         }
-        let mut read = Poll::Ready(Ok(()));
-        if again == 0 || buf.remaining() > 0 {
-            // With the rest of the request, if that is there. hyper would double its buffer for it:
-            // eight kilobytes more for as long as the connection lives.
-            read = self.stream()?.poll_read(cx, buf);
-            if again > 0 {
-                // What is wrong with the socket is as wrong at the next read.
-                read = Poll::Ready(Ok(()));
-            }
-        }
-        self.look_for_more(&buf.filled()[before..]);
-        self.reading = if read.is_pending() { Reading::Awaited } else { Reading::Unwanted };
+        let read = self.give(cx, buf);
         self.watch_read(cx, read)
     }
 }

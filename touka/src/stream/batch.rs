@@ -27,6 +27,8 @@ pub(crate) struct Batch<T> {
     /// The first event, if somebody else has encoded it for many. As long as it is alone, its bytes
     /// are not copied.
     shared: Option<Bytes>,
+    /// How long the last frame was.
+    length: usize,
     encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
     /// How the body that emits goes on after its emits.
     pace: Pace,
@@ -50,6 +52,7 @@ impl<T> Batch<T> {
         Self {
             buf: BytesMut::new(),
             shared: None,
+            length: 0,
             encode,
             pace: Pace::NEW,
             whole_blocks: false,
@@ -64,6 +67,10 @@ impl<T> Batch<T> {
     /// the batch.
     pub(super) fn append(&mut self, event: T) {
         self.unshare();
+        if self.buf.capacity() == 0 {
+            // Most frames of a stream are about as long as each other.
+            self.buf.reserve(self.length);
+        }
         let start = self.buf.len();
         if let Err(failure) = (self.encode)(event, &mut self.buf) {
             self.buf.truncate(start);
@@ -167,7 +174,12 @@ impl<T> Batch<T> {
     pub(crate) fn take(&mut self) -> (u32, Bytes) {
         let events = self.events;
         self.clear();
-        (events, self.shared.take().unwrap_or_else(|| self.buf.split().freeze()))
+        let frame = self.shared.take().unwrap_or_else(|| {
+            // With all of its room: a stream that waits keeps none.
+            self.length = self.buf.len();
+            mem::take(&mut self.buf).freeze()
+        });
+        (events, frame)
     }
 
     /// Begins a new batch though the last one, for all its events, has nothing to send.

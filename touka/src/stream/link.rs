@@ -1,7 +1,7 @@
 //! [`Link`], what a stream and whoever serves it know of each other.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -22,6 +22,10 @@ struct Shared {
     is_gone: AtomicBool,
     /// The connection cannot take more bytes now.
     blocked: AtomicBool,
+    /// Where the first bytes of its response's body are in memory; 0 before they are there.
+    first: AtomicUsize,
+    /// What its response's body gives is written to the socket before the body is asked again.
+    direct: AtomicBool,
     /// When its response's body was first asked for something.
     opened: OnceLock<Instant>,
     /// The path of the route that made it, as it is mounted.
@@ -55,6 +59,24 @@ impl Link {
     /// The client has not taken what was written last.
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.blocked.load(Ordering::Relaxed)
+    }
+
+    /// Says where the first bytes are that its response's body has given.
+    pub(crate) fn set_first(&self, bytes: &[u8]) {
+        let _ = self.0.first.compare_exchange(0, bytes.as_ptr().addr(), Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Whoever writes the response has these bytes first. If they are in the place where the body has left
+    /// them, there is nothing between the two that could hold bytes back.
+    pub(crate) fn is_written_first(&self, bytes: &[u8]) {
+        if self.0.first.load(Ordering::Relaxed) == bytes.as_ptr().addr() {
+            self.0.direct.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// All that the body gives is written before it is asked again.
+    pub(crate) fn is_direct(&self) -> bool {
+        self.0.direct.load(Ordering::Relaxed)
     }
 
     /// Says which route made it. A route inside another's fallback was there first.

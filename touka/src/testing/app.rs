@@ -243,10 +243,7 @@ impl TestApp {
 fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Serving>, peer: Option<SocketAddr>) {
     let alive = exchange.alive(Part::Connection);
     let service = Watched { service, exchange };
-    tokio::spawn(async move {
-        serve_plain(pipe, service, serving, peer).await;
-        drop(alive);
-    });
+    tokio::spawn(serve_plain(pipe, service, serving, peer, alive));
 }
 
 impl fmt::Debug for TestApp {

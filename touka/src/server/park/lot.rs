@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
@@ -27,6 +28,7 @@ impl Lot {
         &self,
         offer: Offer,
         socket: TcpStream,
+        sent: Bytes,
         again: Box<dyn Again>,
         serving: &Arc<Serving>,
     ) {
@@ -36,7 +38,7 @@ impl Lot {
         });
         // One after the other: what they have differs by one, but for those that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
-        if inbox.bring(offer.into_parked(socket, again)) {
+        if inbox.bring(offer.into_parked(socket, sent, again)) {
             tokio::spawn(run(Arc::clone(inbox), Arc::clone(serving)));
         }
     }

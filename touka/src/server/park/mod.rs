@@ -14,9 +14,8 @@
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that they are written.
 //! - `parked`: one client. `output`: the state of what is written to it. `leaving`: how it goes.
 //! - `sweep` and `phase`: what time and a shutdown do to all clients.
-//! - `chunk`, `slots`: HTTP/1.1's chunks, numbered values.
+//! - `slots`: numbered values.
 
-mod chunk;
 mod group;
 mod leaving;
 mod lot;
@@ -37,4 +36,4 @@ mod window;
 use std::sync::atomic;
 
 pub(super) use lot::Lot;
-pub(super) use offer::{Offered, may_park, offer};
+pub(super) use offer::{Offer, may_park, offer};

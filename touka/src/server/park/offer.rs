@@ -2,15 +2,14 @@
 
 use std::any::TypeId;
 use std::pin::Pin;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum_core::body::Body;
 use axum_core::response::Response;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
-use http::{HeaderMap, Method, Request, StatusCode, Version};
+use http::{Method, Request, StatusCode, Version};
 use http_body::{Body as _, Frame};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -18,11 +17,12 @@ use tracing::Span;
 
 use super::super::again::{Again, Guard};
 use super::super::call::Call;
+use super::super::chunk;
 use super::super::client::Client;
 use super::super::drain::stream_span;
 use super::super::parking::Park;
+use super::super::stream;
 use super::super::streams::{Entry, OpenStream};
-use super::chunk;
 use super::output::Output;
 use super::parked::Parked;
 use crate::error::CloseReason;
@@ -44,55 +44,25 @@ pub(in crate::server) struct Offer {
 
 /// The request is one whose response could be parked: HTTP/1.1, nothing more to read, and a
 /// connection that is not to be closed on the client's wish, which the head would have to confirm.
-pub(in crate::server) fn may_park<B: http_body::Body>(request: &Request<B>, client: &Client) -> bool {
+pub(in crate::server) fn may_park<B: http_body::Body>(request: &Request<B>, closes: bool, client: &Client) -> bool {
     client.serving.park != Park::Never
         && client.is_bare()
         && !client.overloaded
         && request.version() == Version::HTTP_11
         && request.method() == Method::GET
-        && !closes(request.headers())
+        && !closes
         && request.body().is_end_stream()
 }
 
-/// The client says that it will send nothing more on this connection.
-fn closes(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
-}
-
-/// Where a response leaves its offer for the connection that it came over.
-#[derive(Debug, Default)]
-pub(in crate::server) struct Offered(Mutex<Option<Box<Offer>>>);
-
-impl Offered {
-    fn put(&self, offer: Offer) {
-        *self.lock() = Some(Box::new(offer));
-    }
-
-    pub(in crate::server) fn is_there(&self) -> bool {
-        self.lock().is_some()
-    }
-
-    pub(in crate::server) fn take(&self) -> Option<Box<Offer>> {
-        self.lock().take()
-    }
-
-    /// Nothing under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Offer>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Makes the client's connection an offer, if the response can be parked. If not, it comes back, and
-/// its first frame with it if that was asked for.
+/// Makes the response an offer, if it can be parked. If not, it comes back, and its first frame with it
+/// if that was asked for.
 pub(in crate::server) fn offer(
     mut response: Response,
-    offered: &Offered,
     call: &mut Call,
     service: TypeId,
     path: &str,
-) -> Option<(Response, Option<Frame<Bytes>>)> {
-    let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Some((response, None)) };
+) -> Result<Box<Offer>, (Response, Option<Frame<Bytes>>)> {
+    let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Err((response, None)) };
     let client = &call.client;
     let vouched = client.serving.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
@@ -102,9 +72,6 @@ pub(in crate::server) fn offer(
     } else if client.is_unflushed() {
         // hyper still holds something of an earlier answer, which would be lost with it.
         "the client has yet to take an earlier answer"
-    } else if client.has_read_ahead() {
-        // hyper holds the beginning of the next request, which would be lost with it.
-        "the client has sent its next request already"
     } else if client.serving.handle.is_shutting_down() {
         "the server shuts down"
     } else {
@@ -112,7 +79,7 @@ pub(in crate::server) fn offer(
     };
     if !hindrance.is_empty() {
         tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
-        return Some((response, None));
+        return Err((response, None));
     }
     let link = response.extensions().get().cloned().unwrap_or_default();
     let span = stream_span(&link, path, call.peer);
@@ -122,38 +89,22 @@ pub(in crate::server) fn offer(
     let frame = match polled {
         Poll::Ready(Some(Ok(frame))) => frame,
         // A body that has ended, or failed, says so again.
-        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Some((response, None)),
+        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Err((response, None)),
     };
     let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
         tracing::debug!(target: "touka::server", path, why = "its bytes were changed", "a subscription is not parked");
-        return Some((response, Some(frame)));
+        return Err((response, Some(frame)));
     };
     let (head, body) = response.into_parts();
-    let mut first = head_bytes(&head.headers);
+    let mut first = stream::head(StatusCode::OK, &head.headers, false);
     chunk::put(data, &mut first);
-    offered.put(Offer::new(first.freeze(), parts, body, span, call, path));
-    None
+    Ok(Box::new(Offer::new(first.freeze(), parts, body, span, call, path)))
 }
 
 /// There is nothing in its head that hyper would draw a conclusion from.
 fn is_plain(response: &Response) -> bool {
     let special = [CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE];
     response.status() == StatusCode::OK && !special.iter().any(|name| response.headers().contains_key(name))
-}
-
-/// The head as hyper writes it.
-fn head_bytes(headers: &HeaderMap) -> BytesMut {
-    let mut head = BytesMut::with_capacity(512);
-    head.put_slice(b"HTTP/1.1 200 OK\r\n");
-    for (name, value) in headers {
-        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-            head.put_slice(part);
-        }
-    }
-    head.put_slice(b"transfer-encoding: chunked\r\ndate: ");
-    head.put_slice(httpdate::fmt_http_date(SystemTime::now()).as_bytes());
-    head.put_slice(b"\r\n\r\n");
-    head
 }
 
 impl Offer {
@@ -170,7 +121,7 @@ impl Offer {
         Self { first, parts, body, entry, span, write_time, lifetime, guard: client.take_guard() }
     }
 
-    pub(super) fn into_parked(self, socket: TcpStream, again: Box<dyn Again>) -> Parked {
+    pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again>) -> Parked {
         let Parts { mut subscription, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();
@@ -179,7 +130,7 @@ impl Offer {
         Parked {
             socket,
             output: Output::new(self.first),
-            sent: Vec::new(),
+            sent: sent.into(),
             subscription,
             lifecycle,
             goodbye: options.ending().map(Box::new),

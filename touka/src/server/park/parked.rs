@@ -12,10 +12,10 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::super::again::{Again, Guard};
+use super::super::chunk;
 use super::super::meter;
 use super::super::socket::{set_user_timeout, write_now};
 use super::super::streams::Entry;
-use super::chunk;
 use super::node::Node;
 use super::output::Output;
 use super::phase::Phase;

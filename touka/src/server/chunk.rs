@@ -1,0 +1,104 @@
+//! Bytes of HTTP/1.1's chunked coding.
+
+use bytes::{BufMut, BytesMut};
+
+use crate::event::Event;
+
+/// What ends a body.
+pub(in crate::server) const LAST: &[u8] = b"0\r\n\r\n";
+
+/// The longest line before a chunk: 64 bits in hexadecimal digits, and the line's end.
+const LONGEST_SIZE: usize = 18;
+
+/// The line before a chunk, which says how long it is; or what is left of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::server) struct Size {
+    /// The line, at the end of these bytes.
+    line: [u8; LONGEST_SIZE],
+    length: u8,
+}
+
+impl Size {
+    pub(in crate::server) fn new(mut size: usize) -> Self {
+        let mut made = Self { line: [0; LONGEST_SIZE], length: 0 };
+        made.put(b'\n');
+        made.put(b'\r');
+        loop {
+            made.put(b"0123456789abcdef"[size % 16]);
+            size /= 16;
+            if size == 0 {
+                return made;
+            }
+        }
+    }
+
+    /// Puts a byte before the others.
+    fn put(&mut self, byte: u8) {
+        self.length += 1;
+        let at = LONGEST_SIZE - usize::from(self.length);
+        self.line[at] = byte;
+    }
+
+    pub(in crate::server) fn bytes(&self) -> &[u8] {
+        &self.line[LONGEST_SIZE - usize::from(self.length)..]
+    }
+
+    /// Of so many bytes that were taken, as many as it has are its own: they are gone, and counted.
+    pub(in crate::server) fn took(&mut self, count: usize) -> usize {
+        let own = count.min(self.length.into());
+        self.length -= u8::try_from(own).unwrap_or(self.length);
+        own
+    }
+}
+
+/// Appends the bytes as one chunk. None would end the body, so nothing is no chunk.
+pub(in crate::server) fn put(data: &[u8], buf: &mut BytesMut) {
+    if data.is_empty() {
+        return;
+    }
+    buf.put_slice(Size::new(data.len()).bytes());
+    buf.put_slice(data);
+    buf.put_slice(b"\r\n");
+}
+
+/// Appends an event of the server's own as one chunk, and gives its length on the wire.
+pub(in crate::server) fn put_event(event: &Event, buf: &mut BytesMut) -> usize {
+    let mut wire = BytesMut::new();
+    event.encode(&mut wire);
+    put(&wire, buf);
+    wire.len()
+}
+
+/// The comment of a keep-alive, as a chunk, and its length without the chunk's own bytes.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct KeepAlive {
+    pub(in crate::server) chunk: &'static [u8],
+    pub(in crate::server) wire_len: usize,
+}
+
+impl KeepAlive {
+    /// The line `:`, or with a blank line the block `:`.
+    pub(in crate::server) const fn new(whole_block: bool) -> Self {
+        if whole_block {
+            Self { chunk: b"3\r\n:\n\n\r\n", wire_len: 3 }
+        } else {
+            Self { chunk: b"2\r\n:\n\r\n", wire_len: 2 }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_hexadecimal_numbers() {
+        for size in [0, 1, 9, 10, 15, 16, 255, 4096, 0xdead_beef, usize::MAX] {
+            let mut line = Size::new(size);
+            assert_eq!(line.bytes(), format!("{size:x}\r\n").as_bytes());
+            let length = line.bytes().len();
+            assert_eq!((line.took(1), line.bytes().len()), (1, length - 1));
+            assert_eq!((line.took(1000), line.bytes()), (length - 1, &[][..]));
+        }
+    }
+}

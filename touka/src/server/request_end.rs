@@ -1,0 +1,226 @@
+//! [`RequestEnd`], where the request ends that hyper reads.
+
+/// Looks for the end of a head in bytes that come piece by piece: an empty line, with or without
+/// carriage returns, as hyper takes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum HeadEnd {
+    /// Within a line.
+    #[default]
+    Line,
+    /// After a line's end: another one here ends the head.
+    Newline,
+    /// After a line's end and a carriage return.
+    Return,
+}
+
+impl HeadEnd {
+    /// Where in the next bytes the head ends, just behind its last one.
+    pub(super) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            at += 1;
+            *self = match (*self, byte) {
+                (Self::Newline | Self::Return, b'\n') => {
+                    *self = Self::Line;
+                    return Some(at);
+                }
+                (Self::Line, b'\n') => Self::Newline,
+                (Self::Newline, b'\r') => Self::Return,
+                _ => {
+                    // What is left of the line is of no interest.
+                    let rest = bytes.get(at..).unwrap_or_default();
+                    at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
+                    Self::Line
+                }
+            };
+        }
+        None
+    }
+}
+
+/// How hyper has understood the body of a request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// There is none.
+    #[default]
+    Empty,
+    /// It has this many bytes.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked,
+}
+
+impl Framing {
+    /// What hyper has made of a request.
+    pub(super) fn of<B: http_body::Body>(body: &B) -> Self {
+        if body.is_end_stream() {
+            return Self::Empty;
+        }
+        body.size_hint().exact().map_or(Self::Chunked, Self::Length)
+    }
+}
+
+/// The end of one request's body in bytes that come piece by piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyEnd {
+    /// So many bytes are missing.
+    Length(u64),
+    Chunks(Chunks),
+}
+
+/// Where in a chunked body the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Chunks {
+    /// In the digits of a chunk's length, which are this so far.
+    Size(u64),
+    /// In what comes after the digits on that line.
+    Extension(u64),
+    /// In a chunk's bytes, or in the line's end after them: so many are missing.
+    Data(u64),
+    /// After the last chunk, in the trailers.
+    Trailers(Trailers),
+    /// After the last byte.
+    Over,
+}
+
+/// Where in the trailers of a chunked body the next byte is. A line of them ends with both bytes of a
+/// line's end, and an empty one is the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trailers {
+    /// At the beginning of a line.
+    Start,
+    /// Within a line.
+    Line,
+    /// After a carriage return within a line.
+    Return,
+    /// After a carriage return at the beginning of a line.
+    Last,
+}
+
+impl BodyEnd {
+    pub(super) const fn new(framing: Framing) -> Self {
+        match framing {
+            Framing::Empty => Self::Length(0),
+            Framing::Length(length) => Self::Length(length),
+            Framing::Chunked => Self::Chunks(Chunks::Size(0)),
+        }
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self, Self::Length(0) | Self::Chunks(Chunks::Over))
+    }
+
+    /// How many of the next bytes belong to the body. Chunks that hyper cannot read may be counted in any
+    /// way: it closes the connection.
+    pub(super) fn take(&mut self, bytes: &[u8]) -> usize {
+        match self {
+            Self::Length(missing) => {
+                let taken = usize::try_from(*missing).unwrap_or(usize::MAX).min(bytes.len());
+                *missing -= taken as u64;
+                taken
+            }
+            Self::Chunks(chunks) => chunks.take(bytes),
+        }
+    }
+}
+
+impl Chunks {
+    fn take(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while *self != Self::Over
+            && let Some(&byte) = bytes.get(at)
+        {
+            *self = match *self {
+                Self::Size(size) | Self::Extension(size) if byte == b'\n' => match size {
+                    0 => Self::Trailers(Trailers::Start),
+                    size => Self::Data(size.saturating_add(2)),
+                },
+                Self::Size(size) => match char::from(byte).to_digit(16) {
+                    Some(digit) => Self::Size(size.saturating_mul(16).saturating_add(digit.into())),
+                    None => Self::Extension(size),
+                },
+                Self::Data(missing) => {
+                    let left = bytes.len() - at;
+                    let taken = usize::try_from(missing).unwrap_or(usize::MAX).min(left);
+                    at += taken;
+                    *self = match missing - taken as u64 {
+                        0 => Self::Size(0),
+                        missing => Self::Data(missing),
+                    };
+                    continue;
+                }
+                Self::Trailers(Trailers::Last) => Self::Over,
+                Self::Trailers(at) => Self::Trailers(match (at, byte) {
+                    (Trailers::Start, b'\r') => Trailers::Last,
+                    (Trailers::Line, b'\r') => Trailers::Return,
+                    (Trailers::Return, b'\n') => Trailers::Start,
+                    _ => Trailers::Line,
+                }),
+                in_a_line => in_a_line,
+            };
+            at += 1;
+        }
+        at
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_line_ends_a_head_wherever_the_pieces_are_cut() {
+        for (head, end) in [
+            ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", Some(27)),
+            ("GET / HTTP/1.1\r\nhost: a\r\n\r\nG", Some(27)),
+            ("GET / HTTP/1.1\nhost: a\n\n", Some(24)),
+            ("GET / HTTP/1.1\nhost: a\n\nGET", Some(24)),
+            ("GET / HTTP/1.1\nhost: a\n\r\nG", Some(25)),
+            ("GET / HTTP/1.1\r\nhost: a\r\r\n", None),
+            ("GET / HTTP/1.1\r\nhost: a\r\n", None),
+            ("\r\n\r\nGET / HTTP/1.1", Some(4)),
+        ] {
+            assert_eq!(HeadEnd::default().find(head.as_bytes()), end, "{head:?}");
+            for cut in 0..head.len() {
+                let (first, second) = head.as_bytes().split_at(cut);
+                let mut state = HeadEnd::default();
+                let found = state.find(first).or_else(|| state.find(second).map(|found| cut + found));
+                assert_eq!(found, end, "{head:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_body_ends_where_its_length_or_its_last_chunk_says_wherever_the_pieces_are_cut() {
+        for (framing, body) in [
+            (Framing::Empty, ""),
+            (Framing::Length(3), "abc"),
+            (Framing::Chunked, "0\r\n\r\n"),
+            (Framing::Chunked, "3\r\nabc\r\n0\r\n\r\n"),
+            (Framing::Chunked, "0000b;name=\"value\"\r\nhello\r\n0\r\n\r\r\n0\r\n\r\n"),
+            (Framing::Chunked, "A\r\n0123456789\r\n1 \r\n\n\r\n0;last\r\nname: value\r\nother: 0\n\n\r\n\r\n"),
+        ] {
+            let all = format!("{body}GET / HTTP/1.1");
+            for cut in 0..=all.len() {
+                let (first, second) = all.as_bytes().split_at(cut);
+                let mut end = BodyEnd::new(framing);
+                let mut taken = end.take(first);
+                if taken == first.len() {
+                    taken += end.take(second);
+                }
+                assert!(end.is_over(), "{body:?} cut at {cut}");
+                assert_eq!(taken, body.len(), "{body:?} cut at {cut}");
+                assert_eq!(end.take(b"GET"), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_no_body_has_are_survived() {
+        let mut end = BodyEnd::new(Framing::Chunked);
+        let line = format!("{}\r\n", "f".repeat(40));
+        assert_eq!(end.take(line.as_bytes()), line.len());
+        assert_eq!(end.take(b"more"), 4);
+        assert_eq!(BodyEnd::new(Framing::Length(u64::MAX)).take(b"more"), 4);
+    }
+}

@@ -1,0 +1,131 @@
+//! [`leave`], which responses leave hyper.
+
+use axum_core::body::Body;
+use axum_core::response::Response;
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, StatusCode, Version};
+use http_body::{Body as _, Frame};
+
+use super::super::call::Call;
+use super::super::client::Client;
+use super::super::drain::{Drain, is_event_stream};
+use super::super::leftover::Leftover;
+use super::head;
+
+/// What its request says of whether a response can leave hyper.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::server) struct Request {
+    /// Nobody but hyper can write its answer.
+    hindrance: Option<&'static str>,
+    /// The client sends nothing more on this connection.
+    closes: bool,
+}
+
+/// A response that has left hyper, and needs a socket.
+pub(in crate::server) struct Leaving {
+    pub(super) head: Bytes,
+    pub(super) body: Drain<Body>,
+    /// The connection closes when the response has ended.
+    pub(super) closes: bool,
+}
+
+impl Request {
+    pub(in crate::server) fn new<B>(request: &http::Request<B>) -> Self {
+        let hindrance = if request.version() != Version::HTTP_11 {
+            Some("its request is not one of HTTP/1.1")
+        } else if matches!(*request.method(), Method::HEAD | Method::CONNECT) {
+            Some("its request has no ordinary answer")
+        } else {
+            None
+        };
+        Self { hindrance, closes: says_close(request.headers()) }
+    }
+
+    /// The client sends nothing more on this connection, which the head of the answer is to confirm.
+    pub(in crate::server) const fn closes(&self) -> bool {
+        self.closes
+    }
+}
+
+/// A `Connection` header says that the connection closes.
+fn says_close(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// Takes an event stream out of hyper, if that is possible: the response has to be written by a
+/// [`Writer`](super::Writer) then. If not, it comes back.
+///
+/// `first` is a frame that the body has given already.
+pub(in crate::server) fn leave(
+    response: Response,
+    first: Option<Frame<Bytes>>,
+    request: Request,
+    leftover: Option<&mut Box<Leftover>>,
+    call: Call,
+    path: &str,
+) -> Result<Leaving, (Response, Option<Frame<Bytes>>, Call)> {
+    if !is_event_stream(response.headers()) {
+        return Err((response, first, call));
+    }
+    let client = &call.client;
+    let hindrance = request.hindrance.or_else(|| of_connection(client)).or_else(|| of_response(&response));
+    let hindrance = hindrance.or_else(|| {
+        // hyper holds the body's bytes, and the end of the connection is behind them.
+        let unread = leftover.is_some_and(|leftover| !leftover.is_over()) || client.is_unread();
+        unread.then_some("its request's body was not read to its end")
+    });
+    if let Some(why) = hindrance {
+        // HTTP/2 streams never leave: that is no news.
+        if !client.speaks_http2() {
+            tracing::debug!(target: "touka::server", path, why, "a stream does not leave hyper");
+        }
+        return Err((response, first, call));
+    }
+    let said = says_close(response.headers());
+    let closes = said || request.closes;
+    let head = head(response.status(), response.headers(), closes && !said).freeze();
+    let body = Drain::wrap(response, first, call, path, false).into_body();
+    Ok(Leaving { head, body, closes })
+}
+
+fn of_connection(client: &Client) -> Option<&'static str> {
+    if client.overloaded {
+        Some("the server has too many connections")
+    } else if client.is_unflushed() {
+        // hyper still holds something of an earlier answer, which would be lost with it.
+        Some("the client has yet to take an earlier answer")
+    } else if client.serving.handle.is_shutting_down() {
+        Some("the server shuts down")
+    } else {
+        None
+    }
+}
+
+/// hyper would draw a conclusion from something in its head.
+fn of_response(response: &Response) -> Option<&'static str> {
+    let headers = response.headers();
+    let special = [CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+    let status = response.status();
+    let is_ordinary = status.canonical_reason().is_some()
+        && !status.is_informational()
+        && !matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let connection_is_plain = || {
+        let mut values = headers.get_all(CONNECTION).iter();
+        values.all(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
+    };
+    let is_plain = response.version() == Version::HTTP_11
+        && !special.iter().any(|name| headers.contains_key(name))
+        && connection_is_plain();
+    if response.body().size_hint().exact().is_some() {
+        // It is written with its length, and ends at once.
+        Some("its length is known")
+    } else if !is_ordinary {
+        Some("its status is not that of a stream")
+    } else if !is_plain {
+        Some("its head says more than that of a stream")
+    } else {
+        None
+    }
+}

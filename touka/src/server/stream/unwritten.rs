@@ -1,0 +1,113 @@
+//! [`Unwritten`], the bytes that a socket has yet to take.
+
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes};
+
+use super::super::chunk;
+
+/// What a frame or an end has put together, until the socket has taken it. The bytes of the frame are
+/// those of the body: nothing is copied.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    /// The response's head.
+    head: Bytes,
+    /// The line before a chunk.
+    size: chunk::Size,
+    data: Bytes,
+    /// What comes after the data.
+    end: &'static [u8],
+}
+
+/// What comes after a chunk's data, and after the last of them.
+const LINE: &[u8] = b"\r\n";
+const LINE_AND_LAST: &[u8] = b"\r\n0\r\n\r\n";
+
+impl Unwritten {
+    pub(super) fn new(head: Bytes) -> Self {
+        Self { head, ..Self::default() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        // Nothing else is there without it, but for the head.
+        self.end.is_empty() && self.head.is_empty()
+    }
+
+    /// Adds a frame, behind nothing but the head. None would end the body, so nothing is no chunk.
+    pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
+        debug_assert!(self.end.is_empty(), "something else comes first");
+        if data.is_empty() {
+            self.end = if is_last { chunk::LAST } else { &[] };
+            return;
+        }
+        self.size = chunk::Size::new(data.len());
+        self.data = data;
+        self.end = if is_last { LINE_AND_LAST } else { LINE };
+    }
+
+    /// Adds the end of the body, behind nothing but the head.
+    pub(super) fn put_last(&mut self) {
+        self.put(Bytes::new(), true);
+    }
+
+    /// The bytes, in order. Some of the slices may be empty.
+    pub(super) fn slices(&self) -> [IoSlice<'_>; 4] {
+        [&self.head, self.size.bytes(), &self.data, self.end].map(IoSlice::new)
+    }
+
+    /// The socket took this many.
+    pub(super) fn took(&mut self, mut count: usize) {
+        take(&mut self.head, &mut count);
+        count -= self.size.took(count);
+        take(&mut self.data, &mut count);
+        self.end = self.end.get(count..).unwrap_or_default();
+    }
+}
+
+/// Takes as many of these bytes off as were taken.
+fn take(bytes: &mut Bytes, count: &mut usize) {
+    if *count < bytes.len() {
+        bytes.advance(*count);
+        *count = 0;
+    } else {
+        *count -= bytes.len();
+        // An empty rest would keep the buffer in memory.
+        *bytes = Bytes::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes them all, so many at a time.
+    fn all(mut unwritten: Unwritten, at_a_time: usize) -> String {
+        let mut all = Vec::new();
+        while !unwritten.is_empty() {
+            let bytes = unwritten.slices().map(|slice| slice.to_vec()).concat();
+            let count = bytes.len().min(at_a_time);
+            all.extend_from_slice(&bytes[..count]);
+            unwritten.took(count);
+        }
+        assert!(unwritten.slices().iter().all(|slice| slice.is_empty()));
+        String::from_utf8(all).unwrap()
+    }
+
+    #[test]
+    fn bytes_are_the_same_however_they_are_taken() {
+        for at_a_time in 1..60 {
+            let made = |data: &'static str, is_last| {
+                let mut unwritten = Unwritten::new(Bytes::from_static(b"head\r\n\r\n"));
+                unwritten.put(Bytes::from_static(data.as_bytes()), is_last);
+                all(unwritten, at_a_time)
+            };
+            assert_eq!(made("a body of 18 bytes", false), "head\r\n\r\n12\r\na body of 18 bytes\r\n");
+            assert_eq!(made("a body of 18 bytes", true), "head\r\n\r\n12\r\na body of 18 bytes\r\n0\r\n\r\n");
+            assert_eq!(made("", false), "head\r\n\r\n");
+            assert_eq!(made("", true), "head\r\n\r\n0\r\n\r\n");
+            let mut last = Unwritten::default();
+            last.put_last();
+            assert_eq!(all(last, at_a_time), "0\r\n\r\n");
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! [`Writer`], the task that writes a stream to its socket.
+
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum_core::body::Body;
+use bytes::Bytes;
+use http_body::Body as _;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::super::client::Client;
+use super::super::drain::Drain;
+use super::super::stall::Io;
+use super::super::wire::Wire;
+use super::leave::Leaving;
+use super::unwritten::Unwritten;
+use crate::error::CloseReason;
+use crate::stream::{catch, drop_guarded, guarded, log_panic};
+
+/// How many frames are written in one go, before the other tasks of the thread have their turn.
+const MOST_FRAMES: usize = 32;
+
+/// What serves a connection when its stream has ended.
+pub(in crate::server) trait Next<I>: Send {
+    /// Starts a task that serves the connection's next requests. `sent` is what the client has sent of
+    /// them.
+    fn next(self, wire: Wire<I>, sent: Bytes, client: Arc<Client>);
+}
+
+/// Writes the response that has left hyper, and watches its connection. It ends with the stream, or with
+/// the connection.
+pub(in crate::server) struct Writer<I, N>(Option<Live<I, N>>);
+
+/// What it has until it ends.
+struct Live<I, N> {
+    /// Before the wire: what a handler holds is free before its client sees the end of the connection.
+    body: Drain<Body>,
+    state: State,
+    unwritten: Unwritten,
+    wire: Wire<I>,
+    /// What the client has sent since its request: the beginning of the next one.
+    sent: Vec<u8>,
+    next: N,
+    /// A frame of the body was seen.
+    has_begun: bool,
+    /// The connection closes with the stream.
+    closes: bool,
+    /// The client takes nothing now.
+    blocked: bool,
+    client: Arc<Client>,
+    /// When the connection is cut, whatever it does. Made only when nobody else looks at it.
+    deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// The head waits for what the body has at once, to be written with it.
+    Opening,
+    /// The body gives frames.
+    Streaming,
+    /// The last bytes are to be written.
+    Ending,
+    /// All was written, and the connection is to be closed.
+    Closing,
+}
+
+/// How a stream ends whose last byte was written.
+enum End {
+    /// The connection is good for another request.
+    Next,
+    /// The connection was closed.
+    Closed,
+}
+
+impl<I: Io, N: Next<I>> Writer<I, N> {
+    pub(in crate::server) fn new(leaving: Leaving, wire: Wire<I>, sent: Bytes, client: Arc<Client>, next: N) -> Self {
+        let Leaving { head, body, closes } = leaving;
+        Self(Some(Live {
+            body,
+            state: State::Opening,
+            unwritten: Unwritten::new(head),
+            wire,
+            sent: sent.into(),
+            next,
+            has_begun: false,
+            closes,
+            blocked: false,
+            client,
+            deadline: None,
+        }))
+    }
+}
+
+/// Nothing of it is pinned: what can be moved while it is polled is in it as it is.
+impl<I, N> Unpin for Writer<I, N> {}
+
+impl<I: Io, N: Next<I>> Future for Writer<I, N> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(live) = &mut self.0 else { return Poll::Ready(()) };
+        let ended = match catch(|| live.poll(cx)) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(ended)) => ended,
+            Err(panic) => {
+                log_panic("a stream's code", panic);
+                live.client.close(CloseReason::Panicked);
+                Ok(End::Closed)
+            }
+        };
+        let Some(live) = self.0.take() else { return Poll::Ready(()) };
+        match ended {
+            Ok(End::Next) => live.go_on(),
+            Ok(End::Closed) => _ = drop_guarded(live),
+            Err(error) => {
+                // A client that leaves in the middle of a stream is no error: it is how streams end.
+                let log = || tracing::debug!(target: "touka::server", %error, "connection closed");
+                guarded("logging", log);
+                drop_guarded(live);
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<I: Io, N: Next<I>> Live<I, N> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        self.listen(cx)?;
+        let polled = self.poll_stream(cx);
+        if polled.is_pending() && self.poll_deadline(cx).is_ready() {
+            // Before anything is dropped, which would look as if the client had left.
+            self.client.close(CloseReason::Shutdown);
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the shutdown has ended the stream")));
+        }
+        polled
+    }
+
+    /// Ready when the connection is to be cut, because a shutdown has taken as long as it may.
+    fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let serving = &self.client.serving;
+        // The body watches for a shutdown, but nobody polls it while the client takes nothing.
+        if !self.blocked && !serving.handle.is_shutting_down() {
+            self.deadline = None;
+            return Poll::Pending;
+        }
+        let deadline = self.deadline.get_or_insert_with(|| {
+            let serving = Arc::clone(serving);
+            Box::pin(async move { serving.deadline().await })
+        });
+        deadline.as_mut().poll(cx)
+    }
+
+    /// Looks whether the client is still there, and keeps what it sends for the time after the stream.
+    fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let most = self.client.serving.limits.head_bytes;
+        loop {
+            let mut room = [0; 256];
+            let mut read = ReadBuf::new(&mut room);
+            match Pin::new(&mut self.wire).poll_read(cx, &mut read) {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(read) => read?,
+            }
+            if read.filled().is_empty() {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
+            }
+            // Without reading on, its end would not be noticed.
+            if self.sent.len() + read.filled().len() > most {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the client sends too much during its stream"));
+            }
+            self.sent.extend_from_slice(read.filled());
+        }
+    }
+
+    /// Goes on until the client takes no more, or the body has nothing more.
+    fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
+        for _ in 0..MOST_FRAMES {
+            if self.state != State::Opening {
+                self.blocked = true;
+                ready!(self.poll_write(cx))?;
+                self.blocked = false;
+            }
+            match self.state {
+                State::Opening | State::Streaming => ready!(self.poll_body(cx))?,
+                State::Ending if self.is_last() => self.state = State::Closing,
+                State::Ending => return Poll::Ready(Ok(End::Next)),
+                State::Closing => {
+                    self.blocked = true;
+                    ready!(Pin::new(&mut self.wire).poll_shutdown(cx))?;
+                    return Poll::Ready(Ok(End::Closed));
+                }
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Writes what there is to be written.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.unwritten.is_empty() {
+            let slices = self.unwritten.slices();
+            let count = ready!(Pin::new(&mut self.wire).poll_write_vectored(cx, &slices))?;
+            if count == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.unwritten.took(count);
+        }
+        // TLS holds back what its socket does not take.
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    /// Asks the body for what comes next.
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let opens = mem::replace(&mut self.state, State::Streaming) == State::Opening;
+        match Pin::new(&mut self.body).poll_frame(cx) {
+            // The head is written, and the body is asked once more.
+            Poll::Pending if opens => {}
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Some(Ok(frame))) => {
+                // Trailers go nowhere: no head has announced them.
+                let Ok(data) = frame.into_data() else { return Poll::Ready(Ok(())) };
+                if !mem::replace(&mut self.has_begun, true) {
+                    self.body.link().iter().for_each(|link| link.is_written_first(&data));
+                }
+                let is_last = self.body.is_end_stream();
+                self.unwritten.put(data, is_last);
+                if is_last {
+                    self.state = State::Ending;
+                }
+            }
+            Poll::Ready(None) => {
+                self.unwritten.put_last();
+                self.state = State::Ending;
+            }
+            // The response ends without its last chunk, so that the client knows.
+            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The connection closes after this response.
+    fn is_last(&self) -> bool {
+        self.closes || self.client.serving.handle.is_shutting_down()
+    }
+
+    /// Lets go of the stream, and has the connection's next requests served.
+    fn go_on(self) {
+        let Self { body, wire, sent, next, client, .. } = self;
+        drop_guarded(body);
+        guarded("serving a connection again", || next.next(wire, sent.into(), client));
+    }
+}
