@@ -253,3 +253,20 @@ impl<I: Io, N: Next<I>> Live<I, N> {
         guarded("serving a connection again", || next.next(wire, sent.into(), client));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::socket::Socket;
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        println!("Live {}", size_of::<Live<Socket, [usize; 7]>>());
+        println!("Drain {}", size_of::<Drain<Body>>());
+        println!("Unwritten {}", size_of::<Unwritten>());
+        println!("Wire {}", size_of::<Wire<Socket>>());
+        println!("Client {}", size_of::<Client>());
+        crate::stream::sizes();
+        crate::response::sizes();
+    }
+}
