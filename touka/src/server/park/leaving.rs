@@ -6,6 +6,7 @@ use super::super::again::{Again, Returned};
 use super::super::serving::Serving;
 use super::caught::caught;
 use super::parked::Parked;
+use crate::error::CloseReason;
 
 impl Parked {
     /// Drops the stream and closes the connection.
@@ -27,9 +28,12 @@ impl Parked {
     /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
     /// none of the others from going.
     fn end_stream(self) -> (Box<dyn Again>, Returned) {
-        let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
+        let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = caught(|| span.enter());
         let _ = caught(|| drop(subscription));
+        if !endings.is_none_or(|endings| endings.let_go()) {
+            lifecycle.link().close(CloseReason::Panicked);
+        }
         let _ = caught(|| drop(lifecycle));
         let _ = caught(|| drop(body));
         drop(entry);
