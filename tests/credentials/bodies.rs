@@ -112,7 +112,7 @@ async fn the_last_event_can_be_any_or_none() {
     let held = Count::default();
     let expired = |event: Event| text(ticks(&held).close_at(UNIX_EPOCH).expired_event(event));
     assert_eq!(expired(Event::data("bye").id(7)).await, "id: 7\ndata: bye\n\n");
-    assert_eq!(expired(Event::new().retry(Duration::from_secs(60))).await, "retry: 60000\n");
+    assert_eq!(expired(Event::new().retry(Duration::from_mins(1))).await, "retry: 60000\n");
     assert_eq!(expired(Event::new()).await, "");
     let stream = ticks(&held).whole_blocks().expired_event(Event::new().comment("bye")).close_at(UNIX_EPOCH);
     assert_eq!(text(stream).await, ": bye\n\n");
@@ -172,7 +172,7 @@ async fn questions_are_spread_asked_one_at_a_time_and_hold_nothing_up() {
     for _ in 0..30 {
         let (held, asks) = (Count::default(), Arc::new(Mutex::new(Vec::new())));
         let (start, log, asking) = (Instant::now(), Arc::clone(&asks), Arc::new(AtomicU32::new(0)));
-        let stream = ticks(&held).recheck(Duration::from_secs(60), move || {
+        let stream = ticks(&held).recheck(Duration::from_mins(1), move || {
             log.lock().unwrap().push(start.elapsed().as_millis());
             let (number, asking) = (log.lock().unwrap().len(), Arc::clone(&asking));
             async move {

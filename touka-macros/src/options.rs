@@ -229,10 +229,10 @@ fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
         skip_value(input)?;
         return Ok(None);
     }
-    if let Some(value) = value::<Expr>(input)? {
-        if input.is_empty() || input.peek(Token![,]) {
-            return Ok(Some(Setting::Value(Box::new(value))));
-        }
+    if let Some(value) = value::<Expr>(input)?
+        && (input.is_empty() || input.peek(Token![,]))
+    {
+        return Ok(Some(Setting::Value(Box::new(value))));
     }
     let example = match name.to_string().as_str() {
         CLOSE_AT => "claims.expires_at",

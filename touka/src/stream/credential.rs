@@ -127,7 +127,7 @@ impl Credential {
     /// Drops the user's futures; false if one of them panicked, which is logged.
     pub(crate) fn let_go(&mut self) -> bool {
         // One by one: a second panic on the way out of a first one would abort the process.
-        self.watches.drain(..).fold(true, |fine, watch| drop_guarded(watch) && fine)
+        self.watches.drain(..).map(drop_guarded).filter(|is_fine| !is_fine).count() == 0
     }
 }
 

@@ -280,7 +280,8 @@ impl<T> EventStream<T> {
 impl<T> Unpin for EventStream<T> {}
 
 /// Yields what the handler emits. What is part of the response and not of this: the `error` event
-/// of a handler that failed, and what the options send. Here the stream just ends.
+/// of a handler that failed, what the options send, and the end with a lifetime or a credential. Here
+/// the stream just ends.
 impl<T> Stream for EventStream<T> {
     type Item = T;
 

@@ -153,7 +153,7 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
 async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
     let mut scene = Scene::new(64);
     let start = Instant::now();
-    let moment = start + Duration::from_millis(1000);
+    let moment = start + Duration::from_secs(1);
     let mut ends = scene.park("a", |stream| stream.close_at(moment)).await;
     let mut goes_on = scene.park("a", |stream| stream.keep_alive(Duration::from_millis(950))).await;
     scene.settle([&mut ends, &mut goes_on]).await;
