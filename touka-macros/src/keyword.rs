@@ -13,6 +13,14 @@ pub(crate) const OPEN_AFTER: &str = "open_after";
 pub(crate) const END: &str = "end";
 /// Option: the longest that a stream lives.
 pub(crate) const MAX_LIFETIME: &str = "max_lifetime";
+/// Option: the moment at which the stream ends.
+pub(crate) const CLOSE_AT: &str = "close_at";
+/// Option: the future with which the stream ends.
+pub(crate) const CLOSE_WHEN: &str = "close_when";
+/// Option: the last event of a stream that one of those two has ended.
+pub(crate) const EXPIRED_EVENT: &str = "expired_event";
+/// Option: what the stream is called.
+pub(crate) const LABEL: &str = "label";
 /// Option: the longest that a client takes nothing.
 pub(crate) const WRITE_TIMEOUT: &str = "write_timeout";
 /// Option: a blank line after each comment and `retry`.
@@ -27,12 +35,16 @@ pub(crate) const CALLBACK: &str = "callback";
 pub(crate) const CHANNEL: &str = "channel";
 
 /// Every option of `#[sse_handler]`.
-pub(crate) const OPTIONS: [&str; 12] = [
+pub(crate) const OPTIONS: [&str; 16] = [
     CALLBACK,
     CHANNEL,
+    CLOSE_AT,
+    CLOSE_WHEN,
     CRATE,
     END,
+    EXPIRED_EVENT,
     KEEP_ALIVE,
+    LABEL,
     MAX_LIFETIME,
     ON_CLOSE,
     ON_ERROR,

@@ -61,6 +61,10 @@ use proc_macro::TokenStream;
 /// | `open_after` | duration | how long a handler that can fail holds the head; 1 s |
 /// | `end` | text | the name and id of an event that marks the normal end; see below |
 /// | `max_lifetime` | duration | the longest that a stream lives, give or take a tenth |
+/// | `close_at` | expression: `impl Into<Deadline>` | the moment at which the stream ends, exactly; see below |
+/// | `close_when` | expression: a future | the stream ends when it is ready |
+/// | `expired_event` | expression: `impl Into<Event>` | the last event when one of those two ends the stream; `expired` |
+/// | `label` | expression: `impl Into<Box<str>>` | what `OpenStream::label` calls the stream |
 /// | `write_timeout` | duration | the longest that a client takes nothing; 30 s; only touka's own server enforces it |
 /// | `on_error` | path of a `fn(E) -> Event` | makes the last event of an error that comes too late for a status |
 /// | `on_close` | path of a `fn(CloseReason)` | is called once when the stream is gone |
@@ -184,6 +188,43 @@ use proc_macro::TokenStream;
 /// The body runs, and must return without an error: the client gets the end. The documentation of
 /// `EventStream::end` says how.
 ///
+/// # The end with a credential
+/// The values of `close_at`, `close_when`, `expired_event` and `label` are expressions of the request. They are
+/// evaluated when the function is called, before the body gets the parameters:
+///
+/// ```
+/// use std::time::SystemTime;
+/// use touka::extract::State;
+/// use touka::sse_handler;
+///
+/// # struct App;
+/// # impl App {
+/// #     fn revoked(&self, user: u64) -> impl Future<Output = ()> + Send + 'static { std::future::pending() }
+/// # }
+/// struct Claims {
+///     user: u64,
+///     expires: SystemTime,
+/// }
+///
+/// #[sse_handler(
+///     close_at = claims.expires,
+///     close_when = app.revoked(claims.user),
+///     label = format!("user {}", claims.user),
+/// )]
+/// async fn prices(claims: Claims, State(app): State<App>) {
+///     emit!("120");
+/// }
+/// # drop(prices(Claims { user: 7, expires: SystemTime::now() }, State(App)));
+/// ```
+///
+/// - A parameter that is a name is there as it is. A value that moves it away leaves nothing for the body: write
+///   `label = name.clone()`, or `label = name.as_str()`.
+/// - The names of a pattern, `app` above, are references.
+/// - The future of `close_when` owns what it needs: it lives as long as the stream.
+/// - `.await` works in a value, and so does `?` where the handler returns a `Result`.
+///
+/// `recheck` is a method of `EventStream` only. The documentation of `EventStream::close_at` has the rest.
+///
 /// # What it generates
 /// The function, with the return type written out, and nothing beside it. For `clock` above,
 /// shortened by the paths and `#[allow]`s:
@@ -204,7 +245,7 @@ use proc_macro::TokenStream;
 /// }
 /// ```
 /// `hand` and `value` are hygienic: the body cannot name them. Settings become calls on the stream:
-/// `Returns::configure(…, |stream| stream.retry(…))`.
+/// `Returns::configure(…, |stream| stream.retry(…))`. Values that are expressions are variables before that.
 ///
 /// # Limits
 /// - `yield` is refused by the compiler in every function that has an attribute: write `emit!(…)`.

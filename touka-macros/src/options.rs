@@ -5,14 +5,14 @@ use std::time::Duration;
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{ParseStream, Parser};
-use syn::{Ident, LitInt, LitStr, Path, Token};
+use syn::{Expr, Ident, LitInt, LitStr, Path, Token};
 
 use crate::args::{comma, crate_path, looks_like_a_route, skip_value};
 use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::duration;
 use crate::keyword::{
-    CALLBACK, CHANNEL, CRATE, END, KEEP_ALIVE, MAX_LIFETIME, ON_CLOSE, ON_ERROR, OPEN_AFTER, OPTIONS, RETRY,
-    WHOLE_BLOCKS, WRITE_TIMEOUT,
+    CALLBACK, CHANNEL, CLOSE_AT, CLOSE_WHEN, CRATE, END, EXPIRED_EVENT, KEEP_ALIVE, LABEL, MAX_LIFETIME, ON_CLOSE,
+    ON_ERROR, OPEN_AFTER, OPTIONS, RETRY, WHOLE_BLOCKS, WRITE_TIMEOUT,
 };
 
 /// What was written, each option with its name, which is where an error about it stands.
@@ -47,6 +47,8 @@ pub(crate) enum Setting {
     End(LitStr),
     OnError(Path),
     OnClose(Path),
+    /// A value that is made of the handler's parameters, before the body runs.
+    Value(Box<Expr>),
 }
 
 impl Options {
@@ -104,6 +106,7 @@ impl Options {
             END => the_end(name, input, diagnostics)?,
             ON_ERROR => function(name, input, diagnostics)?.map(Setting::OnError),
             ON_CLOSE => function(name, input, diagnostics)?.map(Setting::OnClose),
+            CLOSE_AT | CLOSE_WHEN | EXPIRED_EVENT | LABEL => expression(name, input, diagnostics)?,
             _ => {
                 let hint = did_you_mean(&word, &OPTIONS, "there are");
                 diagnostics.error(name, format!("unknown option `{word}`{hint}"));
@@ -212,6 +215,34 @@ fn the_end(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) 
         return Ok(Some(Setting::End(text)));
     };
     diagnostics.error(&text, fault);
+    Ok(None)
+}
+
+/// A value that depends on the request.
+fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
+    if name == CLOSE_AT && input.peek(Token![=]) && input.peek2(LitStr) {
+        let _equals: TokenTree = input.parse()?;
+        let text: LitStr = input.parse()?;
+        let lifetime =
+            format!("`close_at` takes a moment: for a length of time there is `max_lifetime = {:?}`", text.value());
+        diagnostics.error(&text, lifetime);
+        skip_value(input)?;
+        return Ok(None);
+    }
+    if let Some(value) = value::<Expr>(input)?
+        && (input.is_empty() || input.peek(Token![,]))
+    {
+        return Ok(Some(Setting::Value(Box::new(value))));
+    }
+    let example = match name.to_string().as_str() {
+        CLOSE_AT => "claims.expires_at",
+        CLOSE_WHEN => "token.clone().cancelled_owned()",
+        LABEL => "format!(\"user {user}\")",
+        _ => "Event::data(\"\").event(\"signed-out\")",
+    };
+    diagnostics
+        .error(name, format!("`{name}` takes an expression, which may use the parameters: `{name} = {example}`"));
+    skip_value(input)?;
     Ok(None)
 }
 

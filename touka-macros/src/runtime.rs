@@ -35,6 +35,13 @@ impl Runtime {
         self.private(name).into_iter().map(located).collect()
     }
 
+    /// The function that takes what an option takes, located at the option's value.
+    pub(crate) fn option_at(&self, at: Span, option: &Ident) -> TokenStream {
+        let values = self.private_at(at, "values");
+        let option = Ident::new(&option.to_string(), Span::call_site().located_at(at));
+        quote!(#values::#option)
+    }
+
     /// The stream type of a handler that names none.
     pub(crate) fn event_stream(&self) -> TokenStream {
         let root = &self.root;

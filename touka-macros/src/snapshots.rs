@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use crate::door;
 
 /// The forms: a name, the attributes from the outer one inwards, and the function below them.
-const FORMS: [(&str, &str, &str); 12] = [
+const FORMS: [(&str, &str, &str); 13] = [
     ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
     ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
     ("fallible", "#[sse_handler]", "async fn room(id: u64) -> Result<EventStream, Refusal> { emit!(find(id)?); }"),
@@ -30,6 +30,11 @@ const FORMS: [(&str, &str, &str); 12] = [
         "settings",
         "#[sse_handler(keep_alive = off, whole_blocks, retry = \"3s\", open_after = \"2s\", end = \"done\", max_lifetime = \"1h30m\", write_timeout = \"30s\", on_error = sorry, on_close = log)]",
         "async fn everything() -> Result<EventStream, Refusal> { emit!(1); }",
+    ),
+    (
+        "values",
+        "#[sse_handler(close_at = claims.exp, close_when = app.ended(claims.session), label = format!(\"user {user}\"), expired_event = \"bye\")]",
+        "async fn mine(claims: Claims, State(mut app): State<App>, mut user: u64) { emit!(1); }",
     ),
     ("renamed", "#[sse_handler(crate = my::sse)]", "async fn clock() { emit!(1); }"),
     (

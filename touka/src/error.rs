@@ -156,15 +156,16 @@ pub enum CloseReason {
     Stalled,
     /// The client fell behind further than the topic remembers.
     Lagged,
-    /// The stream reached its longest lifetime.
+    /// The stream reached its longest lifetime, or its credential has expired:
+    /// [`EventStream::close_at`](crate::EventStream::close_at).
     Expired,
     /// The server is shutting down.
     Shutdown,
     /// The handler returned an error, before or after the response opened, or an event could not be
     /// encoded.
     Failed,
-    /// Code of the handler's panicked: its body, an event's or an error's conversion, `on_error`, or
-    /// the destructor of something that the stream held.
+    /// Code of the handler's panicked: its body, an event's or an error's conversion, `on_error`, what
+    /// `close_when` waits for or `recheck` asks, or the destructor of something that the stream held.
     Panicked,
 }
 

@@ -179,6 +179,11 @@ struct Clients;
 #[doc = include_str!("../../docs/topics.md")]
 struct Topics;
 
+/// The guide to credentials, whose code is compiled.
+#[cfg(all(doctest, feature = "macros"))]
+#[doc = include_str!("../../docs/credentials.md")]
+struct Credentials;
+
 /// The guide for axum apps, whose code is compiled.
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]
 #[doc = include_str!("../../docs/axum.md")]

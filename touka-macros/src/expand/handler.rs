@@ -1,6 +1,6 @@
 //! `#[sse_handler]`: the body moves into a stream, word for word.
 
-use proc_macro2::{Ident, Span, TokenStream};
+use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{FnArg, Pat, PatType, Type};
 
@@ -15,7 +15,7 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
     let Handler { attrs, vis, .. } = handler;
     let output = output(handler, &options.mode, runtime);
     let mut sig = handler.sig.clone();
-    let (inputs, moves) = parameters(handler);
+    let Parameters { inputs, moves, patterns } = parameters(handler, options);
     sig.inputs = inputs;
     sig.output = syn::parse_quote!(-> #output);
     // It is awaited like any other handler, also where its body runs on a thread of its own.
@@ -38,9 +38,10 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
             quote_spanned!(place=> <#output as #returns>::configure(#run, |stream| stream #set))
         }
     };
+    let values = setting::evaluated(options, &patterns, runtime);
     quote! {
         #(#attrs)*
-        #vis #sig { #run }
+        #vis #sig { #values #run }
     }
 }
 
@@ -61,13 +62,23 @@ fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// The parameters of the public signature, and the statements that bring them into the body.
-///
-/// All of them move, also those that the body never mentions: a permit or a guard is held until
-/// the stream ends, as it would be in an ordinary async function.
-fn parameters(handler: &Handler) -> (syn::punctuated::Punctuated<FnArg, syn::Token![,]>, TokenStream) {
-    let mut moves = TokenStream::new();
-    let mut inputs = syn::punctuated::Punctuated::new();
+/// What becomes of the parameters.
+#[derive(Default)]
+struct Parameters {
+    /// Those of the public signature.
+    inputs: syn::punctuated::Punctuated<FnArg, syn::Token![,]>,
+    /// The statements that bring them into the body.
+    ///
+    /// All of them move, also those that the body never mentions: a permit or a guard is held until
+    /// the stream ends, as it would be in an ordinary async function.
+    moves: TokenStream,
+    /// The statements that take those apart that are written as patterns, by reference, for the values of options.
+    patterns: TokenStream,
+}
+
+fn parameters(handler: &Handler, options: &Options) -> Parameters {
+    let Parameters { mut inputs, mut moves, mut patterns } = Parameters::default();
+    let used: Vec<String> = setting::values(options).map(|(_, value)| value.to_token_stream().to_string()).collect();
     for input in &handler.sig.inputs {
         let FnArg::Typed(param) = input else {
             inputs.push(input.clone());
@@ -77,21 +88,59 @@ fn parameters(handler: &Handler) -> (syn::punctuated::Punctuated<FnArg, syn::Tok
             continue;
         }
         let PatType { attrs, pat, ty, .. } = param;
+        let cfg = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
+        let cfg = quote!(#(#cfg)*);
         let outer = match &**pat {
             Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => ident.ident.clone(),
-            _ => readable_name(handler, ty),
+            _ => {
+                let name = readable_name(handler, ty);
+                let borrowed = without_modifiers(pat.to_token_stream());
+                patterns.extend(quote!(#[allow(unused_variables)] #cfg let #borrowed = &#name;));
+                name
+            }
         };
         // `mut` belongs to the body's own variable; on the outer one it would be unused.
-        let cfg = attrs.iter().filter(|attr| attr.path().is_ident("cfg"));
-        inputs.push(syn::parse_quote!(#(#cfg)* #outer: #ty));
+        inputs.push(syn::parse_quote!(#cfg #outer: #ty));
+        // What a value uses need not be used by the body as well.
+        let used = names(pat.to_token_stream()).any(|name| used.iter().any(|value| value.contains(&name)));
+        let used = used.then(|| quote!(#[allow(unused_variables)]));
         // A name like `_guard` is used here, and only here.
         moves.extend(quote! {
             #[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)]
+            #used
             #(#attrs)*
             let #pat = #outer;
         });
     }
-    (inputs, moves)
+    Parameters { inputs, moves, patterns }
+}
+
+/// A pattern without its `mut` and `ref`, which it may not have where it takes a reference apart.
+fn without_modifiers(pattern: TokenStream) -> TokenStream {
+    let keep = |token: TokenTree| match token {
+        TokenTree::Ident(word) if word == "mut" || word == "ref" => None,
+        TokenTree::Group(group) => {
+            let mut inner = Group::new(group.delimiter(), without_modifiers(group.stream()));
+            inner.set_span(group.span());
+            Some(inner.into())
+        }
+        token => Some(token),
+    };
+    pattern.into_iter().filter_map(keep).collect()
+}
+
+/// The words of a pattern, among them the names that it binds.
+fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
+    let mut words = Vec::new();
+    let mut rest: Vec<TokenTree> = pattern.into_iter().collect();
+    while let Some(token) = rest.pop() {
+        match token {
+            TokenTree::Ident(word) => words.push(word.to_string()),
+            TokenTree::Group(group) => rest.extend(group.stream()),
+            _ => {}
+        }
+    }
+    words.into_iter()
 }
 
 /// A name for a parameter that is written as a pattern: `state` for `State(app): State<App>`. It

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::quote;
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::Expr;
 
 use crate::options::{Options, Setting};
+use crate::runtime::{Runtime, located};
 
 /// Something is set of the wait before the response opens.
 pub(super) fn opens(options: &Options) -> bool {
@@ -43,7 +45,43 @@ fn call((name, setting): &(Ident, Setting)) -> TokenStream {
         }
         Setting::End(end) => quote!(.#name(#end)),
         Setting::OnError(function) | Setting::OnClose(function) => quote!(.#name(#function)),
+        Setting::Value(_) => {
+            let value = variable(name);
+            quote!(.#name(#value))
+        }
     }
+}
+
+/// The settings whose values are made of the parameters.
+pub(super) fn values(options: &Options) -> impl Iterator<Item = (&Ident, &Expr)> {
+    options.settings.iter().filter_map(|(name, setting)| match setting {
+        Setting::Value(value) => Some((name, &**value)),
+        _ => None,
+    })
+}
+
+/// The statements that make these values, before the parameters move into the body. `patterns` takes those apart that
+/// are written as patterns, by reference.
+pub(super) fn evaluated(options: &Options, patterns: &TokenStream, runtime: &Runtime) -> TokenStream {
+    let statement = |(name, value): (&Ident, &Expr)| {
+        let (variable, place) = (variable(name), located(value));
+        // A function of the option's name, which takes what the option takes.
+        let option = runtime.option_at(place, name);
+        let made = quote_spanned!(place=> #option(#value));
+        quote! {
+            let #variable = {
+                #patterns
+                let #variable = #made;
+                #variable
+            };
+        }
+    };
+    values(options).map(statement).collect()
+}
+
+/// The variable of a value. Neither the body nor another value can name it.
+fn variable(name: &Ident) -> Ident {
+    format_ident!("__touka_{name}", span = Span::mixed_site())
 }
 
 fn value(duration: Duration) -> TokenStream {

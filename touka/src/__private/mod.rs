@@ -4,6 +4,7 @@ mod block;
 mod body;
 mod returns;
 mod route;
+pub mod values;
 
 pub use axum_core::extract::Request;
 pub use http::Method;

@@ -30,6 +30,11 @@ pub(super) struct Frames<T> {
 }
 
 impl<T> Frames<T> {
+    /// The last frame was given.
+    pub(super) const fn is_finished(&self) -> bool {
+        self.finished
+    }
+
     /// The stream, whatever of it was sent already.
     pub(super) fn into_stream(self) -> EventStream<T> {
         self.stream
@@ -60,11 +65,14 @@ impl<T: IntoEvent> Frames<T> {
         }
     }
 
-    /// The stream has reached its longest lifetime. That is no normal end, so the event that would
-    /// tell the client not to come back is not sent.
-    fn expired(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(lifetime) = &mut self.lifetime else { return false };
-        lifetime.as_mut().poll(cx).is_ready()
+    /// The end that comes though the body goes on: that of the credential, or of the longest lifetime. It is no
+    /// normal end, so the event that would tell the client not to come back is not sent.
+    fn expire(&mut self, cx: &mut Context<'_>) -> Option<Filled> {
+        if let Poll::Ready(failure) = self.stream.poll_credential(cx) {
+            return Some(self.fail(&failure));
+        }
+        let over = self.lifetime.as_mut()?.as_mut().poll(cx).is_ready();
+        over.then(|| self.fail(&Failure { reason: CloseReason::Expired, event: None }))
     }
 
     /// The head waits for no step of the body, and neither does what is known when it leaves.
@@ -137,13 +145,12 @@ impl<T: IntoEvent> Body for Frames<T> {
         if opens {
             this.open();
         }
-        if this.expired(cx) {
-            this.stream.close(CloseReason::Expired);
-            this.finished = true;
-            return Poll::Ready(None);
+        let expired = this.expire(cx);
+        if expired.is_none() {
+            ready!(mem::take(&mut this.flush).poll(this.polled_by.as_ref(), &mut this.keep_alive, cx));
         }
-        ready!(mem::take(&mut this.flush).poll(this.polled_by.as_ref(), &mut this.keep_alive, cx));
-        let frame = match if opens { this.fill_first(cx) } else { this.fill(cx) } {
+        let filled = expired.unwrap_or_else(|| if opens { this.fill_first(cx) } else { this.fill(cx) });
+        let frame = match filled {
             Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
             Filled::Frame(flush) => {
                 let (events, frame) = this.batch.take();
@@ -198,10 +205,7 @@ mod tests {
     use super::*;
     use crate::stream::Emitter;
 
-    fn frames<B>(body: impl FnOnce(Emitter) -> B) -> Frames<Event>
-    where
-        B: Future<Output = ()> + Send + 'static,
-    {
+    fn frames<B: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Emitter) -> B) -> Frames<Event> {
         Frames::new(EventStream::generate(body))
     }
 
@@ -238,8 +242,7 @@ mod tests {
         assert_eq!(steps.load(Relaxed), 3);
     }
 
-    /// The body waits after its emit, and could go on at the next poll: what it has emitted is
-    /// flushed before.
+    /// The body waits after its emit, and could go on at the next poll: what it has emitted is flushed before.
     #[tokio::test]
     async fn an_event_is_flushed_before_what_the_body_waited_for_is_worked_on() {
         let (go, wait) = tokio::sync::oneshot::channel();

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 
 use super::body::Frames;
 use crate::event::IntoEvent;
-use crate::stream::{Lifecycle, Options};
+use crate::stream::{Credential, Lifecycle, Options, Subscribed};
 use crate::topic::Subscription;
 
 /// What is behind a body that is nothing but a place in a topic. A server that serves it without
@@ -20,6 +20,7 @@ use crate::topic::Subscription;
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) subscription: Subscription,
+    pub(crate) credential: Option<Box<Credential>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) options: Options,
 }
@@ -92,10 +93,11 @@ impl<T: Send + 'static> Take for Mutex<Inside<T>> {
         if inside.first != Some(place(frame)) {
             return None;
         }
-        let frames = inside.frames.take()?;
+        // A stream whose credential has expired has ended with this frame.
+        let frames = inside.frames.take_if(|frames| !frames.is_finished())?;
         drop(inside);
-        let (source, lifecycle, options) = frames.into_stream().into_subscription()?;
-        Some(Parts { subscription: *source.downcast().ok()?, lifecycle, options })
+        let Subscribed { subscription, credential, lifecycle, options } = frames.into_stream().into_subscription()?;
+        Some(Parts { subscription: *subscription.downcast().ok()?, credential, lifecycle, options })
     }
 }
 

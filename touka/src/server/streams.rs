@@ -146,6 +146,21 @@ impl OpenStream {
         self.0.peer
     }
 
+    /// What [`EventStream::label`](crate::EventStream::label) calls it. `None` for a stream without a label, and for
+    /// those of other libraries.
+    ///
+    /// ```
+    /// use touka::server::Handle;
+    ///
+    /// // A logout: what the user has open in this process ends, and a browser that comes back is asked again.
+    /// fn log_out(handle: &Handle) {
+    ///     handle.streams().iter().filter(|stream| stream.label() == Some("user 7")).for_each(|stream| stream.close());
+    /// }
+    /// ```
+    pub fn label(&self) -> Option<&str> {
+        self.0.link.label()
+    }
+
     /// How long it has been open.
     pub fn age(&self) -> Duration {
         self.0.link.age().unwrap_or_default()
@@ -185,6 +200,7 @@ impl fmt::Debug for OpenStream {
             .field("route", &self.route())
             .field("path", &self.path())
             .field("peer", &self.peer())
+            .field("label", &self.label())
             .field("age", &self.age())
             .field("events", &self.events())
             .field("bytes", &self.bytes())

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::batch::Out;
+use super::credential::Credential;
 use super::failure::Failure;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
@@ -60,6 +61,14 @@ pub struct EventStream<T = Event> {
     options: Options,
     /// The source is a place in a topic, and nothing else.
     subscribed: bool,
+}
+
+/// What a stream is made of that is nothing but a place in a topic.
+pub(crate) struct Subscribed {
+    pub(crate) subscription: Box<dyn Any + Send>,
+    pub(crate) credential: Option<Box<Credential>>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) options: Options,
 }
 
 impl<T> EventStream<T> {
@@ -174,9 +183,9 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Ends the stream after this time, give or take a tenth: clients spread over new servers, and
-    /// what was checked when it opened is checked again. By default a stream lives as long as it
-    /// likes.
+    /// Ends the stream after this time, give or take a tenth, without another word: clients spread over
+    /// new servers. By default a stream lives as long as it likes. A stream that must end with a session
+    /// or a token has [`close_at`](Self::close_at).
     #[must_use]
     pub const fn max_lifetime(mut self, longest: Duration) -> Self {
         self.options.max_lifetime = Some(longest);
@@ -205,9 +214,20 @@ impl<T> EventStream<T> {
     }
 
     /// What it is made of, if it is nothing but a place in a topic.
-    pub(crate) fn into_subscription(mut self) -> Option<(Box<dyn Any + Send>, Lifecycle, Options)> {
+    pub(crate) fn into_subscription(mut self) -> Option<Subscribed> {
         let subscription = self.origin.source.as_mut()?.as_mut().take_subscription()?;
-        Some((subscription, self.lifecycle, self.options))
+        let credential = self.origin.credential.take();
+        Some(Subscribed { subscription, credential, lifecycle: self.lifecycle, options: self.options })
+    }
+
+    /// What ends the stream beside its body, to add to it.
+    pub(super) fn credential(&mut self) -> &mut Credential {
+        self.origin.credential.get_or_insert_default()
+    }
+
+    /// Ready when the stream has to end though its body goes on.
+    pub(crate) fn poll_credential(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
+        self.origin.credential.as_mut().map_or(Poll::Pending, |credential| credential.poll(cx))
     }
 
     pub(crate) const fn options(&self) -> &Options {
@@ -260,7 +280,8 @@ impl<T> EventStream<T> {
 impl<T> Unpin for EventStream<T> {}
 
 /// Yields what the handler emits. What is part of the response and not of this: the `error` event
-/// of a handler that failed, and what the options send. Here the stream just ends.
+/// of a handler that failed, what the options send, and the end with a lifetime or a credential. Here
+/// the stream just ends.
 impl<T> Stream for EventStream<T> {
     type Item = T;
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use super::first_reason::FirstReason;
 use crate::error::CloseReason;
 
 /// Clones speak of the same stream.
@@ -16,7 +17,7 @@ pub(crate) struct Link(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
-    reason: OnceLock<CloseReason>,
+    reason: FirstReason,
     /// The stream is gone: wakes those who wait for that.
     gone: Notify,
     is_gone: AtomicBool,
@@ -30,6 +31,8 @@ struct Shared {
     opened: OnceLock<Instant>,
     /// The path of the route that made it, as it is mounted.
     route: OnceLock<Arc<str>>,
+    /// What the user calls it. Boxed twice: few streams have a label, and each has room for one.
+    label: OnceLock<Box<Box<str>>>,
     // Written once a frame, by the one who has the stream; read by whoever is curious.
     events: AtomicU64,
     bytes: AtomicU64,
@@ -38,12 +41,12 @@ struct Shared {
 impl Link {
     /// Says why the stream ends. The first reason counts: what comes later is its consequence.
     pub(crate) fn close(&self, reason: CloseReason) {
-        let _ = self.0.reason.set(reason);
+        self.0.reason.give(reason);
     }
 
     /// Why the stream ended. Asked at its end: without a reason until then, the client has left.
     pub(super) fn reason(&self) -> CloseReason {
-        *self.0.reason.get_or_init(|| CloseReason::Disconnected)
+        self.0.reason.give(CloseReason::Disconnected)
     }
 
     /// Both speak of one stream.
@@ -87,6 +90,16 @@ impl Link {
     /// The route that made it, if one of touka's router did.
     pub(crate) fn route(&self) -> Option<&str> {
         self.0.route.get().map(|path| &**path)
+    }
+
+    /// Gives it a label, if it has none.
+    pub(super) fn set_label(&self, label: Box<str>) {
+        let _ = self.0.label.set(Box::new(label));
+    }
+
+    /// What the user calls it.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.0.label.get().map(|label| &***label)
     }
 
     pub(super) fn set_opened(&self) {

@@ -1,13 +1,18 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
 
+mod alarm;
 mod batch;
 mod blocking;
 mod channel;
 mod contained;
+mod credential;
+mod deadline;
 mod emitter;
 mod event_stream;
+mod expiry;
 mod failure;
 mod farewell;
+mod first_reason;
 mod generator;
 mod guard;
 mod jitter;
@@ -20,6 +25,7 @@ mod options;
 mod origin;
 mod pace;
 mod queue;
+mod recheck;
 mod slot;
 mod source;
 #[cfg(feature = "macros")]
@@ -28,6 +34,7 @@ mod wakers;
 mod writer;
 
 pub use channel::{EventSender, SendError, TrySendError};
+pub use deadline::Deadline;
 pub use emitter::{Emit, Emitter};
 pub use event_stream::EventStream;
 pub use opening::Opening;
@@ -37,6 +44,8 @@ pub(crate) use batch::{Batch, Out};
 #[cfg(feature = "testing")]
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use contained::contained;
+pub(crate) use credential::Credential;
+pub(crate) use event_stream::Subscribed;
 pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};

@@ -51,6 +51,45 @@ async fn everything() -> Result<EventStream<Event>, http::StatusCode> {
     emit!(Event::data("x"));
 }
 
+struct Claims {
+    user: u64,
+    expires: Option<std::time::SystemTime>,
+}
+
+#[derive(Clone)]
+struct App(tokio::sync::watch::Receiver<bool>);
+
+impl App {
+    fn ended(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut app = self.clone();
+        async move { _ = app.0.wait_for(|ended| *ended).await }
+    }
+}
+
+struct State<S>(S);
+
+// A parameter that only a value uses is used.
+#[sse_handler(
+    close_at = claims.expires,
+    close_when = app.ended(),
+    label = format!("user {} in {room}, {}", claims.user, names.join::<&str>(", ")),
+    expired_event = Event::data(room.as_str()).event("signed-out"),
+)]
+async fn with_values(claims: Claims, State(mut app): State<App>, mut room: String, names: Vec<&'static str>) {
+    room.push('!');
+    app.0.mark_unchanged();
+    emit!(room);
+}
+
+#[sse_handler(label = who, close_at = until().await?)]
+async fn with_a_result(who: &'static str) -> Result<EventStream, http::StatusCode> {
+    emit!(who);
+}
+
+async fn until() -> Result<std::time::Instant, http::StatusCode> {
+    Err(http::StatusCode::UNAUTHORIZED)
+}
+
 async fn count<T>(stream: EventStream<T>) -> usize {
     stream.count().await
 }
@@ -62,4 +101,9 @@ async fn main() {
     assert_eq!(count(sent().await).await, 2);
     assert_eq!(count(blocking(4).await).await, 4);
     assert_eq!(count(everything().await.unwrap()).await, 1);
+    let (tell, told) = tokio::sync::watch::channel(false);
+    let claims = Claims { user: 7, expires: None };
+    assert_eq!(count(with_values(claims, State(App(told)), "blue".to_owned(), vec!["a", "b"]).await).await, 1);
+    drop(tell);
+    assert_eq!(with_a_result("me").await.unwrap_err(), http::StatusCode::UNAUTHORIZED);
 }

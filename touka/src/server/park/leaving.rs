@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::super::again::{Again, Returned};
 use super::super::serving::Serving;
 use super::parked::Parked;
+use crate::error::CloseReason;
 use crate::stream::{drop_guarded, guarded};
 
 impl Parked {
@@ -27,9 +28,12 @@ impl Parked {
     /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
     /// none of the others from going.
     fn end_stream(self) -> (Box<dyn Again>, Returned) {
-        let Self { subscription, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
+        let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = guarded("entering a span", || span.enter());
         drop_guarded(subscription);
+        if !endings.is_none_or(|endings| endings.let_go()) {
+            lifecycle.link().close(CloseReason::Panicked);
+        }
         drop_guarded(lifecycle);
         drop_guarded(body);
         drop(entry);

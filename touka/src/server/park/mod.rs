@@ -12,10 +12,12 @@
 //! - `lot`: the shards of a server. `run`: the task of a shard. `shard`: what a shard does in a turn.
 //! - `node`: a shard's inbox, and the wakers that put something into it; `signal` is their flag.
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that they are written.
-//! - `parked`: one client. `output`: the state of what is written to it. `leaving`: how it goes.
+//! - `parked`: one client. `output`: the state of what is written to it. `ending`: how its stream ends. `leaving`: how
+//!   it goes.
 //! - `sweep` and `phase`: what time and a shutdown do to all clients.
 //! - `slots`: numbered values.
 
+mod ending;
 mod group;
 mod leaving;
 mod lot;

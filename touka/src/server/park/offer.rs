@@ -23,6 +23,7 @@ use super::super::drain::stream_span;
 use super::super::parking::Park;
 use super::super::stream;
 use super::super::streams::{Entry, OpenStream};
+use super::ending::Endings;
 use super::output::Output;
 use super::parked::Parked;
 use crate::error::CloseReason;
@@ -122,24 +123,26 @@ impl Offer {
     }
 
     pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again>) -> Parked {
-        let Parts { mut subscription, lifecycle, options } = self.parts;
+        let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();
         let now = Instant::now();
         let keep_alive = options.keep_alive;
+        let lifetime = self.lifetime.and_then(|longest| now.checked_add(longest));
+        let expires = credential.as_mut().and_then(|credential| credential.hand_over());
         Parked {
             socket,
             output: Output::new(self.first),
             sent: sent.into(),
             subscription,
             lifecycle,
-            goodbye: options.ending().map(Box::new),
+            endings: Endings::new(options.ending(), credential),
             keep_alive,
             whole_blocks: options.whole_blocks,
             patience: keep_alive.map(|interval| within(interval, 0.1)).unwrap_or_default(),
             quiet_since: now,
             write_time: self.write_time,
-            end_at: self.lifetime.and_then(|longest| now.checked_add(longest)).map(|at| (at, CloseReason::Expired)),
+            end_at: lifetime.into_iter().chain(expires).min().map(|at| (at, CloseReason::Expired)),
             has_turn: false,
             node: None,
             group: 0,

@@ -16,6 +16,7 @@ use super::super::chunk;
 use super::super::meter;
 use super::super::socket::{set_user_timeout, write_now};
 use super::super::streams::Entry;
+use super::ending::Endings;
 use super::node::Node;
 use super::output::Output;
 use super::phase::Phase;
@@ -39,8 +40,8 @@ pub(super) struct Parked {
     pub(super) sent: Vec<u8>,
     pub(super) subscription: Subscription,
     pub(super) lifecycle: Lifecycle,
-    /// What is said before the end of a stream that comes to it by itself.
-    pub(super) goodbye: Option<Box<Event>>,
+    /// How the stream ends, but for its topic's end. `None` for most, and after the end.
+    pub(super) endings: Option<Box<Endings>>,
     /// Every how long silence is broken, before its jitter.
     pub(super) keep_alive: Option<Duration>,
     /// Whether each comment ends with a blank line of its own.
@@ -87,7 +88,7 @@ impl Parked {
         let seen = cursor.seen();
         // Where an end may be for it, it looks at each event.
         let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
-        if !is_plain || !self.output.is_between() || window.is_empty() {
+        if !is_plain || !self.output.is_between() || window.is_empty() || self.is_out_of_time(now) {
             return self.advance(now);
         }
         let Some(bytes) = window.bytes_after(seen) else {
@@ -111,6 +112,7 @@ impl Parked {
 
     /// The same, with one way or the other to write to the socket.
     fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
+        self.end_in_time(now);
         for _ in 0..MOST_WRITES {
             if !self.output.pending().is_empty() {
                 match write(&self.socket, self.output.pending()) {
@@ -259,9 +261,9 @@ impl Parked {
         }
         self.lifecycle.link().close(reason);
         let mut bytes = BytesMut::new();
-        let goodbye = if reason == CloseReason::Completed { self.goodbye.as_deref() } else { None };
+        let goodbye = self.take_goodbye().filter(|_| reason == CloseReason::Completed);
         let mut said = 0;
-        for event in last.into_iter().chain(goodbye) {
+        for event in last.into_iter().chain(&goodbye) {
             said += chunk::put_event(event, &mut bytes);
         }
         if reason == CloseReason::Shutdown {
@@ -289,11 +291,7 @@ impl Parked {
 
     /// Does what is due.
     pub(super) fn tick(&mut self, now: Instant) -> Progress {
-        if let Some((at, reason)) = self.end_at
-            && at <= now
-            && !self.output.is_ending()
-        {
-            self.end(reason, None);
+        if self.end_in_time(now) {
             return self.advance(now);
         }
         let blocked_since = self.output.blocked_since();

@@ -171,6 +171,7 @@ impl Shard {
                     if parked.entry.closing().is_wished() {
                         parked.end(CloseReason::Shutdown, None);
                     }
+                    parked.ask_credential();
                     match parked.listen(most) {
                         Progress::Left => Progress::Left,
                         _ => parked.advance(now),

@@ -16,13 +16,14 @@ use tracing::{Metadata, Subscriber};
 use super::super::again::{Again, Returned};
 use super::super::serving::Serving;
 use super::super::streams::OpenStream;
+use super::ending::Endings;
 use super::node::Inbox;
 use super::output::Output;
 use super::parked::Parked;
 use super::run::Turn;
 use super::shard::Shard;
 use crate::error::CloseReason;
-use crate::stream::EventStream;
+use crate::stream::{EventStream, Subscribed};
 use crate::topic::Subscription;
 use crate::{Hub, Topic};
 
@@ -73,8 +74,9 @@ impl Scene {
     async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
-        let (source, lifecycle, _) = stream.into_subscription().unwrap();
-        let mut subscription = *(source as Box<dyn Any>).downcast::<Subscription>().unwrap();
+        let Subscribed { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
+        let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
+        let end_at = credential.as_mut().and_then(|credential| credential.hand_over());
         subscription.stop_waiting();
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
@@ -87,13 +89,13 @@ impl Scene {
             sent: Vec::new(),
             subscription,
             lifecycle,
-            goodbye: None,
+            endings: Endings::new(None, credential),
             keep_alive,
             whole_blocks: false,
             patience: keep_alive.unwrap_or_default(),
             quiet_since: Instant::now(),
             write_time: Duration::from_secs(30),
-            end_at: None,
+            end_at: end_at.map(|at| (at, CloseReason::Expired)),
             has_turn: false,
             node: None,
             group: 0,
@@ -144,6 +146,27 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
         assert!(quiet.read().contains("data: first\n\n"));
         assert!(busy.iter_mut().all(|client| client.read().contains("data: more\n\n")));
     }
+}
+
+/// A sweep has just been, and the next one is yet to come.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
+    let mut scene = Scene::new(64);
+    let start = Instant::now();
+    let moment = start + Duration::from_secs(1);
+    let mut ends = scene.park("a", |stream| stream.close_at(moment)).await;
+    let mut goes_on = scene.park("a", |stream| stream.keep_alive(Duration::from_millis(950))).await;
+    scene.settle([&mut ends, &mut goes_on]).await;
+    tokio::time::sleep_until(start + Duration::from_millis(960)).await;
+    scene.turn();
+    assert_eq!((ends.read().as_str(), goes_on.read().as_str()), ("", "2\r\n:\n\r\n"));
+    tokio::time::sleep_until(moment).await;
+    scene.topic("a").publish("late").await.unwrap();
+    scene.turn();
+    assert_eq!(ends.read(), "17\r\nevent: expired\ndata: \n\n\r\n0\r\n\r\n");
+    // Its place in the group is another's now, who has a turn of its own.
+    scene.turn();
+    assert!(goes_on.read().contains("data: late\n\n"));
 }
 
 #[tokio::test(start_paused = true)]

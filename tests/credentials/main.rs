@@ -1,0 +1,11 @@
+//! Streams that end with their credential: at a moment, with a future, after an answer of no, at a logout. Each
+//! promise is shown for bodies over HTTP/1.1 and HTTP/2, and for parked subscriptions.
+
+mod attributes;
+mod blocked;
+mod bodies;
+mod labels;
+mod panics;
+mod rechecks;
+mod scene;
+mod wires;

@@ -1,0 +1,178 @@
+//! How a stream ends with the credential that opened it, and the label by which it is found.
+
+use std::future::Future;
+use std::time::Duration;
+
+use super::deadline::Deadline;
+use super::event_stream::EventStream;
+use super::recheck::Recheck;
+use crate::event::Event;
+
+/// The end of a stream with its credential. `docs/credentials.md` has the whole of it: reconnects, tokens, logouts.
+impl<T> EventStream<T> {
+    /// Ends the stream at this moment: the expiry of a session or a token. Without spread, unlike
+    /// [`max_lifetime`](Self::max_lifetime).
+    ///
+    /// The moment is a [`SystemTime`](std::time::SystemTime), such as the `exp` of a JWT, an `Instant`, or an `Option`
+    /// of one of them. [`Deadline`] says what becomes of moments in the past and far away. The earliest of several
+    /// counts.
+    ///
+    /// The event in hand is sent whole, then one last event, then the body ends. A stream whose moment has come before
+    /// it opens is a head, that event and the end; its body does not run. The handler's body is dropped at that moment,
+    /// or, if the client is blocked, when the server gets to it: when the client takes something, or at the write
+    /// timeout. The reason is [`Expired`](crate::CloseReason::Expired). It is no end of the content: the event of
+    /// [`end`](Self::end) is not sent, and a browser comes back with the id of the last event that it has seen.
+    ///
+    /// It is a part of the response. Who reads the stream as a [`Stream`](futures_core::Stream) gets all of it.
+    ///
+    /// A subscription that is [parked](crate::Server::park) ends up to a fifth of a second late, but nothing that is
+    /// published after the moment is sent.
+    ///
+    /// On the wire: `event: expired`, `data: ` and a blank line, or what [`expired_event`](Self::expired_event) sets.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
+    /// use touka::EventStream;
+    ///
+    /// /// The claims of a verified token.
+    /// struct Claims {
+    ///     exp: u64,
+    /// }
+    ///
+    /// async fn prices(claims: Claims) -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .close_at(UNIX_EPOCH + Duration::from_secs(claims.exp))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn close_at(mut self, moment: impl Into<Deadline>) -> Self {
+        self.credential().expires(moment.into());
+        self
+    }
+
+    /// Ends the stream when the future is ready, as [`close_at`](Self::close_at) does at its moment: when a session is
+    /// revoked, a password is changed, an account is closed. The first of several counts.
+    ///
+    /// The future is polled when it wakes, beside the body, and must not block: other streams share its thread. It is
+    /// dropped when the stream ends. A panic in it, or in its destructor, ends this stream only, with the `error`
+    /// event of a body that panics and the reason [`Panicked`](crate::CloseReason::Panicked).
+    ///
+    /// ```
+    /// use tokio::sync::watch;
+    /// use touka::EventStream;
+    ///
+    /// async fn prices(mut signed_in: watch::Receiver<bool>) -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .close_when(async move {
+    ///         // Also when the sender is gone.
+    ///         let _ = signed_in.wait_for(|signed_in| !signed_in).await;
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn close_when(mut self, future: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.credential().watch(future);
+        self
+    }
+
+    /// Asks again and again whether the client may stay, and ends the stream as [`close_at`](Self::close_at) does when
+    /// the answer is `false`.
+    ///
+    /// The first question is asked `every` after the stream has opened, give or take a tenth, and each other one that
+    /// long after the last answer: streams that were opened together do not ask together. One millisecond is the least.
+    /// One question is asked at a time. Events go on meanwhile, and an answer of `true` writes nothing to the client.
+    ///
+    /// The question must not block, and an answer that never comes ends nothing: give a call to another machine a
+    /// timeout, and decide what it means. A panic ends the stream, as with [`close_when`](Self::close_when).
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    /// use touka::EventStream;
+    ///
+    /// struct Sessions;
+    ///
+    /// impl Sessions {
+    ///     async fn is_valid(&self, session: u64) -> bool {
+    ///         session > 0
+    ///     }
+    /// }
+    ///
+    /// async fn prices(sessions: Arc<Sessions>, session: u64) -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .recheck(Duration::from_secs(60), move || {
+    ///         let sessions = Arc::clone(&sessions);
+    ///         async move { sessions.is_valid(session).await }
+    ///     })
+    /// }
+    /// ```
+    #[must_use]
+    pub fn recheck<A, F>(mut self, every: Duration, ask: A) -> Self
+    where
+        A: FnMut() -> F + Send + 'static,
+        F: Future<Output = bool> + Send + 'static,
+    {
+        self.credential().watch(Recheck::new(every, ask));
+        self
+    }
+
+    /// Sets the last event of a stream that [`close_at`](Self::close_at), [`close_when`](Self::close_when) or
+    /// [`recheck`](Self::recheck) ends. By default it is an event with the name `expired`, empty data and no id.
+    ///
+    /// Give it no id, unless the client is to come back with that one. A `retry` in it keeps an `EventSource` away
+    /// for that long, if its page does not close it. An `Event::new()` sends nothing.
+    ///
+    /// ```
+    /// use std::time::{Duration, SystemTime};
+    /// use touka::{Event, EventStream};
+    ///
+    /// async fn prices(session_ends: SystemTime) -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .close_at(session_ends)
+    ///     .expired_event(Event::data("sign in again").event("signed-out").retry(Duration::from_secs(3600)))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn expired_event(mut self, event: impl Into<Event>) -> Self {
+        self.credential().set_last(event.into());
+        self
+    }
+
+    /// Gives the stream a label, such as the user that it belongs to:
+    /// [`OpenStream::label`](crate::server::OpenStream::label) has it, so a logout can close the streams of a user. The
+    /// first label stays.
+    ///
+    /// It is the server's own: no client sees it, and it is not in logs or figures. It is kept, whole, for as long as
+    /// the stream is open.
+    ///
+    /// ```
+    /// use touka::EventStream;
+    /// use touka::server::Handle;
+    ///
+    /// async fn prices(user: u64) -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .label(format!("user {user}"))
+    /// }
+    ///
+    /// /// Closes the streams that the user has open in this process.
+    /// fn log_out(handle: &Handle, user: u64) {
+    ///     let label = format!("user {user}");
+    ///     handle.close(|stream| stream.label() == Some(label.as_str()));
+    /// }
+    /// ```
+    #[must_use]
+    pub fn label(self, label: impl Into<Box<str>>) -> Self {
+        self.lifecycle().link().set_label(label.into());
+        self
+    }
+}

@@ -1,0 +1,22 @@
+//! The body gets the parameters afterwards, so a value neither moves them nor borrows from them for long.
+
+use touka::sse_handler;
+
+struct Session;
+
+impl Session {
+    async fn ended(&self) {}
+}
+
+#[sse_handler(label = name)]
+async fn moved(name: String) {
+    emit!(name);
+}
+
+#[sse_handler(close_when = session.ended())]
+async fn borrowed(session: Session) {
+    let _session = session;
+    emit!("x");
+}
+
+fn main() {}
