@@ -1,10 +1,10 @@
 //! The body of a response that the server can end.
 
 use std::future::Future;
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use axum_core::BoxError;
 use bytes::Bytes;
@@ -12,19 +12,19 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
-use tokio::time::{Sleep, sleep};
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tracing::Span;
 
 use super::call::Call;
-use super::race::{Race, race};
+use super::life::Life;
+use super::serving::Serving;
 use super::streams::{Entry, OpenStream, Streams};
 #[cfg(feature = "http2")]
 use super::tasks;
 use crate::error::CloseReason;
 use crate::extract::MatchedPath;
 use crate::response::{WholeBlocks, WriteTimeout};
-use crate::stream::{Lifecycle, Link, Panic, catch, farewell, log_panic, spread, within};
+use crate::stream::{Lifecycle, Link, Panic, catch, farewell, log_panic};
 
 pin_project! {
     /// A body that, if it is an event stream, ends when the server shuts down: after the frame in
@@ -57,13 +57,17 @@ struct Stream {
     link: Link,
     /// Reports on the stream of another library, which does not do it by itself.
     foreign: Option<Lifecycle>,
-    end: End,
+    life: Life,
+    /// Runs until the end that is known.
+    timer: Option<Pin<Box<Sleep>>>,
+    /// It has been asked for its last frame.
+    has_ended: bool,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
     /// Whether the farewell ends with a blank line.
     whole_blocks: bool,
-    /// None if the handle lists the stream already.
-    _entry: Option<Entry>,
+    /// None if the handle lists the stream already: whoever made that entry ends the stream.
+    entry: Option<Entry>,
 }
 
 /// A stream that a `Drain` watches, in the extensions of its response: a server behind a
@@ -72,16 +76,6 @@ struct Stream {
 struct Watched {
     link: Link,
     by: Streams,
-}
-
-/// How the server's wish to end a stream becomes its end.
-enum End {
-    /// There is no such wish. The second is the longest lifetime, if there is one.
-    No(Pin<Box<WaitForCancellationFutureOwned>>, Option<Pin<Box<Sleep>>>),
-    /// It ends when its turn has come: not all at once, unless somebody is in a hurry.
-    Soon(Pin<Box<Race<Sleep, WaitForCancellationFutureOwned>>>),
-    /// It ends with the frame in hand.
-    Now(CloseReason),
 }
 
 impl<B: Body<Data = Bytes>> Drain<B> {
@@ -140,10 +134,8 @@ impl Stream {
             // A stream of another library does not know which route made it.
             link.set_route(path);
         }
-        let closing = serving.handle.shutdown.child_token();
-        let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some(), closing.clone());
-        let closing = Box::pin(closing.cancelled_owned());
-        let lifetime = limits.lifetime.map(|longest| Box::pin(sleep(within(longest, 0.1))));
+        let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some());
+        let life = Life::default().bounded(limits.lifetime);
         let streams = &serving.handle.streams;
         let entry = watched.is_none_or(|stream| !stream.by.is(streams)).then(|| streams.add(open));
         let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
@@ -152,35 +144,29 @@ impl Stream {
         tasks::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
         let whole_blocks = parts.extensions.get::<WholeBlocks>().is_some();
-        Self { link, foreign, end: End::No(closing, lifetime), plain, whole_blocks, _entry: entry }
+        Self { link, foreign, life, timer: None, has_ended: false, plain, whole_blocks, entry }
     }
 
-    /// Ready when the stream is to end now, with the reason; says so once more each time.
-    fn poll_end(&mut self, cx: &mut Context<'_>, call: &Call) -> Poll<CloseReason> {
-        loop {
-            match &mut self.end {
-                End::Now(reason) => return Poll::Ready(*reason),
-                End::Soon(turn) => {
-                    ready!(turn.as_mut().poll(cx));
-                    self.end = End::Now(CloseReason::Shutdown);
-                }
-                End::No(closing, lifetime) => {
-                    if closing.as_mut().poll(cx).is_ready() {
-                        let serving = &call.client.serving;
-                        self.end = if serving.handle.is_shutting_down() {
-                            let turn = sleep(spread(Duration::ZERO, serving.drain_time()));
-                            End::Soon(Box::pin(race(turn, serving.handle.cut.clone().cancelled_owned())))
-                        } else {
-                            End::Now(CloseReason::Shutdown)
-                        };
-                    } else if lifetime.as_mut().is_some_and(|over| over.as_mut().poll(cx).is_ready()) {
-                        self.end = End::Now(CloseReason::Expired);
-                    } else {
-                        return Poll::Pending;
-                    }
-                }
+    /// Ready when the stream is to end now, with the reason.
+    fn poll_end(&mut self, cx: &mut Context<'_>, serving: &Serving) -> Poll<CloseReason> {
+        if let Some(entry) = &self.entry {
+            // Before the looks: what comes after them wakes.
+            entry.closing().wakes(cx.waker());
+            self.life.take_turn(serving);
+            if entry.closing().is_wished() {
+                self.life.close(Instant::now());
             }
         }
+        let Some(due) = self.life.due() else { return Poll::Pending };
+        if let Some(reason) = self.life.is_over(Instant::now()) {
+            return Poll::Ready(reason);
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+        ready!(timer.as_mut().poll(cx));
+        self.life.is_over(due).map_or(Poll::Pending, Poll::Ready)
     }
 
     /// Keeps the figures of a stream that does not do it by itself.
@@ -270,10 +256,9 @@ fn poll_stream<B: Body<Data = Bytes>>(
     if body.is_none() {
         return Ok(Poll::Ready(None));
     }
-    let ended_before = matches!(stream.end, End::Now(_));
-    let end = stream.poll_end(cx, call);
+    let end = stream.poll_end(cx, &call.client.serving);
     // What is ready when the end has come still goes out, once: a fast body is always ready.
-    if !ended_before {
+    if !mem::replace(&mut stream.has_ended, end.is_ready()) {
         let polled = poll_body(body.as_mut(), cx)?;
         let is_last = catch(|| body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()))?;
         stream.note(&polled, is_last);

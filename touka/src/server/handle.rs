@@ -1,5 +1,8 @@
 //! [`Handle`], a server's controls.
 
+use std::sync::{Arc, OnceLock};
+
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::streams::{OpenStream, Streams};
@@ -32,6 +35,8 @@ pub struct Handle {
     pub(super) shutdown: CancellationToken,
     /// Whatever is still there is dropped.
     pub(super) cut: CancellationToken,
+    /// When the last stream is to end that the shutdown ends. Known when the first one asks.
+    drained_by: Arc<OnceLock<Instant>>,
 }
 
 impl Handle {
@@ -61,9 +66,28 @@ impl Handle {
     /// Begins the shutdown, as a signal would. Called again, it ends what is left at once.
     pub fn shutdown(&self) {
         if self.is_shutting_down() {
-            self.cut.cancel();
+            self.cut();
         }
-        self.shutdown.cancel();
+        self.begin_shutdown();
+    }
+
+    /// Begins the shutdown, if it has not begun.
+    pub(super) fn begin_shutdown(&self) {
+        if !self.is_shutting_down() {
+            self.shutdown.cancel();
+            self.streams.stir();
+        }
+    }
+
+    /// Ends at once what is left.
+    pub(super) fn cut(&self) {
+        self.cut.cancel();
+        self.streams.stir();
+    }
+
+    /// When the last stream is to end that the shutdown ends.
+    pub(super) fn drained_by(&self, first: impl FnOnce() -> Instant) -> Instant {
+        *self.drained_by.get_or_init(first)
     }
 
     /// The shutdown has begun.

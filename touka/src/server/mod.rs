@@ -28,6 +28,7 @@ mod http1;
 #[cfg(feature = "http2")]
 mod http2;
 mod leftover;
+mod life;
 mod limits;
 mod listen;
 mod listener;

@@ -314,7 +314,7 @@ impl Server {
         // The shutdown counts first: the port closes though more clients are there.
         let told = race(wish.wished(), handle.shutdown.cancelled());
         race(told, port.accept(&listener, service.clone(), &alive)).await;
-        handle.shutdown.cancel();
+        handle.begin_shutdown();
         port.close(listener, &service, &alive);
         drop(alive);
         let left = gone.sender_strong_count();
@@ -326,7 +326,7 @@ impl Server {
             Err(_) => "the deadline",
         };
         tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
-        handle.cut.cancel();
+        handle.cut();
         Ok(())
     }
 }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::admission::Admission;
 use super::body_budget::Budgets;
 use super::handle::Handle;
 use super::limits::Limits;
 use super::parking::Park;
 use super::proxies::Proxies;
+use crate::stream::spread;
 
 /// How long open streams and running requests have once the shutdown began.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -52,6 +55,14 @@ impl Serving {
     pub(super) fn drain_time(&self) -> Duration {
         let called_for = DRAIN_EACH.saturating_mul(u32::try_from(self.handle.count()).unwrap_or(u32::MAX));
         self.drain_window.min(called_for).min(self.shutdown_timeout / 2)
+    }
+
+    /// A random moment for the end of one stream: not all of them end in the instant in which a shutdown
+    /// begins.
+    pub(super) fn draw_turn(&self) -> Instant {
+        let now = Instant::now();
+        let until = self.handle.drained_by(|| now + self.drain_time());
+        now + spread(Duration::ZERO, until.saturating_duration_since(now))
     }
 
     /// Waits until the shutdown has taken as long as it may.

@@ -8,8 +8,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use super::closing::Closing;
 use super::counts::Permit;
 use crate::stream::Link;
@@ -44,6 +42,12 @@ impl Streams {
         let id = self.0.next.fetch_add(1, Ordering::Relaxed);
         self.lock().insert(id, stream.clone());
         Entry { streams: self.clone(), id, stream, permit: None }
+    }
+
+    /// Has each of them look at what the server does. Those that are parked have a shard that looks.
+    pub(super) fn stir(&self) {
+        // Woken outside of the lock: what wakes may be anybody's code.
+        self.list().iter().filter(|stream| !stream.0.parked).for_each(|stream| stream.0.closing.stir());
     }
 
     /// Whether both are the lists of one handle.
@@ -103,28 +107,24 @@ struct Inner {
     peer: Option<SocketAddr>,
     link: Link,
     ours: bool,
+    parked: bool,
     closing: Closing,
 }
 
 impl OpenStream {
     /// `ours` is one of touka's, whose events are counted.
-    pub(super) fn new(
-        path: &str,
-        peer: Option<SocketAddr>,
-        link: Link,
-        ours: bool,
-        closing: CancellationToken,
-    ) -> Self {
-        Self::with(path, peer, link, ours, Closing::Token(closing))
+    pub(super) fn new(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool) -> Self {
+        Self::with(path, peer, link, ours, false)
     }
 
     /// One of touka's that has no body to end.
     pub(super) fn parked(path: &str, peer: Option<SocketAddr>, link: Link) -> Self {
-        Self::with(path, peer, link, true, Closing::wish())
+        Self::with(path, peer, link, true, true)
     }
 
-    fn with(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool, closing: Closing) -> Self {
-        Self(Arc::new(Inner { path: bounded(path).into(), peer, link, ours, closing }))
+    fn with(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool, parked: bool) -> Self {
+        let (path, closing) = (bounded(path).into(), Closing::default());
+        Self(Arc::new(Inner { path, peer, link, ours, parked, closing }))
     }
 
     /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route of a
@@ -180,7 +180,7 @@ impl OpenStream {
 
     /// It is a place in a topic and takes no task: see [`Server::park`](super::Server::park).
     pub fn is_parked(&self) -> bool {
-        self.0.closing.is_of_parked()
+        self.0.parked
     }
 
     /// Ends it as a shutdown would: after the event in hand, with a `retry:`, and the reason

@@ -9,55 +9,90 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::jitter::within;
 
-/// Tells when nothing was written for the interval, give or take a tenth.
+/// How long nothing was written, and how long that may be: an interval, give or take a tenth.
 ///
-/// Proxies cut connections that are idle for a minute or less, and only a write finds a client
-/// that left without a word. The time counts from the last byte: a busy stream sends no comment.
+/// Proxies cut connections that are idle for a minute or less, and only a write finds a client that left
+/// without a word. The time counts from the last byte: a busy stream sends no comment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Silence {
+    /// Every how long silence is broken, before its jitter; never for `None`.
+    interval: Option<Duration>,
+    /// The interval as it was drawn for this time.
+    patience: Duration,
+    since: Instant,
+}
+
+impl Silence {
+    /// Silence that begins now.
+    pub(crate) fn new(interval: Option<Duration>) -> Self {
+        // An interval too long for the clock is a comment that is never due.
+        const NEVER: Duration = Duration::from_hours(24 * 365);
+        let interval = interval.map(|interval| interval.min(NEVER));
+        let mut silence = Self { interval, patience: Duration::ZERO, since: Instant::now() };
+        silence.fill(silence.since);
+        silence
+    }
+
+    /// Bytes went out: the wait begins anew.
+    #[inline]
+    pub(crate) fn wrote(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// When a comment is due.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.interval.and_then(|_| self.since.checked_add(self.patience))
+    }
+
+    /// A comment was due, and the next wait begins.
+    pub(crate) fn fill(&mut self, now: Instant) {
+        self.since = now;
+        if let Some(interval) = self.interval {
+            self.patience = within(interval, 0.1);
+        }
+    }
+}
+
+/// The same with a timer of its own.
 #[derive(Debug)]
 pub(crate) struct KeepAlive {
-    interval: Option<Duration>,
-    last_write: Option<Instant>,
+    silence: Silence,
     /// Made when the stream first has to wait.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl KeepAlive {
-    pub(crate) const fn new(interval: Option<Duration>) -> Self {
-        Self { interval, last_write: None, timer: None }
+    pub(crate) fn new(interval: Option<Duration>) -> Self {
+        Self { silence: Silence::new(interval), timer: None }
     }
 
     /// Bytes went out: the wait begins anew.
     pub(crate) fn wrote(&mut self) {
-        if self.interval.is_some() {
+        if self.silence.interval.is_some() {
             // Only noted. Moving the timer at each write would cost more than the write's share
             // of a frame; it looks at this when it fires.
-            self.last_write = Some(Instant::now());
+            self.silence.wrote(Instant::now());
         }
     }
 
     /// Ready when a comment is due. The caller writes it and says so with [`KeepAlive::wrote`].
     pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(interval) = self.interval else { return Poll::Pending };
-        let last_write = *self.last_write.get_or_insert_with(Instant::now);
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(after(last_write, interval))));
+        let Some(due) = self.silence.due() else { return Poll::Pending };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
         loop {
             ready!(timer.as_mut().poll(cx));
             // It fired. If bytes went out since it was set, it fired for an older write.
-            let set_for = timer.deadline();
-            if set_for.saturating_duration_since(last_write) >= interval.mul_f64(0.9) {
-                timer.as_mut().reset(after(set_for, interval));
+            let fired = timer.deadline();
+            let is_due = fired >= due;
+            if is_due {
+                self.silence.fill(fired);
+            }
+            timer.as_mut().reset(self.silence.due().unwrap_or(due));
+            if is_due {
                 return Poll::Ready(());
             }
-            timer.as_mut().reset(after(last_write, interval));
         }
     }
-}
-
-/// An interval after that moment, give or take a tenth. An interval too long for the clock is a
-/// keep-alive that is never due.
-fn after(moment: Instant, interval: Duration) -> Instant {
-    const NEVER: Duration = Duration::from_hours(24 * 365);
-    moment + within(interval.min(NEVER), 0.1)
 }
 
 #[cfg(test)]

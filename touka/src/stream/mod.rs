@@ -50,7 +50,7 @@ pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
-pub(crate) use keep_alive::KeepAlive;
+pub(crate) use keep_alive::{KeepAlive, Silence};
 pub(crate) use lifecycle::Lifecycle;
 pub(crate) use link::Link;
 pub(crate) use meter::describe;

@@ -43,16 +43,9 @@ impl Parked {
         }
     }
 
-    /// The time has come at which the stream is to end.
-    pub(super) fn is_out_of_time(&self, now: Instant) -> bool {
-        self.end_at.is_some_and(|(at, _)| at <= now)
-    }
-
     /// Ends the stream if its time has come, and tells whether it did.
     pub(super) fn end_in_time(&mut self, now: Instant) -> bool {
-        let Some((_, reason)) = self.end_at.filter(|(at, _)| *at <= now && !self.output.is_ending()) else {
-            return false;
-        };
+        let Some(reason) = self.life.is_over(now).filter(|_| !self.output.is_ending()) else { return false };
         // Of the longest lifetime and the credential, the credential alone has a last event.
         let credential = self.endings.as_mut().and_then(|endings| endings.credential.as_mut());
         let expired = credential.filter(|_| reason == CloseReason::Expired).and_then(|has| has.expired(now));

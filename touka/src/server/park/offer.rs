@@ -20,15 +20,15 @@ use super::super::call::Call;
 use super::super::chunk;
 use super::super::client::Client;
 use super::super::drain::stream_span;
+use super::super::life::Life;
 use super::super::parking::Park;
 use super::super::stream;
 use super::super::streams::{Entry, OpenStream};
 use super::ending::Endings;
 use super::output::Output;
 use super::parked::Parked;
-use crate::error::CloseReason;
 use crate::response::{Parts, Ticket};
-use crate::stream::within;
+use crate::stream::Silence;
 
 /// All that a parked connection needs but its socket.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(in crate::server) struct Offer {
     entry: Entry,
     span: Span,
     write_time: Duration,
-    lifetime: Option<Duration>,
+    life: Life,
     guard: Guard,
 }
 
@@ -117,19 +117,17 @@ impl Offer {
         let mut entry = serving.handle.streams.add(OpenStream::parked(path, call.peer, link.clone()));
         entry.hold(permit);
         let write_time = parts.options.write_timeout.unwrap_or(serving.limits.write_time);
-        let longest = serving.limits.lifetime.map(|longest| within(longest, 0.1));
-        let lifetime = longest.into_iter().chain(parts.options.lifetime()).min();
-        Self { first, parts, body, entry, span, write_time, lifetime, guard: client.take_guard() }
+        let mut life = Life::default().bounded(serving.limits.lifetime);
+        life.expire(parts.options.lifetime().and_then(|longest| Instant::now().checked_add(longest)));
+        Self { first, parts, body, entry, span, write_time, life, guard: client.take_guard() }
     }
 
     pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again>) -> Parked {
         let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();
-        let now = Instant::now();
-        let keep_alive = options.keep_alive;
-        let lifetime = self.lifetime.and_then(|longest| now.checked_add(longest));
-        let expires = credential.as_mut().and_then(|credential| credential.hand_over());
+        let mut life = self.life;
+        life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         Parked {
             socket,
             output: Output::new(self.first),
@@ -137,13 +135,10 @@ impl Offer {
             subscription,
             lifecycle,
             endings: Endings::new(options.ending(), credential),
-            keep_alive,
+            silence: Silence::new(options.keep_alive),
             whole_blocks: options.whole_blocks,
-            patience: keep_alive.map(|interval| within(interval, 0.1)).unwrap_or_default(),
-            quiet_since: now,
             write_time: self.write_time,
-            end_at: lifetime.into_iter().chain(expires).min().map(|at| (at, CloseReason::Expired)),
-            has_turn: false,
+            life,
             node: None,
             group: 0,
             member: 0,

@@ -13,17 +13,17 @@ use tracing::Span;
 
 use super::super::again::{Again, Guard};
 use super::super::chunk;
+use super::super::life::Life;
 use super::super::meter;
 use super::super::socket::{set_user_timeout, write_now};
 use super::super::streams::Entry;
 use super::ending::Endings;
 use super::node::Node;
 use super::output::Output;
-use super::phase::Phase;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Lifecycle, farewell, within};
+use crate::stream::{Lifecycle, Silence, farewell};
 use crate::topic::{Ahead, Mark, Subscription, lagged};
 
 /// How often a socket is read in one go: a client that floods it must not hold up the others.
@@ -42,19 +42,14 @@ pub(super) struct Parked {
     pub(super) lifecycle: Lifecycle,
     /// How the stream ends, but for its topic's end. `None` for most, and after the end.
     pub(super) endings: Option<Box<Endings>>,
-    /// Every how long silence is broken, before its jitter.
-    pub(super) keep_alive: Option<Duration>,
+    /// When it is kept alive by a comment.
+    pub(super) silence: Silence,
     /// Whether each comment ends with a blank line of its own.
     pub(super) whole_blocks: bool,
-    /// The interval as it was drawn for this time.
-    pub(super) patience: Duration,
-    pub(super) quiet_since: Instant,
     /// How long the client may take nothing.
     pub(super) write_time: Duration,
-    /// When the stream is to end, and why.
-    pub(super) end_at: Option<(Instant, CloseReason)>,
-    /// The shutdown has given it its turn to end.
-    pub(super) has_turn: bool,
+    /// When the stream ends though its topic goes on.
+    pub(super) life: Life,
     pub(super) node: Option<Arc<Node>>,
     /// Its group in the shard, and its place there.
     pub(super) group: usize,
@@ -88,7 +83,7 @@ impl Parked {
         let seen = cursor.seen();
         // Where an end may be for it, it looks at each event.
         let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
-        if !is_plain || !self.output.is_between() || window.is_empty() || self.is_out_of_time(now) {
+        if !is_plain || !self.output.is_between() || window.is_empty() || self.life.is_over(now).is_some() {
             return self.advance(now);
         }
         let Some(bytes) = window.bytes_after(seen) else {
@@ -187,7 +182,7 @@ impl Parked {
         self.subscription.cursor.skip_to(written.seen);
         // Between two events a connection is not blocked, which nearly all are.
         if self.output.is_between() {
-            self.quiet_since = now;
+            self.silence.wrote(now);
         } else {
             self.moved(now);
         }
@@ -197,7 +192,7 @@ impl Parked {
 
     /// The client took something.
     fn moved(&mut self, now: Instant) {
-        self.quiet_since = now;
+        self.silence.wrote(now);
         if self.lifecycle.link().is_blocked() {
             self.lifecycle.link().set_blocked(false);
         }
@@ -280,11 +275,10 @@ impl Parked {
 
     /// When something is to be done without an event; `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
-        let end = self.end_at.filter(|_| !self.output.is_ending()).map(|(at, _)| at);
-        let waits = match (self.output.blocked_since(), self.keep_alive) {
-            (Some(since), _) => since.checked_add(self.write_time),
-            (None, Some(_)) => self.quiet_since.checked_add(self.patience),
-            (None, None) => None,
+        let end = self.life.due().filter(|_| !self.output.is_ending());
+        let waits = match self.output.blocked_since() {
+            Some(since) => since.checked_add(self.write_time),
+            None => self.silence.due(),
         };
         end.into_iter().chain(waits).min()
     }
@@ -308,26 +302,11 @@ impl Parked {
             }
             return progress;
         }
-        if let Some(interval) = self.keep_alive {
-            self.patience = within(interval, 0.1);
-        }
-        self.quiet_since = now;
+        self.silence.fill(now);
         let comment = chunk::KeepAlive::new(self.whole_blocks);
         if self.output.keep_alive(Bytes::from_static(comment.chunk)) {
             self.lifecycle.wrote(0, comment.wire_len);
         }
         self.advance(now)
-    }
-
-    /// In a shutdown, takes its turn to end.
-    pub(super) fn take_turn(&mut self, phase: &Phase) {
-        if self.has_turn {
-            return;
-        }
-        let Some(turn) = phase.draw_turn() else { return };
-        self.has_turn = true;
-        if self.end_at.is_none_or(|(at, _)| at > turn) {
-            self.end_at = Some((turn, CloseReason::Shutdown));
-        }
     }
 }

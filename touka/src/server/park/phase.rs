@@ -5,13 +5,9 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
-
-use tokio::time::Instant;
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use super::super::serving::Serving;
-use crate::stream::spread;
 
 /// Only what is yet to come can be polled: a future is dropped when it was ready.
 pub(super) enum Phase {
@@ -19,9 +15,8 @@ pub(super) enum Phase {
         shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
         deadline: Deadline,
     },
-    /// The server shuts down: each stream gets a turn of its own to end, until then.
+    /// The server shuts down: each stream gets a turn of its own to end.
     Draining {
-        until: Instant,
         deadline: Deadline,
     },
     /// The shutdown has taken as long as it may.
@@ -46,34 +41,28 @@ impl Phase {
     }
 
     /// Ready when another phase has begun.
-    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>, serving: &Serving) -> Poll<()> {
+    pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (shutdown, deadline) = match self {
             Self::Serving { shutdown, deadline } => (Some(shutdown), deadline),
-            Self::Draining { deadline, .. } => (None, deadline),
+            Self::Draining { deadline } => (None, deadline),
             Self::Cutting => return Poll::Pending,
         };
         *self = if deadline.as_mut().poll(cx).is_ready() {
             Self::Cutting
         } else if shutdown.is_some_and(|shutdown| shutdown.as_mut().poll(cx).is_ready()) {
-            let until = Instant::now() + serving.drain_time();
-            Self::Draining { until, deadline: mem::replace(deadline, Box::pin(ready(()))) }
+            Self::Draining { deadline: mem::replace(deadline, Box::pin(ready(()))) }
         } else {
             return Poll::Pending;
         };
         Poll::Ready(())
-    }
-
-    /// While the streams are ended: a random time for one of them, from now on.
-    pub(super) fn draw_turn(&self) -> Option<Instant> {
-        let Self::Draining { until, .. } = self else { return None };
-        let now = Instant::now();
-        Some(now + spread(Duration::ZERO, until.saturating_duration_since(now)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -82,29 +71,14 @@ mod tests {
         let serving = Arc::new(Serving::new());
         let mut phase = Phase::new(&serving);
         let start = Instant::now();
-        assert!(phase.is_serving() && phase.draw_turn().is_none());
+        assert!(phase.is_serving());
         serving.handle.shutdown();
-        poll_fn(|cx| phase.poll_next(cx, &serving)).await;
-        assert!(phase.draw_turn().is_some_and(|turn| turn >= start));
-        poll_fn(|cx| phase.poll_next(cx, &serving)).await;
+        poll_fn(|cx| phase.poll_next(cx)).await;
+        assert!(!phase.is_serving() && !phase.is_cutting());
+        poll_fn(|cx| phase.poll_next(cx)).await;
         assert_eq!(start.elapsed().as_secs(), serving.shutdown_timeout.as_secs());
         // Polled again, as a shard does until it has cut its last socket.
-        assert!(poll_fn(|cx| Poll::Ready(phase.poll_next(cx, &serving).is_pending())).await);
-        assert!(phase.is_cutting() && phase.draw_turn().is_none());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_turn_in_the_drain_is_within_what_is_left_of_it() {
-        let serving = Arc::new(Serving::new());
-        let mut phase = Phase::new(&serving);
-        let until = Instant::now() + Duration::from_secs(1);
-        phase = match phase {
-            Phase::Serving { deadline, .. } => Phase::Draining { until, deadline },
-            other => other,
-        };
-        for _ in 0..20 {
-            assert!(phase.draw_turn().is_some_and(|turn| turn <= until.max(Instant::now())));
-            tokio::time::advance(Duration::from_millis(60)).await;
-        }
+        assert!(poll_fn(|cx| Poll::Ready(phase.poll_next(cx).is_pending())).await);
+        assert!(phase.is_cutting());
     }
 }

@@ -136,7 +136,7 @@ impl Shard {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
         parked.group = group;
-        parked.take_turn(&self.phase);
+        parked.life.take_turn(&self.serving);
         let due = parked.due();
         let inbox = &self.inbox;
         let index = self.sockets.insert_with(|index| {
@@ -327,7 +327,7 @@ impl Shard {
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
-            parked.take_turn(&self.phase);
+            parked.life.take_turn(&self.serving);
             if parked.due().is_some_and(|due| due <= Instant::now()) {
                 self.visit(index, Parked::tick);
                 let Some(still) = self.sockets.get_mut(index) else { continue };
@@ -341,7 +341,7 @@ impl Shard {
     // ===== the shutdown =====
 
     fn poll_phase(&mut self, cx: &mut Context<'_>) {
-        while self.phase.poll_next(cx, &self.serving).is_ready() {
+        while self.phase.poll_next(cx).is_ready() {
             // From the first socket on: those that were looked at do not know of it.
             self.sweep = Some(Sweep::new(Instant::now()));
         }

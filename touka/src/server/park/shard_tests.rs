@@ -14,6 +14,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
 use super::super::again::{Again, Returned};
+use super::super::life::Life;
 use super::super::serving::Serving;
 use super::super::streams::OpenStream;
 use super::ending::Endings;
@@ -23,7 +24,7 @@ use super::parked::Parked;
 use super::run::Turn;
 use super::shard::Shard;
 use crate::error::CloseReason;
-use crate::stream::{EventStream, Subscribed};
+use crate::stream::{EventStream, Silence, Subscribed};
 use crate::topic::Subscription;
 use crate::{Hub, Topic};
 
@@ -76,7 +77,8 @@ impl Scene {
         let keep_alive = stream.options().keep_alive;
         let Subscribed { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
         let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
-        let end_at = credential.as_mut().and_then(|credential| credential.hand_over());
+        let mut life = Life::default();
+        life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         subscription.stop_waiting();
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
@@ -90,13 +92,10 @@ impl Scene {
             subscription,
             lifecycle,
             endings: Endings::new(None, credential),
-            keep_alive,
+            silence: Silence::new(keep_alive),
             whole_blocks: false,
-            patience: keep_alive.unwrap_or_default(),
-            quiet_since: Instant::now(),
             write_time: Duration::from_secs(30),
-            end_at: end_at.map(|at| (at, CloseReason::Expired)),
-            has_turn: false,
+            life,
             node: None,
             group: 0,
             member: 0,
@@ -155,7 +154,7 @@ async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
     let start = Instant::now();
     let moment = start + Duration::from_secs(1);
     let mut ends = scene.park("a", |stream| stream.close_at(moment)).await;
-    let mut goes_on = scene.park("a", |stream| stream.keep_alive(Duration::from_millis(950))).await;
+    let mut goes_on = scene.park("a", |stream| stream.keep_alive(Duration::from_millis(700))).await;
     scene.settle([&mut ends, &mut goes_on]).await;
     tokio::time::sleep_until(start + Duration::from_millis(960)).await;
     scene.turn();
