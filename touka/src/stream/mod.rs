@@ -45,7 +45,7 @@ pub(crate) use batch::{Batch, Out};
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use contained::contained;
 pub(crate) use credential::Credential;
-pub(crate) use event_stream::Subscribed;
+pub(crate) use event_stream::SubscriptionParts;
 pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};

@@ -23,7 +23,7 @@ use super::parked::Parked;
 use super::run::Turn;
 use super::shard::Shard;
 use crate::error::CloseReason;
-use crate::stream::{EventStream, Subscribed};
+use crate::stream::{EventStream, SubscriptionParts};
 use crate::topic::Subscription;
 use crate::{Hub, Topic};
 
@@ -74,7 +74,7 @@ impl Scene {
     async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
-        let Subscribed { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
+        let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
         let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
         let end_at = credential.as_mut().and_then(|credential| credential.hand_over());
         subscription.stop_waiting();
