@@ -183,7 +183,7 @@ async fn streams_and_requests_take_turns_over_each_kind_of_socket() {
 
     let folder = Folder::new();
     let path = folder.path("socket");
-    let listener = Listener::bind(format!("unix:{path}")).await.expect("bind");
+    let listener = Listener::bind(&format!("unix:{path}")).await.expect("bind");
     let server = Server::new();
     let handle = server.handle();
     let serving = tokio::spawn(server.serve(listener, router()));

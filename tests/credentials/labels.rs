@@ -11,8 +11,9 @@ async fn a_logout_closes_the_streams_of_one_user() {
         let mut scene = Scene::new().await;
         let mut open = Vec::new();
         for user in ["user 7", "user 8", "user 7"] {
-            let path = user.replace(' ', "%20");
-            open.push(scene.open(form, &path).await);
+            let mut visitor = Visitor::connect(scene.address, form.0).await;
+            let stream = visitor.stream(&format!("{}/{}", form.1, user.replace(' ', "%20"))).await;
+            open.push((visitor, stream));
         }
         let streams = scene.handle.streams();
         let labels: Vec<_> = streams.iter().map(|stream| stream.label().unwrap_or_default()).collect();

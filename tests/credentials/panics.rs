@@ -34,6 +34,7 @@ async fn destructors_that_panic_cost_their_stream_only() {
         // The client leaves.
         drop(scene.open(form, "drop-panics").await);
         assert_eq!(scene.ended().await, CloseReason::Panicked, "{form:?}");
+        support::until(PATIENCE, "it is not listed any more", || scene.handle.count() == 1).await;
         // The server ends it: the first reason counts.
         let (visitor, mut stream) = scene.open(form, "drop-panics").await;
         assert_eq!(scene.handle.close(|stream| stream.label() == Some("drop-panics")), 1);

@@ -13,7 +13,3 @@ pub(crate) use head::{WholeBlocks, WriteTimeout};
 pub(crate) use refusal::refusal;
 pub(crate) use subscribed::{Parts, Ticket};
 pub(crate) use survive::survive;
-#[cfg(test)]
-pub(crate) fn sizes() {
-    println!("Frames {}", size_of::<body::Frames<crate::Event>>());
-}

@@ -12,7 +12,7 @@ use http_body::{Body, Frame};
 
 use super::body::Frames;
 use crate::event::IntoEvent;
-use crate::stream::{Credential, Lifecycle, Options, Subscribed};
+use crate::stream::{Credential, Lifecycle, Options, SubscriptionParts};
 use crate::topic::Subscription;
 
 /// What is behind a body that is nothing but a place in a topic. A server that serves it without
@@ -96,7 +96,8 @@ impl<T: Send + 'static> Take for Mutex<Inside<T>> {
         // A stream whose credential has expired has ended with this frame.
         let frames = inside.frames.take_if(|frames| !frames.is_finished())?;
         drop(inside);
-        let Subscribed { subscription, credential, lifecycle, options } = frames.into_stream().into_subscription()?;
+        let SubscriptionParts { subscription, credential, lifecycle, options } =
+            frames.into_stream().into_subscription()?;
         Some(Parts { subscription: *subscription.downcast().ok()?, credential, lifecycle, options })
     }
 }

@@ -32,7 +32,8 @@ pin_project! {
     ///
     /// It goes by the content type, so streams of other libraries end as well.
     pub(super) struct Drain<B> {
-        first: Option<Frame<Bytes>>,
+        // In a box: it is large, and most never have one.
+        first: Option<Box<Frame<Bytes>>>,
         #[pin]
         body: Option<B>,
         stream: Option<Stream>,
@@ -98,7 +99,7 @@ impl<B: Body<Data = Bytes>> Drain<B> {
             let by = call.client.serving.handle.streams.clone();
             parts.extensions.insert(Watched { link: stream.link.clone(), by });
         }
-        Response::from_parts(parts, Self { first, body: Some(body), stream, span, call })
+        Response::from_parts(parts, Self { first: first.map(Box::new), body: Some(body), stream, span, call })
     }
 }
 
@@ -198,7 +199,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for Drain<B> {
         let mut this = self.project();
         let _entered = this.span.enter();
         if let Some(first) = this.first.take() {
-            return Poll::Ready(Some(Ok(first)));
+            return Poll::Ready(Some(Ok(*first)));
         }
         let polled = match this.stream {
             Some(stream) => poll_stream(this.body.as_mut(), stream, this.call, cx),
@@ -223,7 +224,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for Drain<B> {
 
     fn size_hint(&self) -> SizeHint {
         let mut hint = self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), B::size_hint);
-        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, Bytes::len) as u64;
+        let first = self.first.as_ref().and_then(|first| first.data_ref()).map_or(0, Bytes::len) as u64;
         if let Some(upper) = hint.upper() {
             hint.set_upper(upper.saturating_add(first));
         }

@@ -64,7 +64,7 @@ pub struct EventStream<T = Event> {
 }
 
 /// What a stream is made of that is nothing but a place in a topic.
-pub(crate) struct Subscribed {
+pub(crate) struct SubscriptionParts {
     pub(crate) subscription: Box<dyn Any + Send>,
     pub(crate) credential: Option<Box<Credential>>,
     pub(crate) lifecycle: Lifecycle,
@@ -214,10 +214,10 @@ impl<T> EventStream<T> {
     }
 
     /// What it is made of, if it is nothing but a place in a topic.
-    pub(crate) fn into_subscription(mut self) -> Option<Subscribed> {
+    pub(crate) fn into_subscription(mut self) -> Option<SubscriptionParts> {
         let subscription = self.origin.source.as_mut()?.as_mut().take_subscription()?;
         let credential = self.origin.credential.take();
-        Some(Subscribed { subscription, credential, lifecycle: self.lifecycle, options: self.options })
+        Some(SubscriptionParts { subscription, credential, lifecycle: self.lifecycle, options: self.options })
     }
 
     /// What ends the stream beside its body, to add to it.

@@ -45,7 +45,7 @@ pub(crate) use batch::{Batch, Out};
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use contained::contained;
 pub(crate) use credential::Credential;
-pub(crate) use event_stream::Subscribed;
+pub(crate) use event_stream::SubscriptionParts;
 pub(crate) use failure::Failure;
 pub(crate) use farewell::farewell;
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
@@ -57,15 +57,3 @@ pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};
 pub(crate) use wakers::keep;
-#[cfg(test)]
-pub(crate) fn sizes() {
-    println!("EventStream {}", size_of::<EventStream>());
-    println!("Batch {}", size_of::<Batch<crate::Event>>());
-    println!("Slot {}", size_of::<slot::Slot<crate::Event>>());
-    println!("Event {}", size_of::<crate::Event>());
-    println!("Lifecycle {}", size_of::<Lifecycle>());
-    println!("Options {}", size_of::<Options>());
-    println!("KeepAlive {}", size_of::<KeepAlive>());
-    println!("Sleep {}", size_of::<tokio::time::Sleep>());
-    println!("Cancelled {}", size_of::<tokio_util::sync::WaitForCancellationFutureOwned>());
-}

@@ -1,14 +1,18 @@
 //! What DESIGN asks of touka here, and whether it was reached.
 
-use crate::case::{BAR, thousands};
+use crate::case::{BAR, PAYLOADS, size, thousands};
+use crate::servers::SERVERS;
 use crate::summary::{Figures, Summary};
 
 /// Times that of `bare`, in the case of the bar.
 const CPU: f64 = 1.10;
 /// KB for each idle subscriber.
 const MEMORY: f64 = 1.5;
-/// KB for each idle client with a handler of its own.
-const GENERATOR_MEMORY: f64 = 12.0;
+/// KB for each client with a handler of its own: idle, and while events of any size are published.
+const HANDLER_IDLE: f64 = 4.0;
+const HANDLER_BUSY: f64 = 6.0;
+/// Times that of `bare`, with a handler each.
+const HANDLER_CPU: f64 = 1.50;
 /// All of them in one process.
 const ALL: u64 = 19_000;
 /// A client may cost so much more among 19,000 than among 2,000, as a multiple of what it costs `bare`
@@ -17,7 +21,17 @@ const FLAT: f64 = 1.10;
 
 /// One row each: the work, the bar, what was measured, whether it is met.
 pub(crate) fn rows(summary: &Summary) -> Vec<[String; 4]> {
-    vec![cpu(summary), memory(summary), generator_memory(summary), served(summary), flat(summary)]
+    let mut rows: Vec<_> =
+        PAYLOADS.iter().map(|payload| cpu(summary, "touka", "parked clients", CPU, *payload)).collect();
+    rows.push(idle(summary, "touka", "memory per idle topic subscriber", MEMORY));
+    rows.push(idle(summary, "touka-generator", "memory per idle handler", HANDLER_IDLE));
+    rows.extend(PAYLOADS.iter().map(|payload| busy(summary, *payload)));
+    let handlers =
+        |payload: &usize| cpu(summary, "touka-generator", "clients with a handler each", HANDLER_CPU, *payload);
+    rows.extend(PAYLOADS.iter().map(handlers));
+    rows.extend(PAYLOADS.iter().map(|payload| below_peers(summary, *payload)));
+    rows.extend([served(summary), flat(summary)]);
+    rows
 }
 
 fn row(work: String, bar: String, judged: Option<(String, Result<(), String>)>) -> [String; 4] {
@@ -34,33 +48,34 @@ fn at_most(value: f64, bar: f64, unit: &str) -> Result<(), String> {
     if (value * 100.0).round() <= (bar * 100.0).round() { Ok(()) } else { Err(format!("{:.2}{unit}", value - bar)) }
 }
 
-fn cpu(summary: &Summary) -> [String; 4] {
-    let ratio = summary.of("touka", BAR).and_then(|figures| figures.ratio);
+fn cpu(summary: &Summary, server: &str, who: &str, bar: f64, payload: usize) -> [String; 4] {
+    let ratio = summary.of(server, (BAR.0, payload)).and_then(|figures| figures.ratio);
     let judged = ratio.map(|ratio| {
         let measured = format!("{:.2} × ({:.2}–{:.2})", ratio.median, ratio.min, ratio.max);
-        (measured, at_most(ratio.median, CPU, " ×"))
+        (measured, at_most(ratio.median, bar, " ×"))
     });
-    let work = "CPU per delivery to 2,000 parked clients, 64 B, 20/s".to_owned();
-    row(work, format!("≤ {CPU:.2} × bare"), judged)
+    let work = format!("CPU per delivery to {} {who}, {}", thousands(BAR.0), size(payload));
+    row(work, format!("≤ {bar:.2} × bare"), judged)
 }
 
-fn memory(summary: &Summary) -> [String; 4] {
-    idle(summary, "touka", "memory per idle topic subscriber", MEMORY)
+fn busy(summary: &Summary, payload: usize) -> [String; 4] {
+    let judged = summary.of("touka-generator", (BAR.0, payload)).map(|figures| {
+        let measured = format!("{:.2} KB, among {}", figures.busy.median, thousands(figures.connections));
+        (measured, at_most(figures.busy.median, HANDLER_BUSY, " KB"))
+    });
+    row(format!("memory per busy handler, {}", size(payload)), format!("≤ {HANDLER_BUSY} KB"), judged)
 }
 
-/// Where it is missed, what the rest is made of can be said: what hyper takes is measured beside it.
-fn generator_memory(summary: &Summary) -> [String; 4] {
-    let mut row = idle(summary, "touka-generator", "memory per idle generator handler", GENERATOR_MEMORY);
-    let hyper = summary.most_clients().and_then(|case| summary.of("hyper", case.key()));
-    if let (true, Some(hyper)) = (row[3].starts_with("missed"), hyper) {
-        let why = format!(
-            ": hyper alone takes {:.2} KB, most of it two buffers; the rest is the connection's limits and timers, \
-             the stream's state and the handler's own",
-            hyper.idle.median
-        );
-        row[3].push_str(&why);
-    }
-    row
+/// A handler each costs less than with any peer.
+fn below_peers(summary: &Summary, payload: usize) -> [String; 4] {
+    let ratio = |server: &str| Some(summary.of(server, (BAR.0, payload))?.ratio?.median);
+    let peers = SERVERS.iter().filter(|server| server.key != "bare" && !server.key.starts_with("touka"));
+    let least =
+        peers.filter_map(|peer| Some((ratio(peer.key)?, peer.title))).min_by(|one, other| one.0.total_cmp(&other.0));
+    let judged = ratio("touka-generator").zip(least).map(|(ours, (theirs, title))| {
+        (format!("{ours:.2} × bare; {title} {theirs:.2} ×"), at_most(ours, theirs, " ×"))
+    });
+    row(format!("the same beside all peers, {}", size(payload)), "below every peer".to_owned(), judged)
 }
 
 fn idle(summary: &Summary, server: &str, work: &str, bar: f64) -> [String; 4] {

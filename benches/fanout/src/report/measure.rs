@@ -18,9 +18,11 @@ use crate::usage::{cpu_us, memory};
 pub(crate) struct Measured {
     pub(crate) published: u64,
     pub(crate) cpu_us: u64,
-    /// Resident memory before the first connection, after the idle time, and at its highest.
+    /// Resident memory before the first connection, after the idle time, while events are published, and
+    /// at its highest.
     pub(crate) before_kb: u64,
     pub(crate) idle_kb: u64,
+    pub(crate) busy_kb: u64,
     pub(crate) peak_kb: u64,
     pub(crate) load: LoadReport,
 }
@@ -36,6 +38,11 @@ impl Measured {
         float(self.idle_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
     }
 
+    /// The same while events are published.
+    pub(crate) fn busy(&self) -> f64 {
+        float(self.busy_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
+    }
+
     /// The same at the highest, all in all.
     pub(crate) fn peak(&self) -> f64 {
         float(self.peak_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
@@ -45,7 +52,8 @@ impl Measured {
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let LoadReport { events, lost, doubled, errors, latency_us, .. } = &self.load;
-        write!(f, "{:.2} µs, {:.2} KB (peak {:.2}), ", self.per_delivery(), self.idle(), self.peak())?;
+        let (idle, busy, peak) = (self.idle(), self.busy(), self.peak());
+        write!(f, "{:.2} µs, {idle:.2} KB (busy {busy:.2}, peak {peak:.2}), ", self.per_delivery())?;
         write!(f, "p99 {:.1} ms, {events} events, {lost} lost, {doubled} doubled, ", latency_us.p99 / 1000.0)?;
         write!(f, "{errors} errors")
     }
@@ -76,7 +84,7 @@ pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> 
 
     let cpu = cpu_us(served.id())?;
     served.tell("go")?;
-    sleep(Duration::from_secs(case.seconds));
+    let busy_kb = busy(served.id(), Duration::from_secs(case.seconds))?;
     served.tell("stop")?;
     let published = served.hear("published ", Duration::from_mins(1))?;
     load.tell(&format!("end {published}"))?;
@@ -89,9 +97,24 @@ pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> 
         cpu_us: cpu,
         before_kb: before.now_kb,
         idle_kb: idle.now_kb,
+        busy_kb,
         peak_kb: memory(served.id())?.peak_kb,
         load,
     })
+}
+
+/// Waits, and tells what the server's memory was in the middle of the looks at it.
+fn busy(id: u32, seconds: Duration) -> Result<u64, String> {
+    const LOOKS: u32 = 20;
+    let mut seen = Vec::new();
+    for _ in 0..LOOKS {
+        sleep(seconds / LOOKS);
+        seen.push(memory(id)?.now_kb);
+    }
+    // The first half is left out: what events take is there after a while.
+    let later = &mut seen[LOOKS as usize / 2..];
+    later.sort_unstable();
+    Ok(later[later.len() / 2])
 }
 
 /// One that nobody listens at now.

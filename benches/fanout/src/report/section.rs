@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use crate::bars;
-use crate::case::{Case, size, thousands};
+use crate::case::{BAR, Case, size, thousands};
 use crate::machine::{machine, today, versions};
+use crate::servers::SERVERS;
 use crate::summary::{Figures, Spread, Summary};
 
 /// Writing into a `String` cannot fail.
@@ -20,6 +21,7 @@ pub(crate) fn write(summary: &Summary) -> String {
         cpu(&mut out, summary, &case);
     }
     memory(&mut out, summary);
+    busy(&mut out, summary);
     if let Some(case) = summary.main_case() {
         latency(&mut out, summary, &case);
     }
@@ -97,7 +99,7 @@ fn memory(out: &mut String, summary: &Summary) {
     let cases: Vec<Case> = summary.cases().into_iter().filter(|case| case.payload == most.payload).collect();
     line!(
         out,
-        "### Memory per connection\n\nKB of each idle client, and at the most while {} are published.\n",
+        "### Memory per connection\n\nKB of each client: idle, and at the most while {} are published.\n",
         size(most.payload)
     );
     let mut header = vec!["server".to_owned()];
@@ -116,6 +118,36 @@ fn memory(out: &mut String, summary: &Summary) {
     });
     table(out, &header.iter().map(String::as_str).collect::<Vec<_>>(), rows);
     line!(out, "![Memory per connection, by server](benchmarks/memory.svg)\n");
+}
+
+/// What events of each size take while they are published, among as many clients as the bars speak of.
+fn busy(out: &mut String, summary: &Summary) {
+    let cases: Vec<Case> = summary.cases().into_iter().filter(|case| case.connections == BAR.0).collect();
+    if cases.is_empty() {
+        return;
+    }
+    line!(
+        out,
+        "KB of each of {} clients: idle, and in the middle while events of each size are published; and CPU, \
+         × bare.\n",
+        thousands(BAR.0)
+    );
+    let sizes: Vec<String> = cases.iter().map(|case| size(case.payload)).collect();
+    let mut header = vec!["server".to_owned(), "idle".to_owned()];
+    header.extend(sizes.iter().map(|size| format!("busy, {size}")));
+    header.extend(sizes.iter().map(|size| format!("× bare, {size}")));
+    let rows = SERVERS.iter().filter_map(|server| {
+        let all: Vec<_> = cases.iter().map(|case| summary.of(server.key, case.key())).collect();
+        let idle = all.iter().flatten().next()?.idle.median;
+        let mut row = vec![server.title.to_owned(), format!("{idle:.2}")];
+        let cell = |of: &dyn Fn(&Figures) -> String| {
+            all.iter().map(|figures| figures.as_ref().map_or("–".to_owned(), of)).collect::<Vec<_>>()
+        };
+        row.extend(cell(&|figures| format!("{:.2}", figures.busy.median)));
+        row.extend(cell(&ratio));
+        Some(row)
+    });
+    table(out, &header.iter().map(String::as_str).collect::<Vec<_>>(), rows);
 }
 
 fn latency(out: &mut String, summary: &Summary, case: &Case) {
@@ -140,6 +172,7 @@ fn all(out: &mut String, summary: &Summary) {
                 spread(&figures.cpu),
                 ratio(&figures),
                 format!("{:.2}", figures.idle.median),
+                format!("{:.2}", figures.busy.median),
                 format!("{:.2}", figures.peak.median),
                 format!("{:.0}", figures.connect_ms),
                 format!("{:.1} / {:.1} / {:.1} / {:.1}", latency.p50, latency.p99, latency.p999, latency.max),
@@ -153,6 +186,7 @@ fn all(out: &mut String, summary: &Summary) {
             "µs a delivery",
             "× bare",
             "idle, KB",
+            "busy, KB",
             "peak, KB",
             "all connected, ms",
             "latency p50 / p99 / p99.9 / max, ms",

@@ -38,6 +38,7 @@ pub(crate) struct Figures {
     pub(crate) ratio: Option<Spread>,
     /// KB a connection.
     pub(crate) idle: Spread,
+    pub(crate) busy: Spread,
     pub(crate) peak: Spread,
     /// Medians, in milliseconds.
     pub(crate) latency: Percentiles,
@@ -101,6 +102,7 @@ impl Summary {
             cpu: spread(Measured::per_delivery)?,
             ratio: Spread::of(ratios),
             idle: spread(Measured::idle)?,
+            busy: spread(Measured::busy)?,
             peak: spread(Measured::peak)?,
             latency: Percentiles {
                 p50: median(|run| run.load.latency_us.p50 / 1000.0),

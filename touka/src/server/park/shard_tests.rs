@@ -24,7 +24,7 @@ use super::parked::Parked;
 use super::run::Turn;
 use super::shard::Shard;
 use crate::error::CloseReason;
-use crate::stream::{EventStream, Silence, Subscribed};
+use crate::stream::{EventStream, Silence, SubscriptionParts};
 use crate::topic::Subscription;
 use crate::{Hub, Topic};
 
@@ -75,7 +75,7 @@ impl Scene {
     async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
-        let Subscribed { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
+        let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
         let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
