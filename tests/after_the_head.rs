@@ -159,7 +159,7 @@ async fn take_turns(mut talk: Talk) {
             tokio::task::yield_now().await;
             talk.send(&both[cut..]).await;
             talk.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
-            assert_eq!(talk.until("0\r\n\r\n").await, "d\r\ndata: hello\n\n\r\n");
+            assert_eq!(talk.until("0\r\n\r\n").await, "D\r\ndata: hello\n\n\r\n");
             talk.plain().await;
         }
     }

@@ -24,7 +24,7 @@ impl Size {
         made.put(b'\n');
         made.put(b'\r');
         loop {
-            made.put(b"0123456789abcdef"[size % 16]);
+            made.put(b"0123456789ABCDEF"[size % 16]);
             size /= 16;
             if size == 0 {
                 return made;
@@ -95,7 +95,7 @@ mod tests {
     fn sizes_are_hexadecimal_numbers() {
         for size in [0, 1, 9, 10, 15, 16, 255, 4096, 0xdead_beef, usize::MAX] {
             let mut line = Size::new(size);
-            assert_eq!(line.bytes(), format!("{size:x}\r\n").as_bytes());
+            assert_eq!(line.bytes(), format!("{size:X}\r\n").as_bytes());
             let length = line.bytes().len();
             assert_eq!((line.took(1), line.bytes().len()), (1, length - 1));
             assert_eq!((line.took(1000), line.bytes()), (length - 1, &[][..]));

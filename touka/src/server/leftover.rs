@@ -78,7 +78,7 @@ impl Leftover {
             // Boxed, so that a connection does not pay for it when there is none.
             Box::new(Self { state: State::Handled(shared), client: Arc::clone(client) })
         });
-        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, waits }), leftover)
+        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, waits }), leftover)
     }
 
     /// Reads what there is now of the rest.
@@ -185,6 +185,8 @@ pub(super) struct Handled {
     /// None if nobody is interested in the rest.
     shared: Option<Arc<Mutex<Shared>>>,
     bytes: u64,
+    /// It has come to its end. One in chunks does not say so by itself.
+    is_read: bool,
     /// The client waits to be asked for the body.
     waits: bool,
 }
@@ -198,8 +200,10 @@ impl Body for Handled {
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         this.waits = false;
         let polled = Pin::new(body).poll_frame(cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            this.bytes += frame.data_ref().map_or(0, Bytes::len) as u64;
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => this.bytes += frame.data_ref().map_or(0, Bytes::len) as u64,
+            Poll::Ready(None) => this.is_read = true,
+            Poll::Ready(Some(Err(_))) | Poll::Pending => {}
         }
         polled
     }
@@ -216,7 +220,7 @@ impl Body for Handled {
 impl Drop for Handled {
     fn drop(&mut self) {
         let (Some(shared), Some(body)) = (self.shared.take(), self.body.take()) else { return };
-        let dropped = if body.is_end_stream() {
+        let dropped = if self.is_read || body.is_end_stream() {
             Dropped::Read
         } else if self.waits {
             Dropped::Unasked

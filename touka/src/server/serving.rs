@@ -58,11 +58,14 @@ impl Serving {
     }
 
     /// A random moment for the end of one stream: not all of them end in the instant in which a shutdown
-    /// begins.
+    /// begins. One that has just opened has the time to say something.
     pub(super) fn draw_turn(&self) -> Instant {
         let now = Instant::now();
+        if self.drain_window.is_zero() {
+            return now;
+        }
         let until = self.handle.drained_by(|| now + self.drain_time());
-        now + spread(Duration::ZERO, until.saturating_duration_since(now))
+        now + spread(DRAIN_EACH, until.saturating_duration_since(now).max(DRAIN_EACH * 2))
     }
 
     /// Waits until the shutdown has taken as long as it may.
