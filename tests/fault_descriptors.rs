@@ -67,7 +67,7 @@ async fn who_is_served_goes_on_and_who_waits_has_their_turn() {
 async fn a_server_takes_the_descriptors_that_it_may() {
     let server = limited("ulimit -Sn 256").await;
     // As many as its limit of connections calls for, or as the hard limit allows.
-    let raised = || matches!(limits(&server), (soft, hard) if soft > 25_000 || soft == hard);
+    let raised = || matches!(limits(&server), (soft, hard) if soft > 50_000 || soft == hard);
     until(PATIENCE, "it raises its limit", raised).await;
     // It does not lower what it was given.
     let server = limited("ulimit -n 400").await;
