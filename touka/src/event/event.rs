@@ -109,7 +109,7 @@ impl Event {
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self> {
         let mut json = serde_json::to_string(value).map_err(Error::serialize)?;
         // Only a `RawValue` can hold a line end, and there it is whitespace.
-        if json.contains(['\r', '\n']) {
+        if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
             json = json.replace(['\r', '\n'], " ");
         }
         Ok(Self::data(json))
