@@ -2,6 +2,8 @@
 
 mod answer;
 mod body;
+#[cfg(test)]
+mod body_tests;
 mod flush;
 mod head;
 mod refusal;

@@ -46,6 +46,8 @@ pub(super) struct Client {
     bare: AtomicBool,
     /// The body of the request that came last.
     framing: Mutex<Framing>,
+    /// The head that came last has named the length of a body.
+    length_named: AtomicBool,
     /// A stream was served on its connection by other means, and has ended.
     returned: bool,
     /// Something that was written has yet to reach the socket.
@@ -101,6 +103,7 @@ impl Client {
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
             framing: Mutex::default(),
+            length_named: AtomicBool::new(false),
             returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -171,6 +174,12 @@ impl Client {
     #[cfg(feature = "http2")]
     pub(super) fn is_quiet(&self) -> bool {
         self.activity() == Activity::Idle
+    }
+
+    /// Nobody waits for the last answer's end any more.
+    pub(super) fn forget_idler(&self) {
+        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(idler);
     }
 
     fn wake_idler(&self) {
@@ -293,6 +302,18 @@ impl Client {
     /// Notes how hyper has understood the body of an HTTP/1.1 request that is about to be answered.
     pub(super) fn set_framing(&self, framing: Framing) {
         *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+    }
+
+    /// Notes whether the head of an HTTP/1.1 request names the length of its body. hyper takes that line
+    /// away where it goes by chunks.
+    pub(super) fn set_length_named(&self, named: bool) {
+        self.length_named.store(named, Ordering::Relaxed);
+    }
+
+    /// The request that came last says of its end both that it is known and that the chunks tell it. hyper
+    /// goes by the chunks and closes the connection afterwards: whoever stands between may see another end.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.length_named.load(Ordering::Relaxed) && self.framing() == Framing::Chunked
     }
 
     pub(super) fn framing(&self) -> Framing {

@@ -24,6 +24,12 @@ impl Closing {
         who.into_iter().for_each(Waker::wake);
     }
 
+    /// Nobody serves the stream any more.
+    pub(super) fn forget(&self) {
+        let who = self.lock().take();
+        drop(who);
+    }
+
     pub(super) fn is_wished(&self) -> bool {
         self.wished.load(Ordering::Acquire)
     }

@@ -67,8 +67,8 @@ struct Stream {
     plain: bool,
     /// Whether the farewell ends with a blank line.
     whole_blocks: bool,
-    /// None if the handle lists the stream already: whoever made that entry ends the stream.
-    entry: Option<Entry>,
+    /// Not listed if the handle lists the stream already.
+    entry: Entry,
 }
 
 /// A stream that a `Drain` watches, in the extensions of its response: a server behind a
@@ -76,7 +76,7 @@ struct Stream {
 #[derive(Clone)]
 struct Watched {
     link: Link,
-    by: Streams,
+    by: Vec<Streams>,
 }
 
 impl<B: Body<Data = Bytes>> Drain<B> {
@@ -96,7 +96,9 @@ impl<B: Body<Data = Bytes>> Drain<B> {
         let watched = stream.as_ref().filter(|_| parts.extensions.get::<Watched>().is_none());
         let span = watched.map_or_else(Span::none, |stream| stream_span(&stream.link, path, call.peer));
         if let Some(stream) = &stream {
-            let by = call.client.serving.handle.streams.clone();
+            let before = parts.extensions.get::<Watched>().map(|watched| watched.by.clone());
+            let mut by = before.unwrap_or_default();
+            by.push(call.client.serving.handle.streams.clone());
             parts.extensions.insert(Watched { link: stream.link.clone(), by });
         }
         Response::from_parts(parts, Self { first: first.map(Box::new), body: Some(body), stream, span, call })
@@ -138,7 +140,8 @@ impl Stream {
         let open = OpenStream::new(path, call.peer, link.clone(), ours.is_some());
         let life = Life::default().bounded(limits.lifetime);
         let streams = &serving.handle.streams;
-        let entry = watched.is_none_or(|stream| !stream.by.is(streams)).then(|| streams.add(open));
+        let is_listed = watched.is_some_and(|stream| stream.by.iter().any(|by| by.is(streams)));
+        let entry = if is_listed { streams.add_unlisted(open) } else { streams.add(open) };
         let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
         call.writes(&link, write_time);
         #[cfg(feature = "http2")]
@@ -150,13 +153,11 @@ impl Stream {
 
     /// Ready when the stream is to end now, with the reason.
     fn poll_end(&mut self, cx: &mut Context<'_>, serving: &Serving) -> Poll<CloseReason> {
-        if let Some(entry) = &self.entry {
-            // Before the looks: what comes after them wakes.
-            entry.closing().wakes(cx.waker());
-            self.life.take_turn(serving);
-            if entry.closing().is_wished() {
-                self.life.close(Instant::now());
-            }
+        // Before the looks: what comes after them wakes.
+        self.entry.closing().wakes(cx.waker());
+        self.life.take_turn(serving);
+        if self.entry.closing().is_wished() {
+            self.life.close(Instant::now());
         }
         let Some(due) = self.life.due() else { return Poll::Pending };
         if let Some(reason) = self.life.is_over(Instant::now()) {

@@ -77,7 +77,7 @@ pub(super) fn answering<V: Serve>(
             // Bounded before it goes into the span and the list of streams.
             let path = bounded(request.uri().path()).into_owned();
             let connect = request.method() == Method::CONNECT;
-            let said = stream::Request::new(&request);
+            let said = stream::Request::new(&request, &call.client);
             let parks = may_park(&request, said.closes(), &call.client);
             let asked = Asked::new(request.method());
             let http2 = request.version() == Version::HTTP_2;

@@ -1,17 +1,29 @@
 //! [`RequestEnd`], where the request ends that hyper reads.
 
 /// Looks for the end of a head in bytes that come piece by piece: an empty line, with or without
-/// carriage returns, as hyper takes it.
+/// carriage returns, as hyper takes it. On the way it looks whether a line names the body's length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum HeadEnd {
-    /// Within a line.
+pub(super) struct HeadEnd {
+    at: At,
+    /// A line has begun with [`LENGTH`].
+    has_length: bool,
+}
+
+/// Where in a head the next byte is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum At {
+    /// Within a line, behind what could be a name of interest.
     #[default]
     Line,
+    /// Within a line that has begun with so many bytes of [`LENGTH`].
+    Name(u8),
     /// After a line's end: another one here ends the head.
     Newline,
     /// After a line's end and a carriage return.
     Return,
 }
+
+const LENGTH: &[u8] = b"content-length";
 
 impl HeadEnd {
     /// Where in the next bytes the head ends, just behind its last one.
@@ -19,22 +31,38 @@ impl HeadEnd {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
             at += 1;
-            *self = match (*self, byte) {
-                (Self::Newline | Self::Return, b'\n') => {
-                    *self = Self::Line;
+            self.at = match (self.at, byte) {
+                (At::Newline | At::Return, b'\n') => {
+                    self.at = At::Line;
                     return Some(at);
                 }
-                (Self::Line, b'\n') => Self::Newline,
-                (Self::Newline, b'\r') => Self::Return,
-                _ => {
+                (At::Line | At::Name(_), b'\n') => At::Newline,
+                (At::Newline, b'\r') => At::Return,
+                (At::Newline, _) => self.name(0, byte),
+                (At::Name(count), _) => self.name(count, byte),
+                (At::Line | At::Return, _) => {
                     // What is left of the line is of no interest.
                     let rest = bytes.get(at..).unwrap_or_default();
                     at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
-                    Self::Line
+                    At::Line
                 }
             };
         }
         None
+    }
+
+    /// A line of the head, so far, has named the body's length.
+    pub(super) const fn has_length(&self) -> bool {
+        self.has_length
+    }
+
+    /// The next byte of a name that has begun with so many bytes of [`LENGTH`].
+    fn name(&mut self, count: u8, byte: u8) -> At {
+        if LENGTH.get(usize::from(count)) != Some(&byte.to_ascii_lowercase()) {
+            return At::Line;
+        }
+        self.has_length |= usize::from(count) + 1 == LENGTH.len();
+        At::Name(count + 1)
     }
 }
 
@@ -186,6 +214,25 @@ mod tests {
                 let mut state = HeadEnd::default();
                 let found = state.find(first).or_else(|| state.find(second).map(|found| cut + found));
                 assert_eq!(found, end, "{head:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_length_is_seen_wherever_the_pieces_are_cut() {
+        for (head, has_length) in [
+            ("POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\n\r\n", true),
+            ("POST / HTTP/1.1\ncontent-length:5\n\n", true),
+            (
+                "POST /content-length: HTTP/1.1\r\nx-content-length: 5\r\ncontent-lengt: 5\r\ncontent-type: a\r\n\r\n",
+                false,
+            ),
+        ] {
+            for cut in 0..head.len() {
+                let (first, second) = head.as_bytes().split_at(cut);
+                let mut end = HeadEnd::default();
+                assert!(end.find(first).or_else(|| end.find(second)).is_some());
+                assert_eq!(end.has_length(), has_length, "{head:?} cut at {cut}");
             }
         }
     }

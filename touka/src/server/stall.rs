@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Sleep, sleep};
 
 use super::client::Client;
@@ -77,6 +78,10 @@ impl<I: Io> Stall<I> {
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
             return self.moved(written);
+        }
+        if !has_budget_remaining() {
+            // The task has done enough for one turn. Nothing is known of the socket.
+            return written;
         }
         // What a slow reader has left free is filled, or the next look would take it for progress.
         if self.filling

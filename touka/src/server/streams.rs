@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::closing::Closing;
 use super::counts::Permit;
-use crate::stream::Link;
+use crate::stream::{Link, guarded};
 
 /// How much of a path is kept for as long as its stream is open. A client chooses how long a path is,
 /// and may have hundreds of streams.
@@ -34,6 +34,8 @@ pub(super) struct Streams(Arc<Table>);
 struct Table {
     next: AtomicU64,
     open: Mutex<HashMap<u64, OpenStream>>,
+    /// Those around another one that is listed.
+    around: Mutex<HashMap<u64, OpenStream>>,
 }
 
 impl Streams {
@@ -44,10 +46,26 @@ impl Streams {
         Entry { streams: self.clone(), id, stream, permit: None }
     }
 
+    /// Adds one that looks at what the server does, and is in no list.
+    pub(super) fn add_unlisted(&self, stream: OpenStream) -> Entry {
+        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
+        self.around().insert(id, stream.clone());
+        Entry { streams: self.clone(), id, stream, permit: None }
+    }
+
+    fn around(&self) -> MutexGuard<'_, HashMap<u64, OpenStream>> {
+        self.0.around.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Has each of them look at what the server does. Those that are parked have a shard that looks.
     pub(super) fn stir(&self) {
         // Woken outside of the lock: what wakes may be anybody's code.
-        self.list().iter().filter(|stream| !stream.0.parked).for_each(|stream| stream.0.closing.stir());
+        let around: Vec<_> = self.around().values().cloned().collect();
+        let listed = self.list().into_iter().filter(|stream| !stream.0.parked);
+        for stream in listed.chain(around) {
+            // A waker that panics keeps none of the others from being woken.
+            guarded("a waker", || stream.0.closing.stir());
+        }
     }
 
     /// Whether both are the lists of one handle.
@@ -93,7 +111,10 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        self.streams.lock().remove(&self.id);
+        if self.streams.lock().remove(&self.id).is_none() {
+            self.streams.around().remove(&self.id);
+        }
+        self.closing().forget();
     }
 }
 

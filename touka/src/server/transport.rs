@@ -142,7 +142,13 @@ impl<I: Unpin> Transport<I> {
         match &mut self.given {
             // What comes after an end of a head is a body, or another head if hyper has not seen one in what it
             // was given: empty lines before a request.
-            Given::Head(end, _) => end.find(bytes).unwrap_or(bytes.len()),
+            Given::Head(end, _) => {
+                let found = end.find(bytes);
+                if found.is_some() {
+                    self.client.set_length_named(end.has_length());
+                }
+                found.unwrap_or(bytes.len())
+            }
             Given::Body(end) => end.take(bytes),
         }
     }
@@ -266,6 +272,8 @@ impl<I: AsyncRead + Unpin> Transport<I> {
 
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
+        // A waker keeps the memory of its task, and the client may live on for as long as a stream.
+        self.client.forget_idler();
         let ahead = mem::take(&mut self.ahead).freeze();
         // Nothing that can panic runs under this lock.
         let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,7 +284,10 @@ impl<I> Drop for Transport<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.is_open_to_hyper() && !self.may_give() {
-            self.look_ahead(cx)?;
+            // A client that has sent whole requests and says that it has no others is to be answered.
+            if self.ahead.is_empty() {
+                self.look_ahead(cx)?;
+            }
             // The end of the answer wakes it, and it asks again.
             return self.watch_read(cx, Poll::Pending);
         }

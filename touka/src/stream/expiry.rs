@@ -43,7 +43,8 @@ impl<T> EventStream<T> {
     ///     EventStream::generate(|out| async move {
     ///         out.emit("120").await;
     ///     })
-    ///     .close_at(UNIX_EPOCH + Duration::from_secs(claims.exp))
+    ///     // None for an expiry that no clock can hold, which never comes.
+    ///     .close_at(UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp)))
     /// }
     /// ```
     #[must_use]

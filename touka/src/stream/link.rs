@@ -23,10 +23,10 @@ struct Shared {
     is_gone: AtomicBool,
     /// The connection cannot take more bytes now.
     blocked: AtomicBool,
-    /// Where the first bytes of its response's body are in memory; 0 before they are there.
-    first: AtomicUsize,
-    /// What its response's body gives is written to the socket before the body is asked again.
-    direct: AtomicBool,
+    /// Where the last frame of its response's body is in memory; 0 before there is one.
+    given: AtomicUsize,
+    /// That frame was written to the socket.
+    written: AtomicBool,
     /// When its response's body was first asked for something.
     opened: OnceLock<Instant>,
     /// The path of the route that made it, as it is mounted.
@@ -64,22 +64,23 @@ impl Link {
         self.0.blocked.load(Ordering::Relaxed)
     }
 
-    /// Says where the first bytes are that its response's body has given.
-    pub(crate) fn set_first(&self, bytes: &[u8]) {
-        let _ = self.0.first.compare_exchange(0, bytes.as_ptr().addr(), Ordering::Relaxed, Ordering::Relaxed);
+    /// Says where the frame is that its response's body gives.
+    pub(crate) fn set_given(&self, bytes: &[u8]) {
+        self.0.written.store(false, Ordering::Relaxed);
+        self.0.given.store(bytes.as_ptr().addr(), Ordering::Relaxed);
     }
 
-    /// Whoever writes the response has these bytes first. If they are in the place where the body has left
-    /// them, there is nothing between the two that could hold bytes back.
-    pub(crate) fn is_written_first(&self, bytes: &[u8]) {
-        if self.0.first.load(Ordering::Relaxed) == bytes.as_ptr().addr() {
-            self.0.direct.store(true, Ordering::Relaxed);
+    /// Whoever writes the response has written the bytes at this place. If they are not those of the body's
+    /// last frame, something stands between that may hold it back.
+    pub(crate) fn set_written(&self, at: usize) {
+        if self.0.given.load(Ordering::Relaxed) == at {
+            self.0.written.store(true, Ordering::Relaxed);
         }
     }
 
-    /// All that the body gives is written before it is asked again.
-    pub(crate) fn is_direct(&self) -> bool {
-        self.0.direct.load(Ordering::Relaxed)
+    /// The last frame of the body was written: it need not be flushed.
+    pub(crate) fn is_written(&self) -> bool {
+        self.0.written.load(Ordering::Relaxed)
     }
 
     /// Says which route made it. A route inside another's fallback was there first.

@@ -126,8 +126,6 @@ impl Shard {
         }
     }
 
-    // ===== arriving, hearing, leaving =====
-
     /// Takes a connection in, and gives it what there is.
     fn arrive(&mut self, mut parked: Parked) {
         let log = &parked.subscription.log;
@@ -193,8 +191,14 @@ impl Shard {
     /// say, costs that connection only.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
+        let was_blocked = parked.output.blocked_since().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
-            Some(progress) => self.settle(index, progress),
+            Some(progress) => {
+                // What is due of it is no longer the write timeout.
+                let due = parked.due().filter(|_| was_blocked);
+                self.expect(due);
+                self.settle(index, progress);
+            }
             None => self.drop_connection(index, CloseReason::Panicked),
         }
     }
@@ -239,8 +243,6 @@ impl Shard {
         }
         Some(parked)
     }
-
-    // ===== writing =====
 
     /// Writes what is new in the logs, a turn's worth: the groups take turns.
     fn walk(&mut self) {
@@ -291,8 +293,6 @@ impl Shard {
         false
     }
 
-    // ===== time =====
-
     /// Has the timer fire no later than this.
     fn expect(&mut self, due: Option<Instant>) {
         let Some(due) = due else { return };
@@ -337,8 +337,6 @@ impl Shard {
         }
         self.sweep = Some(sweep);
     }
-
-    // ===== the shutdown =====
 
     fn poll_phase(&mut self, cx: &mut Context<'_>) {
         while self.phase.poll_next(cx).is_ready() {

@@ -18,11 +18,10 @@ pub(in crate::server) fn head(status: StatusCode, headers: &HeaderMap, closes: b
             head.put_slice(part);
         }
     }
-    head.put_slice(b"transfer-encoding: chunked\r\n");
     if closes {
         head.put_slice(b"connection: close\r\n");
     }
-    head.put_slice(b"date: ");
+    head.put_slice(b"transfer-encoding: chunked\r\ndate: ");
     head.put_slice(httpdate::fmt_http_date(SystemTime::now()).as_bytes());
     head.put_slice(b"\r\n\r\n");
     head

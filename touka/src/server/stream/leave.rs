@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, Method, StatusCode, Version};
 use http_body::{Body as _, Frame};
+use hyper::ext::ReasonPhrase;
 
 use super::super::call::Call;
 use super::super::client::Client;
@@ -18,7 +19,7 @@ use super::head;
 pub(in crate::server) struct Request {
     /// Nobody but hyper can write its answer.
     hindrance: Option<&'static str>,
-    /// The client sends nothing more on this connection.
+    /// Nothing that the client sends after it is read.
     closes: bool,
 }
 
@@ -31,7 +32,7 @@ pub(in crate::server) struct Leaving {
 }
 
 impl Request {
-    pub(in crate::server) fn new<B>(request: &http::Request<B>) -> Self {
+    pub(in crate::server) fn new<B>(request: &http::Request<B>, client: &Client) -> Self {
         let hindrance = if request.version() != Version::HTTP_11 {
             Some("its request is not one of HTTP/1.1")
         } else if matches!(*request.method(), Method::HEAD | Method::CONNECT) {
@@ -39,10 +40,10 @@ impl Request {
         } else {
             None
         };
-        Self { hindrance, closes: says_close(request.headers()) }
+        Self { hindrance, closes: says_close(request.headers()) || client.is_ambiguous() }
     }
 
-    /// The client sends nothing more on this connection, which the head of the answer is to confirm.
+    /// The connection closes after the answer, whose head is to say so.
     pub(in crate::server) const fn closes(&self) -> bool {
         self.closes
     }
@@ -118,7 +119,9 @@ fn of_response(response: &Response) -> Option<&'static str> {
     let is_plain = response.version() == Version::HTTP_11
         && !special.iter().any(|name| headers.contains_key(name))
         && connection_is_plain();
-    if response.body().size_hint().exact().is_some() {
+    if response.extensions().get::<ReasonPhrase>().is_some() {
+        Some("its status has words of its own")
+    } else if response.body().size_hint().exact().is_some() {
         // It is written with its length, and ends at once.
         Some("its length is known")
     } else if !is_ordinary {

@@ -6,6 +6,7 @@ use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use axum_core::body::Body;
 use bytes::Bytes;
@@ -24,6 +25,10 @@ use crate::stream::{catch, drop_guarded, guarded, log_panic};
 /// How many frames are written in one go, before the other tasks of the thread have their turn.
 const MOST_FRAMES: usize = 32;
 
+/// How long the body may run for them together. It may work in the thread, for as long as it likes, between
+/// two emits.
+const LONGEST: Duration = Duration::from_millis(1);
+
 /// What serves a connection when its stream has ended.
 pub(in crate::server) trait Next<I>: Send {
     /// Starts a task that serves the connection's next requests. `sent` is what the client has sent of
@@ -37,16 +42,16 @@ pub(in crate::server) struct Writer<I, N>(Option<Live<I, N>>);
 
 /// What it has until it ends.
 struct Live<I, N> {
-    /// Before the wire: what a handler holds is free before its client sees the end of the connection.
-    body: Drain<Body>,
+    /// There until its end: what a handler holds is free before its client sees the end.
+    body: Option<Drain<Body>>,
     state: State,
     unwritten: Unwritten,
     wire: Wire<I>,
     /// What the client has sent since its request: the beginning of the next one.
     sent: Vec<u8>,
     next: N,
-    /// A frame of the body was seen.
-    has_begun: bool,
+    /// Where the frame is in memory that is being written; 0 for none.
+    frame: usize,
     /// The connection closes with the stream.
     closes: bool,
     /// The client takes nothing now.
@@ -80,13 +85,13 @@ impl<I: Io, N: Next<I>> Writer<I, N> {
     pub(in crate::server) fn new(leaving: Leaving, wire: Wire<I>, sent: Bytes, client: Arc<Client>, next: N) -> Self {
         let Leaving { head, body, closes } = leaving;
         Self(Some(Live {
-            body,
+            body: Some(body),
             state: State::Opening,
             unwritten: Unwritten::new(head),
             wire,
             sent: sent.into(),
             next,
-            has_begun: false,
+            frame: 0,
             closes,
             blocked: false,
             client,
@@ -154,34 +159,40 @@ impl<I: Io, N: Next<I>> Live<I, N> {
         deadline.as_mut().poll(cx)
     }
 
-    /// Looks whether the client is still there, and keeps what it sends for the time after the stream.
+    /// Looks whether the client is still there, and keeps what it sends for the time after the stream. What
+    /// is more than a head may have waits in the socket: then a write finds that the client has left.
     fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let most = self.client.serving.limits.head_bytes;
-        loop {
+        while self.sent.len() < most {
             let mut room = [0; 256];
             let mut read = ReadBuf::new(&mut room);
             match Pin::new(&mut self.wire).poll_read(cx, &mut read) {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => break,
                 Poll::Ready(read) => read?,
             }
             if read.filled().is_empty() {
                 return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
             }
-            // Without reading on, its end would not be noticed.
-            if self.sent.len() + read.filled().len() > most {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the client sends too much during its stream"));
-            }
             self.sent.extend_from_slice(read.filled());
         }
+        Ok(())
     }
 
     /// Goes on until the client takes no more, or the body has nothing more.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        for _ in 0..MOST_FRAMES {
+        let began = Instant::now();
+        for turn in 0..MOST_FRAMES {
             if self.state != State::Opening {
                 self.blocked = true;
                 ready!(self.poll_write(cx))?;
                 self.blocked = false;
+                let frame = mem::take(&mut self.frame);
+                let link = self.body.as_ref().filter(|_| frame != 0).and_then(Drain::link);
+                link.iter().for_each(|link| link.set_written(frame));
+            }
+            // What it has given is written. A body that works for long between its frames has had its turn.
+            if turn > 0 && began.elapsed() >= LONGEST {
+                break;
             }
             match self.state {
                 State::Opening | State::Streaming => ready!(self.poll_body(cx))?,
@@ -215,25 +226,29 @@ impl<I: Io, N: Next<I>> Live<I, N> {
     /// Asks the body for what comes next.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let opens = mem::replace(&mut self.state, State::Streaming) == State::Opening;
-        match Pin::new(&mut self.body).poll_frame(cx) {
+        let Some(body) = &mut self.body else { return Poll::Ready(Ok(())) };
+        match Pin::new(&mut *body).poll_frame(cx) {
             // The head is written, and the body is asked once more.
             Poll::Pending if opens => {}
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => {
-                // Trailers go nowhere: no head has announced them.
-                let Ok(data) = frame.into_data() else { return Poll::Ready(Ok(())) };
-                if !mem::replace(&mut self.has_begun, true) {
-                    self.body.link().iter().for_each(|link| link.is_written_first(&data));
+            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                Ok(data) => {
+                    self.frame = data.as_ptr().addr();
+                    let is_last = body.is_end_stream();
+                    self.unwritten.put(data, is_last);
+                    if is_last {
+                        self.end();
+                    }
                 }
-                let is_last = self.body.is_end_stream();
-                self.unwritten.put(data, is_last);
-                if is_last {
-                    self.state = State::Ending;
+                // Trailers go nowhere, for no head has announced them, and nothing comes after them.
+                Err(_) => {
+                    self.unwritten.put_last();
+                    self.end();
                 }
-            }
+            },
             Poll::Ready(None) => {
                 self.unwritten.put_last();
-                self.state = State::Ending;
+                self.end();
             }
             // The response ends without its last chunk, so that the client knows.
             Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
@@ -241,15 +256,21 @@ impl<I: Io, N: Next<I>> Live<I, N> {
         Poll::Ready(Ok(()))
     }
 
+    /// The last bytes are there. The stream is gone before they are written: who has read them may ask for
+    /// its place.
+    fn end(&mut self) {
+        self.state = State::Ending;
+        drop_guarded(self.body.take());
+    }
+
     /// The connection closes after this response.
     fn is_last(&self) -> bool {
         self.closes || self.client.serving.handle.is_shutting_down()
     }
 
-    /// Lets go of the stream, and has the connection's next requests served.
+    /// Has the connection's next requests served.
     fn go_on(self) {
-        let Self { body, wire, sent, next, client, .. } = self;
-        drop_guarded(body);
+        let Self { wire, sent, next, client, .. } = self;
         guarded("serving a connection again", || next.next(wire, sent.into(), client));
     }
 }
