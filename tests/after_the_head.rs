@@ -65,7 +65,7 @@ async fn early(request: axum_core::extract::Request) -> EventStream {
 /// A stream that knows its length.
 #[route(GET, "/sized")]
 async fn sized() -> Response {
-    Response::builder().header("content-type", "text/event-stream").body(Body::from("data: a\n\n")).unwrap()
+    Response::builder().header("content-type", "text/event-stream").body(Body::from("data: a\n\n")).expect("a response")
 }
 
 fn router() -> Router {

@@ -57,7 +57,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     client.set_bare(wire.is_bare());
     let protocol = wire.protocol();
     let (mut transport, returned) = Transport::new(wire, Arc::clone(client));
-    transport.unread(sent);
+    transport.unread(&sent);
     let exit = Arc::<Exit>::default();
     let finished = drive(transport, protocol, service.clone(), client, &exit).await;
     let returned = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -118,7 +118,7 @@ async fn drive<I: Io, V: Serve>(
             // It has not asked for anything yet, so there is nothing to finish.
             let First::Left(sniffed) = sniffed else { return Ok(()) };
             let (is_http2, read) = sniffed?;
-            transport.unread(read);
+            transport.unread(&read);
             is_http2
         }
         Protocol::Http1 => false,

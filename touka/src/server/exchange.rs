@@ -31,7 +31,7 @@ use super::pieces::Pieces;
 use super::request_body::RequestBody;
 use super::request_end::Framing;
 use super::sent::Sent;
-use super::stream::{self, leave};
+use super::stream::{self, Leaving, may_leave};
 use super::streams::bounded;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
@@ -99,16 +99,15 @@ pub(super) fn answering<V: Serve>(
             if !http2 && is_last(&call.client, leftover.as_mut(), &response, connect) {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            let offer =
-                if parks { offer(response, &mut call, TypeId::of::<V>(), &path) } else { Err((response, None)) };
-            let (response, first) = match offer {
+            let offer = if parks { offer(&mut response, &mut call, TypeId::of::<V>(), &path) } else { Err(None) };
+            let first = match offer {
                 Ok(offer) => return exit.leave(Offered::Parked(offer)).await,
-                Err(stays) => stays,
+                Err(first) => first,
             };
-            let (response, first, call) = match leave(response, first, said, leftover.as_mut(), call, &path) {
-                Ok(leaving) => return exit.leave(Offered::Stream(Box::new(leaving))).await,
-                Err(stays) => stays,
-            };
+            if may_leave(&response, said, leftover.as_mut(), &call.client, &path) {
+                let leaving = Leaving::new(response, first, said, call, &path);
+                return exit.leave(Offered::Stream(Box::new(leaving))).await;
+            }
             let sent = http2.then(|| Sent::new(&call.client));
             let response = Drain::wrap(response, first, call, &path, connect);
             Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))

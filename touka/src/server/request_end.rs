@@ -52,7 +52,7 @@ impl HeadEnd {
     }
 
     /// A line of the head, so far, has named the body's length.
-    pub(super) const fn has_length(&self) -> bool {
+    pub(super) const fn has_length(self) -> bool {
         self.has_length
     }
 

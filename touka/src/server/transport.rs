@@ -94,13 +94,13 @@ impl<I: Unpin> Transport<I> {
 
     /// Has these bytes read before any others: what was looked at to know the protocol, or what the
     /// client sent while its connection was served by other means. hyper has read nothing yet.
-    pub(super) fn unread(&mut self, bytes: Bytes) {
+    pub(super) fn unread(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
         // The client has begun a request: it has the time of a head for the rest.
         self.heard = Some(self.client.calls());
-        self.put_back(&bytes);
+        self.put_back(bytes);
         self.given = Given::Head(HeadEnd::default(), self.client.calls());
     }
 

