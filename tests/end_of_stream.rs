@@ -22,14 +22,14 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const PLAIN: &str = "GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// How a body says that nothing more comes.
+/// How a body ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// Its next frame is none.
+    /// With `None` instead of a frame.
     NoFrame,
-    /// It says so with its last frame.
+    /// `is_end_stream` is true after its last frame.
     LastFrame,
-    /// Its last frame has trailers instead of data.
+    /// With a frame of trailers.
     Trailers,
 }
 
@@ -61,12 +61,12 @@ impl http_body::Body for OneEvent {
 
 impl Drop for OneEvent {
     fn drop(&mut self) {
-        // Long enough for a client that is told of the end before.
+        // Long enough that a client would see it, if its end were written before.
         thread::sleep(Duration::from_millis(20));
     }
 }
 
-/// A stream that is one event, with what it holds.
+/// A stream of one event.
 fn one_event(end: End, held: Held) -> Response {
     let body = Body::new(OneEvent { end, asked: 0, _held: held });
     Response::builder().header("content-type", "text/event-stream").body(body).expect("a response")
@@ -136,7 +136,7 @@ async fn a_large_upload_behind_a_stream_is_answered_after_it() {
     assert_eq!(client.data().await, "first");
     client.send(format!("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: {LENGTH}\r\n\r\n")).await;
     client.send(vec![b'x'; DURING_THE_STREAM]).await;
-    // The kernel has it. With each event the server reads of it what it will.
+    // The kernel has these bytes. The server reads some of them with each event.
     for number in 0..20 {
         next.notify_one();
         assert_eq!(client.data().await, number.to_string());
@@ -146,8 +146,8 @@ async fn a_large_upload_behind_a_stream_is_answered_after_it() {
     assert_eq!(client.response().await.1, LENGTH.to_string());
 }
 
-/// To hyper a half-close during a request is a client that has left, so the last one may stay without an
-/// answer. Those before it do not.
+/// hyper takes a half-close during a request for a client that has left, so the last request may have no answer.
+/// The requests before it have theirs.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_before_a_half_close_are_answered_up_to_the_last() {
     let upload = |body: Bytes| async move { body.len().to_string() };

@@ -133,7 +133,7 @@ async fn a_stream_is_listed_once_though_several_know_its_handle() {
     server.stopped(PATIENCE).await;
 }
 
-/// A waker keeps the memory of its task.
+/// A waker keeps its task in memory.
 #[tokio::test]
 async fn the_entry_of_a_stream_that_has_ended_keeps_no_waker() {
     let handle = Handle::new();
@@ -142,7 +142,7 @@ async fn the_entry_of_a_stream_that_has_ended_keeps_no_waker() {
     let task = Arc::new(Task);
     let waker = Waker::from(Arc::clone(&task));
     let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker));
-    // Its head may be flushed first.
+    // The body waits until its head was flushed.
     assert!(polled.is_pending());
     assert!(Arc::strong_count(&task) > 2, "nobody would wake the task");
     let entries = handle.streams();

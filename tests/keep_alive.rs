@@ -58,7 +58,7 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
     assert!((13_500..=16_501).contains(&waited), "{waited} ms");
 }
 
-/// A client that was blocked has read until now.
+/// While a client is blocked there is no silence: bytes are on their way to it.
 #[tokio::test(start_paused = true)]
 async fn the_wait_counts_from_when_the_last_frame_was_taken() {
     let stream: EventStream = EventStream::generate(|out| async move {
@@ -67,7 +67,7 @@ async fn the_wait_counts_from_when_the_last_frame_was_taken() {
     });
     let mut body = stream.into_response().into_body();
     assert_eq!(frame(&mut body).await, "data: taken slowly\n\n");
-    // Who writes the frame asks for the next one when it is written.
+    // The server asks for the next frame once this one is written.
     sleep(Duration::from_mins(1)).await;
     let taken = Instant::now();
     assert_eq!(frame(&mut body).await, ":\n");

@@ -1,5 +1,5 @@
-//! Layers stand between an event stream and its connection. An event does not wait in them for the work
-//! after it, and a stream ends with its server, whatever they have made of it.
+//! Layers between an event stream and its connection: no event waits in them for the work after it, and the
+//! stream ends with its server, whatever a layer has made of its body.
 
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, mpsc};
@@ -143,13 +143,12 @@ async fn a_stream_ends_with_its_server_though_a_layer_has_replaced_it() {
     .await;
 }
 
-/// A handle's layer spreads the ends of many streams over seconds. Where its server has less time, the server's
-/// own time counts.
+/// A handle's layer spreads the ends of many streams over up to five seconds. The server's own limits come first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_behind_a_layer_end_in_the_time_of_their_server() {
     let server = Server::new().drain_window(Duration::ZERO).shutdown_timeout(Duration::from_secs(3));
     let layer = server.handle().layer();
-    // So many that the layer by itself would take five seconds.
+    // Enough open streams that the layer alone would take five seconds.
     let mut service = layer.layer(router());
     let mut others = Vec::new();
     for _ in 0..1000 {

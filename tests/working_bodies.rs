@@ -1,5 +1,5 @@
-//! A body may work in its thread between its emits. The others on that thread have their turn in between,
-//! and so have the end of its client and of its server.
+//! A body may work in its thread between its emits. After such a step the other connections of the thread have
+//! their turn, and the stream ends with its client or its server.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -16,12 +16,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 const PLAIN: &str = "GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// A body that works after each emit, and what is seen of it.
+/// A body that works for a step after each emit.
 #[derive(Clone)]
 struct Work {
     steps: u32,
     step: Duration,
-    /// The steps of all bodies.
+    /// How many steps all bodies have made.
     made: Arc<AtomicU32>,
     bodies: Count,
 }
@@ -37,7 +37,7 @@ impl Work {
             let _held: Held = held;
             for number in 0..self.steps {
                 out.emit(number.to_string()).await;
-                // In the thread, as one works who computes.
+                // Blocks the thread, as a computation does.
                 thread::sleep(self.step);
                 self.made.fetch_add(1, SeqCst);
             }
@@ -76,7 +76,7 @@ async fn other_connections_are_answered_while_bodies_work() {
     }
 }
 
-/// A thread that is free sees the client leave, and the body is dropped behind one of its next steps.
+/// A free thread sees that the client leaves, and the body is dropped after its step.
 #[tokio::test]
 async fn a_body_that_works_is_dropped_when_its_client_leaves() {
     let work = Work::new(24, Duration::from_millis(100));

@@ -87,11 +87,11 @@ async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
     }
 }
 
-/// While a client is blocked, what is due of it is its write timeout.
+/// While a client is blocked, the next deadline of its connection is the write timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_client_that_was_blocked_is_kept_alive_again() {
     for park in FORMS {
-        // Far more than the test waits for a comment.
+        // Far longer than the test waits for a comment.
         let set = |server: Server| server.write_timeout(PATIENCE * 60);
         let scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), set).await;
         let mut client = Client::connect_small(scene.server.address, 4096).await;
@@ -103,7 +103,7 @@ async fn a_client_that_was_blocked_is_kept_alive_again() {
             scene.publish(megabyte.as_str()).await;
         }
         scene.publish("last").await;
-        // Ten times as long as its silence may be: a timer that was set for a comment has fired.
+        // Ten keep-alive intervals: a timer that was set for a comment has fired.
         tokio::time::sleep(Duration::from_secs(1)).await;
         while client.data().await != "last" {}
         for _ in 0..3 {
