@@ -1,12 +1,16 @@
 //! A handle's layer: event streams listed and ended under a server that is not touka's.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use axum::extract::Path;
 use axum::response::sse;
 use axum::routing::get;
 use futures_util::{StreamExt, stream};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use support::{Client, Running, until, within};
 use tokio::net::TcpListener;
@@ -127,6 +131,32 @@ async fn a_stream_is_listed_once_though_several_know_its_handle() {
     assert_eq!((handle.count(), other.count()), (0, 0));
     server.stop();
     server.stopped(PATIENCE).await;
+}
+
+/// A waker keeps its task in memory.
+#[tokio::test]
+async fn the_entry_of_a_stream_that_has_ended_keeps_no_waker() {
+    let handle = Handle::new();
+    let request = http::Request::get("/endless").body(axum::body::Body::empty()).expect("a request");
+    let mut body = handle.layer().layer(touka_router()).call(request).await.expect("an answer").into_body();
+    let task = Arc::new(Task);
+    let waker = Waker::from(Arc::clone(&task));
+    let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker));
+    // The body waits until its head was flushed.
+    assert!(polled.is_pending());
+    assert!(Arc::strong_count(&task) > 2, "nobody would wake the task");
+    let entries = handle.streams();
+    assert_eq!(entries.len(), 1);
+    drop((body, waker));
+    assert_eq!((handle.count(), Arc::strong_count(&task)), (0, 1));
+    drop(entries);
+}
+
+/// A task that does nothing when it is woken.
+struct Task;
+
+impl Wake for Task {
+    fn wake(self: Arc<Self>) {}
 }
 
 #[sse_handler]

@@ -58,6 +58,23 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
     assert!((13_500..=16_501).contains(&waited), "{waited} ms");
 }
 
+/// While a client is blocked there is no silence: bytes are on their way to it.
+#[tokio::test(start_paused = true)]
+async fn the_wait_counts_from_when_the_last_frame_was_taken() {
+    let stream: EventStream = EventStream::generate(|out| async move {
+        out.emit("taken slowly").await;
+        std::future::pending::<()>().await;
+    });
+    let mut body = stream.into_response().into_body();
+    assert_eq!(frame(&mut body).await, "data: taken slowly\n\n");
+    // The server asks for the next frame once this one is written.
+    sleep(Duration::from_mins(1)).await;
+    let taken = Instant::now();
+    assert_eq!(frame(&mut body).await, ":\n");
+    let waited = taken.elapsed().as_millis();
+    assert!((13_500..=16_501).contains(&waited), "{waited} ms");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_interval_can_be_set_and_turned_off() {
     let mut body = silent().await.keep_alive(Duration::from_secs(2)).into_response().into_body();

@@ -13,6 +13,7 @@ use axum_core::response::Response;
 use http_body_util::BodyExt;
 use support::{Client, Running, within};
 use tokio::io::AsyncWriteExt;
+use touka::{Event, EventStream};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -238,4 +239,53 @@ async fn where_a_chunk_ends() {
 #[tokio::test]
 async fn where_a_line_ends_and_what_it_may_hold() {
     each_row_meets_its_fate(LINES).await;
+}
+
+/// hyper closes the connection after a request with both framings. A stream is written without hyper, and its
+/// connection closes all the same.
+#[tokio::test]
+async fn a_stream_is_the_last_answer_to_a_request_with_both_framings() {
+    const LENGTH: &str = "Content-Length: 4\r\n";
+    const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
+    // Four of these bytes are a body by its length, all of them by its chunks.
+    const BODY: &str = "5\r\nhello\r\n0\r\n\r\n";
+
+    let seen = Seen::default();
+    let records = seen.clone();
+    let service = axum::Router::new().fallback(move |request| async move {
+        record(records, request).await;
+        EventStream::<Event>::generate(|out| async move {
+            out.emit("a").await;
+        })
+    });
+    let server = Running::serve(service).await;
+    for (lengths, closes) in [
+        ([LENGTH, CHUNKED], true),
+        ([CHUNKED, LENGTH], true),
+        ([CHUNKED, ""], false),
+        ([CHUNKED, "X: Content-Length\r\n"], false),
+    ] {
+        let request = format!("POST / HTTP/1.1\r\nHost: a\r\n{}\r\n{BODY}", lengths.concat());
+        for cut in 0..request.len() {
+            let mut client = Client::connect(server.address).await;
+            client.send(&request[..cut]).await;
+            tokio::task::yield_now().await;
+            client
+                .send(format!("{}GET /smuggled HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", &request[cut..]))
+                .await;
+            let head = client.head().await;
+            assert_eq!(head.header("connection"), closes.then_some("close"), "{request:?} cut at {cut}");
+            assert_eq!(client.data().await, "a");
+            assert_eq!(client.next().await.expect("a clean end"), None);
+            let rest = within(PATIENCE, "the server closes", client.rest()).await.expect("a clean end");
+            let (after, reached): (_, &[&str]) =
+                if closes { (0, &["POST / hello"]) } else { (1, &["POST / hello", "GET /smuggled"]) };
+            let answers = String::from_utf8_lossy(&rest).matches("HTTP/1.").count();
+            assert_eq!(
+                (answers, seen.take()),
+                (after, reached.iter().map(|line| (*line).to_owned()).collect()),
+                "{request:?} cut at {cut}"
+            );
+        }
+    }
 }

@@ -87,6 +87,32 @@ async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
     }
 }
 
+/// While a client is blocked, the next deadline of its connection is the write timeout.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_was_blocked_is_kept_alive_again() {
+    for park in FORMS {
+        // Far longer than the test waits for a comment.
+        let set = |server: Server| server.write_timeout(PATIENCE * 60);
+        let scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), set).await;
+        let mut client = Client::connect_small(scene.server.address, 4096).await;
+        client.send("GET /spoken HTTP/1.1\r\nhost: test\r\n\r\n").await;
+        client.head().await;
+        scene.is_in_form();
+        let megabyte = "x".repeat(1024 * 1024);
+        for _ in 0..16 {
+            scene.publish(megabyte.as_str()).await;
+        }
+        scene.publish("last").await;
+        // Ten keep-alive intervals: a timer that was set for a comment has fired.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        while client.data().await != "last" {}
+        for _ in 0..3 {
+            let comment = within(PATIENCE, "a comment", client.chunk()).await.expect("it goes on");
+            assert_eq!(comment.as_deref(), Some(&b":\n"[..]));
+        }
+    }
+}
+
 /// The kernel tells that a socket can be written to only when a third of its buffer is free, which may be
 /// megabytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 
 #![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
 
+mod apart;
 mod certificate;
 mod client;
 mod descriptors;
@@ -20,6 +21,7 @@ pub mod soak;
 mod visitor;
 mod wait;
 
+pub use apart::Apart;
 pub use certificate::Certificate;
 pub use client::{Client, Head};
 pub use descriptors::Descriptors;
