@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::mem;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -12,6 +12,7 @@ use axum_core::body::Body;
 use bytes::Bytes;
 use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 
 use super::super::client::Client;
 use super::super::drain::Drain;
@@ -207,7 +208,9 @@ impl<I: Io, N: Next<I>> Live<I, N> {
                 }
             }
         }
-        cx.waker().wake_by_ref();
+        // Not woken at once: the runtime looks at its sockets before.
+        let yields = pin!(yield_now()).poll(cx);
+        debug_assert!(yields.is_pending(), "nobody wakes this task");
         Poll::Pending
     }
 
