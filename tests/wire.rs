@@ -84,10 +84,13 @@ async fn head_and_each_event_arrive_before_the_next_event_exists() {
 
 #[tokio::test]
 async fn events_that_are_ready_together_share_a_chunk() {
+    // Many: where a machine makes the body wait, its next events go alone, ten for each millisecond.
+    const EVENTS: usize = 20_000;
+
     #[sse_handler]
     #[route(GET, "/burst")]
     async fn burst() {
-        for number in 0..100 {
+        for number in 0..EVENTS {
             emit!(Event::data(number.to_string()));
         }
         std::future::pending::<()>().await;
@@ -96,15 +99,15 @@ async fn events_that_are_ready_together_share_a_chunk() {
     let mut client = Client::stream(server.address, "/burst").await;
     let mut parser = Parser::new();
     let (mut events, mut chunks) = (0, 0);
-    while events < 100 {
+    while events < EVENTS {
         let chunk = client.chunk().await.unwrap().unwrap();
         assert!(chunk.ends_with(b"\n\n"), "a chunk ends with an event's end");
         parser.feed(&chunk);
         events += parser.take().len();
         chunks += 1;
     }
-    // One, if nothing else runs on the machine; a chunk closes after a millisecond.
-    assert!(chunks <= 50, "{chunks} chunks for {events} events");
+    // A few dozen, if nothing else runs on the machine.
+    assert!(chunks <= EVENTS / 2, "{chunks} chunks for {events} events");
 }
 
 /// HTTP/1.0 has no chunks: the stream is what comes until the end of the connection.
