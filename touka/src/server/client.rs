@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::activity::Activity;
 use super::again::Guard;
 use super::body_budget::BodyBudget;
-use super::request_end::Framing;
+use super::request_end::LastRequest;
 use super::serving::Serving;
 use crate::error::CloseReason;
 use crate::stream::Link;
@@ -44,10 +44,8 @@ pub(super) struct Client {
     streams: Mutex<Vec<Written>>,
     /// Its socket can be had without hyper.
     bare: AtomicBool,
-    /// The body of the request that came last.
-    framing: Mutex<Framing>,
-    /// The head that came last has named the length of a body.
-    length_named: AtomicBool,
+    /// How the request ends that came last.
+    pub(super) request: LastRequest,
     /// A stream was served on its connection by other means, and has ended.
     returned: bool,
     /// Something that was written has yet to reach the socket.
@@ -102,8 +100,7 @@ impl Client {
             late: AtomicBool::new(false),
             streams: Mutex::default(),
             bare: AtomicBool::new(false),
-            framing: Mutex::default(),
-            length_named: AtomicBool::new(false),
+            request: LastRequest::default(),
             returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
@@ -297,27 +294,6 @@ impl Client {
 
     pub(super) const fn has_returned(&self) -> bool {
         self.returned
-    }
-
-    /// Notes how hyper has understood the body of an HTTP/1.1 request that is about to be answered.
-    pub(super) fn set_framing(&self, framing: Framing) {
-        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
-    }
-
-    /// Notes whether the head of an HTTP/1.1 request names the length of its body. hyper takes that line
-    /// away where it goes by chunks.
-    pub(super) fn set_length_named(&self, named: bool) {
-        self.length_named.store(named, Ordering::Relaxed);
-    }
-
-    /// The request that came last says of its end both that it is known and that the chunks tell it. hyper
-    /// goes by the chunks and closes the connection afterwards: whoever stands between may see another end.
-    pub(super) fn is_ambiguous(&self) -> bool {
-        self.length_named.load(Ordering::Relaxed) && self.framing() == Framing::Chunked
-    }
-
-    pub(super) fn framing(&self) -> Framing {
-        *self.framing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn set_unflushed(&self, unflushed: bool) {

@@ -68,7 +68,7 @@ pub(super) fn answering<V: Serve>(
     exit: Arc<Exit>,
 ) -> impl HttpService<Incoming, ResBody = Pieces<Drain<Body>>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
-        client.set_framing(Framing::of(request.body()));
+        client.request.set_framing(Framing::of(request.body()));
         // Now, not when the future is first polled: hyper's writes count from here on.
         let mut call = Call::begin(&client);
         let service = service.clone();

@@ -1,4 +1,7 @@
-//! [`RequestEnd`], where the request ends that hyper reads.
+//! Where the request ends that hyper reads.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Looks for the end of a head in bytes that come piece by piece: an empty line, with or without
 /// carriage returns, as hyper takes it. On the way it looks whether a line names the body's length.
@@ -85,6 +88,37 @@ impl Framing {
             return Self::Empty;
         }
         body.size_hint().exact().map_or(Self::Chunked, Self::Length)
+    }
+}
+
+/// What is known of the HTTP/1.1 request that came last on a connection: its bytes and hyper tell it, and
+/// those who answer it ask.
+#[derive(Debug, Default)]
+pub(super) struct LastRequest {
+    framing: Mutex<Framing>,
+    length_named: AtomicBool,
+}
+
+impl LastRequest {
+    /// Notes how hyper has understood its body. It is about to be answered.
+    pub(super) fn set_framing(&self, framing: Framing) {
+        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+    }
+
+    pub(super) fn framing(&self) -> Framing {
+        *self.framing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes whether its head names the length of its body. hyper takes that line away where it goes by
+    /// chunks.
+    pub(super) fn set_length_named(&self, named: bool) {
+        self.length_named.store(named, Ordering::Relaxed);
+    }
+
+    /// It says of its end both that it is known and that the chunks tell it. hyper goes by the chunks and
+    /// closes the connection afterwards: whoever stands between may see another end.
+    pub(super) fn is_ambiguous(&self) -> bool {
+        self.length_named.load(Ordering::Relaxed) && self.framing() == Framing::Chunked
     }
 }
 

@@ -122,7 +122,7 @@ impl<I: Unpin> Transport<I> {
         if let Given::Head(_, calls) = self.given
             && calls != self.client.calls()
         {
-            self.given = Given::Body(BodyEnd::new(self.client.framing()));
+            self.given = Given::Body(BodyEnd::new(self.client.request.framing()));
         }
         match &self.given {
             Given::Body(end) if end.is_over() && self.client.is_busy() => return false,
@@ -145,7 +145,7 @@ impl<I: Unpin> Transport<I> {
             Given::Head(end, _) => {
                 let found = end.find(bytes);
                 if found.is_some() {
-                    self.client.set_length_named(end.has_length());
+                    self.client.request.set_length_named(end.has_length());
                 }
                 found.unwrap_or(bytes.len())
             }

@@ -40,7 +40,7 @@ impl Request {
         } else {
             None
         };
-        Self { hindrance, closes: says_close(request.headers()) || client.is_ambiguous() }
+        Self { hindrance, closes: says_close(request.headers()) || client.request.is_ambiguous() }
     }
 
     /// The connection closes after the answer, whose head is to say so.
