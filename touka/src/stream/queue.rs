@@ -55,6 +55,8 @@ impl<T: Send> Source<T> for Queue<T> {
 struct Spawned<T, E> {
     start: Option<Start<E>>,
     work: Option<Work<E>>,
+    /// How it has ended, if there was something in the queue then.
+    abort: Option<Abort<E>>,
     queue: Queue<T>,
 }
 
@@ -100,11 +102,15 @@ impl<E: Send + 'static> Work<E> {
     }
 }
 
+/// Nothing of it is pinned.
+impl<T, E> Unpin for Spawned<T, E> {}
+
 impl<T, E> Drop for Spawned<T, E> {
     fn drop(&mut self) {
         let mut dropping = Dropping::default();
         dropping.run(|| drop(self.start.take()));
         dropping.run(|| drop(self.work.take()));
+        dropping.run(|| drop(self.abort.take()));
         self.queue.clear(&mut dropping);
         dropping.finish();
     }
@@ -131,11 +137,22 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
             out.put(event);
             return Poll::Ready(Step::Event);
         }
-        // The queue is empty now, so an error here comes after all that was sent before it. The
-        // end, however, needs both: the body may have handed senders on, or may still be busy
-        // after it has dropped its own.
+        // It was known before that the body has ended, so all that it had sent has been taken.
+        if let Some(abort) = self.abort.take() {
+            return Poll::Ready(Step::Abort(abort));
+        }
+        // The end needs both: the body may have handed senders on, or may still be busy after it has
+        // dropped its own.
         match self.poll_work(cx) {
-            Poll::Ready(Some(abort)) => Poll::Ready(Step::Abort(abort)),
+            Poll::Ready(Some(abort)) => {
+                // It runs elsewhere, and may have sent something since the queue was looked at.
+                let Poll::Ready(Some(event)) = self.queue.0.poll_recv(cx) else {
+                    return Poll::Ready(Step::Abort(abort));
+                };
+                self.abort = Some(abort);
+                out.put(event);
+                Poll::Ready(Step::Event)
+            }
             Poll::Ready(None) if all_gone => Poll::Ready(Step::End),
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
@@ -264,6 +281,6 @@ where
     let link = Link::default();
     let (sender, queue) = mpsc::channel(capacity.max(1));
     let events = EventSender::new(sender, link.clone());
-    let source = Spawned { start: Some(Box::new(|| start(events))), work: None, queue: Queue(queue) };
+    let source = Spawned { start: Some(Box::new(|| start(events))), work: None, abort: None, queue: Queue(queue) };
     (Box::pin(source), link)
 }
