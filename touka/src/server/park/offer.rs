@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum_core::body::Body;
 use axum_core::response::Response;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE};
+use http::header::CONNECTION;
 use http::{Method, Request, StatusCode, Version};
 use http_body::{Body as _, Frame};
 use tokio::net::TcpStream;
@@ -71,13 +71,8 @@ pub(in crate::server) fn offer(
         "nobody knows what is around its body"
     } else if !is_plain(response) {
         "its head says more than that of a stream"
-    } else if client.is_unflushed() {
-        // hyper still holds something of an earlier answer, which would be lost with it.
-        "the client has yet to take an earlier answer"
-    } else if client.serving.handle.is_shutting_down() {
-        "the server shuts down"
     } else {
-        ""
+        stream::of_connection(client).unwrap_or_default()
     };
     if !hindrance.is_empty() {
         tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
@@ -105,8 +100,8 @@ pub(in crate::server) fn offer(
 
 /// There is nothing in its head that hyper would draw a conclusion from.
 fn is_plain(response: &Response) -> bool {
-    let special = [CONNECTION, CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE];
-    response.status() == StatusCode::OK && !special.iter().any(|name| response.headers().contains_key(name))
+    let headers = response.headers();
+    response.status() == StatusCode::OK && !headers.contains_key(CONNECTION) && !stream::has_special(headers)
 }
 
 impl Offer {

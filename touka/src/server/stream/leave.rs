@@ -97,7 +97,8 @@ impl Leaving {
     }
 }
 
-fn of_connection(client: &Client) -> Option<&'static str> {
+/// Why no response can leave hyper over this connection now.
+pub(in crate::server) fn of_connection(client: &Client) -> Option<&'static str> {
     if client.overloaded {
         Some("the server has too many connections")
     } else if client.is_unflushed() {
@@ -113,7 +114,6 @@ fn of_connection(client: &Client) -> Option<&'static str> {
 /// hyper would draw a conclusion from something in its head.
 fn of_response(response: &Response) -> Option<&'static str> {
     let headers = response.headers();
-    let special = [CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE];
     let status = response.status();
     let is_ordinary = status.canonical_reason().is_some()
         && !status.is_informational()
@@ -122,9 +122,7 @@ fn of_response(response: &Response) -> Option<&'static str> {
         let mut values = headers.get_all(CONNECTION).iter();
         values.all(|value| value.as_bytes().eq_ignore_ascii_case(b"close"))
     };
-    let is_plain = response.version() == Version::HTTP_11
-        && !special.iter().any(|name| headers.contains_key(name))
-        && connection_is_plain();
+    let is_plain = response.version() == Version::HTTP_11 && !has_special(headers) && connection_is_plain();
     if response.extensions().get::<ReasonPhrase>().is_some() {
         Some("its status has words of its own")
     } else if response.body().size_hint().exact().is_some() {
@@ -137,4 +135,9 @@ fn of_response(response: &Response) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// hyper would draw a conclusion from one of these headers, beside `Connection`.
+pub(in crate::server) fn has_special(headers: &HeaderMap) -> bool {
+    [CONTENT_LENGTH, DATE, TRAILER, TRANSFER_ENCODING, UPGRADE].iter().any(|name| headers.contains_key(name))
 }

@@ -17,5 +17,5 @@ mod unwritten;
 mod writer;
 
 pub(super) use head::head;
-pub(super) use leave::{Leaving, Request, may_leave};
+pub(super) use leave::{Leaving, Request, has_special, may_leave, of_connection};
 pub(super) use writer::{Next, Writer};

@@ -101,7 +101,7 @@ impl<I: Io, N: Next<I>> Writer<I, N> {
     }
 }
 
-/// Nothing of it is pinned: what can be moved while it is polled is in it as it is.
+/// No field is pinned: each that is polled can be moved.
 impl<I, N> Unpin for Writer<I, N> {}
 
 impl<I: Io, N: Next<I>> Future for Writer<I, N> {
