@@ -148,10 +148,12 @@ impl<'a> Encoder<'a> {
         self.number(b"retry: ", milliseconds)
     }
 
+    #[inline]
     fn number(self, prefix: &[u8], number: u64) -> Self {
         self.line(prefix, itoa::Buffer::new().format(number))
     }
 
+    #[inline]
     fn line(self, prefix: &[u8], value: &str) -> Self {
         self.buf.put_slice(prefix);
         self.buf.put_slice(value.as_bytes());
@@ -160,11 +162,13 @@ impl<'a> Encoder<'a> {
     }
 
     /// `data: text`, once for each line; the end is still to come.
+    #[inline]
     pub(super) fn data(mut self, text: &str) -> Self {
         self.is_block = true;
         self.lines(b"data: ", text)
     }
 
+    #[inline]
     fn lines(self, prefix: &'static [u8], text: &str) -> Self {
         let mut lines = Lines::new(self.buf, prefix);
         lines.push(text);

@@ -100,6 +100,11 @@ impl IntoEvent for Event {
         Ok(self)
     }
 
+    fn encode_into(self, buf: &mut BytesMut) -> Result<()> {
+        self.encode(buf);
+        Ok(())
+    }
+
     fn from_event(event: Event) -> Result<Self> {
         Ok(event)
     }

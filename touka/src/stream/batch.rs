@@ -29,7 +29,7 @@ pub(crate) struct Batch<T> {
     shared: Option<Bytes>,
     /// How long the last frame was.
     length: usize,
-    encode: fn(T, &mut BytesMut) -> Result<(), Failure>,
+    encode: fn(&mut Option<T>, &mut BytesMut) -> Result<(), Failure>,
     /// How the body that emits goes on after its emits.
     pace: Pace,
     /// Whether each comment and `retry` ends with a blank line of its own.
@@ -48,7 +48,7 @@ impl<T: IntoEvent> Batch<T> {
 }
 
 impl<T> Batch<T> {
-    fn empty(encode: fn(T, &mut BytesMut) -> Result<(), Failure>) -> Self {
+    fn empty(encode: fn(&mut Option<T>, &mut BytesMut) -> Result<(), Failure>) -> Self {
         Self {
             buf: BytesMut::new(),
             shared: None,
@@ -63,9 +63,9 @@ impl<T> Batch<T> {
         }
     }
 
-    /// Encodes one event that was ready. One that cannot be encoded leaves nothing behind, and fills
-    /// the batch.
-    pub(super) fn append(&mut self, event: T) {
+    /// Encodes one event that was ready, and takes it from its place. One that cannot be encoded leaves
+    /// nothing behind, and fills the batch.
+    pub(super) fn append(&mut self, event: &mut Option<T>) {
         self.unshare();
         if self.buf.capacity() == 0 {
             // Most frames of a stream are about as long as each other.
@@ -86,7 +86,7 @@ impl<T> Batch<T> {
     /// Encodes one event that a body has emitted. If that fills the batch, the body must not go on
     /// before what is in it was flushed.
     #[inline]
-    pub(super) fn emit(&mut self, event: T) {
+    pub(super) fn emit(&mut self, event: &mut Option<T>) {
         self.append(event);
         self.pause = self.pace.emitted(self.events);
         self.full |= self.pause;
@@ -194,7 +194,8 @@ impl<T> Batch<T> {
     }
 }
 
-fn encode<T: IntoEvent>(event: T, buf: &mut BytesMut) -> Result<(), Failure> {
+fn encode<T: IntoEvent>(event: &mut Option<T>, buf: &mut BytesMut) -> Result<(), Failure> {
+    let Some(event) = event.take() else { return Ok(()) };
     // The conversion is the user's code, and a panic in it must cost this stream only.
     match guarded("an event's encoding", || event.encode_into(buf)) {
         Some(Ok(())) => Ok(()),
@@ -220,7 +221,7 @@ impl<T> Out<'_, T> {
     pub(super) fn put(&mut self, event: T) {
         match self {
             Self::One(place) => **place = Some(event),
-            Self::Batch(batch) => batch.append(event),
+            Self::Batch(batch) => batch.append(&mut Some(event)),
         }
     }
 }

@@ -111,7 +111,6 @@ impl<T> Slot<T> {
         }
         if let Some(batch) = &mut state.batch
             && !batch.is_full()
-            && let Some(event) = event.take()
         {
             batch.emit(event);
             if !batch.is_full() {
@@ -177,9 +176,9 @@ impl<T> Slot<T> {
             state = self.settle(state, flushed);
         }
         if !mem::take(&mut state.body_first)
-            && let Some(event) = state.item.take()
+            && state.item.is_some()
         {
-            batch.emit(event);
+            batch.emit(&mut state.item);
             if batch.has_failed() {
                 return false;
             }
