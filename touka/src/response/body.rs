@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use super::flush::{Filled, Flush};
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, farewell, keep};
+use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, keep, last_words};
 
 /// The body of an [`EventStream`]'s response.
 #[derive(Debug)]
@@ -99,18 +99,8 @@ impl<T: IntoEvent> Frames<T> {
             }
             match step {
                 Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
-                Poll::Ready(Step::End) => {
-                    let ending = self.stream.options().ending();
-                    return self.finish(ending.as_ref());
-                }
-                Poll::Ready(Step::Abort(failure)) => {
-                    let finished = self.finish(failure.event.as_deref());
-                    // Whatever server sends this: the client is to come back, to another process.
-                    if failure.reason == CloseReason::Shutdown {
-                        self.batch.append_bytes(&farewell(self.stream.options().whole_blocks));
-                    }
-                    return finished;
-                }
+                Poll::Ready(Step::End) => return self.finish(CloseReason::Completed, None),
+                Poll::Ready(Step::Abort(failure)) => return self.finish(failure.reason, failure.event.as_deref()),
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
                 Poll::Pending => return Filled::Frame(Flush::Waiting),
@@ -122,12 +112,14 @@ impl<T: IntoEvent> Frames<T> {
 
     fn fail(&mut self, failure: &Failure) -> Filled {
         self.stream.close(failure.reason);
-        self.finish(failure.event.as_deref())
+        self.finish(failure.reason, failure.event.as_deref())
     }
 
-    fn finish(&mut self, last: Option<&Event>) -> Filled {
-        if let Some(event) = last {
-            self.batch.append_own(event);
+    fn finish(&mut self, reason: CloseReason, last: Option<&Event>) -> Filled {
+        let options = self.stream.options();
+        let words = last_words(reason, last, || options.ending(), options.whole_blocks);
+        if !words.is_empty() {
+            self.batch.append_bytes(&words);
         }
         self.finished = true;
         Filled::Frame(Flush::Nothing)

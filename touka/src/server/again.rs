@@ -12,17 +12,16 @@ use super::serving::Serving;
 /// What counts a connection among those of its server, until it is dropped.
 pub(super) type Guard = Option<Box<dyn Any + Send>>;
 
-/// A connection between two requests.
-#[derive(Debug)]
-pub(super) struct Returned {
-    pub(super) socket: TcpStream,
-    /// What the client has sent of its next requests.
-    pub(super) sent: Bytes,
-    pub(super) guard: Guard,
+/// Serves the next requests of a connection `C`, with the service that answered the ones before.
+pub(super) trait Again<C>: Debug + Send {
+    /// Starts a task that serves the connection. `sent` is what the client has sent of its next requests.
+    fn again(self: Box<Self>, connection: C, sent: Bytes);
 }
 
-/// Serves a connection's next requests, with the service that answered the ones before.
-pub(super) trait Again: Debug + Send {
-    /// Starts a task that serves the connection.
-    fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>);
+/// The connection of a parked client, which has kept as little as it could.
+#[derive(Debug)]
+pub(super) struct Bare {
+    pub(super) socket: TcpStream,
+    pub(super) guard: Guard,
+    pub(super) serving: Arc<Serving>,
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, PoisonError};
 use axum_core::BoxError;
 use bytes::Bytes;
 
-use super::again::{Again, Returned};
+use super::again::{Again, Bare};
 use super::client::Client;
 use super::exchange::{Serve, answering};
 use super::exit::{Exit, Offered};
@@ -28,7 +28,7 @@ use super::serving::Serving;
 use super::sniff::speaks_http2;
 use super::socket::Socket;
 use super::stall::{Io, Stall};
-use super::stream::{Next, Writer};
+use super::stream::Writer;
 use super::transport::Transport;
 use super::wire::{Protocol, Wire};
 use crate::error::CloseReason;
@@ -142,7 +142,7 @@ fn leave<I: Io, V: Serve>(offered: Offered, io: Wire<I>, sent: Bytes, next: Next
             }
         }
         Offered::Stream(leaving) => {
-            tokio::spawn(Writer::new(*leaving, io, sent, Arc::clone(client), next));
+            tokio::spawn(Writer::new(*leaving, io, sent, Arc::clone(client), Box::new(next)));
         }
     }
 }
@@ -163,19 +163,19 @@ impl<V> NextRequest<V> {
     }
 }
 
-impl<V: Serve> Again for NextRequest<V> {
-    fn again(self: Box<Self>, returned: Returned, serving: &Arc<Serving>) {
+impl<V: Serve> Again<Bare> for NextRequest<V> {
+    fn again(self: Box<Self>, connection: Bare, sent: Bytes) {
         let Self { service, peer, unnamed, lot } = *self;
-        let Returned { socket, sent, guard } = returned;
-        let client = Client::returned(Arc::clone(serving), peer, guard);
+        let Bare { socket, guard, serving } = connection;
+        let client = Client::returned(serving, peer, guard);
         client.set_unnamed(unnamed);
         let wire = Wire::Plain(Stall::new(Socket::Tcp(socket), &client));
         tokio::spawn(serve(wire, sent, service, client, lot));
     }
 }
 
-impl<I: Io, V: Serve> Next<I> for NextRequest<V> {
-    fn next(self, wire: Wire<I>, sent: Bytes, client: Arc<Client>) {
+impl<I: Io, V: Serve> Again<(Wire<I>, Arc<Client>)> for NextRequest<V> {
+    fn again(self: Box<Self>, (wire, client): (Wire<I>, Arc<Client>), sent: Bytes) {
         tokio::spawn(serve(wire, sent, self.service, client, self.lot));
     }
 }

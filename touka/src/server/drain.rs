@@ -24,7 +24,7 @@ use super::tasks;
 use crate::error::CloseReason;
 use crate::extract::MatchedPath;
 use crate::response::{WholeBlocks, WriteTimeout};
-use crate::stream::{Lifecycle, Link, Panic, catch, farewell, log_panic};
+use crate::stream::{Lifecycle, Link, Panic, catch, last_words, log_panic};
 
 pin_project! {
     /// A body that, if it is an event stream, ends when the server shuts down: after the frame in
@@ -65,7 +65,7 @@ struct Stream {
     has_ended: bool,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
-    /// Whether the farewell ends with a blank line.
+    /// Whether the last line ends with a blank line.
     whole_blocks: bool,
     /// Not listed if the handle lists the stream already.
     entry: Entry,
@@ -271,6 +271,7 @@ fn poll_stream<B: Body<Data = Bytes>>(
     let Poll::Ready(reason) = end else { return Ok(Poll::Pending) };
     stream.link.close(reason);
     let_go(body);
-    let says_goodbye = stream.plain && reason == CloseReason::Shutdown;
-    Ok(Poll::Ready(says_goodbye.then(|| Ok(Frame::data(farewell(stream.whole_blocks))))))
+    let words = last_words(reason, None, || None, stream.whole_blocks);
+    let says_something = stream.plain && !words.is_empty();
+    Ok(Poll::Ready(says_something.then(|| Ok(Frame::data(words)))))
 }

@@ -65,6 +65,7 @@ mod transport;
 mod trusted_proxy;
 #[cfg(unix)]
 mod unix;
+mod waiting;
 mod wire;
 
 pub use app::{Answers, App, Made, Makes};

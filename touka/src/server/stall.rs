@@ -1,19 +1,18 @@
 //! [`Stall`], the raw socket of one connection, which gives up on a client that takes nothing.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::task::coop::has_budget_remaining;
-use tokio::time::{Sleep, sleep};
+use tokio::time::Instant;
 
 use super::client::Client;
-use super::meter;
+use super::waiting::{Patience, last_try};
 use crate::error::CloseReason;
 
 /// What a connection runs over: a socket, or what stands for one in a test.
@@ -21,10 +20,8 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// The client may take nothing for this long: the kernel must not be less patient.
     fn set_patience(&self, longest: Duration);
 
-    /// Writes without waiting, and without asking first whether the socket can be written to.
-    ///
-    /// The kernel tells that it can when a third of its buffer is free, which a slow reader may take
-    /// minutes for. It takes bytes long before.
+    /// Writes without waiting, and without asking first whether the socket can be written to: for the
+    /// [last try](last_try).
     fn write_now(&self, _: &[io::IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
@@ -49,8 +46,8 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 pub(crate) struct Stall<I> {
     io: I,
     client: Arc<Client>,
-    /// Runs while the client takes nothing.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// There while the client takes nothing. Boxed: most take what they get.
+    patience: Option<Box<Patience>>,
     /// The client has taken something though the socket has not told so. Until it takes nothing more,
     /// it is written to without asking.
     filling: bool,
@@ -58,7 +55,7 @@ pub(crate) struct Stall<I> {
 
 impl<I: Io> Stall<I> {
     pub(crate) fn new(io: I, client: &Arc<Client>) -> Self {
-        Self { io, client: Arc::clone(client), timer: None, filling: false }
+        Self { io, client: Arc::clone(client), patience: None, filling: false }
     }
 
     pub(super) fn is_tcp(&self) -> bool {
@@ -89,19 +86,15 @@ impl<I: Io> Stall<I> {
         {
             return written;
         }
-        if self.timer.is_none() {
+        let patience = self.patience.get_or_insert_with(|| {
             self.client.set_blocked(true);
-            meter::waited();
             let longest = self.client.write_time();
             if longest > self.client.serving.limits.write_time {
                 self.io.set_patience(longest);
             }
-            self.timer = Some(Box::pin(sleep(longest)));
-        }
-        let over = self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
-        if !over {
-            return Poll::Pending;
-        }
+            Box::new(Patience::begin(Instant::now(), longest))
+        });
+        ready!(patience.poll_over(cx));
         self.filling = true;
         if let Some(written) = self.fill(next) {
             return written;
@@ -112,20 +105,15 @@ impl<I: Io> Stall<I> {
 
     /// Writes to a socket that has not told that it can be written to; `None` if it takes nothing.
     fn fill(&mut self, next: &[io::IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
-        loop {
-            match self.io.write_now(next) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Ok(0) => break,
-                written => return Some(self.moved(Poll::Ready(written))),
-            }
-        }
-        self.filling = false;
-        None
+        let Some(written) = last_try(|| self.io.write_now(next)) else {
+            self.filling = false;
+            return None;
+        };
+        Some(self.moved(Poll::Ready(written)))
     }
 
     fn moved(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if self.timer.take().is_some() {
+        if self.patience.take().is_some() {
             self.client.set_blocked(false);
         }
         written

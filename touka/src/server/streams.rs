@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -28,41 +27,55 @@ pub(super) fn bounded(path: &str) -> Cow<'_, str> {
 
 /// All that are open, by the order in which they came.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Streams(Arc<Table>);
+pub(super) struct Streams(Arc<Mutex<Table>>);
 
 #[derive(Debug, Default)]
 struct Table {
-    next: AtomicU64,
-    open: Mutex<HashMap<u64, OpenStream>>,
-    /// Those around another one that is listed.
-    around: Mutex<HashMap<u64, OpenStream>>,
+    next: u64,
+    open: HashMap<u64, Open>,
+    /// How many of them are listed.
+    listed: usize,
+}
+
+#[derive(Clone, Debug)]
+struct Open {
+    stream: OpenStream,
+    /// It is not one around another that is listed.
+    listed: bool,
 }
 
 impl Streams {
     /// Adds one, until what is returned is dropped.
     pub(super) fn add(&self, stream: OpenStream) -> Entry {
-        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.lock().insert(id, stream.clone());
-        Entry { streams: self.clone(), id, stream, permit: None }
+        self.insert(Open { stream, listed: true })
     }
 
     /// Adds one that looks at what the server does, and is in no list.
     pub(super) fn add_unlisted(&self, stream: OpenStream) -> Entry {
-        let id = self.0.next.fetch_add(1, Ordering::Relaxed);
-        self.around().insert(id, stream.clone());
+        self.insert(Open { stream, listed: false })
+    }
+
+    fn insert(&self, open: Open) -> Entry {
+        let stream = open.stream.clone();
+        let mut table = self.lock();
+        let id = table.next;
+        table.next += 1;
+        table.listed += usize::from(open.listed);
+        table.open.insert(id, open);
+        drop(table);
         Entry { streams: self.clone(), id, stream, permit: None }
     }
 
-    fn around(&self) -> MutexGuard<'_, HashMap<u64, OpenStream>> {
-        self.0.around.lock().unwrap_or_else(PoisonError::into_inner)
+    fn remove(&self, id: u64) {
+        let mut table = self.lock();
+        let removed = table.open.remove(&id);
+        table.listed -= usize::from(removed.as_ref().is_some_and(|open| open.listed));
     }
 
     /// Has each of them look at what the server does. Those that are parked have a shard that looks.
     pub(super) fn stir(&self) {
         // Woken outside of the lock: what wakes may be anybody's code.
-        let around: Vec<_> = self.around().values().cloned().collect();
-        let listed = self.list().into_iter().filter(|stream| !stream.0.parked);
-        for stream in listed.chain(around) {
+        for stream in self.sorted(|open| !open.stream.0.parked) {
             // A waker that panics keeps none of the others from being woken.
             guarded("a waker", || stream.0.closing.stir());
         }
@@ -74,18 +87,26 @@ impl Streams {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock().listed
     }
 
     pub(super) fn list(&self) -> Vec<OpenStream> {
-        let mut numbered: Vec<_> = self.lock().iter().map(|(id, stream)| (*id, stream.clone())).collect();
+        self.sorted(|open| open.listed)
+    }
+
+    /// Some of them, in the order in which they came.
+    fn sorted(&self, which: impl Fn(&Open) -> bool) -> Vec<OpenStream> {
+        let table = self.lock();
+        let chosen = table.open.iter().filter(|(_, open)| which(open));
+        let mut numbered: Vec<_> = chosen.map(|(id, open)| (*id, open.stream.clone())).collect();
+        drop(table);
         numbered.sort_unstable_by_key(|(id, _)| *id);
         numbered.into_iter().map(|(_, stream)| stream).collect()
     }
 
     /// Nothing under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, OpenStream>> {
-        self.0.open.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -111,9 +132,7 @@ impl Entry {
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        if self.streams.lock().remove(&self.id).is_none() {
-            self.streams.around().remove(&self.id);
-        }
+        self.streams.remove(self.id);
         self.closing().forget();
     }
 }

@@ -9,12 +9,11 @@ use std::time::Duration;
 
 use hyper::rt::Executor;
 use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::call::Busy;
 use super::client::Client;
-use super::meter;
 use super::sent::Sent;
+use super::waiting::Patience;
 use crate::error::CloseReason;
 use crate::stream::Link;
 
@@ -68,7 +67,7 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
             longest: Cell::new(self.client.serving.limits.write_time),
             link: RefCell::new(None),
         };
-        let watched = Watched { future, timer: None, _busy: Busy::begin(&self.client) };
+        let watched = Watched { future, patience: None, _busy: Busy::begin(&self.client) };
         tokio::spawn(HANDOVER.scope(handover, watched));
     }
 }
@@ -79,8 +78,8 @@ pin_project! {
     struct Watched<F> {
         #[pin]
         future: F,
-        // Runs while the client has to be waited for.
-        timer: Option<Pin<Box<Sleep>>>,
+        // There while the client has to be waited for. Boxed: most take what they get.
+        patience: Option<Box<Patience>>,
         // Dropped after the future.
         _busy: Busy,
     }
@@ -96,25 +95,16 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
         }
         HANDOVER.with(|handover| {
             if !handover.waits.get() {
-                *this.timer = None;
+                *this.patience = None;
                 return Poll::Pending;
             }
-            loop {
-                let still_since = handover.sent.borrow().as_ref().map(|sent| sent.still_since());
-                // Without a deadline the client may take as long as it likes.
-                let deadline = still_since.and_then(|since| since.checked_add(handover.longest.get()));
-                let Some(deadline) = deadline else { return Poll::Pending };
-                let timer = this.timer.get_or_insert_with(|| {
-                    meter::waited();
-                    Box::pin(sleep_until(deadline))
-                });
-                // The timer is not set anew for each byte that leaves: it looks when it is over.
-                ready!(timer.as_mut().poll(cx));
-                if deadline <= Instant::now() {
-                    break;
-                }
-                timer.as_mut().reset(deadline);
-            }
+            let Some(still_since) = handover.sent.borrow().as_ref().map(|sent| sent.still_since()) else {
+                return Poll::Pending;
+            };
+            let begin = || Box::new(Patience::begin(still_since, handover.longest.get()));
+            let patience = this.patience.get_or_insert_with(begin);
+            patience.took(still_since);
+            ready!(patience.poll_over(cx));
             if let Some(link) = &*handover.link.borrow() {
                 link.close(CloseReason::Stalled);
             }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::super::again::{Again, Returned};
+use tokio::net::TcpStream;
+
+use super::super::again::{Again, Bare, Guard};
 use super::super::serving::Serving;
 use super::parked::Parked;
 use crate::error::CloseReason;
@@ -11,9 +13,8 @@ use crate::stream::{drop_guarded, guarded};
 impl Parked {
     /// Drops the stream and closes the connection.
     pub(super) fn leave(self) {
-        let (again, returned) = self.end_stream();
+        let (socket, guard, _, again) = self.end_stream();
         drop_guarded(again);
-        let Returned { socket, guard, .. } = returned;
         // Closed before it does not count any more.
         drop(socket);
         drop(guard);
@@ -21,13 +22,14 @@ impl Parked {
 
     /// Drops the stream, and has the connection's next requests served.
     pub(super) fn go_back(self, serving: &Arc<Serving>) {
-        let (again, returned) = self.end_stream();
-        guarded("serving a connection again", || again.again(returned, serving));
+        let (socket, guard, sent, again) = self.end_stream();
+        let connection = Bare { socket, guard, serving: Arc::clone(serving) };
+        guarded("serving a connection again", || again.again(connection, sent.into()));
     }
 
     /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
     /// none of the others from going.
-    fn end_stream(self) -> (Box<dyn Again>, Returned) {
+    fn end_stream(self) -> (TcpStream, Guard, Vec<u8>, Box<dyn Again<Bare>>) {
         let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = guarded("entering a span", || span.enter());
         drop_guarded(subscription);
@@ -39,6 +41,6 @@ impl Parked {
         drop(entry);
         drop_guarded(entered);
         drop_guarded(span);
-        (again, Returned { socket, sent: sent.into(), guard })
+        (socket, guard, sent, again)
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use super::super::again::Again;
+use super::super::again::{Again, Bare};
 use super::super::serving::Serving;
 use super::node::Inbox;
 use super::offer::Offer;
@@ -29,7 +29,7 @@ impl Lot {
         offer: Offer,
         socket: TcpStream,
         sent: Bytes,
-        again: Box<dyn Again>,
+        again: Box<dyn Again<Bare>>,
         serving: &Arc<Serving>,
     ) {
         let shards = self.shards.get_or_init(|| {

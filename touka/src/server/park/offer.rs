@@ -16,7 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::again::{Again, Guard};
+use super::super::again::{Again, Bare, Guard};
 use super::super::call::Call;
 use super::super::chunk;
 use super::super::client::Client;
@@ -118,7 +118,7 @@ impl Offer {
         Self { first, parts, body, entry, span, write_time, life, guard: client.take_guard() }
     }
 
-    pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again>) -> Parked {
+    pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Parked {
         let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();

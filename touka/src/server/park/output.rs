@@ -5,6 +5,7 @@ use std::mem;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
+use super::super::waiting::Waiting;
 use super::window::LARGE;
 
 /// The state of a connection's output. It knows no socket: it is told what the socket has taken.
@@ -18,7 +19,7 @@ pub(super) enum Output {
     /// Within something that was begun: the rest of it comes first. Nothing is known of the socket.
     Begun(Bytes),
     /// The socket takes nothing. The rest of what was begun comes first; it is empty between events.
-    Blocked { since: Instant, rest: Bytes },
+    Blocked { waiting: Waiting, rest: Bytes },
     /// The stream has ended. Boxed: streams that go on do not pay for its size.
     Ending(Box<Ending>),
 }
@@ -28,7 +29,7 @@ pub(super) enum Output {
 pub(super) struct Ending {
     rest: Bytes,
     last: Bytes,
-    blocked: Option<Instant>,
+    waiting: Option<Waiting>,
 }
 
 impl Output {
@@ -60,12 +61,12 @@ impl Output {
         self.is_ending() && self.pending().is_empty()
     }
 
-    /// Since when the socket takes nothing.
-    pub(super) const fn blocked_since(&self) -> Option<Instant> {
+    /// The wait for a socket that takes nothing.
+    pub(super) const fn waiting(&self) -> Option<Waiting> {
         match self {
             Self::Between | Self::Begun(_) => None,
-            Self::Blocked { since, .. } => Some(*since),
-            Self::Ending(ending) => ending.blocked,
+            Self::Blocked { waiting, .. } => Some(*waiting),
+            Self::Ending(ending) => ending.waiting,
         }
     }
 
@@ -78,7 +79,7 @@ impl Output {
                 *self = if rest.is_empty() { Self::Between } else { Self::Begun(rest) };
             }
             Self::Ending(ending) => {
-                ending.blocked = None;
+                ending.waiting = None;
                 let of = if ending.rest.is_empty() { &mut ending.last } else { &mut ending.rest };
                 *of = after(mem::take(of), length);
             }
@@ -102,9 +103,9 @@ impl Output {
     /// The socket takes nothing now. True if that is news.
     pub(super) fn block(&mut self, now: Instant) -> bool {
         match self {
-            Self::Between => *self = Self::Blocked { since: now, rest: Bytes::new() },
-            Self::Begun(rest) => *self = Self::Blocked { since: now, rest: mem::take(rest) },
-            Self::Ending(ending) if ending.blocked.is_none() => ending.blocked = Some(now),
+            Self::Between => *self = Self::Blocked { waiting: Waiting::begin(now), rest: Bytes::new() },
+            Self::Begun(rest) => *self = Self::Blocked { waiting: Waiting::begin(now), rest: mem::take(rest) },
+            Self::Ending(ending) if ending.waiting.is_none() => ending.waiting = Some(Waiting::begin(now)),
             Self::Blocked { .. } | Self::Ending(_) => return false,
         }
         true
@@ -122,13 +123,13 @@ impl Output {
 
     /// Ends the stream with these bytes, after what was begun. The first end counts.
     pub(super) fn end(&mut self, last: Bytes) {
-        let blocked = self.blocked_since();
+        let waiting = self.waiting();
         let rest = match self {
             Self::Between => Bytes::new(),
             Self::Begun(rest) | Self::Blocked { rest, .. } => mem::take(rest),
             Self::Ending(_) => return,
         };
-        *self = Self::Ending(Box::new(Ending { rest, last, blocked }));
+        *self = Self::Ending(Box::new(Ending { rest, last, waiting }));
     }
 }
 
@@ -203,13 +204,13 @@ mod tests {
         let later = start + Duration::from_secs(1);
         let mut output = Output::new(Bytes::from_static(b"head"));
         assert!(output.block(start) && !output.block(later));
-        assert_eq!(output.blocked_since(), Some(start));
+        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
         output.end(Bytes::from_static(b"last"));
-        assert_eq!(output.blocked_since(), Some(start));
+        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
         output.took(1);
-        assert_eq!(output.blocked_since(), None);
+        assert_eq!(output.waiting(), None);
         assert!(output.block(later));
-        assert_eq!(output.blocked_since(), Some(later));
+        assert_eq!(output.waiting(), Some(Waiting::begin(later)));
         // Between two events, too.
         let mut output = Output::Between;
         assert!(output.block(start));

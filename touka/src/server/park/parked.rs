@@ -11,10 +11,9 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::again::{Again, Guard};
+use super::super::again::{Again, Bare, Guard};
 use super::super::chunk;
 use super::super::life::Life;
-use super::super::meter;
 use super::super::socket::{set_user_timeout, write_now};
 use super::super::streams::Entry;
 use super::ending::Endings;
@@ -23,7 +22,7 @@ use super::output::Output;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Lifecycle, Silence, farewell};
+use crate::stream::{Lifecycle, Silence, last_words};
 use crate::topic::{Ahead, Mark, Subscription, lagged};
 
 /// How often a socket is read in one go: a client that floods it must not hold up the others.
@@ -56,7 +55,7 @@ pub(super) struct Parked {
     pub(super) member: usize,
     pub(super) entry: Entry,
     /// Serves the connection again when the stream has ended, and counts it until then.
-    pub(super) again: Box<dyn Again>,
+    pub(super) again: Box<dyn Again<Bare>>,
     pub(super) guard: Guard,
     /// Empty by now, but for what layers have put around it: that stays as long as the client.
     pub(super) body: Body,
@@ -209,7 +208,6 @@ impl Parked {
     fn wait_to_write(&mut self, now: Instant) -> Progress {
         if self.output.block(now) {
             self.lifecycle.link().set_blocked(true);
-            meter::waited();
             // The kernel must not be less patient than we are.
             set_user_timeout(&self.socket, self.write_time);
         }
@@ -256,28 +254,21 @@ impl Parked {
         }
         self.lifecycle.link().close(reason);
         let mut bytes = BytesMut::new();
-        let goodbye = self.take_goodbye().filter(|_| reason == CloseReason::Completed);
-        let mut said = 0;
-        for event in last.into_iter().chain(&goodbye) {
-            said += chunk::put_event(event, &mut bytes);
-        }
-        if reason == CloseReason::Shutdown {
-            let farewell = farewell(self.whole_blocks);
-            said += farewell.len();
-            chunk::put(&farewell, &mut bytes);
-        }
+        let goodbye = self.take_goodbye();
+        let words = last_words(reason, last, || goodbye, self.whole_blocks);
+        chunk::put(&words, &mut bytes);
         bytes.extend_from_slice(chunk::LAST);
         self.output.end(bytes.freeze());
-        if said > 0 {
-            self.lifecycle.wrote(0, said);
+        if !words.is_empty() {
+            self.lifecycle.wrote(0, words.len());
         }
     }
 
     /// When something is to be done without an event; `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
         let end = self.life.due().filter(|_| !self.output.is_ending());
-        let waits = match self.output.blocked_since() {
-            Some(since) => since.checked_add(self.write_time),
+        let waits = match self.output.waiting() {
+            Some(waiting) => waiting.due(self.write_time),
             None => self.silence.due(),
         };
         end.into_iter().chain(waits).min()
@@ -288,15 +279,15 @@ impl Parked {
         if self.end_in_time(now) {
             return self.advance(now);
         }
-        let blocked_since = self.output.blocked_since();
+        let waiting = self.output.waiting();
         if self.due().is_none_or(|due| due > now) {
-            return if blocked_since.is_some() { Progress::Blocked } else { Progress::CaughtUp };
+            return if waiting.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
-        if blocked_since.is_some() {
-            // A slow reader may have taken something though the socket has not told so. What it has left
-            // free is filled, or the next look would take it for progress.
+        if waiting.is_some() {
+            // The last try. What a slow reader has left free is filled, or the next look would take it for
+            // progress.
             let progress = self.write_with(write_now, now);
-            if progress == Progress::Blocked && self.output.blocked_since() == blocked_since {
+            if progress == Progress::Blocked && self.output.waiting() == waiting {
                 self.lifecycle.link().close(CloseReason::Stalled);
                 return Progress::Left;
             }

@@ -191,7 +191,7 @@ impl Shard {
     /// say, costs that connection only.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        let was_blocked = parked.output.blocked_since().is_some();
+        let was_blocked = parked.output.waiting().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
             Some(progress) => {
                 // What is due of it is no longer the write timeout.
@@ -283,7 +283,7 @@ impl Shard {
             };
             *at = Some(index);
             let Some(parked) = self.sockets.get_mut(index) else { continue };
-            if parked.output.blocked_since().is_none() {
+            if parked.output.waiting().is_none() {
                 let progress = parked.write(&window, now);
                 if progress != Progress::CaughtUp {
                     self.settle(index, progress);

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use super::super::again::{Again, Returned};
+use super::super::again::{Again, Bare};
 use super::super::life::Life;
 use super::super::serving::Serving;
 use super::super::streams::OpenStream;
@@ -39,8 +39,8 @@ struct Scene {
 #[derive(Debug)]
 struct Nowhere;
 
-impl Again for Nowhere {
-    fn again(self: Box<Self>, _: Returned, _: &Arc<Serving>) {}
+impl Again<Bare> for Nowhere {
+    fn again(self: Box<Self>, _: Bare, _: Bytes) {}
 }
 
 impl Scene {

@@ -18,4 +18,4 @@ mod writer;
 
 pub(super) use head::head;
 pub(super) use leave::{Leaving, Request, has_special, may_leave, of_connection};
-pub(super) use writer::{Next, Writer};
+pub(super) use writer::Writer;

@@ -14,6 +14,7 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
+use super::super::again::Again;
 use super::super::client::Client;
 use super::super::drain::Drain;
 use super::super::stall::Io;
@@ -30,19 +31,12 @@ const MOST_FRAMES: usize = 32;
 /// two emits.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// What serves a connection when its stream has ended.
-pub(in crate::server) trait Next<I>: Send {
-    /// Starts a task that serves the connection's next requests. `sent` is what the client has sent of
-    /// them.
-    fn next(self, wire: Wire<I>, sent: Bytes, client: Arc<Client>);
-}
-
 /// Writes the response that has left hyper, and watches its connection. It ends with the stream, or with
 /// the connection.
-pub(in crate::server) struct Writer<I, N>(Option<Live<I, N>>);
+pub(in crate::server) struct Writer<I, A>(Option<Live<I, A>>);
 
 /// What it has until it ends.
-struct Live<I, N> {
+struct Live<I, A> {
     /// There until its end: what a handler holds is free before its client sees the end.
     body: Option<Drain<Body>>,
     state: State,
@@ -50,7 +44,8 @@ struct Live<I, N> {
     wire: Wire<I>,
     /// What the client has sent since its request: the beginning of the next one.
     sent: Vec<u8>,
-    next: N,
+    /// Serves the connection again when the stream has ended.
+    again: Box<A>,
     /// Where the frame is in memory that is being written; 0 for none.
     frame: usize,
     /// The connection closes with the stream.
@@ -82,8 +77,14 @@ enum End {
     Closed,
 }
 
-impl<I: Io, N: Next<I>> Writer<I, N> {
-    pub(in crate::server) fn new(leaving: Leaving, wire: Wire<I>, sent: Bytes, client: Arc<Client>, next: N) -> Self {
+impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Writer<I, A> {
+    pub(in crate::server) fn new(
+        leaving: Leaving,
+        wire: Wire<I>,
+        sent: Bytes,
+        client: Arc<Client>,
+        again: Box<A>,
+    ) -> Self {
         let Leaving { head, body, closes } = leaving;
         Self(Some(Live {
             body: Some(body),
@@ -91,7 +92,7 @@ impl<I: Io, N: Next<I>> Writer<I, N> {
             unwritten: Unwritten::new(head),
             wire,
             sent: sent.into(),
-            next,
+            again,
             frame: 0,
             closes,
             blocked: false,
@@ -102,9 +103,9 @@ impl<I: Io, N: Next<I>> Writer<I, N> {
 }
 
 /// No field is pinned: each that is polled can be moved.
-impl<I, N> Unpin for Writer<I, N> {}
+impl<I, A> Unpin for Writer<I, A> {}
 
-impl<I: Io, N: Next<I>> Future for Writer<I, N> {
+impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Future for Writer<I, A> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -133,7 +134,7 @@ impl<I: Io, N: Next<I>> Future for Writer<I, N> {
     }
 }
 
-impl<I: Io, N: Next<I>> Live<I, N> {
+impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         self.listen(cx)?;
         let polled = self.poll_stream(cx);
@@ -271,8 +272,8 @@ impl<I: Io, N: Next<I>> Live<I, N> {
 
     /// Has the connection's next requests served.
     fn go_on(self) {
-        let Self { wire, sent, next, client, .. } = self;
-        guarded("serving a connection again", || next.next(wire, sent.into(), client));
+        let Self { wire, sent, again, client, .. } = self;
+        guarded("serving a connection again", || again.again((wire, client), sent.into()));
     }
 }
 
@@ -284,6 +285,6 @@ mod tests {
     /// Each open stream has one.
     #[test]
     fn what_a_stream_keeps_beside_its_handler_is_small() {
-        assert!(size_of::<Writer<Socket, [usize; 7]>>() <= 704, "{}", size_of::<Writer<Socket, [usize; 7]>>());
+        assert!(size_of::<Writer<Socket, ()>>() <= 704, "{}", size_of::<Writer<Socket, ()>>());
     }
 }
