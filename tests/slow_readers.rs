@@ -4,6 +4,7 @@
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
 
+use support::ask_each_time;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use touka::extract::{LastEventId, State};
 use touka::testing::{Events, Received, TestApp};
@@ -45,6 +46,7 @@ struct Test {
 
 /// With so many events kept.
 fn test(kept: usize) -> Test {
+    ask_each_time();
     let hub = Hub::memory().retention(Retention::new().events(kept));
     let topic = hub.topic("a").expect("it can be a topic");
     let (tell, closed) = unbounded_channel();
@@ -101,6 +103,7 @@ async fn in_order(events: &mut Events) -> (u32, Option<Received>) {
 
 #[tokio::test(start_paused = true)]
 async fn who_falls_off_the_log_is_closed_and_comes_back_with_its_id() {
+    ask_each_time();
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
     let mut test = test(4);

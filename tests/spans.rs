@@ -4,7 +4,7 @@ use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use support::{Client, Running, until};
+use support::{Client, Running, ask_each_time, until};
 use tokio::runtime::Builder;
 use touka::extract::State;
 use touka::server::Park;
@@ -115,6 +115,7 @@ impl Subscriber for Log {
 
 /// Runs on this thread alone, where the log is.
 fn logged<F: Future<Output = ()>>(server: Server, run: impl FnOnce(std::net::SocketAddr, Log) -> F) {
+    ask_each_time();
     let log = Log::default();
     tracing::subscriber::with_default(log.clone(), || {
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

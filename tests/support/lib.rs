@@ -5,6 +5,7 @@
 #![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
 
 mod apart;
+mod call_sites;
 mod certificate;
 mod client;
 mod descriptors;
@@ -22,6 +23,7 @@ mod visitor;
 mod wait;
 
 pub use apart::Apart;
+pub use call_sites::ask_each_time;
 pub use certificate::Certificate;
 pub use client::{Client, Head};
 pub use descriptors::Descriptors;
