@@ -28,6 +28,7 @@ enum Kind {
     Field,
     Serialize,
     Deserialize,
+    Hub,
     Bind,
     Proxy,
     Signal,
@@ -58,6 +59,11 @@ impl Error {
     /// A value of the type `values` cannot be read from an event.
     pub(crate) fn unreadable(values: &str, reason: &str, source: Option<BoxError>) -> Self {
         Self::new(Kind::Deserialize, format!("`{values}` cannot be read from an event: {reason}"), source)
+    }
+
+    /// What a `HubError` says, with its cause.
+    pub(crate) fn hub(text: String, source: Option<BoxError>) -> Self {
+        Self::new(Kind::Hub, text, source)
     }
 
     pub(crate) fn bind(address: &dyn fmt::Display, source: io::Error) -> Self {
@@ -97,6 +103,12 @@ impl Error {
     /// A value could not be read back from an event.
     pub fn is_deserialize(&self) -> bool {
         self.0.kind == Kind::Deserialize
+    }
+
+    /// A hub or a topic could not do what was asked: it was a [`HubError`](crate::topic::HubError), which says
+    /// more as long as it is one.
+    pub fn is_hub(&self) -> bool {
+        self.0.kind == Kind::Hub
     }
 
     /// The server's address could not be opened.

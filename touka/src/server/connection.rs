@@ -23,6 +23,7 @@ use super::park::Lot;
 #[cfg(feature = "http2")]
 use super::race::First;
 use super::race::race;
+#[cfg(feature = "testing")]
 use super::serving::Serving;
 #[cfg(feature = "http2")]
 use super::sniff::speaks_http2;

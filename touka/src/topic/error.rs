@@ -118,6 +118,24 @@ impl HubError {
     }
 }
 
+/// For a `main` that returns [`touka::Result`](crate::Result):
+///
+/// ```
+/// use touka::{Hub, Topic};
+///
+/// fn news(hub: &Hub) -> touka::Result<Topic> {
+///     Ok(hub.topic("news")?)
+/// }
+///
+/// assert!(news(&Hub::memory()).is_ok());
+/// ```
+impl From<HubError> for Error {
+    fn from(error: HubError) -> Self {
+        let Inner { text, source, .. } = *error.0;
+        Self::hub(text, source)
+    }
+}
+
 impl fmt::Debug for HubError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut debug = f.debug_tuple("HubError");
@@ -138,5 +156,20 @@ impl fmt::Display for HubError {
 impl StdError for HubError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_ref().map(|source| &**source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_an_error_of_touka_it_says_the_same() {
+        let hub_error = || HubError::event(Error::display());
+        let error = Error::from(hub_error());
+        assert!(error.is_hub() && !error.is_serialize());
+        assert_eq!(error.to_string(), hub_error().to_string());
+        let cause = |error: &dyn StdError| error.source().map(ToString::to_string);
+        assert!(cause(&error).is_some_and(|text| Some(text) == cause(&hub_error())));
     }
 }

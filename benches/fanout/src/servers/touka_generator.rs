@@ -5,18 +5,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use fanout::{Options, Quote};
+use serde::Serialize;
 use tokio::sync::broadcast;
 use touka::extract::State;
-use touka::{Event, Router, Server, route, routes, sse_handler};
+use touka::{EventStream, IntoEvent, Router, Server, route, routes, sse_handler};
 
 type Quotes = broadcast::Sender<Arc<Quote>>;
 
+/// One quote for all clients. Each of them has it written as JSON anew, straight into its frame.
+#[derive(Serialize, IntoEvent)]
+struct Shared(Arc<Quote>);
+
 #[sse_handler]
 #[route(GET, "/events")]
-async fn events(State(quotes): State<Quotes>) {
+async fn events(State(quotes): State<Quotes>) -> EventStream<Shared> {
     let mut quotes = quotes.subscribe();
     while let Ok(quote) = quotes.recv().await {
-        emit!(Event::json(&*quote).expect("numbers and a string always serialize"));
+        emit!(Shared(quote));
     }
 }
 

@@ -27,6 +27,9 @@ use crate::stream::{catch, drop_guarded, guarded, log_panic};
 /// How many frames are written in one go, before the other tasks of the thread have their turn.
 const MOST_FRAMES: usize = 32;
 
+/// So many bytes are written in one piece, as a copy.
+const FEW: usize = 2 * 1024;
+
 /// How long the body may run for them together. It may work in the thread, for as long as it likes, between
 /// two emits.
 const LONGEST: Duration = Duration::from_millis(1);
@@ -218,8 +221,13 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
     /// Writes what there is to be written.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let slices = self.unwritten.slices();
-            let count = ready!(Pin::new(&mut self.wire).poll_write_vectored(cx, &slices))?;
+            let mut room = [0; FEW];
+            let wire = Pin::new(&mut self.wire);
+            let written = match self.unwritten.copied(&mut room) {
+                Some(bytes) => wire.poll_write(cx, bytes),
+                None => wire.poll_write_vectored(cx, &self.unwritten.slices()),
+            };
+            let count = ready!(written)?;
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
