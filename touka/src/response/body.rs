@@ -37,6 +37,11 @@ impl<T> Frames<T> {
         self.finished
     }
 
+    #[cfg(test)]
+    pub(super) fn link(&self) -> &crate::stream::Link {
+        self.stream.lifecycle().link()
+    }
+
     /// The stream, whatever of it was sent already.
     pub(super) fn into_stream(self) -> EventStream<T> {
         self.stream
@@ -145,7 +150,7 @@ impl<T: IntoEvent> Body for Frames<T> {
         }
         let expired = this.expire(cx);
         if expired.is_none() {
-            let flush = mem::take(&mut this.flush).for_writer(this.stream.lifecycle().link().is_written());
+            let flush = mem::take(&mut this.flush).after(this.stream.lifecycle().link().written());
             ready!(flush.poll(this.polled_by.as_ref(), &mut this.keep_alive, cx));
         }
         let filled = expired.unwrap_or_else(|| if opens { this.fill_first(cx) } else { this.fill(cx) });

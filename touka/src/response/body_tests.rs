@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::Poll;
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -77,6 +77,64 @@ async fn an_event_is_flushed_before_what_the_body_waited_for_is_worked_on() {
     assert_eq!(steps.load(Relaxed), 0);
     assert!(is_pending(&mut frames).await);
     assert_eq!(steps.load(Relaxed), 1);
+}
+
+/// Polls a body until it waits, as the same task each time.
+fn polled(frames: &mut Frames<Event>, waker: &Waker) -> usize {
+    let mut given = 0;
+    while Pin::new(&mut *frames).poll_frame(&mut Context::from_waker(waker)).is_ready() {
+        given += 1;
+    }
+    given
+}
+
+/// Its client takes nothing when the body wakes its task. The task can do nothing then, and is woken for
+/// another reason when the client takes something again: nobody but the body knows of its event.
+#[tokio::test]
+async fn a_body_that_was_woken_in_vain_is_polled_again() {
+    struct Task(AtomicU32);
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+    for written in [None, Some(true), Some(false)] {
+        let (go, wait) = tokio::sync::oneshot::channel();
+        let mut frames = frames(|out| async move {
+            for _ in 0..50 {
+                out.emit("quick").await;
+            }
+            wait.await.unwrap();
+            out.emit("late").await;
+            pending::<()>().await;
+        });
+        let link = frames.link().clone();
+        let task = Arc::new(Task(AtomicU32::new(0)));
+        let waker = Waker::from(Arc::clone(&task));
+        let mut text = 0;
+        while text < 50 * "data: quick\n\n".len() {
+            if let Poll::Ready(frame) = Pin::new(&mut frames).poll_frame(&mut Context::from_waker(&waker)) {
+                let frame = frame.unwrap().unwrap().into_data().unwrap();
+                text += frame.len();
+                written.iter().for_each(|at_once| link.set_written(frame.as_ptr().addr(), *at_once));
+            }
+        }
+        task.0.store(0, Relaxed);
+        go.send(()).unwrap();
+        assert_eq!(task.0.load(Relaxed), 1, "the body wakes its task");
+        if written == Some(true) {
+            // It was woken in the poll in which the frame was written, so it is polled once more.
+            assert_eq!(polled(&mut frames, &waker), 0);
+            assert_eq!(polled(&mut frames, &waker), 1);
+            continue;
+        }
+        // That poll came to nothing. Now the client takes what was written.
+        task.0.store(0, Relaxed);
+        if polled(&mut frames, &waker) == 0 {
+            assert_eq!(task.0.load(Relaxed), 1, "written: {written:?}; nobody will poll the body");
+            assert_eq!(polled(&mut frames, &waker), 1);
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::stream::KeepAlive;
+use crate::stream::{KeepAlive, Written};
 
 /// What must be flushed before the body runs on.
 ///
@@ -12,16 +12,23 @@ use crate::stream::KeepAlive;
 pub(super) enum Flush {
     #[default]
     Nothing,
-    /// What the body has left. It waits, and wakes whoever has polled it.
+    /// What the body has left. It waits, and wakes whoever has polled it: it need not be polled before.
     Waiting,
     /// What the body has left. It would run on at once, so this must wake the connection.
     Running,
 }
 
 impl Flush {
-    /// A writer that writes each frame before it asks for the next one needs no pause for it.
-    pub(super) fn for_writer(self, direct: bool) -> Self {
-        if direct && self == Self::Running { Self::Nothing } else { self }
+    /// The same, once it is known what became of the frame. A frame that was written needs no pause.
+    ///
+    /// A body that waits may have woken its task since, though nobody could poll it: the client took nothing.
+    /// Unless the frame was written at once, it must be polled again, or what it has waited for would be lost.
+    pub(super) fn after(self, written: Written) -> Self {
+        match (self, written) {
+            (Self::Nothing, _) | (Self::Running, Written::AtOnce) | (_, Written::Later) => Self::Nothing,
+            (Self::Waiting, Written::AtOnce) => Self::Waiting,
+            (_, Written::Unknown) => Self::Running,
+        }
     }
 
     /// Pending if something must be flushed before the body is polled, which was last done with this

@@ -1,7 +1,7 @@
 //! [`Link`], what a stream and whoever serves it know of each other.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -10,6 +10,18 @@ use tokio::time::Instant;
 
 use super::first_reason::FirstReason;
 use crate::error::CloseReason;
+
+/// What became of a frame that a response's body has given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Written {
+    /// Nobody knows.
+    Unknown,
+    /// It was written to the socket in the poll in which it was given. Who wakes the task meanwhile has it
+    /// polled again.
+    AtOnce,
+    /// It was written in a later poll. Somebody may have woken the task in between.
+    Later,
+}
 
 /// Clones speak of the same stream.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +37,8 @@ struct Shared {
     blocked: AtomicBool,
     /// Where the last frame of its response's body is in memory; 0 before there is one.
     given: AtomicUsize,
-    /// That frame was written to the socket.
-    written: AtomicBool,
+    /// What became of that frame: a [`Written`].
+    written: AtomicU8,
     /// When its response's body was first asked for something.
     opened: OnceLock<Instant>,
     /// The path of the route that made it, as it is mounted.
@@ -66,21 +78,27 @@ impl Link {
 
     /// Says where the frame is that its response's body gives.
     pub(crate) fn set_given(&self, bytes: &[u8]) {
-        self.0.written.store(false, Ordering::Relaxed);
+        self.0.written.store(Written::Unknown as u8, Ordering::Relaxed);
         self.0.given.store(bytes.as_ptr().addr(), Ordering::Relaxed);
     }
 
-    /// Whoever writes the response has written the bytes at this place. If they are not those of the body's
-    /// last frame, something stands between that may hold it back.
-    pub(crate) fn set_written(&self, at: usize) {
+    /// Whoever writes the response has written the bytes at this place, `at_once` if in the poll in which it
+    /// was given them. If they are not those of the body's last frame, something stands between that may
+    /// hold it back.
+    pub(crate) fn set_written(&self, at: usize, at_once: bool) {
         if self.0.given.load(Ordering::Relaxed) == at {
-            self.0.written.store(true, Ordering::Relaxed);
+            let written = if at_once { Written::AtOnce } else { Written::Later };
+            self.0.written.store(written as u8, Ordering::Relaxed);
         }
     }
 
-    /// The last frame of the body was written: it need not be flushed.
-    pub(crate) fn is_written(&self) -> bool {
-        self.0.written.load(Ordering::Relaxed)
+    /// What became of the last frame of the body.
+    pub(crate) fn written(&self) -> Written {
+        match self.0.written.load(Ordering::Relaxed) {
+            written if written == Written::AtOnce as u8 => Written::AtOnce,
+            written if written == Written::Later as u8 => Written::Later,
+            _ => Written::Unknown,
+        }
     }
 
     /// Says which route made it. A route inside another's fallback was there first.

@@ -52,7 +52,7 @@ pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};
 pub(crate) use last_words::last_words;
 pub(crate) use lifecycle::Lifecycle;
-pub(crate) use link::Link;
+pub(crate) use link::{Link, Written};
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};

@@ -194,7 +194,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 let frame = mem::take(&mut self.frame);
                 let link = self.body.as_ref().filter(|_| frame != 0).and_then(Drain::link);
                 if let Some(link) = link {
-                    link.set_written(frame);
+                    link.set_written(frame, turn > 0);
                 }
             }
             // What it has given is written. A body that works for long between its frames has had its turn.
