@@ -1,0 +1,36 @@
+//! One named test for each form and promise.
+
+/// Makes a module of each form, with a test of each promise in it. A promise is a function of a
+/// [`Form`](crate::form::Form) beside the call; the first argument runs what it returns.
+macro_rules! in_each_form {
+    ($run:ident; $($promise:ident),+ $(,)?) => {
+        in_each_form! { @forms $run; [$($promise)+]
+            http_1_0: Http10,
+            unread_request: UnreadRequest,
+            cleartext: Tcp,
+            tls: Tls,
+            unix: Unix,
+            http_2: Http2,
+            http_2_over_tls: Http2Tls,
+            parked: Parked,
+            topic_http_1_0: TopicHttp10,
+            topic_cleartext: TopicTcp,
+            topic_tls: TopicTls,
+            topic_unix: TopicUnix,
+            topic_http_2: TopicHttp2,
+        }
+    };
+    (@forms $run:ident; $promises:tt $($module:ident: $form:ident,)+) => {
+        $(in_each_form! { @form $run; $promises $module $form })+
+    };
+    (@form $run:ident; [$($promise:ident)+] $module:ident $form:ident) => {
+        mod $module {
+            $(
+                #[test]
+                fn $promise() {
+                    super::$run(super::$promise(crate::form::Form::$form));
+                }
+            )+
+        }
+    };
+}
