@@ -114,6 +114,15 @@ impl Form {
         self.version() != Version::Http10
     }
 
+    /// Why the stream cannot leave hyper, as the log has it. HTTP/2 streams stay there by nature, and say nothing.
+    pub(crate) fn stays_in_hyper(self) -> Option<&'static str> {
+        match self {
+            Self::Http10 | Self::TopicHttp10 => Some("its request is not one of HTTP/1.1"),
+            Self::UnreadRequest => Some("its request's body was not read to its end"),
+            _ => None,
+        }
+    }
+
     /// The ways in which a client can leave. A Unix socket has no reset.
     pub(crate) fn leaves(self) -> &'static [Leave] {
         if self.kind() == Kind::Unix { &[Leave::Close] } else { &[Leave::Close, Leave::Reset] }

@@ -5,15 +5,21 @@
 mod each;
 
 mod app;
+mod back_pressure;
 mod close_reasons;
 mod disconnect;
+mod drain;
+mod faults;
 mod form;
 mod http1;
 mod http2;
+mod keep_alive;
 mod log;
+mod metrics;
 mod reader;
 mod run;
 mod scene;
 mod shutdown;
 mod socket;
+mod spans;
 mod wire;

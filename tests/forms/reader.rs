@@ -1,12 +1,10 @@
 //! [`Reader`], a client of one stream in any form.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use bytes::{Buf, Bytes, BytesMut};
-use touka::testing::{Parser, Received};
 
-use crate::form::{Form, Leave, Version};
+use crate::form::{Leave, Version};
 use crate::http1::Http1;
 use crate::http2::Http2;
 use crate::scene::Scene;
@@ -44,16 +42,15 @@ enum Response {
 }
 
 pub(crate) struct Reader {
-    pub(crate) form: Form,
     pub(crate) head: Head,
     /// How many bytes of the body were read.
     pub(crate) read: usize,
+    /// The position with which a subscription opens, as it came.
+    pub(crate) position: Option<String>,
     response: Response,
     control: Control,
     /// Bytes of the body that nobody has looked at.
     unseen: BytesMut,
-    parser: Parser,
-    events: VecDeque<Received>,
 }
 
 impl Reader {
@@ -69,25 +66,23 @@ impl Reader {
             (head, Response::Http1(response))
         };
         assert_eq!((head.status, head.field("content-type")), (200, Some("text/event-stream")), "{head:?}");
-        let (unseen, parser, events) = (BytesMut::new(), Parser::new(), VecDeque::new());
-        let mut this = Self { form, head, read: 0, response, control, unseen, parser, events };
+        let mut this = Self { head, read: 0, position: None, response, control, unseen: BytesMut::new() };
         if form.follows_a_topic() {
-            this.skip_position().await;
+            this.take_position().await;
         }
         this
     }
 
-    /// A subscription opens with the client's position.
-    async fn skip_position(&mut self) {
-        let length = "id: 1.abcdefgh.0.000000\n\n".len();
-        // The offset may have more digits.
-        self.has(length).await;
-        while !self.unseen.ends_with(b"\n\n") {
-            self.has(self.unseen.len() + 1).await;
+    /// A subscription opens with the client's position, unless its end has come before.
+    async fn take_position(&mut self) {
+        const START: &[u8] = b"id: 1.";
+        while self.unseen.len() < START.len() || (self.unseen.starts_with(START) && !self.unseen.ends_with(b"\n\n")) {
+            let Ok(bytes) = self.receive().await else { break };
+            self.unseen.extend_from_slice(&bytes);
         }
-        let position = self.unseen.split();
-        assert!(position.starts_with(b"id: 1."), "{position:?}");
-        assert_eq!(position.iter().filter(|byte| **byte == b'\n').count(), 2, "{position:?}");
+        if self.unseen.starts_with(START) {
+            self.position = Some(String::from_utf8(self.unseen.split().to_vec()).expect("text"));
+        }
     }
 
     /// What comes next of the body, of any length but 0.
@@ -128,16 +123,21 @@ impl Reader {
         self.unseen.advance(wire.len());
     }
 
-    /// The next event.
-    pub(crate) async fn event(&mut self) -> Result<Received, End> {
+    /// Reads this event, and tells how many keep-alives came before it.
+    pub(crate) async fn expects_after_comments(&mut self, wire: &str) -> usize {
+        const COMMENT: &[u8] = b":
+";
+        let mut comments = 0;
         loop {
-            if let Some(event) = self.events.pop_front() {
-                return Ok(event);
+            self.has(COMMENT.len()).await;
+            if !self.unseen.starts_with(COMMENT) {
+                break;
             }
-            let bytes = self.bytes().await?;
-            self.parser.feed(&bytes);
-            self.events.extend(self.parser.take());
+            self.unseen.advance(COMMENT.len());
+            comments += 1;
         }
+        self.expects(wire).await;
+        comments
     }
 
     /// All that comes until the end, and how it ends.

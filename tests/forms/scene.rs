@@ -12,7 +12,7 @@ use touka::topic::Retention;
 use touka::{CloseReason, Event, EventStream, Hub, Server, Topic};
 
 use crate::app::{App, ENDS, PANICS, Say, TOPIC, router};
-use crate::form::{Form, Kind};
+use crate::form::{Form, Kind, Leave};
 use crate::reader::Reader;
 
 /// Long enough for a machine that is busy with something else.
@@ -85,6 +85,11 @@ impl Scene {
         self.open_named("any").await
     }
 
+    /// A client of a stream that may have ended by now.
+    pub(crate) async fn open_for_a_moment(&self) -> Reader {
+        Reader::open(self, "any").await
+    }
+
     /// A client whose stream can be [ended](Self::end).
     pub(crate) async fn open_one_that_ends(&self) -> Reader {
         self.open_named(ENDS).await
@@ -116,6 +121,15 @@ impl Scene {
         wire
     }
 
+    /// [Emits](Self::emit) where the last stream may have ended.
+    pub(crate) async fn try_emit(&self, event: impl Into<Event>) {
+        if self.form.follows_a_topic() {
+            self.emit(event).await;
+        } else {
+            let _ = self.says.send(Say::Event(event.into()));
+        }
+    }
+
     /// Ends the streams that were opened for it.
     pub(crate) fn end(&self) {
         self.says.send(Say::End).expect("code listens");
@@ -124,6 +138,12 @@ impl Scene {
     /// Has the streams panic that were opened for it.
     pub(crate) fn panic(&self) {
         self.says.send(Say::Panic).expect("code listens");
+    }
+
+    /// How many events wait for bodies that are suspended. A subscription has no body: its events wait in the
+    /// topic's log.
+    pub(crate) fn waiting(&self) -> Option<usize> {
+        (!self.form.follows_a_topic()).then(|| self.says.len())
     }
 
     /// Begins the shutdown.
@@ -151,8 +171,10 @@ impl Scene {
         within(PATIENCE, "the end", self.ends.recv()).await.expect("an end")
     }
 
-    /// Stops the server, and checks that nothing more was told of the ends of streams.
-    pub(crate) async fn has_no_more_ends(mut self) {
+    /// Stops the server, and checks that nothing more was told of the ends of streams. The client leaves before:
+    /// the server would wait a second for its next request.
+    pub(crate) async fn has_no_more_ends(mut self, reader: Reader) {
+        reader.leave(Leave::Close).await;
         self.stop();
         self.stopped().await;
         assert_eq!(within(PATIENCE, "the last sender goes", self.ends.recv()).await, None, "an end was told twice");

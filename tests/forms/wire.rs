@@ -26,6 +26,10 @@ async fn the_head_has_these_fields(form: Form) {
         assert_eq!(reader.head.field(name), value, "{name}");
     }
     assert!(reader.head.field("date").is_some());
+    // A subscription opens with the client's position, and a body with nothing.
+    let position = reader.position.as_deref();
+    assert_eq!(position.is_some(), form.follows_a_topic());
+    assert!(position.is_none_or(|position| position.ends_with(".0.000000\n\n")), "{position:?}");
 }
 
 /// Every field, several lines, an id, text of several bytes each, and an event that is larger than a frame.

@@ -1,0 +1,61 @@
+//! A client that does not read suspends what feeds it, costs a bounded amount, and misses nothing.
+
+use crate::form::Form;
+use crate::run::run;
+use crate::scene::Scene;
+
+in_each_form!(run; large_events_wait_for_the_client, small_events_wait_for_the_client, no_other_client_waits);
+
+/// More than all buffers on the way take: the kernel's send buffer grows to 4 MiB, and the client's takes little.
+const ALL: usize = 8 << 20;
+
+/// What all buffers on the way may take.
+const MOST: usize = 6 << 20;
+
+/// Makes events of this length, more than are taken from the server, each with its number.
+async fn flood(scene: &Scene, length: usize) -> String {
+    let text = "x".repeat(length);
+    let mut all = String::new();
+    for number in 0..ALL / length {
+        all += &scene.emit(format!("{number} {text}")).await;
+    }
+    all
+}
+
+async fn wait_for_the_client(form: Form, length: usize) {
+    let scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = flood(&scene, length).await;
+    let given = scene.settled().await;
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    if let Some(waiting) = scene.waiting() {
+        assert!(waiting * length > ALL - MOST, "the body goes on: {waiting} events wait for it");
+    }
+    // The client catches up, and is as good as any other.
+    reader.expects(&all).await;
+    assert!(scene.waiting().is_none_or(|waiting| waiting == 0));
+    let wire = scene.emit("after").await;
+    reader.expects(&wire).await;
+}
+
+async fn large_events_wait_for_the_client(form: Form) {
+    wait_for_the_client(form, 1 << 20).await;
+}
+
+async fn small_events_wait_for_the_client(form: Form) {
+    wait_for_the_client(form, 8 << 10).await;
+}
+
+async fn no_other_client_waits(form: Form) {
+    let scene = Scene::new(form).await;
+    let mut stalled = scene.open().await;
+    let mut other = scene.open().await;
+    let all = flood(&scene, 1 << 20).await;
+    other.expects(&all).await;
+    let wire = scene.emit("after").await;
+    other.expects(&wire).await;
+    let given = scene.settled().await;
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    stalled.expects(&all).await;
+    stalled.expects(&wire).await;
+}
