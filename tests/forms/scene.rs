@@ -50,13 +50,23 @@ impl Scene {
         set: impl FnOnce(Server) -> Server,
         tune: impl Fn(EventStream) -> EventStream + Send + Sync + 'static,
     ) -> Self {
+        Self::keeping(form, Retention::new().events(100_000).bytes(64 << 20), set, tune).await
+    }
+
+    /// A server whose topic keeps this much.
+    pub(crate) async fn keeping(
+        form: Form,
+        retention: Retention,
+        set: impl FnOnce(Server) -> Server,
+        tune: impl Fn(EventStream) -> EventStream + Send + Sync + 'static,
+    ) -> Self {
         let (folder, certificate) = (Folder::new(), (form.kind() == Kind::Tls).then(Certificate::new));
         let path = folder.path("socket");
         let address = if form.kind() == Kind::Unix { format!("unix:{path}") } else { "127.0.0.1:0".to_owned() };
         let listener = Listener::bind(&address).await.expect("bind");
         let place = listener.local_addr().map_or(Place::Unix(path), Place::Tcp);
 
-        let hub = Hub::memory().retention(Retention::new().events(100_000).bytes(64 << 20));
+        let hub = Hub::memory().retention(retention);
         let topic = hub.topic(TOPIC).expect("a topic");
         let held = Count::default();
         let (says, _) = broadcast::channel(4096);
@@ -186,7 +196,7 @@ impl Scene {
         let settles = async {
             let mut last = given();
             loop {
-                tokio::time::sleep(Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
                 match given() {
                     same if same == last && same > 0 => break same,
                     more => last = more,

@@ -36,7 +36,7 @@ async fn events_in_hand_come_before_the_end(form: Form) {
     let mut reader = scene.open().await;
     let mut all = String::new();
     for _ in 0..8 {
-        all += &scene.emit("x".repeat(1 << 20)).await;
+        all += &scene.emit("x".repeat(form.flood() / 8)).await;
     }
     // The client takes nothing: a part of an event is on its way.
     let given = scene.settled().await;
@@ -55,12 +55,12 @@ async fn events_in_hand_come_before_the_end(form: Form) {
 }
 
 async fn a_client_that_does_not_read_is_cut(form: Form) {
-    const LONGEST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_millis(300);
     let mut scene = Scene::with(form, |server| server.shutdown_timeout(LONGEST), |stream| stream).await;
     let mut reader = scene.open().await;
     let mut emitted = 0;
     for _ in 0..8 {
-        emitted += scene.emit("x".repeat(1 << 20)).await.len();
+        emitted += scene.emit("x".repeat(form.flood() / 8)).await.len();
     }
     scene.settled().await;
     let began = Instant::now();
