@@ -6,6 +6,7 @@ mod each;
 
 mod app;
 mod back_pressure;
+mod blocked;
 mod close_reasons;
 mod disconnect;
 mod drain;
