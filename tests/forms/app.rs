@@ -110,7 +110,7 @@ async fn is_told(says: &mut broadcast::Receiver<Say>, wanted: impl Fn(&Say) -> b
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 #[route(GET, "/stream/{name}")]

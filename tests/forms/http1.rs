@@ -74,7 +74,7 @@ impl Http1 {
                     assert!(self.unread.is_empty(), "something is behind the last chunk: {:?}", self.unread);
                     return Err(End::Clean);
                 }
-                Body::Bare if self.unread.is_empty() => return Ok(None),
+                Body::Bare | Body::Chunk(_) if self.unread.is_empty() => return Ok(None),
                 Body::Bare => return Ok(Some(self.unread.split().freeze())),
                 Body::Size => {
                     let Some(end) = self.unread.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
@@ -83,7 +83,6 @@ impl Http1 {
                     let size = usize::from_str_radix(&line, 16).unwrap_or_else(|_| panic!("not a chunk: {line:?}"));
                     self.body = if size == 0 { Body::LineEnd { last: true } } else { Body::Chunk(size) };
                 }
-                Body::Chunk(_) if self.unread.is_empty() => return Ok(None),
                 Body::Chunk(left) => {
                     let bytes = self.unread.split_to(left.min(self.unread.len())).freeze();
                     let left = left - bytes.len();

@@ -16,7 +16,7 @@ use crate::form::{Form, Kind, Leave};
 use crate::reader::Reader;
 
 /// Long enough for a machine that is busy with something else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(8);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Where the server listens.
 #[derive(Clone, Debug)]
