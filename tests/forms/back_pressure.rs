@@ -1,6 +1,6 @@
 //! A client that does not read suspends what feeds it, costs a bounded amount, and misses nothing.
 
-use crate::form::Form;
+use crate::form::{FLOOD, Form};
 use crate::run::run;
 use crate::scene::Scene;
 
@@ -40,16 +40,14 @@ mod lost_wakes {
     }
 }
 
-/// What all buffers on the way may take of a flood.
-fn most(form: Form) -> usize {
-    form.flood() / 4 * 3
-}
+/// What all buffers on the way may take of it.
+const MOST: usize = FLOOD / 4 * 3;
 
 /// Makes events of this length, more than are taken from the server, each with its number.
 async fn flood(scene: &Scene, length: usize) -> String {
     let text = "x".repeat(length);
     let mut all = String::new();
-    for number in 0..scene.form.flood() / length {
+    for number in 0..FLOOD / length {
         all += &scene.emit(format!("{number} {text}")).await;
     }
     all
@@ -60,9 +58,9 @@ async fn wait_for_the_client(form: Form, length: usize) {
     let mut reader = scene.open().await;
     let all = flood(&scene, length).await;
     let given = scene.settled().await;
-    assert!(given < most(form), "{given} bytes were taken for a client that reads nothing");
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
     if let Some(waiting) = scene.waiting() {
-        assert!(waiting * length >= form.flood() - most(form), "the body goes on: {waiting} events wait for it");
+        assert!(waiting * length >= FLOOD - MOST, "the body goes on: {waiting} events wait for it");
     }
     // The client catches up, and is as good as any other.
     reader.expects(&all).await;
@@ -72,23 +70,23 @@ async fn wait_for_the_client(form: Form, length: usize) {
 }
 
 async fn large_events_wait_for_the_client(form: Form) {
-    wait_for_the_client(form, form.flood() / 16).await;
+    wait_for_the_client(form, FLOOD / 16).await;
 }
 
 async fn small_events_wait_for_the_client(form: Form) {
-    wait_for_the_client(form, form.flood() / 1024).await;
+    wait_for_the_client(form, FLOOD / 1024).await;
 }
 
 async fn no_other_client_waits(form: Form) {
     let scene = Scene::new(form).await;
     let mut stalled = scene.open().await;
     let mut other = scene.open().await;
-    let all = flood(&scene, form.flood() / 16).await;
+    let all = flood(&scene, FLOOD / 16).await;
     other.expects(&all).await;
     let wire = scene.emit("after").await;
     other.expects(&wire).await;
     let given = scene.settled().await;
-    assert!(given < most(form), "{given} bytes were taken for a client that reads nothing");
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
     stalled.expects(&all).await;
     stalled.expects(&wire).await;
 }

@@ -7,12 +7,18 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use touka::{CloseReason, EventStream};
 
-use crate::form::Form;
+use crate::form::{FLOOD, Form};
 use crate::reader::{End, Reader, is_farewell};
 use crate::run::run;
 use crate::scene::Scene;
 
-in_each_form!(run; its_handle_closes_it, its_credential_ends_it);
+in_each_form!(run;
+    its_handle_closes_it,
+    its_credential_ends_it,
+    its_lifetime_ends,
+    its_server_shuts_down,
+    keep_alives_stay_between_events,
+);
 
 /// The forms in which a wake of the body's is not lost.
 mod wakes {
@@ -54,12 +60,16 @@ mod lost_wakes {
 
 /// A stream that was given nothing for this long is blocked. A slow machine may be late: then it is not blocked
 /// yet, which is no failure.
-const STILL: Duration = Duration::from_millis(300);
+const STILL: Duration = Duration::from_millis(150);
+
+/// The length of events: so short that a body makes several tens of them before its client is blocked. Then its
+/// events may share frames, and it waits for the next one while a frame is on its way.
+const LENGTH: usize = 1500;
 
 /// Blocks the only stream: makes events one by one, each after the one before was given to the connection, until
 /// one is not. Gives the bytes of all.
 async fn block(scene: &Scene) -> String {
-    let text = "x".repeat(scene.form.flood() / 1024);
+    let text = "x".repeat(LENGTH);
     let given = || scene.handle.streams().first().and_then(touka::server::OpenStream::events);
     let (mut all, mut made) = (String::new(), 0);
     loop {
@@ -72,7 +82,7 @@ async fn block(scene: &Scene) -> String {
         if given() != Some(made) {
             return all;
         }
-        assert!(all.len() < scene.form.flood(), "the client is never blocked");
+        assert!(all.len() < FLOOD, "the client is never blocked");
     }
 }
 
@@ -128,6 +138,39 @@ async fn its_credential_ends_it(form: Form) {
     revoked.notify_one();
     assert_eq!(ends_within(&mut reader, &all).await, "event: expired\ndata: \n\n");
     assert_eq!(scene.ended().await, CloseReason::Expired);
+}
+
+async fn its_lifetime_ends(form: Form) {
+    // It may end before the client is blocked: then there is less to read.
+    let mut scene = Scene::with(form, |server| server, |stream| stream.max_lifetime(STILL)).await;
+    let mut reader = scene.open_for_a_moment().await;
+    let all = block(&scene).await;
+    assert_eq!(ends_within(&mut reader, &all).await, "");
+    assert_eq!(scene.ended().await, CloseReason::Expired);
+}
+
+async fn its_server_shuts_down(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    scene.stop();
+    is_farewell(&ends_within(&mut reader, &all).await);
+    assert_eq!(scene.ended().await, CloseReason::Shutdown);
+    scene.stopped().await;
+}
+
+/// The client is blocked for several intervals, in the middle of an event.
+async fn keep_alives_stay_between_events(form: Form) {
+    let tune = |stream: EventStream| stream.keep_alive(STILL / 3);
+    let scene = Scene::with(form, |server| server, tune).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    for event in all.split_inclusive("\n\n") {
+        reader.expects_after_comments(event).await;
+    }
+    reader.expects(":\n:\n").await;
+    let wire = scene.emit("after").await;
+    reader.expects_after_comments(&wire).await;
 }
 
 /// Reads a stream to its clean end: whole events, the first of all that were made, and what is behind them.

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use touka::CloseReason;
 
-use crate::form::{Form, Leave};
+use crate::form::{FLOOD, Form, Leave};
 use crate::reader::End;
 use crate::run::run;
 use crate::scene::Scene;
@@ -59,7 +59,7 @@ async fn the_client_leaves(form: Form) {
 async fn the_client_takes_nothing(form: Form) {
     let mut scene = Scene::with(form, |server| server, |stream| stream.write_timeout(SOON * 3)).await;
     let mut reader = scene.open().await;
-    let text = "x".repeat(form.flood() / 8);
+    let text = "x".repeat(FLOOD / 8);
     let mut emitted = 0;
     for _ in 0..8 {
         emitted += scene.emit(text.as_str()).await.len();

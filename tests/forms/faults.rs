@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use touka::CloseReason;
 
-use crate::form::{Form, Leave};
+use crate::form::{FLOOD, Form, Leave};
 use crate::run::run;
 use crate::scene::Scene;
 
@@ -29,7 +29,7 @@ async fn a_client_leaves_in_the_middle_of_an_event(form: Form) {
     let mut scene = Scene::new(form).await;
     for how in form.leaves() {
         let mut reader = scene.open().await;
-        let wire = scene.emit("x".repeat(form.flood())).await;
+        let wire = scene.emit("x".repeat(FLOOD)).await;
         reader.expects(&wire[..1000]).await;
         scene.settled().await;
         reader.leave(*how).await;
@@ -52,9 +52,9 @@ async fn half_of_a_connection_closes(form: Form) {
 async fn a_client_stops_in_the_middle_of_an_event_and_goes_on(form: Form) {
     let scene = Scene::new(form).await;
     let mut reader = scene.open().await;
-    let wire = scene.emit("x".repeat(form.flood())).await;
+    let wire = scene.emit("x".repeat(FLOOD)).await;
     // It takes some of it each time, and lets the server wait.
-    for part in wire.as_bytes().chunks(form.flood() / 3) {
+    for part in wire.as_bytes().chunks(FLOOD / 3) {
         scene.settled().await;
         reader.expects(std::str::from_utf8(part).expect("text")).await;
     }

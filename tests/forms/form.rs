@@ -59,6 +59,10 @@ pub(crate) enum Leave {
     Reset,
 }
 
+/// How many bytes are more than all buffers on the way take: those of a connection's sockets take some 400 KiB, and
+/// the window of an HTTP/2 stream 64 KiB.
+pub(crate) const FLOOD: usize = 2 << 20;
+
 impl Form {
     pub(crate) fn version(self) -> Version {
         match self {
@@ -112,12 +116,6 @@ impl Form {
     /// end of the connection.
     pub(crate) fn tells_a_cut(self) -> bool {
         self.version() != Version::Http10
-    }
-
-    /// How many bytes are more than all buffers on the way take. The kernel's send buffer of a TCP socket grows to
-    /// 4 MiB; that of a Unix socket has 208 KiB, and the window of an HTTP/2 stream 64 KiB.
-    pub(crate) fn flood(self) -> usize {
-        if self.version() == Version::Http2 || self.kind() == Kind::Unix { 2 << 20 } else { 8 << 20 }
     }
 
     /// Why the stream cannot leave hyper, as the log has it. HTTP/2 streams stay there by nature, and say nothing.

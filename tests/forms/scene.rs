@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use support::{Certificate, Count, Folder, until, within};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::sync::{broadcast, oneshot};
 use tokio::task::JoinHandle;
@@ -17,6 +18,9 @@ use crate::reader::Reader;
 
 /// Long enough for a machine that is busy with something else.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the kernel takes on behalf of the server, over TCP. By itself it would take 4 MiB.
+const SEND_BUFFER: u32 = 64 * 1024;
 
 /// Where the server listens.
 #[derive(Clone, Debug)]
@@ -61,11 +65,6 @@ impl Scene {
         tune: impl Fn(EventStream) -> EventStream + Send + Sync + 'static,
     ) -> Self {
         let (folder, certificate) = (Folder::new(), (form.kind() == Kind::Tls).then(Certificate::new));
-        let path = folder.path("socket");
-        let address = if form.kind() == Kind::Unix { format!("unix:{path}") } else { "127.0.0.1:0".to_owned() };
-        let listener = Listener::bind(&address).await.expect("bind");
-        let place = listener.local_addr().map_or(Place::Unix(path), Place::Tcp);
-
         let hub = Hub::memory().retention(retention);
         let topic = hub.topic(TOPIC).expect("a topic");
         let held = Count::default();
@@ -86,7 +85,15 @@ impl Scene {
         }
         let server = set(server).shutdown_on(async { drop(stopped.await) });
         let handle = server.handle();
-        let server = tokio::spawn(server.serve(listener, router(app)));
+        let router = router(app);
+        let (place, server) = if form.kind() == Kind::Unix {
+            let path = folder.path("socket");
+            let listener = Listener::bind(&format!("unix:{path}")).await.expect("bind");
+            (Place::Unix(path), tokio::spawn(server.serve(listener, router)))
+        } else {
+            let listener = listen();
+            (Place::Tcp(listener.local_addr().expect("an address")), tokio::spawn(server.serve(listener, router)))
+        };
         Self { form, place, certificate, handle, topic, held, ends, says, stop: Some(stop), server, _folder: folder }
     }
 
@@ -127,17 +134,9 @@ impl Scene {
             return event.id(id).to_string();
         }
         let wire = event.to_string();
-        self.says.send(Say::Event(event)).expect("a body listens");
+        // No body may be there to hear it.
+        let _ = self.says.send(Say::Event(event));
         wire
-    }
-
-    /// [Emits](Self::emit) where the last stream may have ended.
-    pub(crate) async fn try_emit(&self, event: impl Into<Event>) {
-        if self.form.follows_a_topic() {
-            self.emit(event).await;
-        } else {
-            let _ = self.says.send(Say::Event(event.into()));
-        }
     }
 
     /// Ends the streams that were opened for it.
@@ -196,7 +195,7 @@ impl Scene {
         let settles = async {
             let mut last = given();
             loop {
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(Duration::from_millis(60)).await;
                 match given() {
                     same if same == last && same > 0 => break same,
                     more => last = more,
@@ -206,4 +205,12 @@ impl Scene {
         let given = within(PATIENCE, "the stream is blocked", settles).await;
         usize::try_from(given).expect("few bytes")
     }
+}
+
+/// Opens a port whose connections have [`SEND_BUFFER`].
+fn listen() -> TcpListener {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_send_buffer_size(SEND_BUFFER).expect("set the buffer size");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("bind");
+    socket.listen(1024).expect("listen")
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use touka::CloseReason;
 
-use crate::form::Form;
+use crate::form::{FLOOD, Form};
 use crate::reader::{End, is_farewell};
 use crate::run::run;
 use crate::scene::Scene;
@@ -36,7 +36,7 @@ async fn events_in_hand_come_before_the_end(form: Form) {
     let mut reader = scene.open().await;
     let mut all = String::new();
     for _ in 0..8 {
-        all += &scene.emit("x".repeat(form.flood() / 8)).await;
+        all += &scene.emit("x".repeat(FLOOD / 8)).await;
     }
     // The client takes nothing: a part of an event is on its way.
     let given = scene.settled().await;
@@ -60,7 +60,7 @@ async fn a_client_that_does_not_read_is_cut(form: Form) {
     let mut reader = scene.open().await;
     let mut emitted = 0;
     for _ in 0..8 {
-        emitted += scene.emit("x".repeat(form.flood() / 8)).await.len();
+        emitted += scene.emit("x".repeat(FLOOD / 8)).await.len();
     }
     scene.settled().await;
     let began = Instant::now();
