@@ -6,7 +6,7 @@ use crate::scene::Scene;
 
 in_each_form!(run; large_events_wait_for_the_client, no_other_client_waits);
 
-/// The forms in which a wake of the body's is not lost.
+/// The forms in which a wake of a blocked body is not lost.
 mod wakes {
     use super::*;
 
@@ -26,7 +26,8 @@ mod wakes {
     }
 }
 
-/// The forms in which it is. Once that is mended, this promise belongs to those above, in each form.
+/// The forms in which it is lost, now and then. Once that is repaired, this promise belongs to the first list, in
+/// each form.
 mod lost_wakes {
     use super::*;
 
@@ -40,7 +41,7 @@ mod lost_wakes {
     }
 }
 
-/// What all buffers on the way may take of it.
+/// The most that all buffers on the way may take of [`FLOOD`].
 const MOST: usize = FLOOD / 4 * 3;
 
 /// Makes events of this length, more than are taken from the server, each with its number.

@@ -1,5 +1,5 @@
-//! What happens to a stream while its client takes nothing is seen when the client reads again. What serves the
-//! stream is woken for it and can do nothing then, and nothing else wakes it.
+//! A client that reads again sees what has happened to its stream while it was blocked. The task or shard of the
+//! stream was woken for that and could write nothing then, and nothing wakes it for that again.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +20,7 @@ in_each_form!(run;
     keep_alives_stay_between_events,
 );
 
-/// The forms in which a wake of the body's is not lost.
+/// The forms in which such a wake of the body is not lost.
 mod wakes {
     use super::*;
 
@@ -40,7 +40,7 @@ mod wakes {
     }
 }
 
-/// The forms in which it is. Once that is mended, these promises belong to those above, in each form.
+/// The forms in which it is lost. Once that is repaired, these promises belong to the first list, in each form.
 mod lost_wakes {
     use super::*;
 

@@ -59,8 +59,8 @@ pub(crate) enum Leave {
     Reset,
 }
 
-/// How many bytes are more than all buffers on the way take: those of a connection's sockets take some 400 KiB, and
-/// the window of an HTTP/2 stream 64 KiB.
+/// More bytes than all buffers on the way take. The buffers of a connection's two sockets take some 400 KiB, and the
+/// window of an HTTP/2 stream 64 KiB.
 pub(crate) const FLOOD: usize = 2 << 20;
 
 impl Form {
@@ -80,7 +80,7 @@ impl Form {
         }
     }
 
-    /// The stream is a subscription.
+    /// Whether the stream is a subscription.
     pub(crate) fn follows_a_topic(self) -> bool {
         self.is_parked()
             || matches!(self, Self::TopicHttp10 | Self::TopicTcp | Self::TopicTls | Self::TopicUnix | Self::TopicHttp2)
@@ -90,7 +90,7 @@ impl Form {
         self == Self::Parked
     }
 
-    /// What its server parks. All but one of the forms are what they are though the server would park.
+    /// The setting of its server. One form needs a server that does not park; the others are not parked anyway.
     pub(crate) fn park(self) -> Park {
         if self == Self::TopicTcp { Park::Never } else { Park::Auto }
     }
@@ -107,18 +107,19 @@ impl Form {
         }
     }
 
-    /// How the head says that the body is framed. HTTP/1.0 knows no chunks, and HTTP/2 has frames of its own.
+    /// The value of `transfer-encoding` in the head. HTTP/1.0 knows no chunks, and HTTP/2 has frames of its own.
     pub(crate) fn transfer_encoding(self) -> Option<&'static str> {
         (self.version() == Version::Http11).then_some("chunked")
     }
 
-    /// A stream that was cut looks different from one that has ended. HTTP/1.0 has no last chunk: both are the
-    /// end of the connection.
+    /// Whether a stream that was cut looks different from one that has ended. HTTP/1.0 has no last chunk: both are
+    /// the end of the connection.
     pub(crate) fn tells_a_cut(self) -> bool {
         self.version() != Version::Http10
     }
 
-    /// Why the stream cannot leave hyper, as the log has it. HTTP/2 streams stay there by nature, and say nothing.
+    /// The reason why the stream cannot leave hyper, as it is logged. HTTP/2 streams never leave, and nothing is
+    /// logged of that.
     pub(crate) fn stays_in_hyper(self) -> Option<&'static str> {
         match self {
             Self::Http10 | Self::TopicHttp10 => Some("its request is not one of HTTP/1.1"),

@@ -15,7 +15,7 @@ pub(crate) struct Http1 {
     body: Body,
 }
 
-/// Where in the body the next byte is.
+/// The place of the next byte in the body.
 #[derive(Clone, Copy, Debug)]
 enum Body {
     /// Without chunks: all is data.

@@ -1,4 +1,4 @@
-//! Runs a promise.
+//! Runtimes for promises.
 
 use std::future::Future;
 

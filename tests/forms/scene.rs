@@ -19,7 +19,7 @@ use crate::reader::Reader;
 /// Long enough for a machine that is busy with something else.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What the kernel takes on behalf of the server, over TCP. By itself it would take 4 MiB.
+/// The send buffer of the server's TCP connections. Without it, the kernel would take up to 4 MiB.
 const SEND_BUFFER: u32 = 64 * 1024;
 
 /// Where the server listens.
@@ -144,13 +144,13 @@ impl Scene {
         self.says.send(Say::End).expect("code listens");
     }
 
-    /// Has the streams panic that were opened for it.
+    /// Makes the code panic of the streams that were opened for it.
     pub(crate) fn panic(&self) {
         self.says.send(Say::Panic).expect("code listens");
     }
 
-    /// How many events wait for bodies that are suspended. A subscription has no body: its events wait in the
-    /// topic's log.
+    /// The number of events that wait for bodies that are suspended. `None` for a subscription, which has no body:
+    /// its events wait in the topic's log.
     pub(crate) fn waiting(&self) -> Option<usize> {
         (!self.form.follows_a_topic()).then(|| self.says.len())
     }

@@ -12,13 +12,13 @@ use tokio::net::{TcpSocket, UnixStream};
 use crate::form::{Form, Leave, Version};
 use crate::scene::{PATIENCE, Place, Scene};
 
-/// What the kernel takes on behalf of a client that does not read, over TCP.
+/// The receive buffer of the client's TCP connections: what the kernel takes for a client that does not read.
 const RECEIVE_BUFFER: u32 = 64 * 1024;
 
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<I: AsyncRead + AsyncWrite + Send + Unpin> Io for I {}
 
-/// What it takes to leave: the socket below a connection that may be far away, in a task of its own.
+/// A second handle to a client's socket. The connection above it may be in a task of its own.
 pub(crate) struct Control(OwnedFd);
 
 impl Control {
@@ -72,7 +72,7 @@ fn boxed(io: impl Io + 'static) -> Box<dyn Io> {
     Box::new(io)
 }
 
-/// What ALPN agrees on.
+/// The protocol that ALPN is to agree on.
 fn protocol(form: Form) -> &'static [u8] {
     if form.version() == Version::Http2 { b"h2" } else { b"http/1.1" }
 }
