@@ -175,7 +175,9 @@ impl<T> Slot<T> {
         if flushed > 0 {
             state = self.settle(state, flushed);
         }
-        if !mem::take(&mut state.body_first) && state.item.is_some() {
+        if !mem::take(&mut state.body_first)
+            && state.item.is_some()
+        {
             batch.emit(&mut state.item);
             if batch.has_failed() {
                 return false;
