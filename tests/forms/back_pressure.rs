@@ -1,0 +1,93 @@
+//! A client that does not read suspends what feeds it, costs a bounded amount, and misses nothing.
+
+use crate::form::{FLOOD, Form};
+use crate::run::run;
+use crate::scene::Scene;
+
+in_each_form!(run; large_events_wait_for_the_client, no_other_client_waits);
+
+/// The forms in which a wake of a blocked body is not lost.
+mod wakes {
+    use super::*;
+
+    in_forms! {
+        [
+            http_1_0: Http10,
+            unread_request: UnreadRequest,
+            parked: Parked,
+            topic_http_1_0: TopicHttp10,
+            topic_cleartext: TopicTcp,
+            topic_tls: TopicTls,
+            topic_unix: TopicUnix,
+            topic_http_2: TopicHttp2,
+        ];
+        run;
+        { small_events_wait_for_the_client }
+    }
+}
+
+/// The forms in which it is lost, now and then. Once that is repaired, this promise belongs to the first list, in
+/// each form.
+mod lost_wakes {
+    use super::*;
+
+    in_forms! {
+        [cleartext: Tcp, tls: Tls, unix: Unix, http_2: Http2, http_2_over_tls: Http2Tls,];
+        run;
+        {
+            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
+            small_events_wait_for_the_client,
+        }
+    }
+}
+
+/// The most that all buffers on the way may take of [`FLOOD`].
+const MOST: usize = FLOOD / 4 * 3;
+
+/// Makes events of this length, more than are taken from the server, each with its number.
+async fn flood(scene: &Scene, length: usize) -> String {
+    let text = "x".repeat(length);
+    let mut all = String::new();
+    for number in 0..FLOOD / length {
+        all += &scene.emit(format!("{number} {text}")).await;
+    }
+    all
+}
+
+async fn wait_for_the_client(form: Form, length: usize) {
+    let scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = flood(&scene, length).await;
+    let given = scene.settled().await;
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    if let Some(waiting) = scene.waiting() {
+        assert!(waiting * length >= FLOOD - MOST, "the body goes on: {waiting} events wait for it");
+    }
+    // The client catches up, and is as good as any other.
+    reader.expects(&all).await;
+    assert!(scene.waiting().is_none_or(|waiting| waiting == 0));
+    let wire = scene.emit("after").await;
+    reader.expects(&wire).await;
+}
+
+async fn large_events_wait_for_the_client(form: Form) {
+    wait_for_the_client(form, FLOOD / 16).await;
+}
+
+async fn small_events_wait_for_the_client(form: Form) {
+    wait_for_the_client(form, FLOOD / 1024).await;
+}
+
+async fn no_other_client_waits(form: Form) {
+    let scene = Scene::new(form).await;
+    let mut stalled = scene.open().await;
+    let mut other = scene.open().await;
+    let all = flood(&scene, FLOOD / 16).await;
+    other.expects(&all).await;
+    let wire = scene.emit("after").await;
+    other.expects(&wire).await;
+    let given = scene.settled().await;
+    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    stalled.expects(&all).await;
+    stalled.expects(&wire).await;
+}

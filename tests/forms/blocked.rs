@@ -1,0 +1,184 @@
+//! A client that reads again sees what has happened to its stream while it was blocked. The task or shard of the
+//! stream was woken for that and could write nothing then, and nothing wakes it for that again.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use touka::{CloseReason, EventStream};
+
+use crate::form::{FLOOD, Form};
+use crate::reader::{End, Reader, is_farewell};
+use crate::run::run;
+use crate::scene::Scene;
+
+in_each_form!(run;
+    its_handle_closes_it,
+    its_credential_ends_it,
+    its_lifetime_ends,
+    its_server_shuts_down,
+    keep_alives_stay_between_events,
+);
+
+/// The forms in which such a wake of the body is not lost.
+mod wakes {
+    use super::*;
+
+    in_forms! {
+        [
+            http_1_0: Http10,
+            unread_request: UnreadRequest,
+            parked: Parked,
+            topic_http_1_0: TopicHttp10,
+            topic_cleartext: TopicTcp,
+            topic_tls: TopicTls,
+            topic_unix: TopicUnix,
+            topic_http_2: TopicHttp2,
+        ];
+        run;
+        { an_event_is_made, its_code_ends, its_code_panics }
+    }
+}
+
+/// The forms in which it is lost. Once that is repaired, these promises belong to the first list, in each form.
+mod lost_wakes {
+    use super::*;
+
+    in_forms! {
+        [cleartext: Tcp, tls: Tls, unix: Unix, http_2: Http2, http_2_over_tls: Http2Tls,];
+        run;
+        {
+            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
+            an_event_is_made,
+            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
+            its_code_ends,
+            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
+            its_code_panics,
+        }
+    }
+}
+
+/// A stream that was given nothing for this long is blocked. A slow machine may be late: then it is not blocked
+/// yet, which is no failure.
+const STILL: Duration = Duration::from_millis(150);
+
+/// The length of events: so short that a body makes several tens of them before its client is blocked. Then its
+/// events may share frames, and it waits for the next one while a frame is on its way.
+const LENGTH: usize = 1500;
+
+/// Blocks the only stream: makes events one by one, each after the one before was given to the connection, until
+/// one is not. Gives the bytes of all.
+async fn block(scene: &Scene) -> String {
+    let text = "x".repeat(LENGTH);
+    let given = || scene.handle.streams().first().and_then(touka::server::OpenStream::events);
+    let (mut all, mut made) = (String::new(), 0);
+    loop {
+        all += &scene.emit(format!("{made} {text}")).await;
+        made += 1;
+        let began = Instant::now();
+        while given() != Some(made) && began.elapsed() < STILL {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        if given() != Some(made) {
+            return all;
+        }
+        assert!(all.len() < FLOOD, "the client is never blocked");
+    }
+}
+
+async fn an_event_is_made(form: Form) {
+    let scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    reader.expects(&all).await;
+    let wire = scene.emit("after").await;
+    reader.expects(&wire).await;
+}
+
+async fn its_code_ends(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open_one_that_ends().await;
+    let all = block(&scene).await;
+    scene.end();
+    reader.expects(&all).await;
+    reader.ends().await;
+    assert_eq!(scene.ended().await, CloseReason::Completed);
+}
+
+/// For a subscription, what panics is not its body but beside it, and ends it before events that are yet to come.
+async fn its_code_panics(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open_one_that_panics().await;
+    let all = block(&scene).await;
+    scene.panic();
+    let last = ends_within(&mut reader, &all).await;
+    assert_eq!(last, "event: error\ndata: {\"status\":500,\"title\":\"Internal Server Error\"}\n\n");
+    assert_eq!(scene.ended().await, CloseReason::Panicked);
+}
+
+async fn its_handle_closes_it(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    assert_eq!(scene.handle.close(|_| true), 1);
+    is_farewell(&ends_within(&mut reader, &all).await);
+    assert_eq!(scene.ended().await, CloseReason::Shutdown);
+}
+
+async fn its_credential_ends_it(form: Form) {
+    let revoked = Arc::new(Notify::new());
+    let waits = Arc::clone(&revoked);
+    let tune = move |stream: EventStream| {
+        let waits = Arc::clone(&waits);
+        stream.close_when(async move { waits.notified().await })
+    };
+    let mut scene = Scene::with(form, |server| server, tune).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    revoked.notify_one();
+    assert_eq!(ends_within(&mut reader, &all).await, "event: expired\ndata: \n\n");
+    assert_eq!(scene.ended().await, CloseReason::Expired);
+}
+
+async fn its_lifetime_ends(form: Form) {
+    // It may end before the client is blocked: then there is less to read.
+    let mut scene = Scene::with(form, |server| server, |stream| stream.max_lifetime(STILL)).await;
+    let mut reader = scene.open_for_a_moment().await;
+    let all = block(&scene).await;
+    assert_eq!(ends_within(&mut reader, &all).await, "");
+    assert_eq!(scene.ended().await, CloseReason::Expired);
+}
+
+async fn its_server_shuts_down(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    scene.stop();
+    is_farewell(&ends_within(&mut reader, &all).await);
+    assert_eq!(scene.ended().await, CloseReason::Shutdown);
+    scene.stopped().await;
+}
+
+/// The client is blocked for several intervals, in the middle of an event.
+async fn keep_alives_stay_between_events(form: Form) {
+    let tune = |stream: EventStream| stream.keep_alive(STILL / 3);
+    let scene = Scene::with(form, |server| server, tune).await;
+    let mut reader = scene.open().await;
+    let all = block(&scene).await;
+    for event in all.split_inclusive("\n\n") {
+        reader.expects_after_comments(event).await;
+    }
+    reader.expects(":\n:\n").await;
+    let wire = scene.emit("after").await;
+    reader.expects_after_comments(&wire).await;
+}
+
+/// Reads a stream to its clean end: whole events, the first of all that were made, and what is behind them.
+async fn ends_within(reader: &mut Reader, all: &str) -> String {
+    let (rest, end) = reader.rest().await;
+    assert_eq!(end, End::Clean);
+    let rest = String::from_utf8(rest).expect("text");
+    let same = rest.bytes().zip(all.bytes()).take_while(|(read, made)| read == made).count();
+    let whole = rest[..same].rfind("\n\n").map_or(0, |end| end + 2);
+    rest[whole..].to_owned()
+}

@@ -1,0 +1,76 @@
+//! A server that is told to stop ends its streams, and stops.
+
+use std::time::{Duration, Instant};
+
+use touka::CloseReason;
+
+use crate::form::{FLOOD, Form};
+use crate::reader::{End, is_farewell};
+use crate::run::run;
+use crate::scene::Scene;
+
+in_each_form!(run; open_streams_end_with_a_retry, events_in_hand_come_before_the_end, a_client_that_does_not_read_is_cut);
+
+async fn open_streams_end_with_a_retry(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut readers = Vec::new();
+    for _ in 0..5 {
+        readers.push(scene.open().await);
+    }
+    let wire = scene.emit("here").await;
+    for reader in &mut readers {
+        reader.expects(&wire).await;
+    }
+    scene.stop();
+    for reader in &mut readers {
+        reader.farewell().await;
+        assert_eq!(scene.ended().await, CloseReason::Shutdown);
+    }
+    // The clients keep their connections open: the server waits for none of them.
+    scene.stopped().await;
+}
+
+/// A client that reads late gets what was sent to it before the shutdown, and the end behind it.
+async fn events_in_hand_come_before_the_end(form: Form) {
+    let mut scene = Scene::new(form).await;
+    let mut reader = scene.open().await;
+    let mut all = String::new();
+    for _ in 0..8 {
+        all += &scene.emit("x".repeat(FLOOD / 8)).await;
+    }
+    // The client takes nothing: a part of an event is on its way.
+    let given = scene.settled().await;
+    scene.stop();
+    let (rest, end) = reader.rest().await;
+    assert_eq!(end, End::Clean);
+    let rest = String::from_utf8(rest).expect("text");
+    let (events, retry) = rest.split_at(rest.rfind("retry: ").expect("a retry"));
+    is_farewell(retry);
+    assert!(all.starts_with(events), "its bytes are different");
+    assert!(events.ends_with("\n\n"), "it ends in the middle of an event");
+    // What was counted for the client has come, but for the position that was read before.
+    assert!(events.len() + 100 > given, "{given} bytes were given, {} have come", events.len());
+    assert_eq!(scene.ended().await, CloseReason::Shutdown);
+    scene.stopped().await;
+}
+
+async fn a_client_that_does_not_read_is_cut(form: Form) {
+    const LONGEST: Duration = Duration::from_millis(300);
+    let mut scene = Scene::with(form, |server| server.shutdown_timeout(LONGEST), |stream| stream).await;
+    let mut reader = scene.open().await;
+    let mut emitted = 0;
+    for _ in 0..8 {
+        emitted += scene.emit("x".repeat(FLOOD / 8)).await.len();
+    }
+    scene.settled().await;
+    let began = Instant::now();
+    scene.stop();
+    scene.stopped().await;
+    assert!(began.elapsed() >= LONGEST, "it had less time than it was given");
+    assert_eq!(scene.ended().await, CloseReason::Shutdown);
+    let (rest, end) = reader.rest().await;
+    assert!(rest.len() < emitted, "nothing is missing");
+    if form.tells_a_cut() {
+        assert_eq!(end, End::Cut);
+    }
+}
