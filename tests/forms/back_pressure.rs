@@ -4,42 +4,11 @@ use crate::form::{FLOOD, Form};
 use crate::run::run;
 use crate::scene::Scene;
 
-in_each_form!(run; large_events_wait_for_the_client, no_other_client_waits);
-
-/// The forms in which a wake of a blocked body is not lost.
-mod wakes {
-    use super::*;
-
-    in_forms! {
-        [
-            http_1_0: Http10,
-            unread_request: UnreadRequest,
-            parked: Parked,
-            topic_http_1_0: TopicHttp10,
-            topic_cleartext: TopicTcp,
-            topic_tls: TopicTls,
-            topic_unix: TopicUnix,
-            topic_http_2: TopicHttp2,
-        ];
-        run;
-        { small_events_wait_for_the_client }
-    }
-}
-
-/// The forms in which it is lost, now and then. Once that is repaired, this promise belongs to the first list, in
-/// each form.
-mod lost_wakes {
-    use super::*;
-
-    in_forms! {
-        [cleartext: Tcp, tls: Tls, unix: Unix, http_2: Http2, http_2_over_tls: Http2Tls,];
-        run;
-        {
-            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
-            small_events_wait_for_the_client,
-        }
-    }
-}
+in_each_form!(run;
+    large_events_wait_for_the_client,
+    small_events_wait_for_the_client,
+    no_other_client_waits,
+);
 
 /// The most that all buffers on the way may take of [`FLOOD`].
 const MOST: usize = FLOOD / 4 * 3;

@@ -18,45 +18,10 @@ in_each_form!(run;
     its_lifetime_ends,
     its_server_shuts_down,
     keep_alives_stay_between_events,
+    an_event_is_made,
+    its_code_ends,
+    its_code_panics,
 );
-
-/// The forms in which such a wake of the body is not lost.
-mod wakes {
-    use super::*;
-
-    in_forms! {
-        [
-            http_1_0: Http10,
-            unread_request: UnreadRequest,
-            parked: Parked,
-            topic_http_1_0: TopicHttp10,
-            topic_cleartext: TopicTcp,
-            topic_tls: TopicTls,
-            topic_unix: TopicUnix,
-            topic_http_2: TopicHttp2,
-        ];
-        run;
-        { an_event_is_made, its_code_ends, its_code_panics }
-    }
-}
-
-/// The forms in which it is lost. Once that is repaired, these promises belong to the first list, in each form.
-mod lost_wakes {
-    use super::*;
-
-    in_forms! {
-        [cleartext: Tcp, tls: Tls, unix: Unix, http_2: Http2, http_2_over_tls: Http2Tls,];
-        run;
-        {
-            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
-            an_event_is_made,
-            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
-            its_code_ends,
-            #[ignore = "a body that is woken while its client is blocked is not polled when the client reads again"]
-            its_code_panics,
-        }
-    }
-}
 
 /// A stream that was given nothing for this long is blocked. A slow machine may be late: then it is not blocked
 /// yet, which is no failure.
