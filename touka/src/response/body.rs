@@ -140,10 +140,8 @@ impl<T: IntoEvent> Body for Frames<T> {
         if this.finished {
             return Poll::Ready(None);
         }
-        if mem::take(&mut this.has_given) {
-            // Who asks for more has written what it was given, or has at least found room for it.
-            this.keep_alive.wrote();
-        }
+        // Who asks for more has written what it was given, or has at least found room for it.
+        let wrote = if mem::take(&mut this.has_given) { this.keep_alive.wrote() } else { None };
         let opens = !this.opened;
         if opens {
             this.open();
@@ -151,7 +149,7 @@ impl<T: IntoEvent> Body for Frames<T> {
         let expired = this.expire(cx);
         if expired.is_none() {
             let flush = mem::take(&mut this.flush).after(this.stream.lifecycle().link().written());
-            ready!(flush.poll(this.polled_by.as_ref(), &mut this.keep_alive, cx));
+            ready!(flush.poll(this.polled_by.as_ref(), &mut this.keep_alive, wrote, cx));
         }
         let filled = expired.unwrap_or_else(|| if opens { this.fill_first(cx) } else { this.fill(cx) });
         let frame = match filled {
@@ -168,7 +166,7 @@ impl<T: IntoEvent> Body for Frames<T> {
                 frame
             }
             Filled::Waiting => {
-                ready!(this.keep_alive.poll_due(cx));
+                ready!(this.keep_alive.poll_due(wrote, cx));
                 this.keep_alive.wrote();
                 if this.stream.lifecycle().link().is_blocked() {
                     // The client has yet to take what was sent before: the connection is watched

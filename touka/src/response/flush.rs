@@ -2,6 +2,8 @@
 
 use std::task::{Context, Poll, Waker};
 
+use tokio::time::Instant;
+
 use crate::stream::{KeepAlive, Written};
 
 /// What must be flushed before the body runs on.
@@ -32,11 +34,17 @@ impl Flush {
     }
 
     /// Pending if something must be flushed before the body is polled, which was last done with this
-    /// waker.
-    pub(super) fn poll(self, last: Option<&Waker>, keep_alive: &mut KeepAlive, cx: &mut Context<'_>) -> Poll<()> {
+    /// waker. `wrote` is as in [`KeepAlive::poll_due`].
+    pub(super) fn poll(
+        self,
+        last: Option<&Waker>,
+        keep_alive: &mut KeepAlive,
+        wrote: Option<Instant>,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
         match self {
             Self::Nothing => Poll::Ready(()),
-            Self::Waiting if last.is_some_and(|last| last.will_wake(cx.waker())) => keep_alive.poll_due(cx),
+            Self::Waiting if last.is_some_and(|last| last.will_wake(cx.waker())) => keep_alive.poll_due(wrote, cx),
             // Another task asks now. The body does not know its waker yet.
             Self::Waiting | Self::Running => {
                 cx.waker().wake_by_ref();

@@ -1,5 +1,6 @@
 //! [`Handle`], a server's controls.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use tokio::time::Instant;
@@ -31,6 +32,8 @@ use super::streams::{OpenStream, Streams};
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
     pub(super) streams: Streams,
+    /// The shutdown has begun: each stream asks at each of its events, and a token has a lock.
+    begun: Arc<AtomicBool>,
     /// Streams end, connections finish what they do.
     pub(super) shutdown: CancellationToken,
     /// Whatever is still there is dropped.
@@ -73,7 +76,7 @@ impl Handle {
 
     /// Begins the shutdown, if it has not begun.
     pub(super) fn begin_shutdown(&self) {
-        if !self.is_shutting_down() {
+        if !self.begun.swap(true, Ordering::AcqRel) {
             self.shutdown.cancel();
             self.streams.stir();
         }
@@ -92,6 +95,6 @@ impl Handle {
 
     /// The shutdown has begun.
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutdown.is_cancelled()
+        self.begun.load(Ordering::Acquire)
     }
 }

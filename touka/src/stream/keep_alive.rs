@@ -2,9 +2,10 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::task::coop::has_budget_remaining;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::jitter::within;
@@ -59,28 +60,46 @@ pub(crate) struct KeepAlive {
     silence: Silence,
     /// Made when the stream first has to wait.
     timer: Option<Pin<Box<Sleep>>>,
+    /// Whom the timer wakes, and when.
+    armed: Option<(Waker, Instant)>,
 }
 
 impl KeepAlive {
     pub(crate) fn new(interval: Option<Duration>) -> Self {
-        Self { silence: Silence::new(interval), timer: None }
+        Self { silence: Silence::new(interval), timer: None, armed: None }
     }
 
-    /// Bytes went out: the wait begins anew.
-    pub(crate) fn wrote(&mut self) {
-        if self.silence.interval.is_some() {
-            // Only noted. Moving the timer at each write would cost more than the write's share
-            // of a frame; it looks at this when it fires.
-            self.silence.wrote(Instant::now());
+    /// Bytes went out: the wait begins anew, now.
+    pub(crate) fn wrote(&mut self) -> Option<Instant> {
+        self.silence.interval?;
+        // Only noted. Moving the timer at each write would cost more than the write's share
+        // of a frame; it looks at this when it fires.
+        let now = Instant::now();
+        self.silence.wrote(now);
+        Some(now)
+    }
+
+    /// Ready when a comment is due. The caller writes it and says so with [`KeepAlive::wrote`]. `wrote` is what
+    /// that has given in the present poll, if anything was written.
+    pub(crate) fn poll_due(&mut self, wrote: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+        // At each event of a busy stream the timer, which is in memory of its own, would be asked in vain.
+        if let (Some(now), Some((waker, at))) = (wrote, &self.armed)
+            && now < *at
+            && waker.will_wake(cx.waker())
+        {
+            return Poll::Pending;
         }
-    }
-
-    /// Ready when a comment is due. The caller writes it and says so with [`KeepAlive::wrote`].
-    pub(crate) fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(due) = self.silence.due() else { return Poll::Pending };
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        self.armed = None;
         loop {
-            ready!(timer.as_mut().poll(cx));
+            if timer.as_mut().poll(cx).is_pending() {
+                // Without a budget the task is woken at once, and not by the timer.
+                if has_budget_remaining() {
+                    self.armed = Some((cx.waker().clone(), timer.deadline()));
+                }
+                return Poll::Pending;
+            }
             // It fired. If bytes went out since it was set, it fired for an older write.
             let fired = timer.deadline();
             let is_due = fired >= due;
@@ -108,13 +127,31 @@ mod tests {
             // Busy for a while: a write each second.
             for _ in 0..25 {
                 keep_alive.wrote();
-                let due = tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| keep_alive.poll_due(cx)));
+                let due = tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| keep_alive.poll_due(None, cx)));
                 assert!(due.await.is_err(), "a comment on a busy stream");
             }
             let idle_since = Instant::now() - Duration::from_secs(1);
-            poll_fn(|cx| keep_alive.poll_due(cx)).await;
+            poll_fn(|cx| keep_alive.poll_due(None, cx)).await;
             let waited = idle_since.elapsed().as_millis();
             assert!((9_000..=11_001).contains(&waited), "{waited} ms");
+        }
+    }
+
+    /// A stream asks in the poll in which it has written something, and then waits to be woken.
+    #[tokio::test(start_paused = true)]
+    async fn a_timer_that_is_not_asked_wakes_all_the_same() {
+        let mut keep_alive = KeepAlive::new(Some(Duration::from_secs(10)));
+        for _ in 0..100 {
+            let mut wrote = keep_alive.wrote();
+            let wrote_at = Instant::now();
+            let due = poll_fn(|cx| keep_alive.poll_due(wrote.take(), cx));
+            if tokio::time::timeout(Duration::from_secs(4), due).await.is_ok() {
+                panic!("a comment 4 s after a write");
+            }
+            let mut wrote = keep_alive.wrote();
+            poll_fn(|cx| keep_alive.poll_due(wrote.take(), cx)).await;
+            let waited = wrote_at.elapsed().as_millis();
+            assert!((13_000..=15_001).contains(&waited), "{waited} ms");
         }
     }
 
@@ -122,7 +159,7 @@ mod tests {
     async fn off_is_off() {
         let mut keep_alive = KeepAlive::new(None);
         keep_alive.wrote();
-        let due = tokio::time::timeout(Duration::from_hours(24), poll_fn(|cx| keep_alive.poll_due(cx)));
+        let due = tokio::time::timeout(Duration::from_hours(24), poll_fn(|cx| keep_alive.poll_due(None, cx)));
         assert!(due.await.is_err());
     }
 }
