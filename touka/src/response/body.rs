@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::mem;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body, Frame};
@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use super::flush::{Filled, Flush};
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, keep, last_words};
+use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, last_words};
 
 /// The body of an [`EventStream`]'s response.
 #[derive(Debug)]
@@ -26,9 +26,8 @@ pub(super) struct Frames<T> {
     finished: bool,
     /// The last poll gave a frame.
     has_given: bool,
+    /// What is to be done about the last frame before a body of the user's is polled.
     flush: Flush,
-    /// Who has polled a body of the user's last.
-    polled_by: Option<Waker>,
 }
 
 impl<T> Frames<T> {
@@ -52,8 +51,8 @@ impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let options = stream.options();
         let (keep_alive, batch) = (KeepAlive::new(options.keep_alive), Batch::new(options.whole_blocks));
-        let (lifetime, flush, polled_by) = (None, Flush::Nothing, None);
-        Self { stream, batch, keep_alive, lifetime, opened: false, finished: false, has_given: false, flush, polled_by }
+        let (lifetime, flush) = (None, Flush::Needless);
+        Self { stream, batch, keep_alive, lifetime, opened: false, finished: false, has_given: false, flush }
     }
 
     /// Nobody has asked for a frame yet.
@@ -91,7 +90,7 @@ impl<T: IntoEvent> Frames<T> {
         match self.batch.take_failure() {
             Some(failure) => self.fail(&failure),
             None if self.batch.is_empty() => Filled::Nothing,
-            None => Filled::Frame(Flush::Running),
+            None => Filled::Frame(Flush::Needed),
         }
     }
 
@@ -108,9 +107,9 @@ impl<T: IntoEvent> Frames<T> {
                 Poll::Ready(Step::Abort(failure)) => return self.finish(failure.reason, failure.event.as_deref()),
                 Poll::Ready(Step::Event) if !self.batch.is_full() => {}
                 Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
-                Poll::Pending => return Filled::Frame(Flush::Waiting),
-                Poll::Ready(Step::Event) if self.batch.must_pause() => return Filled::Frame(Flush::Running),
-                Poll::Ready(Step::Event) => return Filled::Frame(Flush::Nothing),
+                Poll::Pending => return Filled::Frame(Flush::Needed),
+                Poll::Ready(Step::Event) if self.batch.must_pause() => return Filled::Frame(Flush::Needed),
+                Poll::Ready(Step::Event) => return Filled::Frame(Flush::Needless),
             }
         }
     }
@@ -127,7 +126,7 @@ impl<T: IntoEvent> Frames<T> {
             self.batch.append_bytes(&words);
         }
         self.finished = true;
-        Filled::Frame(Flush::Nothing)
+        Filled::Frame(Flush::Needless)
     }
 }
 
@@ -147,9 +146,10 @@ impl<T: IntoEvent> Body for Frames<T> {
             this.open();
         }
         let expired = this.expire(cx);
-        if expired.is_none() {
-            let flush = mem::take(&mut this.flush).after(this.stream.lifecycle().link().written());
-            ready!(flush.poll(this.polled_by.as_ref(), &mut this.keep_alive, wrote, cx));
+        let flush = mem::replace(&mut this.flush, Flush::Needless);
+        if expired.is_none() && flush == Flush::Needed && !this.stream.lifecycle().link().is_written() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
         }
         let filled = expired.unwrap_or_else(|| if opens { this.fill_first(cx) } else { this.fill(cx) });
         let frame = match filled {
@@ -157,10 +157,8 @@ impl<T: IntoEvent> Body for Frames<T> {
             Filled::Frame(flush) => {
                 let (events, frame) = this.batch.take();
                 if this.stream.runs_a_body() {
-                    let link = this.stream.lifecycle().link();
-                    link.set_given(&frame);
+                    this.stream.lifecycle().link().set_given(&frame);
                     this.flush = flush;
-                    keep(&mut this.polled_by, cx.waker());
                 }
                 this.stream.lifecycle_mut().wrote(events, frame.len());
                 frame

@@ -1,58 +1,4 @@
-//! [`Flush`], the pause in which a server flushes what a body has left, and [`Filled`], what comes before it.
-
-use std::task::{Context, Poll, Waker};
-
-use tokio::time::Instant;
-
-use crate::stream::{KeepAlive, Written};
-
-/// What must be flushed before the body runs on.
-///
-/// A server flushes what it has been given when a body is pending. So a body that runs code of the
-/// user's is pending once after each frame, and once after the head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Flush {
-    #[default]
-    Nothing,
-    /// What the body has left. It waits, and wakes whoever has polled it: it need not be polled before.
-    Waiting,
-    /// What the body has left. It would run on at once, so this must wake the connection.
-    Running,
-}
-
-impl Flush {
-    /// The same, once it is known what became of the frame. A frame that was written needs no pause.
-    ///
-    /// A body that waits may have woken its task since, though nobody could poll it: the client took nothing.
-    /// Unless the frame was written at once, it must be polled again, or what it has waited for would be lost.
-    pub(super) fn after(self, written: Written) -> Self {
-        match (self, written) {
-            (Self::Nothing, _) | (Self::Running, Written::AtOnce) | (_, Written::Later) => Self::Nothing,
-            (Self::Waiting, Written::AtOnce) => Self::Waiting,
-            (_, Written::Unknown) => Self::Running,
-        }
-    }
-
-    /// Pending if something must be flushed before the body is polled, which was last done with this
-    /// waker. `wrote` is as in [`KeepAlive::poll_due`].
-    pub(super) fn poll(
-        self,
-        last: Option<&Waker>,
-        keep_alive: &mut KeepAlive,
-        wrote: Option<Instant>,
-        cx: &mut Context<'_>,
-    ) -> Poll<()> {
-        match self {
-            Self::Nothing => Poll::Ready(()),
-            Self::Waiting if last.is_some_and(|last| last.will_wake(cx.waker())) => keep_alive.poll_due(wrote, cx),
-            // Another task asks now. The body does not know its waker yet.
-            Self::Waiting | Self::Running => {
-                cx.waker().wake_by_ref();
-                Poll::Pending
-            }
-        }
-    }
-}
+//! [`Filled`], what a round of polling has left, and whether it must be flushed.
 
 /// What a round of polling left in the batch.
 pub(super) enum Filled {
@@ -62,4 +8,18 @@ pub(super) enum Filled {
     Waiting,
     /// Nothing, though the stream is ready: it emits events that have no wire form.
     Nothing,
+}
+
+/// Whether a frame must be flushed before the body runs on.
+///
+/// A server flushes what it has been given when a body is pending. So a body that runs code of the
+/// user's is pending once after such a frame, and has itself polled again at once. That holds for a body
+/// that waits, too, though it wakes its task: the task may have been woken while it could not ask the
+/// body, because the client took nothing, or because a layer around the body had its own reasons.
+///
+/// A writer that writes each frame before it asks for the next one needs no such pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Flush {
+    Needless,
+    Needed,
 }

@@ -54,7 +54,7 @@ impl Call {
 
     /// The response is this stream.
     pub(super) fn writes(&mut self, link: &Link, write_time: Duration) {
-        self.client.add_stream(link, write_time);
+        self.client.writing.add(link, write_time);
         self.link = Some(link.clone());
     }
 
@@ -72,7 +72,7 @@ impl Call {
 impl Drop for Call {
     fn drop(&mut self) {
         if let Some(link) = &self.link {
-            self.client.remove_stream(link);
+            self.client.writing.remove(link);
         }
         if !self.upgraded {
             self.client.finished();

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ use super::again::Guard;
 use super::body_budget::BodyBudget;
 use super::request_end::LastRequest;
 use super::serving::Serving;
+use super::writing::Writing;
 use crate::error::CloseReason;
-use crate::stream::Link;
 
 /// Shared by the socket, the requests and the responses of one connection.
 #[derive(Debug)]
@@ -41,7 +41,8 @@ pub(super) struct Client {
     http2: AtomicBool,
     /// A request's head did not come in time.
     late: AtomicBool,
-    streams: Mutex<Vec<Written>>,
+    /// The streams that are written to its socket.
+    pub(super) writing: Writing,
     /// Its socket can be had without hyper.
     bare: AtomicBool,
     /// How the request ends that came last.
@@ -65,13 +66,6 @@ pub(super) struct Client {
     bodies: OnceLock<Arc<BodyBudget>>,
     /// The connection's place among those that the server has, until it is dropped.
     guard: Mutex<Guard>,
-}
-
-/// What the socket must know of a stream that is written to it.
-#[derive(Debug)]
-struct Written {
-    link: Link,
-    write_time: Duration,
 }
 
 impl Client {
@@ -98,7 +92,7 @@ impl Client {
             idler: Mutex::new(None),
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
-            streams: Mutex::default(),
+            writing: Writing::default(),
             bare: AtomicBool::new(false),
             request: LastRequest::default(),
             returned: false,
@@ -117,6 +111,7 @@ impl Client {
     /// A request is about to reach the service.
     pub(super) fn called(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
+        self.writing.forget_last();
         self.begun();
     }
 
@@ -238,10 +233,9 @@ impl Client {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// How long the client may take nothing: as long as the most patient of its streams.
+    /// How long the client may take nothing of what is written to it now.
     pub(super) fn write_time(&self) -> Duration {
-        let streams = self.lock();
-        streams.iter().map(|stream| stream.write_time).max().unwrap_or(self.serving.limits.write_time)
+        self.writing.write_time().unwrap_or(self.serving.limits.write_time)
     }
 
     /// Says to all its streams whether it takes what is written.
@@ -250,12 +244,12 @@ impl Client {
             self.writable.store(self.elapsed(), Ordering::Relaxed);
         }
         self.blocked.store(blocked, Ordering::Relaxed);
-        self.lock().iter().for_each(|stream| stream.link.set_blocked(blocked));
+        self.writing.set_blocked(blocked);
     }
 
     /// Says to all its streams why they end.
     pub(super) fn close(&self, reason: CloseReason) {
-        self.lock().iter().for_each(|stream| stream.link.close(reason));
+        self.writing.close(reason);
     }
 
     /// The budget of the bodies of this connection's requests.
@@ -327,19 +321,5 @@ impl Client {
 
     pub(super) fn is_unflushed(&self) -> bool {
         self.unflushed.load(Ordering::Relaxed)
-    }
-
-    /// A response is this stream.
-    pub(super) fn add_stream(&self, link: &Link, write_time: Duration) {
-        self.lock().push(Written { link: link.clone(), write_time });
-    }
-
-    pub(super) fn remove_stream(&self, link: &Link) {
-        self.lock().retain(|stream| !stream.link.is(link));
-    }
-
-    /// Nothing under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Vec<Written>> {
-        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

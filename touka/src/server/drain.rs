@@ -53,6 +53,17 @@ pin_project! {
     }
 }
 
+/// Whether the server's last line ends with a blank line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Blocks {
+    /// Never.
+    Lines,
+    /// So far: the stream is made of whole blocks.
+    Whole,
+    /// It would complete an event: a layer has cut the block that the last frame has ended with.
+    Cut,
+}
+
 /// What is known of a body that is an event stream.
 struct Stream {
     link: Link,
@@ -65,8 +76,7 @@ struct Stream {
     has_ended: bool,
     /// Bytes of ours would be garbage in the middle of a compressed body.
     plain: bool,
-    /// Whether the last line ends with a blank line.
-    whole_blocks: bool,
+    blocks: Blocks,
     /// Not listed if the handle lists the stream already.
     entry: Entry,
 }
@@ -147,8 +157,8 @@ impl Stream {
         #[cfg(feature = "http2")]
         tasks::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
-        let whole_blocks = parts.extensions.get::<WholeBlocks>().is_some();
-        Self { link, foreign, life, timer: None, has_ended: false, plain, whole_blocks, entry }
+        let blocks = parts.extensions.get::<WholeBlocks>().map_or(Blocks::Lines, |_| Blocks::Whole);
+        Self { link, foreign, life, timer: None, has_ended: false, plain, blocks, entry }
     }
 
     /// Ready when the stream is to end now, with the reason.
@@ -171,8 +181,14 @@ impl Stream {
         self.life.is_over(due).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Keeps the figures of a stream that does not do it by itself.
+    /// Looks at what the body has given. Keeps the figures of a stream that does not do it by itself.
     fn note<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>, is_last: bool) {
+        if self.blocks != Blocks::Lines
+            && let Poll::Ready(Some(Ok(frame))) = polled
+        {
+            let is_cut = frame.data_ref().is_some_and(|data| !data.ends_with(b"\n\n"));
+            self.blocks = if is_cut { Blocks::Cut } else { Blocks::Whole };
+        }
         let Some(foreign) = &mut self.foreign else { return };
         if foreign.link().age().is_none() {
             foreign.open();
@@ -271,7 +287,7 @@ fn poll_stream<B: Body<Data = Bytes>>(
     let Poll::Ready(reason) = end else { return Ok(Poll::Pending) };
     stream.link.close(reason);
     let_go(body);
-    let words = last_words(reason, None, || None, stream.whole_blocks);
+    let words = last_words(reason, None, || None, stream.blocks == Blocks::Whole);
     let says_something = stream.plain && !words.is_empty();
     Ok(Poll::Ready(says_something.then(|| Ok(Frame::data(words)))))
 }

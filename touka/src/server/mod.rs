@@ -67,6 +67,7 @@ mod trusted_proxy;
 mod unix;
 mod waiting;
 mod wire;
+mod writing;
 
 pub use app::{Answers, App, Made, Makes};
 #[cfg(feature = "axum")]

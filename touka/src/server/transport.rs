@@ -193,7 +193,7 @@ impl<I: Unpin> Transport<I> {
         let longest = match phase {
             Phase::First | Phase::Head(_) => limits.head_time,
             Phase::Leaving(_) | Phase::Idle(_) if self.client.overloaded => TOLD,
-            Phase::Leaving(_) => limits.write_time,
+            Phase::Leaving(_) => self.client.write_time(),
             Phase::Idle(_) => limits.idle_time,
         };
         if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {

@@ -1,7 +1,7 @@
 //! [`Link`], what a stream and whoever serves it know of each other.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -11,16 +11,9 @@ use tokio::time::Instant;
 use super::first_reason::FirstReason;
 use crate::error::CloseReason;
 
-/// What became of a frame that a response's body has given.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Written {
-    /// Nobody knows.
-    Unknown,
-    /// It was written to the socket in the poll in which it was given. Who wakes the task meanwhile has it
-    /// polled again.
-    AtOnce,
-    /// It was written in a later poll. Somebody may have woken the task in between.
-    Later,
+/// What tells one frame from another: where it is in memory, and how long it is. Never 0.
+pub(crate) fn mark(frame: &[u8]) -> usize {
+    (frame.as_ptr().addr().rotate_left(16) ^ frame.len()).max(1)
 }
 
 /// Clones speak of the same stream.
@@ -35,10 +28,10 @@ struct Shared {
     is_gone: AtomicBool,
     /// The connection cannot take more bytes now.
     blocked: AtomicBool,
-    /// Where the last frame of its response's body is in memory; 0 before there is one.
+    /// The [`mark`] of the last frame of its response's body; 0 before there is one.
     given: AtomicUsize,
-    /// What became of that frame: a [`Written`].
-    written: AtomicU8,
+    /// The mark of the last frame that was written to the socket; 0 where nobody says so.
+    written: AtomicUsize,
     /// When its response's body was first asked for something.
     opened: OnceLock<Instant>,
     /// The path of the route that made it, as it is mounted.
@@ -76,29 +69,21 @@ impl Link {
         self.0.blocked.load(Ordering::Relaxed)
     }
 
-    /// Says where the frame is that its response's body gives.
-    pub(crate) fn set_given(&self, bytes: &[u8]) {
-        self.0.written.store(Written::Unknown as u8, Ordering::Relaxed);
-        self.0.given.store(bytes.as_ptr().addr(), Ordering::Relaxed);
+    /// Says which frame its response's body gives.
+    pub(crate) fn set_given(&self, frame: &[u8]) {
+        self.0.written.store(0, Ordering::Relaxed);
+        self.0.given.store(mark(frame), Ordering::Relaxed);
     }
 
-    /// Whoever writes the response has written the bytes at this place, `at_once` if in the poll in which it
-    /// was given them. If they are not those of the body's last frame, something stands between that may
-    /// hold it back.
-    pub(crate) fn set_written(&self, at: usize, at_once: bool) {
-        if self.0.given.load(Ordering::Relaxed) == at {
-            let written = if at_once { Written::AtOnce } else { Written::Later };
-            self.0.written.store(written as u8, Ordering::Relaxed);
-        }
+    /// Whoever writes the response has written the frame with this [`mark`]. If that is not the body's last
+    /// one, something stands between that may hold it back.
+    pub(crate) fn set_written(&self, mark: usize) {
+        self.0.written.store(mark, Ordering::Relaxed);
     }
 
-    /// What became of the last frame of the body.
-    pub(crate) fn written(&self) -> Written {
-        match self.0.written.load(Ordering::Relaxed) {
-            written if written == Written::AtOnce as u8 => Written::AtOnce,
-            written if written == Written::Later as u8 => Written::Later,
-            _ => Written::Unknown,
-        }
+    /// The last frame of the body was written: it need not be flushed.
+    pub(crate) fn is_written(&self) -> bool {
+        self.0.written.load(Ordering::Relaxed) == self.0.given.load(Ordering::Relaxed)
     }
 
     /// Says which route made it. A route inside another's fallback was there first.

@@ -22,7 +22,7 @@ use super::super::wire::Wire;
 use super::leave::Leaving;
 use super::unwritten::Unwritten;
 use crate::error::CloseReason;
-use crate::stream::{catch, drop_guarded, guarded, log_panic};
+use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
 
 /// How many frames are written in one go, before the other tasks of the thread have their turn.
 const MOST_FRAMES: usize = 32;
@@ -49,7 +49,7 @@ struct Live<I, A> {
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
     again: Box<A>,
-    /// Where the frame is in memory that is being written; 0 for none.
+    /// The [`mark`] of the frame that is being written; 0 for none.
     frame: usize,
     /// The connection closes with the stream.
     closes: bool,
@@ -194,7 +194,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 let frame = mem::take(&mut self.frame);
                 let link = self.body.as_ref().filter(|_| frame != 0).and_then(Drain::link);
                 if let Some(link) = link {
-                    link.set_written(frame, turn > 0);
+                    link.set_written(frame);
                 }
             }
             // What it has given is written. A body that works for long between its frames has had its turn.
@@ -250,7 +250,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 let data = frame.into_data().ok();
                 let is_last = data.is_none() || body.is_end_stream();
                 let data = data.unwrap_or_default();
-                self.frame = data.as_ptr().addr();
+                self.frame = mark(&data);
                 self.unwritten.put(data, is_last);
                 if is_last {
                     self.end();
