@@ -18,8 +18,9 @@ const COME_BACK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_
 /// a normal end, `ending`, which tells a client not to come back. At a shutdown the opposite: the line
 /// `retry: 2871`, drawn at random, for a client that is to come back.
 ///
-/// That line has no blank line, because a block without data is an event to some clients. Nor does it
-/// complete an event of another library that the end has cut in two.
+/// The `retry:` line has no blank line behind it, because a block without data is an event to some clients,
+/// and because a blank line would complete an event that the end of the stream has cut in two. With
+/// `whole_blocks` it has one: a caller whose stream stands within an event passes `false`.
 pub(crate) fn last_words(
     reason: CloseReason,
     last: Option<&Event>,

@@ -38,7 +38,7 @@ impl Wakers {
 }
 
 /// Stores a waker, cloning it only if the stored one would wake another task.
-pub(crate) fn keep(place: &mut Option<Waker>, waker: &Waker) {
+pub(super) fn keep(place: &mut Option<Waker>, waker: &Waker) {
     match place {
         Some(kept) => kept.clone_from(waker),
         None => *place = Some(waker.clone()),
