@@ -20,7 +20,7 @@ const TURN: Duration = Duration::from_secs(2);
 const TURNS: usize = 5;
 
 /// What DESIGN asks of the ratio to axum.
-const BAR: f64 = 4.0;
+const BAR: f64 = 5.0;
 
 fn text() -> String {
     "x".repeat(64)

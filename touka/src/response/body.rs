@@ -157,7 +157,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             Filled::Frame(flush) => {
                 let (events, frame) = this.batch.take();
                 if this.stream.runs_a_body() {
-                    this.stream.lifecycle().link().set_given(&frame);
+                    this.stream.lifecycle().link().set_given(&frame, flush == Flush::Needless);
                     this.flush = flush;
                 }
                 this.stream.lifecycle_mut().wrote(events, frame.len());

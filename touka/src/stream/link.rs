@@ -30,7 +30,7 @@ struct Shared {
     blocked: AtomicBool,
     /// The [`mark`] of the last frame of its response's body; 0 before there is one.
     given: AtomicUsize,
-    /// The mark of the last frame that was written to the socket; 0 where nobody says so.
+    /// The mark of the last frame that was written to the socket, or need not be; 0 where nobody says so.
     written: AtomicUsize,
     /// When its response's body was first asked for something.
     opened: OnceLock<Instant>,
@@ -69,10 +69,17 @@ impl Link {
         self.0.blocked.load(Ordering::Relaxed)
     }
 
-    /// Says which frame its response's body gives.
-    pub(crate) fn set_given(&self, frame: &[u8]) {
-        self.0.written.store(0, Ordering::Relaxed);
-        self.0.given.store(mark(frame), Ordering::Relaxed);
+    /// Says which frame its response's body gives, and whether the body goes on though it was not written yet.
+    pub(crate) fn set_given(&self, frame: &[u8], may_wait: bool) {
+        let mark = mark(frame);
+        self.0.written.store(if may_wait { mark } else { 0 }, Ordering::Relaxed);
+        self.0.given.store(mark, Ordering::Relaxed);
+    }
+
+    /// The frame with this [`mark`] is the body's last one, and the body goes on though it was not written yet.
+    /// Asked before it is written.
+    pub(crate) fn may_wait(&self, mark: usize) -> bool {
+        mark == self.0.given.load(Ordering::Relaxed) && self.is_written()
     }
 
     /// Whoever writes the response has written the frame with this [`mark`]. If that is not the body's last

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 
 use super::super::chunk;
 
-/// What a frame or an end has put together, until the socket has taken it. The bytes of the frame are
+/// What frames and an end have put together, until the socket has taken it. The bytes of the frames are
 /// those of the body.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
@@ -14,7 +14,9 @@ pub(super) struct Unwritten {
     head: Bytes,
     /// The line before a chunk.
     size: chunk::Size,
-    data: Bytes,
+    /// Of one frame or two. Two for one write are much cheaper than each by itself; a third would gain little, and
+    /// a client that takes nothing holds them.
+    data: [Bytes; 2],
     /// What comes after the data.
     end: &'static [u8],
 }
@@ -33,30 +35,43 @@ impl Unwritten {
         self.end.is_empty() && self.head.is_empty()
     }
 
-    /// Adds a frame, behind nothing but the head. None would end the body, so nothing is no chunk.
-    pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
-        debug_assert!(self.end.is_empty(), "something else comes first");
-        if data.is_empty() {
-            self.end = if is_last { chunk::LAST } else { &[] };
-            return;
-        }
-        self.size = chunk::Size::new(data.len());
-        self.data = data;
-        self.end = if is_last { LINE_AND_LAST } else { LINE };
+    /// There is room for another frame.
+    pub(super) fn has_room(&self) -> bool {
+        self.data.iter().any(Bytes::is_empty)
     }
 
-    /// Adds the end of the body, behind nothing but the head.
+    /// Adds a frame, in one chunk with the one that is here, of which nothing was written yet. No data would end
+    /// the body, so it is no chunk.
+    pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
+        debug_assert!(self.has_room(), "it would be lost");
+        if let Some(room) = self.data.iter_mut().find(|room| room.is_empty()) {
+            *room = data;
+        }
+        let length: usize = self.data.iter().map(Bytes::len).sum();
+        if length > 0 {
+            self.size = chunk::Size::new(length);
+        }
+        self.end = match (length, is_last) {
+            (0, false) => &[],
+            (0, true) => chunk::LAST,
+            (_, false) => LINE,
+            (_, true) => LINE_AND_LAST,
+        };
+    }
+
+    /// Adds the end of the body.
     pub(super) fn put_last(&mut self) {
         self.put(Bytes::new(), true);
     }
 
     /// The bytes, in order. Some of the slices may be empty.
-    pub(super) fn slices(&self) -> [IoSlice<'_>; 4] {
-        [&self.head, self.size.bytes(), &self.data, self.end].map(IoSlice::new)
+    pub(super) fn slices(&self) -> [IoSlice<'_>; 5] {
+        let [first, second] = &self.data;
+        [&self.head, self.size.bytes(), first, second, self.end].map(IoSlice::new)
     }
 
     /// The bytes in one piece, if there is room for them all. Where they are few, the kernel takes longer
-    /// to walk over four slices than it takes to copy them.
+    /// to walk over the slices than it takes to copy them.
     pub(super) fn copied<'a>(&self, room: &'a mut [u8]) -> Option<&'a [u8]> {
         let slices = self.slices();
         let room = room.get_mut(..slices.iter().map(|slice| slice.len()).sum())?;
@@ -73,7 +88,9 @@ impl Unwritten {
     pub(super) fn took(&mut self, mut count: usize) {
         take(&mut self.head, &mut count);
         count -= self.size.took(count);
-        take(&mut self.data, &mut count);
+        for data in &mut self.data {
+            take(data, &mut count);
+        }
         self.end = self.end.get(count..).unwrap_or_default();
     }
 }
@@ -125,6 +142,19 @@ mod tests {
             let mut last = Unwritten::default();
             last.put_last();
             assert_eq!(all(last, at_a_time), "0\r\n\r\n");
+            let two = |first: &'static str, second: &'static str, is_last| {
+                let mut unwritten = Unwritten::default();
+                unwritten.put(Bytes::from_static(first.as_bytes()), false);
+                assert!(unwritten.has_room());
+                unwritten.put(Bytes::from_static(second.as_bytes()), is_last);
+                all(unwritten, at_a_time)
+            };
+            assert_eq!(two("a body ", "of 18 bytes", false), "12\r\na body of 18 bytes\r\n");
+            assert_eq!(two("a body ", "of 18 bytes", true), "12\r\na body of 18 bytes\r\n0\r\n\r\n");
+            assert_eq!(two("a body", "", false), "6\r\na body\r\n");
+            assert_eq!(two("a body", "", true), "6\r\na body\r\n0\r\n\r\n");
+            assert_eq!(two("", "a body", false), "6\r\na body\r\n");
+            assert_eq!(two("", "", true), "0\r\n\r\n");
         }
     }
 }

@@ -49,8 +49,10 @@ struct Live<I, A> {
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
     again: Box<A>,
-    /// The [`mark`] of the frame that is being written; 0 for none.
+    /// The [`mark`] of the last frame that is being written; 0 for none.
     frame: usize,
+    /// What is unwritten may wait for the next frame, which the body has at once.
+    collects: bool,
     /// The connection closes with the stream.
     closes: bool,
     /// The client takes nothing now.
@@ -60,7 +62,7 @@ struct Live<I, A> {
     deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 enum State {
     /// The head waits for what the body has at once, to be written with it.
     Opening,
@@ -70,6 +72,9 @@ enum State {
     Ending,
     /// All was written, and the connection is to be closed.
     Closing,
+    /// The body has failed. What it gave before is to be written, and the response ends without its last chunk,
+    /// so that the client knows.
+    Failing(io::Error),
 }
 
 /// How a stream ends whose last byte was written.
@@ -97,6 +102,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Writer<I, A> {
             sent: sent.into(),
             again,
             frame: 0,
+            collects: false,
             closes,
             blocked: false,
             client,
@@ -187,7 +193,11 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
         for turn in 0..MOST_FRAMES {
-            if self.state != State::Opening {
+            let is_over = turn > 0 && began.elapsed() >= LONGEST;
+            if is_over {
+                self.collects = false;
+            }
+            if !matches!(self.state, State::Opening) && !self.collects {
                 self.blocked = true;
                 ready!(self.poll_write(cx))?;
                 self.blocked = false;
@@ -198,18 +208,20 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 }
             }
             // What it has given is written. A body that works for long between its frames has had its turn.
-            if turn > 0 && began.elapsed() >= LONGEST {
+            if is_over {
                 break;
             }
-            match self.state {
-                State::Opening | State::Streaming => ready!(self.poll_body(cx))?,
-                State::Ending if self.is_last() => self.state = State::Closing,
+            let is_last = matches!(self.state, State::Ending) && self.is_last();
+            match &mut self.state {
+                State::Opening | State::Streaming => ready!(self.poll_body(cx)),
+                State::Ending if is_last => self.state = State::Closing,
                 State::Ending => return Poll::Ready(Ok(End::Next)),
                 State::Closing => {
                     self.blocked = true;
                     ready!(Pin::new(&mut self.wire).poll_shutdown(cx))?;
                     return Poll::Ready(Ok(End::Closed));
                 }
+                State::Failing(error) => return Poll::Ready(Err(mem::replace(error, io::ErrorKind::Other.into()))),
             }
         }
         // Not woken at once: the runtime looks at its sockets before.
@@ -238,12 +250,12 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
     }
 
     /// Asks the body for what comes next.
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let opens = mem::replace(&mut self.state, State::Streaming) == State::Opening;
-        let Some(body) = &mut self.body else { return Poll::Ready(Ok(())) };
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let opens = matches!(mem::replace(&mut self.state, State::Streaming), State::Opening);
+        let Some(body) = &mut self.body else { return Poll::Ready(()) };
         match Pin::new(&mut *body).poll_frame(cx) {
-            // The head is written, and the body is asked once more.
-            Poll::Pending if opens => {}
+            // What there is is written, and the body is asked once more.
+            Poll::Pending if mem::take(&mut self.collects) || opens => {}
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
                 // Trailers go nowhere, for no head has announced them, and nothing comes after them.
@@ -251,25 +263,27 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 let is_last = data.is_none() || body.is_end_stream();
                 let data = data.unwrap_or_default();
                 self.frame = mark(&data);
+                let may_wait = body.link().is_some_and(|link| link.may_wait(self.frame));
                 self.unwritten.put(data, is_last);
+                self.collects = may_wait && self.unwritten.has_room();
                 if is_last {
-                    self.end();
+                    self.end(State::Ending);
                 }
             }
             Poll::Ready(None) => {
                 self.unwritten.put_last();
-                self.end();
+                self.end(State::Ending);
             }
-            // The response ends without its last chunk, so that the client knows.
-            Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(io::Error::other(error))),
+            Poll::Ready(Some(Err(error))) => self.end(State::Failing(io::Error::other(error))),
         }
-        Poll::Ready(Ok(()))
+        Poll::Ready(())
     }
 
     /// The last bytes are there. The stream is gone before they are written: who has read them may ask for
     /// its place.
-    fn end(&mut self) {
-        self.state = State::Ending;
+    fn end(&mut self, state: State) {
+        self.state = state;
+        self.collects = false;
         drop_guarded(self.body.take());
     }
 
