@@ -7,8 +7,7 @@ use axum::response::sse;
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
 use http::Version;
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use support::{Client, Folder, Running, Visitor};
+use support::{Client, Figures, Folder, Running, Visitor};
 use tokio::net::{TcpListener, UnixStream};
 use touka::server::AxumRoutes;
 use touka::{Router, Server, extract, route, routes, sse_handler};
@@ -166,23 +165,9 @@ async fn a_handle_lists_the_routes_of_axum() {
     assert_eq!(shown, [(Some("/rooms/{room}"), "/rooms/red"), (Some("/foreign"), "/foreign")]);
 }
 
-/// Every figure that was recorded, as `name label=value …`.
-fn recorded(snapshotter: &Snapshotter) -> Vec<String> {
-    let all = snapshotter.snapshot().into_vec().into_iter();
-    let set = all.filter(|(.., value)| !matches!(value, DebugValue::Histogram(values) if values.is_empty()));
-    set.map(|(key, ..)| {
-        let mut labels: Vec<_> = key.key().labels().map(|label| format!("{}={}", label.key(), label.value())).collect();
-        labels.sort_unstable();
-        format!("{} {}", key.key().name(), labels.join(" "))
-    })
-    .collect()
-}
-
-/// Runs on this thread alone, where the recorder is. `moved` stands for the line that changes.
+/// The names of the figures that were recorded. Runs on this thread alone, where the recorder is. `moved` stands for the line that changes.
 fn figures_of<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpListener) -> F) -> Vec<String> {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
-    metrics::with_local_recorder(&recorder, || {
+    Figures::recorded(|mut figures| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -197,8 +182,9 @@ fn figures_of<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpLis
             assert_eq!(client.response().await.1, "posted");
             assert_eq!(text(address, "/nowhere").await.1, 404);
         });
-    });
-    recorded(&snapshotter)
+        let all = figures.all().iter().filter(|(_, value)| **value > 0.0);
+        all.map(|(name, _)| name.clone()).collect()
+    })
 }
 
 fn have_routes(figures: &[String]) {

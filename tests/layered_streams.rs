@@ -2,6 +2,7 @@
 //! stream ends with its server, whatever a layer has made of its body.
 
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use http_body_util::{BodyExt, StreamBody};
 use support::{Apart, Client, Running, within};
 use tokio::time::sleep;
 use touka::server::Handle;
-use touka::{EventStream, Router, Server, route, routes, sse_handler};
+use touka::{Event, EventStream, Router, Server, route, routes, sse_handler};
 use tower_http::map_response_body::MapResponseBodyLayer;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -170,4 +171,42 @@ async fn streams_behind_a_layer_end_in_the_time_of_their_server() {
     }
     server.stopped(PATIENCE).await;
     drop(others);
+}
+
+/// A body that emits as fast as it can; its frames may wait for each other. A layer fails after this many of them.
+#[tokio::test]
+async fn a_client_gets_all_that_was_given_before_a_failure() {
+    static LONG: &str = match str::from_utf8(&[b'x'; 3000]) {
+        Ok(text) => text,
+        Err(_) => "",
+    };
+    // The first frames of a body have one event each, and are written one by one.
+    for frames in (1..60).step_by(3).chain(41..44) {
+        let given = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&given);
+        let fails = move |body: Body| {
+            let count = Arc::clone(&count);
+            let given = body.into_data_stream().take(frames).inspect(move |data| {
+                count.fetch_add(data.as_ref().map_or(0, Bytes::len), Ordering::Relaxed);
+            });
+            Body::from_stream(given.chain(stream::iter([Err(axum_core::Error::new("the layer fails"))])))
+        };
+        let quick = get(|| async {
+            EventStream::<Event>::generate(|out| async move {
+                loop {
+                    // Few of these fill a frame.
+                    out.emit(LONG).await;
+                }
+            })
+        });
+        let app = axum::Router::new().route("/", quick).layer(MapResponseBodyLayer::new(fails));
+        let server = Running::serve(app).await;
+        let mut client = Client::stream(server.address, "/").await;
+        let mut got = 0;
+        while let Ok(Some(_)) = client.next().await {
+            got += "data: \n\n".len() + LONG.len();
+        }
+        assert_eq!(got, given.load(Ordering::Relaxed), "after {frames} frames");
+        assert!(got > frames * LONG.len());
+    }
 }

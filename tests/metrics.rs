@@ -1,20 +1,15 @@
 //! What the `metrics` facade is told, by a server on a socket.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
 use axum::response::sse;
 use futures_util::stream;
 use http::{StatusCode, Version};
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use support::{Client, Running, Visitor};
+use support::{Client, Figures, Running, Visitor};
 use touka::extract::State;
 use touka::server::Park;
 use touka::topic::HubError;
 use touka::{Event, EventStream, Hub, Router, Server, route, routes, sse_handler};
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 #[sse_handler]
 #[route(GET, "/rooms/{room}")]
@@ -61,55 +56,13 @@ async fn plain() -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-/// What was recorded, by name and labels: the value of a counter or gauge, and how often a histogram
-/// was told something.
-struct Figures {
-    snapshotter: Snapshotter,
-    sums: BTreeMap<String, f64>,
-}
-
-impl Figures {
-    /// The recorder forgets what it has shown, so this remembers.
-    fn look(&mut self) {
-        for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
-            let labels = key.key().labels().map(|label| format!("{}={}", label.key(), label.value()));
-            let mut labels: Vec<_> = labels.collect();
-            labels.sort_unstable();
-            let sum = self.sums.entry(format!("{} {}", key.key().name(), labels.join(" "))).or_default();
-            #[expect(clippy::cast_precision_loss, reason = "small numbers")]
-            match value {
-                DebugValue::Counter(value) => *sum += value as f64,
-                DebugValue::Gauge(value) => *sum += value.0,
-                DebugValue::Histogram(values) => *sum += values.len() as f64,
-            }
-        }
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
-    fn get(&mut self, name: &str) -> i64 {
-        self.look();
-        self.sums.get(name).copied().unwrap_or_default() as i64
-    }
-
-    /// Waits until a figure is what it must come to be.
-    async fn comes_to(&mut self, name: &str, value: i64) {
-        let start = Instant::now();
-        while self.get(name) != value {
-            assert!(start.elapsed() < PATIENCE, "{name} is not {value}: {:?}", self.sums);
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-}
-
 /// Runs on this thread alone, where the recorder is.
 fn recorded<F: Future<Output = ()>>(run: impl FnOnce(SocketAddr, Figures) -> F) {
     recorded_with(Server::new(), run);
 }
 
 fn recorded_with<F: Future<Output = ()>>(server: Server, run: impl FnOnce(SocketAddr, Figures) -> F) {
-    let recorder = DebuggingRecorder::new();
-    let figures = Figures { snapshotter: recorder.snapshotter(), sums: BTreeMap::new() };
-    metrics::with_local_recorder(&recorder, || {
+    Figures::recorded(|figures| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let events = || sse::Sse::new(stream::iter([Ok::<_, touka::Error>(sse::Event::default().data("here"))]));
@@ -148,7 +101,8 @@ fn events_and_bytes_are_those_on_the_wire_under_the_route_and_not_the_path() {
         figures.comes_to("touka_streams_closed_total reason=completed route=/rooms/{room}", 2).await;
         assert_eq!(figures.get("touka_events_total route=/rooms/{room}"), 4);
         assert_eq!(figures.get("touka_bytes_total route=/rooms/{room}"), 11 + 11 + 13 + 11);
-        assert!(figures.sums.keys().all(|name| !name.contains("red")), "a client chose a label: {:?}", figures.sums);
+        let all = figures.all();
+        assert!(all.keys().all(|name| !name.contains("red")), "a client chose a label: {all:?}");
     });
 }
 

@@ -15,7 +15,6 @@ mod form;
 mod http1;
 mod http2;
 mod keep_alive;
-mod log;
 mod metrics;
 mod reader;
 mod run;

@@ -1,11 +1,10 @@
 //! What a stream leaves in the log: a span around all that is said of it, its opening and its end.
 
-use support::until;
+use support::{Log, until};
 use touka::EventStream;
 
 use crate::app::ROUTE;
 use crate::form::{Form, Leave};
-use crate::log::Log;
 use crate::reader::Reader;
 use crate::run::run_here;
 use crate::scene::{PATIENCE, Scene};

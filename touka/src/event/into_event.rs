@@ -55,6 +55,8 @@ pub trait IntoEvent {
     /// [`Encoder`](crate::event::Encoder), only to save the intermediate [`Event`]; it must then be
     /// the same event. On an error, what was appended is cut off again.
     ///
+    /// The stream that the event was emitted into is locked meanwhile: do not emit into it from here.
+    ///
     /// # Errors
     /// As [`IntoEvent::into_event`].
     fn encode_into(self, buf: &mut BytesMut) -> Result<()>

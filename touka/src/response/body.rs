@@ -140,7 +140,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             return Poll::Ready(None);
         }
         // Who asks for more has written what it was given, or has at least found room for it.
-        let wrote = if mem::take(&mut this.has_given) { this.keep_alive.wrote() } else { None };
+        let wrote = if mem::take(&mut this.has_given) { this.keep_alive.wrote(cx) } else { None };
         let opens = !this.opened;
         if opens {
             this.open();
@@ -165,7 +165,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             }
             Filled::Waiting => {
                 ready!(this.keep_alive.poll_due(wrote, cx));
-                this.keep_alive.wrote();
+                this.keep_alive.wrote(cx);
                 if this.stream.lifecycle().link().is_blocked() {
                     // The client has yet to take what was sent before: the connection is watched
                     // by the write timeout, and a comment would only wait behind it.

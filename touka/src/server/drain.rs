@@ -181,14 +181,17 @@ impl Stream {
         self.life.is_over(due).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Looks at what the body has given. Keeps the figures of a stream that does not do it by itself.
-    fn note<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>, is_last: bool) {
-        if self.blocks != Blocks::Lines
-            && let Poll::Ready(Some(Ok(frame))) = polled
-        {
+    /// Looks whether the frame ends within a block.
+    fn look_at_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
+        let Poll::Ready(Some(Ok(frame))) = polled else { return };
+        if self.blocks != Blocks::Lines {
             let is_cut = frame.data_ref().is_some_and(|data| !data.ends_with(b"\n\n"));
             self.blocks = if is_cut { Blocks::Cut } else { Blocks::Whole };
         }
+    }
+
+    /// Keeps the figures of a stream that does not do it by itself.
+    fn count<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>, is_last: bool) {
         let Some(foreign) = &mut self.foreign else { return };
         if foreign.link().age().is_none() {
             foreign.open();
@@ -279,7 +282,8 @@ fn poll_stream<B: Body<Data = Bytes>>(
     if !mem::replace(&mut stream.has_ended, end.is_ready()) {
         let polled = poll_body(body.as_mut(), cx)?;
         let is_last = catch(|| body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()))?;
-        stream.note(&polled, is_last);
+        stream.look_at_end(&polled);
+        stream.count(&polled, is_last);
         if end.is_pending() || polled.is_ready() {
             return Ok(polled);
         }

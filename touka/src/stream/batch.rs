@@ -124,10 +124,10 @@ impl<T> Batch<T> {
         self.end_block(start);
     }
 
-    /// Ends an event that has no blank line of its own, if the stream is made of whole blocks.
+    /// Ends the event that begins there, if the stream is made of whole blocks.
     fn end_block(&mut self, start: usize) {
-        if self.whole_blocks && self.buf.len() > start && !self.buf.ends_with(b"\n\n") {
-            self.buf.put_u8(b'\n');
+        if self.whole_blocks {
+            end_block(&mut self.buf, start);
         }
     }
 
@@ -191,6 +191,14 @@ impl<T> Batch<T> {
     pub(super) fn lend(&mut self) -> Self {
         let lent = Self { pace: self.pace, ..Self::empty(self.encode) };
         mem::replace(self, lent)
+    }
+}
+
+/// Adds a blank line to an event that has none of its own. The event begins at `start`; one without a wire form
+/// stays so.
+pub(super) fn end_block(buf: &mut BytesMut, start: usize) {
+    if buf.len() > start && !buf.ends_with(b"\n\n") {
+        buf.put_u8(b'\n');
     }
 }
 

@@ -1,6 +1,7 @@
 //! The timer behind the comments that keep an idle connection open.
 
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -54,6 +55,13 @@ impl Silence {
     }
 }
 
+/// Bytes went out in the present poll. It cannot be kept for another poll, where it would be false.
+#[derive(Debug)]
+pub(crate) struct JustWritten<'poll> {
+    now: Instant,
+    poll: PhantomData<&'poll Waker>,
+}
+
 /// The same with a timer of its own.
 #[derive(Debug)]
 pub(crate) struct KeepAlive {
@@ -70,20 +78,20 @@ impl KeepAlive {
     }
 
     /// Bytes went out: the wait begins anew, now.
-    pub(crate) fn wrote(&mut self) -> Option<Instant> {
+    pub(crate) fn wrote<'poll>(&mut self, _: &Context<'poll>) -> Option<JustWritten<'poll>> {
         self.silence.interval?;
         // Only noted. Moving the timer at each write would cost more than the write's share
         // of a frame; it looks at this when it fires.
         let now = Instant::now();
         self.silence.wrote(now);
-        Some(now)
+        Some(JustWritten { now, poll: PhantomData })
     }
 
     /// Ready when a comment is due. The caller writes it and says so with [`KeepAlive::wrote`]. `wrote` is what
-    /// that has given in the present poll, if anything was written.
-    pub(crate) fn poll_due(&mut self, wrote: Option<Instant>, cx: &mut Context<'_>) -> Poll<()> {
+    /// that has given in this poll, if anything was written.
+    pub(crate) fn poll_due<'poll>(&mut self, wrote: Option<JustWritten<'poll>>, cx: &mut Context<'poll>) -> Poll<()> {
         // At each event of a busy stream the timer, which is in memory of its own, would be asked in vain.
-        if let (Some(now), Some((waker, at))) = (wrote, &self.armed)
+        if let (Some(JustWritten { now, .. }), Some((waker, at))) = (wrote, &self.armed)
             && now < *at
             && waker.will_wake(cx.waker())
         {
@@ -117,8 +125,23 @@ impl KeepAlive {
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
+    use std::mem;
 
     use super::*;
+
+    fn wrote(keep_alive: &mut KeepAlive) {
+        keep_alive.wrote(&Context::from_waker(Waker::noop()));
+    }
+
+    /// Asks first in a poll in which something was written.
+    async fn due_after_write(keep_alive: &mut KeepAlive) {
+        let mut writes = true;
+        poll_fn(|cx| {
+            let wrote = mem::take(&mut writes).then(|| keep_alive.wrote(cx)).flatten();
+            keep_alive.poll_due(wrote, cx)
+        })
+        .await;
+    }
 
     #[tokio::test(start_paused = true)]
     async fn counts_from_the_last_write() {
@@ -126,7 +149,7 @@ mod tests {
         for _ in 0..100 {
             // Busy for a while: a write each second.
             for _ in 0..25 {
-                keep_alive.wrote();
+                wrote(&mut keep_alive);
                 let due = tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| keep_alive.poll_due(None, cx)));
                 assert!(due.await.is_err(), "a comment on a busy stream");
             }
@@ -142,13 +165,10 @@ mod tests {
     async fn a_timer_that_is_not_asked_wakes_all_the_same() {
         let mut keep_alive = KeepAlive::new(Some(Duration::from_secs(10)));
         for _ in 0..100 {
-            let mut wrote = keep_alive.wrote();
             let wrote_at = Instant::now();
-            let due = poll_fn(|cx| keep_alive.poll_due(wrote.take(), cx));
-            let due = tokio::time::timeout(Duration::from_secs(4), due).await;
+            let due = tokio::time::timeout(Duration::from_secs(4), due_after_write(&mut keep_alive)).await;
             assert!(due.is_err(), "a comment 4 s after a write");
-            let mut wrote = keep_alive.wrote();
-            poll_fn(|cx| keep_alive.poll_due(wrote.take(), cx)).await;
+            due_after_write(&mut keep_alive).await;
             let waited = wrote_at.elapsed().as_millis();
             assert!((13_000..=15_001).contains(&waited), "{waited} ms");
         }
@@ -157,7 +177,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn off_is_off() {
         let mut keep_alive = KeepAlive::new(None);
-        keep_alive.wrote();
+        wrote(&mut keep_alive);
         let due = tokio::time::timeout(Duration::from_hours(24), poll_fn(|cx| keep_alive.poll_due(None, cx)));
         assert!(due.await.is_err());
     }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
+use super::batch::end_block;
 use super::jitter::spread;
 use crate::error::CloseReason;
 use crate::event::Event;
@@ -34,9 +35,10 @@ pub(crate) fn last_words(
     };
     let mut wire = BytesMut::new();
     for event in last.into_iter().chain(&closing) {
+        let start = wire.len();
         event.encode(&mut wire);
-        if whole_blocks && !wire.is_empty() && !wire.ends_with(b"\n\n") {
-            wire.put_u8(b'\n');
+        if whole_blocks {
+            end_block(&mut wire, start);
         }
     }
     wire.freeze()

@@ -22,26 +22,36 @@ struct Notes {
     lines: Vec<String>,
 }
 
-/// The only subscriber of the process: what is logged depends on no other test. Whether a line is of interest
-/// is settled once for all threads, so a subscriber of one thread could miss lines.
+/// The only subscriber of the process, which keeps the lines of each thread apart: what a test sees depends on no
+/// other test. Whether a line is of interest is settled once for all threads, so a subscriber of one thread could
+/// miss lines.
 #[derive(Debug)]
-pub(crate) struct Log;
+pub struct Log {
+    /// The target of the test's own lines.
+    own: &'static str,
+}
 
 impl Log {
-    /// Makes it the subscriber of this process, before anything is logged.
-    pub(crate) fn install() {
+    /// Makes it the subscriber of this process, before anything is logged. It notes what touka logs, and what has a
+    /// target that begins with `own`.
+    pub fn install(own: &'static str) {
         static INSTALLED: OnceLock<()> = OnceLock::new();
-        INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Self).expect("there is no other"));
+        INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Self { own }).expect("there is no other"));
     }
 
     /// Notes what is logged on this thread from now on.
-    pub(crate) fn start() {
+    pub fn start() {
         NOTES.set(Some(Notes::default()));
     }
 
-    /// The lines so far: the span that each stands in, and its fields.
-    pub(crate) fn lines() -> Vec<String> {
+    /// The lines so far: the level of each, the span that it stands in, and its fields.
+    pub fn lines() -> Vec<String> {
         note(|notes| notes.lines.clone()).expect("it was started")
+    }
+
+    /// The first line that holds this.
+    pub fn line(part: &str) -> Option<String> {
+        Self::lines().into_iter().find(|line| line.contains(part))
     }
 }
 
@@ -61,7 +71,7 @@ impl Visit for Text {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target().starts_with("touka") || metadata.target().starts_with("forms")
+        metadata.target().starts_with("touka") || metadata.target().starts_with(self.own)
     }
 
     fn new_span(&self, span: &Attributes<'_>) -> Id {
