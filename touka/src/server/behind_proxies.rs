@@ -1,9 +1,9 @@
 //! How a [`Server`] is told of the reverse proxies before it.
 
-use super::client_header::ClientHeader;
 use super::server::Server;
-use super::trusted_proxy::TrustedProxy;
 use crate::error::{Error, Result};
+use crate::server::address::client_header::ClientHeader;
+use crate::server::address::trusted_proxy::TrustedProxy;
 
 /// # Behind proxies
 /// Behind a reverse proxy all connections come from the proxy. Name it here, and everything that is
@@ -41,7 +41,7 @@ impl Server {
     where
         P: TryInto<TrustedProxy, Error: Into<Error>>,
     {
-        let trusted = self.serving.proxies.trusted.get_or_insert_default();
+        let trusted = self.shared.proxies.trusted.get_or_insert_default();
         for proxy in proxies {
             trusted.push(proxy.try_into().map_err(Into::into)?);
         }
@@ -55,7 +55,7 @@ impl Server {
     /// them pass on a `Forwarded` that a client has made up, so choose
     /// [`Forwarded`](ClientHeader::Forwarded) only if each trusted proxy sets or appends to it.
     pub const fn client_header(mut self, header: ClientHeader) -> Self {
-        self.serving.proxies.header = Some(header);
+        self.shared.proxies.header = Some(header);
         self
     }
 
@@ -74,7 +74,7 @@ impl Server {
     /// Where the proxy speaks for itself, or for a client without an address (`LOCAL`, `UNKNOWN`), the
     /// requests are the proxy's own, and no header of theirs is read.
     pub const fn proxy_protocol(mut self, on: bool) -> Self {
-        self.serving.proxies.protocol = on;
+        self.shared.proxies.protocol = on;
         self
     }
 }

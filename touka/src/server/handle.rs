@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::streams::{OpenStream, Streams};
+use super::open_streams::{OpenStream, OpenStreams};
 
 /// Looks into a running server and tells it what to do. Clones are the same server's;
 /// [`Server::handle`](super::Server::handle) gives one, and [`Handle::layer`] gives one its streams under
@@ -31,7 +31,7 @@ use super::streams::{OpenStream, Streams};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
-    pub(super) streams: Streams,
+    pub(super) streams: OpenStreams,
     /// The shutdown has begun: each stream asks at each of its events, and a token has a lock.
     begun: Arc<AtomicBool>,
     /// Streams end, connections finish what they do.

@@ -15,21 +15,22 @@ use pin_project_lite::pin_project;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::call::Call;
-use super::client::Client;
-use super::drain::{Drain, is_event_stream};
 use super::handle::Handle;
-use super::serving::Serving;
-use super::streams::bounded;
+use super::open_streams::bounded;
+use super::shared::Shared;
 use crate::extract::{MatchedPath, peer};
 use crate::response::Ticket;
+use crate::server::state::call::Call;
+use crate::server::state::connection_state::ConnectionState;
+use crate::server::stream::body::ServerBody;
+use crate::server::stream::content_type::is_event_stream;
 use crate::stream::Link;
 
 /// A tower layer that lists the event streams that pass through it, and ends them when its
 /// [`Handle`] says so: [`Handle::layer`] makes it.
 #[derive(Clone, Debug)]
 pub struct HandleLayer {
-    serving: Arc<Serving>,
+    shared: Arc<Shared>,
 }
 
 impl Handle {
@@ -59,7 +60,7 @@ impl Handle {
     /// server. Its limits do not: connections are the other server's. A subscription of a topic that has
     /// come through the layer is not parked. In touka's own server the layer is not needed.
     pub fn layer(&self) -> HandleLayer {
-        HandleLayer { serving: Arc::new(Serving { handle: self.clone(), ..Serving::new() }) }
+        HandleLayer { shared: Arc::new(Shared { handle: self.clone(), ..Shared::new() }) }
     }
 }
 
@@ -67,7 +68,7 @@ impl<S> Layer<S> for HandleLayer {
     type Service = Handled<S>;
 
     fn layer(&self, inner: S) -> Handled<S> {
-        Handled { inner, serving: Arc::clone(&self.serving) }
+        Handled { inner, shared: Arc::clone(&self.shared) }
     }
 }
 
@@ -75,7 +76,7 @@ impl<S> Layer<S> for HandleLayer {
 #[derive(Clone, Debug)]
 pub struct Handled<S> {
     inner: S,
-    serving: Arc<Serving>,
+    shared: Arc<Shared>,
 }
 
 impl<S, R, B> Service<Request<R>> for Handled<S>
@@ -96,7 +97,7 @@ where
             path: bounded(request.uri().path()).into(),
             route: MatchedPath::of(request.extensions()),
             peer: peer(request.extensions()),
-            serving: Arc::clone(&self.serving),
+            shared: Arc::clone(&self.shared),
         };
         Handling { answer: self.inner.call(request), asked }
     }
@@ -108,7 +109,7 @@ struct Asked {
     path: Box<str>,
     route: Option<MatchedPath>,
     peer: Option<SocketAddr>,
-    serving: Arc<Serving>,
+    shared: Arc<Shared>,
 }
 
 impl Asked {
@@ -127,8 +128,8 @@ impl Asked {
             response.extensions_mut().insert(route);
         }
         // The connection is another server's: this stands for what is known of it.
-        let call = Call::begin(&Client::new(Arc::clone(&self.serving), self.peer, false));
-        Drain::wrap(response, None, call, &self.path, false).map(Body::new)
+        let call = Call::begin(&ConnectionState::new(Arc::clone(&self.shared), self.peer, false));
+        ServerBody::wrap(response, None, call, &self.path, false).map(Body::new)
     }
 }
 

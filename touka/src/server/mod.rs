@@ -1,90 +1,61 @@
 //! The runtime: sockets, connections, limits, shutdown.
+//!
+//! # Layout
+//!
+//! A folder imports only from the folders and files above it in this list:
+//!
+//! - `config`, `meter`, `race`, `app`: settings, metrics, and what a server can serve.
+//! - `address`: which client a connection or a request counts for.
+//! - `limits`: what is counted, and what happens at a limit.
+//! - `open_streams`, `closing`, `handle`, `shared`: what all connections of a server share.
+//! - `state`: the state of one connection.
+//! - `io`: bytes of one connection.
+//! - `stream`: one open event stream.
+//! - `park`: subscriptions that are served without a task each.
+//! - `http`: one connection and its requests.
+//! - `accept`: which connections come in.
+//! - `server`, `serve`, `behind_proxies`, `handle_layer`, `axum_routes`: what a program calls.
 
-mod activity;
-mod admission;
-mod again;
+mod accept;
+mod address;
 mod app;
 mod axum_routes;
-mod backlog;
 mod behind_proxies;
-mod body_budget;
-mod call;
-mod chunk;
-mod client;
-mod client_header;
 mod closing;
-mod connection;
-mod counts;
-mod descriptors;
-mod drain;
-mod exchange;
-mod exit;
-mod explain;
-mod grace;
+mod config;
 mod handle;
 mod handle_layer;
-mod host;
-mod http1;
-#[cfg(feature = "http2")]
-mod http2;
-mod leftover;
-mod life;
+mod http;
+mod io;
 mod limits;
-mod listen;
-mod listener;
 mod meter;
-mod overload;
-mod pace;
+mod open_streams;
 mod park;
-mod parking;
-mod peer;
-mod pieces;
-mod port;
-mod proxies;
-mod proxy_protocol;
 mod race;
-mod request_body;
-mod request_end;
-mod sent;
 mod serve;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a server, the file the server")]
 mod server;
-mod serving;
+mod shared;
 mod shutdown;
-#[cfg(feature = "http2")]
-mod sniff;
-mod socket;
-mod stall;
+mod state;
 mod stream;
-mod streams;
-#[cfg(feature = "http2")]
-mod tasks;
-#[cfg(feature = "tls")]
-mod tls;
-mod transport;
-mod trusted_proxy;
-#[cfg(unix)]
-mod unix;
-mod waiting;
-mod wire;
-mod writing;
 
+pub use accept::listen::Listen;
+pub use accept::listener::Listener;
+pub use address::client_header::ClientHeader;
+pub use address::trusted_proxy::TrustedProxy;
 pub use app::{Answers, App, Made, Makes};
 #[cfg(feature = "axum")]
 pub use axum_routes::{AxumRoutes, TellsRoute};
-pub use client_header::ClientHeader;
+pub use config::Park;
 pub use handle::Handle;
 pub use handle_layer::{HandleLayer, Handled};
-pub use listen::Listen;
-pub use listener::Listener;
-pub use parking::Park;
+#[cfg(feature = "tls")]
+pub use io::tls::Tls;
+pub use open_streams::OpenStream;
 pub use serve::serve;
 pub use server::Server;
-pub use streams::OpenStream;
-#[cfg(feature = "tls")]
-pub use tls::Tls;
-pub use trusted_proxy::TrustedProxy;
 
 pub(crate) use axum_routes::told;
 #[cfg(feature = "testing")]
-pub(crate) use {connection::serve_plain, exchange::Serve, serving::Serving, stall::Io};
+pub(crate) use {http::connection::serve_plain, http::exchange::Serve, io::stall::Io, shared::Shared};

@@ -1,9 +1,9 @@
 //! [`serve`], a server with the defaults.
 
 use super::app::App;
-use super::listen::Listen;
 use super::server::Server;
 use crate::error::Result;
+use crate::server::accept::listen::Listen;
 
 /// Serves an app with the defaults: [`Server::serve`].
 ///

@@ -11,18 +11,18 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::app::App;
-use super::descriptors;
+use super::config::Park;
 use super::handle::Handle;
-use super::listen::Listen;
 use super::meter;
-use super::parking::Park;
-use super::port::Port;
 use super::race::{First, race};
-use super::serving::Serving;
+use super::shared::Shared;
 use super::shutdown::{Shutdown, Signals};
-#[cfg(feature = "tls")]
-use super::tls::Tls;
 use crate::error::Result;
+use crate::server::accept::acceptor::Acceptor;
+use crate::server::accept::descriptors;
+use crate::server::accept::listen::Listen;
+#[cfg(feature = "tls")]
+use crate::server::io::tls::Tls;
 use crate::stream::describe as describe_streams;
 
 /// Serves any tower service over HTTP/1.1 and HTTP/2, on one port: a [`Router`](crate::Router), an
@@ -75,7 +75,7 @@ use crate::stream::describe as describe_streams;
 #[must_use = "a server serves nothing until `serve` is awaited"]
 pub struct Server {
     shutdown: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    pub(super) serving: Serving,
+    pub(super) shared: Shared,
     #[cfg(feature = "tls")]
     tls: Option<Tls>,
 }
@@ -85,7 +85,7 @@ impl Server {
     pub fn new() -> Self {
         Self {
             shutdown: None,
-            serving: Serving::new(),
+            shared: Shared::new(),
             #[cfg(feature = "tls")]
             tls: None,
         }
@@ -106,7 +106,7 @@ impl Server {
 
     /// Sets how long a shutdown may take, 10 s by default. What is still open then is cut.
     pub const fn shutdown_timeout(mut self, longest: Duration) -> Self {
-        self.serving.shutdown_timeout = longest;
+        self.shared.shutdown_timeout = longest;
         self
     }
 
@@ -114,7 +114,7 @@ impl Server {
     /// clients do not all come back to the successor in one instant. A few streams take less, 5 ms
     /// each, and never more than half of the shutdown timeout.
     pub const fn drain_window(mut self, longest: Duration) -> Self {
-        self.serving.drain_window = longest;
+        self.shared.drain_window = longest;
         self
     }
 
@@ -122,7 +122,7 @@ impl Server {
     /// HTTP/1.1 each takes about 4 KB of memory, or 1.5 where it is parked, and about 20 KB while it waits
     /// for its next request. Each takes one file descriptor.
     pub const fn max_connections(mut self, most: usize) -> Self {
-        self.serving.limits.connections = most;
+        self.shared.limits.connections = most;
         self
     }
 
@@ -134,7 +134,7 @@ impl Server {
     /// speaks for all its clients. [`trust_proxies`](Self::trust_proxies) says which peers are proxies:
     /// then these, wherever they are, are not counted, and all others are.
     pub const fn max_connections_per_peer(mut self, most: usize) -> Self {
-        self.serving.limits.connections_per_peer = most;
+        self.shared.limits.connections_per_peer = most;
         self
     }
 
@@ -142,7 +142,7 @@ impl Server {
     /// head to the end of its response, which for an event stream is as long as it is open. A request
     /// beyond that is told to come back later, and its connection lives on.
     pub const fn max_streams(mut self, most: usize) -> Self {
-        self.serving.limits.streams = most;
+        self.shared.limits.streams = most;
         self
     }
 
@@ -151,14 +151,14 @@ impl Server {
     /// [`max_connections_per_peer`](Self::max_connections_per_peer), behind
     /// [trusted proxies](Self::trust_proxies) too.
     pub const fn max_streams_per_peer(mut self, most: usize) -> Self {
-        self.serving.limits.streams_per_peer = most;
+        self.shared.limits.streams_per_peer = most;
         self
     }
 
     /// Sets how many requests one HTTP/2 connection has under way at most, 100 by default. All
     /// tabs of a browser share one connection.
     pub const fn max_streams_per_connection(mut self, most: u32) -> Self {
-        self.serving.limits.streams_per_connection = most;
+        self.shared.limits.streams_per_connection = most;
         self
     }
 
@@ -166,14 +166,14 @@ impl Server {
     /// 8 KiB. It is also what HTTP/1.1 holds of a response that its client does not take.
     pub const fn max_head_size(mut self, bytes: usize) -> Self {
         // hyper's own least.
-        self.serving.limits.head_bytes = if bytes < 8192 { 8192 } else { bytes };
+        self.shared.limits.head_bytes = if bytes < 8192 { 8192 } else { bytes };
         self
     }
 
     /// Sets how long a new connection may say nothing, and how long the head of a request may take
     /// from its first byte to its last; 10 s by default. A TLS handshake has as much.
     pub const fn head_timeout(mut self, longest: Duration) -> Self {
-        self.serving.limits.head_time = longest;
+        self.shared.limits.head_time = longest;
         self
     }
 
@@ -183,7 +183,7 @@ impl Server {
     ///
     /// A connection is not idle while a response is sent, until its last byte has left.
     pub const fn idle_timeout(mut self, longest: Duration) -> Self {
-        self.serving.limits.idle_time = longest;
+        self.shared.limits.idle_time = longest;
         self
     }
 
@@ -194,14 +194,14 @@ impl Server {
     /// [`body_timeout`](Self::body_timeout): only behind it does HTTP/1.1 show that a client has left,
     /// or what it asks for next. Past these limits the connection closes after the response.
     pub const fn max_body_size(mut self, bytes: usize) -> Self {
-        self.serving.limits.body_bytes = bytes;
+        self.shared.limits.body_bytes = bytes;
         self
     }
 
     /// Sets how long the body of a request may stand still while a handler waits for it, 30 s by
     /// default. Only waiting counts: a handler that reads slowly makes no client late.
     pub const fn body_timeout(mut self, longest: Duration) -> Self {
-        self.serving.limits.body_time = longest;
+        self.shared.limits.body_time = longest;
         self
     }
 
@@ -210,7 +210,7 @@ impl Server {
     /// a client may be slower for a while, and may stand still for as long as that. Without the limit, one
     /// byte within each `body_timeout` would keep a body open for ever.
     pub const fn min_body_rate(mut self, bytes_per_second: u32) -> Self {
-        self.serving.limits.body_rate = bytes_per_second;
+        self.shared.limits.body_rate = bytes_per_second;
         self
     }
 
@@ -223,7 +223,7 @@ impl Server {
     /// is answered with 503 and `Retry-After`. A handler that reads a body then finds that the read fails;
     /// if it answers with an error, the client gets that 503 instead.
     pub const fn max_body_memory(mut self, bytes: usize) -> Self {
-        self.serving.limits.body_memory = bytes;
+        self.shared.limits.body_memory = bytes;
         self
     }
 
@@ -234,7 +234,7 @@ impl Server {
     ///
     /// Clients are told apart as for [`max_streams_per_peer`](Self::max_streams_per_peer).
     pub const fn max_body_memory_per_peer(mut self, bytes: usize) -> Self {
-        self.serving.limits.body_memory_per_peer = bytes;
+        self.shared.limits.body_memory_per_peer = bytes;
         self
     }
 
@@ -243,7 +243,7 @@ impl Server {
     /// [`max_body_memory`](Self::max_body_memory). A request whose client a trusted proxy has named is held
     /// to that client's limit instead, since a proxy's clients may share a connection.
     pub const fn max_body_memory_per_connection(mut self, bytes: usize) -> Self {
-        self.serving.limits.body_memory_per_connection = bytes;
+        self.shared.limits.body_memory_per_connection = bytes;
         self
     }
 
@@ -252,14 +252,14 @@ impl Server {
     /// stream can have a time of its own:
     /// [`EventStream::write_timeout`](crate::EventStream::write_timeout).
     pub const fn write_timeout(mut self, longest: Duration) -> Self {
-        self.serving.limits.write_time = longest;
+        self.shared.limits.write_time = longest;
         self
     }
 
     /// Ends every event stream after this time, give or take a tenth; by default none. A stream
     /// can have a shorter one: [`EventStream::max_lifetime`](crate::EventStream::max_lifetime).
     pub const fn max_lifetime(mut self, longest: Duration) -> Self {
-        self.serving.limits.lifetime = Some(longest);
+        self.shared.limits.lifetime = Some(longest);
         self
     }
 
@@ -267,13 +267,13 @@ impl Server {
     /// a place in a topic, over HTTP/1.1 in cleartext, then takes about 1.5 KB instead of 16, and no
     /// task. The bytes are the same, and so is all that is told of the stream.
     pub const fn park(mut self, park: Park) -> Self {
-        self.serving.park = park;
+        self.shared.park = park;
         self
     }
 
     /// Its controls: the streams that are open, and the shutdown.
     pub fn handle(&self) -> Handle {
-        self.serving.handle.clone()
+        self.shared.handle.clone()
     }
 
     /// Serves until it is told to stop.
@@ -298,17 +298,17 @@ impl Server {
             None => Shutdown::Signals(Signals::listen()?),
         };
         let listener = address.listen().await?;
-        descriptors::raise(&self.serving.limits);
-        self.serving.proxies.check();
+        descriptors::raise(&self.shared.limits);
+        self.shared.proxies.check();
         meter::describe();
         describe_streams();
-        let port = Port {
-            serving: Arc::new(self.serving),
+        let port = Acceptor {
+            shared: Arc::new(self.shared),
             lot: Arc::default(),
             #[cfg(feature = "tls")]
             tls: self.tls,
         };
-        let handle = port.serving.handle.clone();
+        let handle = port.shared.handle.clone();
         // Nothing is ever sent: each connection holds a sender, and when the last is dropped all
         // connections are gone.
         let (alive, mut gone) = mpsc::channel::<Infallible>(1);
@@ -321,7 +321,7 @@ impl Server {
         let left = gone.sender_strong_count();
         tracing::info!(target: "touka::server", connections = left, streams = handle.count(), "shutting down");
         let hurry = race(wish.wished_again(), handle.cut.cancelled());
-        let why = match timeout(port.serving.shutdown_timeout, race(gone.recv(), hurry)).await {
+        let why = match timeout(port.shared.shutdown_timeout, race(gone.recv(), hurry)).await {
             Ok(First::Left(_)) => return Ok(()),
             Ok(First::Right(_)) => "a second wish",
             Err(_) => "the deadline",
@@ -340,6 +340,6 @@ impl Default for Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("serving", &self.serving).finish_non_exhaustive()
+        f.debug_struct("Server").field("serving", &self.shared).finish_non_exhaustive()
     }
 }

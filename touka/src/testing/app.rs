@@ -12,7 +12,7 @@ use super::pipe::{Pipe, Valve, pipe};
 use super::request::TestRequest;
 use super::wait::Wait;
 use super::watch::{Exchange, Part, Watch, Watched};
-use crate::server::{App, Serve, Serving, serve_plain};
+use crate::server::{App, Serve, Shared, serve_plain};
 use crate::stream::hold_paused_clocks;
 
 /// How long a test waits for anything.
@@ -49,14 +49,14 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 pub struct TestApp {
     serve: Arc<ServeFn>,
     watch: Watch,
-    serving: Arc<Serving>,
+    serving: Arc<Shared>,
     limit: Duration,
     capacity: usize,
     peer: Option<SocketAddr>,
 }
 
 /// Serves one connection on a task of its own, from a peer.
-type ServeFn = dyn Fn(Pipe, Exchange, Arc<Serving>, Option<SocketAddr>) + Send + Sync;
+type ServeFn = dyn Fn(Pipe, Exchange, Arc<Shared>, Option<SocketAddr>) + Send + Sync;
 
 impl TestApp {
     /// An app that answers with this service.
@@ -71,7 +71,7 @@ impl TestApp {
         Self {
             serve: Arc::new(serve),
             watch: Watch::default(),
-            serving: Arc::new(Serving::new()),
+            serving: Arc::new(Shared::new()),
             limit: LIMIT,
             capacity: CAPACITY,
             peer: None,
@@ -240,7 +240,7 @@ impl TestApp {
     }
 }
 
-fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Serving>, peer: Option<SocketAddr>) {
+fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Shared>, peer: Option<SocketAddr>) {
     let alive = exchange.alive(Part::Connection);
     let service = Watched { service, exchange };
     tokio::spawn(serve_plain(pipe, service, serving, peer, alive));

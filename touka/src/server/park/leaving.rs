@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::super::again::{Again, Bare, Guard};
-use super::super::serving::Serving;
 use super::parked::Parked;
 use crate::error::CloseReason;
+use crate::server::shared::Shared;
+use crate::server::state::again::{Again, Bare, Guard};
 use crate::stream::{drop_guarded, guarded};
 
 impl Parked {
@@ -21,9 +21,9 @@ impl Parked {
     }
 
     /// Drops the stream, and has the connection's next requests served.
-    pub(super) fn go_back(self, serving: &Arc<Serving>) {
+    pub(super) fn go_back(self, shared: &Arc<Shared>) {
         let (socket, guard, sent, again) = self.end_stream();
-        let connection = Bare { socket, guard, serving: Arc::clone(serving) };
+        let connection = Bare { socket, guard, shared: Arc::clone(shared) };
         guarded("serving a connection again", || again.again(connection, sent.into()));
     }
 

@@ -7,11 +7,11 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use super::super::again::{Again, Bare};
-use super::super::serving::Serving;
 use super::node::Inbox;
 use super::offer::Offer;
 use super::run::run;
+use crate::server::shared::Shared;
+use crate::server::state::again::{Again, Bare};
 
 /// Half as many shards as the runtime has threads. Each writes to a hundred thousand clients a second,
 /// and the other threads are for those who publish and for all else. They run as long as they have
@@ -30,7 +30,7 @@ impl Lot {
         socket: TcpStream,
         sent: Bytes,
         again: Box<dyn Again<Bare>>,
-        serving: &Arc<Serving>,
+        shared: &Arc<Shared>,
     ) {
         let shards = self.shards.get_or_init(|| {
             let threads = Handle::current().metrics().num_workers();
@@ -39,7 +39,7 @@ impl Lot {
         // One after the other: what they have differs by one, but for those that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
         if inbox.bring(offer.into_parked(socket, sent, again)) {
-            tokio::spawn(run(Arc::clone(inbox), Arc::clone(serving)));
+            tokio::spawn(run(Arc::clone(inbox), Arc::clone(shared)));
         }
     }
 }

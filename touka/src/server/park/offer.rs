@@ -16,19 +16,20 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::again::{Again, Bare, Guard};
-use super::super::call::Call;
-use super::super::chunk;
-use super::super::client::Client;
-use super::super::drain::stream_span;
-use super::super::life::Life;
-use super::super::parking::Park;
-use super::super::stream;
-use super::super::streams::{Entry, OpenStream};
 use super::ending::Endings;
 use super::output::Output;
 use super::parked::Parked;
 use crate::response::{Parts, Ticket};
+use crate::server::config::Park;
+use crate::server::io::chunk;
+use crate::server::io::head::response_head;
+use crate::server::open_streams::{OpenStream, StreamEntry};
+use crate::server::state::again::{Again, Bare, Guard};
+use crate::server::state::call::Call;
+use crate::server::state::connection_state::ConnectionState;
+use crate::server::stream;
+use crate::server::stream::life::Life;
+use crate::server::stream::span::stream_span;
 use crate::stream::Silence;
 
 /// All that a parked connection needs but its socket.
@@ -37,7 +38,7 @@ pub(in crate::server) struct Offer {
     first: Bytes,
     parts: Parts,
     body: Body,
-    entry: Entry,
+    entry: StreamEntry,
     span: Span,
     write_time: Duration,
     life: Life,
@@ -46,10 +47,14 @@ pub(in crate::server) struct Offer {
 
 /// The request is one whose response could be parked: HTTP/1.1, nothing more to read, and a
 /// connection that is not to be closed on the client's wish, which the head would have to confirm.
-pub(in crate::server) fn may_park<B: http_body::Body>(request: &Request<B>, closes: bool, client: &Client) -> bool {
-    client.serving.park != Park::Never
-        && client.is_bare()
-        && !client.overloaded
+pub(in crate::server) fn may_park<B: http_body::Body>(
+    request: &Request<B>,
+    closes: bool,
+    conn: &ConnectionState,
+) -> bool {
+    conn.shared.park != Park::Never
+        && conn.is_bare()
+        && !conn.overloaded
         && request.version() == Version::HTTP_11
         && request.method() == Method::GET
         && !closes
@@ -65,14 +70,14 @@ pub(in crate::server) fn offer(
     path: &str,
 ) -> Result<Box<Offer>, Option<Frame<Bytes>>> {
     let ticket = response.extensions_mut().remove::<Ticket>().ok_or(None)?;
-    let client = &call.client;
-    let vouched = client.serving.park == Park::Always || ticket.is_vouched_by(service);
+    let conn = &call.conn;
+    let vouched = conn.shared.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
         "nobody knows what is around its body"
     } else if !is_plain(response) {
         "its head says more than that of a stream"
     } else {
-        stream::of_connection(client).unwrap_or_default()
+        stream::of_connection(conn).unwrap_or_default()
     };
     if !hindrance.is_empty() {
         tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
@@ -93,7 +98,7 @@ pub(in crate::server) fn offer(
         return Err(Some(frame));
     };
     let (head, body) = mem::take(response).into_parts();
-    let mut first = stream::head(StatusCode::OK, &head.headers, false);
+    let mut first = response_head(StatusCode::OK, &head.headers, false);
     chunk::put(data, &mut first);
     Ok(Box::new(Offer::new(first.freeze(), parts, body, span, call, path)))
 }
@@ -107,15 +112,15 @@ fn is_plain(response: &Response) -> bool {
 impl Offer {
     fn new(first: Bytes, parts: Parts, body: Body, span: Span, call: &mut Call, path: &str) -> Self {
         let permit = call.take_permit();
-        let client = &call.client;
-        let serving = &client.serving;
+        let conn = &call.conn;
+        let shared = &conn.shared;
         let link = parts.lifecycle.link();
-        let mut entry = serving.handle.streams.add(OpenStream::parked(path, call.peer, link.clone()));
+        let mut entry = shared.handle.streams.add(OpenStream::parked(path, call.peer, link.clone()));
         entry.hold(permit);
-        let write_time = parts.options.write_timeout.unwrap_or(serving.limits.write_time);
-        let mut life = Life::default().bounded(serving.limits.lifetime);
+        let write_time = parts.options.write_timeout.unwrap_or(shared.limits.write_time);
+        let mut life = Life::default().bounded(shared.limits.lifetime);
         life.expire(parts.options.lifetime().and_then(|longest| Instant::now().checked_add(longest)));
-        Self { first, parts, body, entry, span, write_time, life, guard: client.take_guard() }
+        Self { first, parts, body, entry, span, write_time, life, guard: conn.take_guard() }
     }
 
     pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Parked {

@@ -5,8 +5,8 @@ use std::mem;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
-use super::super::waiting::Waiting;
 use super::window::LARGE;
+use crate::server::io::waiting::Waiting;
 
 /// The state of a connection's output. It knows no socket: it is told what the socket has taken.
 ///

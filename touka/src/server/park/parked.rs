@@ -11,17 +11,17 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::super::again::{Again, Bare, Guard};
-use super::super::chunk;
-use super::super::life::Life;
-use super::super::socket::{set_user_timeout, write_now};
-use super::super::streams::Entry;
 use super::ending::Endings;
 use super::node::Node;
 use super::output::Output;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
+use crate::server::io::chunk;
+use crate::server::io::socket::{set_user_timeout, write_now};
+use crate::server::open_streams::StreamEntry;
+use crate::server::state::again::{Again, Bare, Guard};
+use crate::server::stream::life::Life;
 use crate::stream::{Lifecycle, Silence, last_words};
 use crate::topic::{Ahead, Mark, Subscription, lagged};
 
@@ -53,7 +53,7 @@ pub(super) struct Parked {
     /// Its group in the shard, and its place there.
     pub(super) group: usize,
     pub(super) member: usize,
-    pub(super) entry: Entry,
+    pub(super) entry: StreamEntry,
     /// Serves the connection again when the stream has ended, and counts it until then.
     pub(super) again: Box<dyn Again<Bare>>,
     pub(super) guard: Guard,

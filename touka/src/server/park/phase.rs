@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use super::super::serving::Serving;
+use crate::server::shared::Shared;
 
 /// Only what is yet to come can be polled: a future is dropped when it was ready.
 pub(super) enum Phase {
-    Serving {
+    Shared {
         shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
         deadline: Deadline,
     },
@@ -26,14 +26,14 @@ pub(super) enum Phase {
 type Deadline = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Phase {
-    pub(super) fn new(serving: &Arc<Serving>) -> Self {
-        let shutdown = Box::pin(serving.handle.shutdown.clone().cancelled_owned());
-        let of = Arc::clone(serving);
-        Self::Serving { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
+    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+        let shutdown = Box::pin(shared.handle.shutdown.clone().cancelled_owned());
+        let of = Arc::clone(shared);
+        Self::Shared { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
     }
 
     pub(super) const fn is_serving(&self) -> bool {
-        matches!(self, Self::Serving { .. })
+        matches!(self, Self::Shared { .. })
     }
 
     pub(super) const fn is_cutting(&self) -> bool {
@@ -43,7 +43,7 @@ impl Phase {
     /// Ready when another phase has begun.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (shutdown, deadline) = match self {
-            Self::Serving { shutdown, deadline } => (Some(shutdown), deadline),
+            Self::Shared { shutdown, deadline } => (Some(shutdown), deadline),
             Self::Draining { deadline } => (None, deadline),
             Self::Cutting => return Poll::Pending,
         };
@@ -68,15 +68,15 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_goes_from_serving_to_draining_to_cutting_and_stays_there() {
-        let serving = Arc::new(Serving::new());
-        let mut phase = Phase::new(&serving);
+        let shared = Arc::new(Shared::new());
+        let mut phase = Phase::new(&shared);
         let start = Instant::now();
         assert!(phase.is_serving());
-        serving.handle.shutdown();
+        shared.handle.shutdown();
         poll_fn(|cx| phase.poll_next(cx)).await;
         assert!(!phase.is_serving() && !phase.is_cutting());
         poll_fn(|cx| phase.poll_next(cx)).await;
-        assert_eq!(start.elapsed().as_secs(), serving.shutdown_timeout.as_secs());
+        assert_eq!(start.elapsed().as_secs(), shared.shutdown_timeout.as_secs());
         // Polled again, as a shard does until it has cut its last socket.
         assert!(poll_fn(|cx| Poll::Ready(phase.poll_next(cx).is_pending())).await);
         assert!(phase.is_cutting());

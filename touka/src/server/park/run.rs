@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 
 use tokio::task::unconstrained;
 
-use super::super::serving::Serving;
 use super::node::Inbox;
 use super::parked::Parked;
 use super::shard::Shard;
+use crate::server::shared::Shared;
 use crate::stream::guarded;
 
 /// What a shard's task runs, turn by turn.
@@ -23,10 +23,10 @@ pub(super) trait Turn {
 }
 
 /// Serves what comes into the inbox, until there is nothing left.
-pub(super) fn run(inbox: Arc<Inbox>, serving: Arc<Serving>) -> impl Future<Output = ()> {
+pub(super) fn run(inbox: Arc<Inbox>, shared: Arc<Shared>) -> impl Future<Output = ()> {
     let make = {
         let inbox = Arc::clone(&inbox);
-        move || Shard::new(Arc::clone(&inbox), Arc::clone(&serving))
+        move || Shard::new(Arc::clone(&inbox), Arc::clone(&shared))
     };
     restarting(inbox, make)
 }

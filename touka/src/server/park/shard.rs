@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::super::serving::Serving;
 use super::group::Group;
 use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
@@ -19,6 +18,7 @@ use super::run::Turn;
 use super::slots::Slots;
 use super::sweep::Sweep;
 use crate::error::CloseReason;
+use crate::server::shared::Shared;
 use crate::stream::guarded;
 
 /// How many sockets are written, are listened to, arrive, or have something to do at a time, before the
@@ -36,7 +36,7 @@ const DRAINING_TICK: Duration = Duration::from_millis(5);
 
 pub(super) struct Shard {
     inbox: Arc<Inbox>,
-    serving: Arc<Serving>,
+    shared: Arc<Shared>,
     /// Connections that have arrived, and what has news, until their turn comes.
     arrived: VecDeque<Parked>,
     ready: VecDeque<Key>,
@@ -96,11 +96,11 @@ impl Drop for Shard {
 }
 
 impl Shard {
-    pub(super) fn new(inbox: Arc<Inbox>, serving: Arc<Serving>) -> Self {
-        let phase = Phase::new(&serving);
+    pub(super) fn new(inbox: Arc<Inbox>, shared: Arc<Shared>) -> Self {
+        let phase = Phase::new(&shared);
         Self {
             inbox,
-            serving,
+            shared,
             arrived: VecDeque::new(),
             ready: VecDeque::new(),
             sockets: Slots::new(),
@@ -134,7 +134,7 @@ impl Shard {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
         parked.group = group;
-        parked.life.take_turn(&self.serving);
+        parked.life.take_turn(&self.shared);
         let due = parked.due();
         let inbox = &self.inbox;
         let index = self.sockets.insert_with(|index| {
@@ -163,7 +163,7 @@ impl Shard {
                 self.enqueue(number);
             }
             Key::Socket(index) => {
-                let most = self.serving.limits.head_bytes;
+                let most = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
                     parked.node.iter().for_each(|node| node.heard());
                     if parked.entry.closing().is_wished() {
@@ -219,7 +219,7 @@ impl Shard {
             }
             Progress::Over if self.phase.is_serving() => {
                 if let Some(parked) = self.take_out(index) {
-                    parked.go_back(&self.serving);
+                    parked.go_back(&self.shared);
                 }
             }
             Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Parked::leave),
@@ -327,7 +327,7 @@ impl Shard {
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
-            parked.life.take_turn(&self.serving);
+            parked.life.take_turn(&self.shared);
             if parked.due().is_some_and(|due| due <= Instant::now()) {
                 self.visit(index, Parked::tick);
                 let Some(still) = self.sockets.get_mut(index) else { continue };

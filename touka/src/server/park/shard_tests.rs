@@ -13,10 +13,6 @@ use tokio::time::Instant;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use super::super::again::{Again, Bare};
-use super::super::life::Life;
-use super::super::serving::Serving;
-use super::super::streams::OpenStream;
 use super::ending::Endings;
 use super::node::Inbox;
 use super::output::Output;
@@ -24,6 +20,10 @@ use super::parked::Parked;
 use super::run::Turn;
 use super::shard::Shard;
 use crate::error::CloseReason;
+use crate::server::open_streams::OpenStream;
+use crate::server::shared::Shared;
+use crate::server::state::again::{Again, Bare};
+use crate::server::stream::life::Life;
 use crate::stream::{EventStream, Silence, SubscriptionParts};
 use crate::topic::Subscription;
 use crate::{Hub, Topic};
@@ -31,7 +31,7 @@ use crate::{Hub, Topic};
 struct Scene {
     hub: Hub,
     inbox: Arc<Inbox>,
-    serving: Arc<Serving>,
+    shared: Arc<Shared>,
     shard: Shard,
     listener: TcpListener,
 }
@@ -46,10 +46,10 @@ impl Again<Bare> for Nowhere {
 impl Scene {
     /// A shard that does this much in a turn.
     fn new(turn: usize) -> Self {
-        let (inbox, serving) = (Arc::<Inbox>::default(), Arc::new(Serving::new()));
-        let mut shard = Shard::new(Arc::clone(&inbox), Arc::clone(&serving));
+        let (inbox, shared) = (Arc::<Inbox>::default(), Arc::new(Shared::new()));
+        let mut shard = Shard::new(Arc::clone(&inbox), Arc::clone(&shared));
         shard.turn = turn;
-        Self { hub: Hub::memory(), inbox, serving, shard, listener: TcpListener::bind("127.0.0.1:0").unwrap() }
+        Self { hub: Hub::memory(), inbox, shared, shard, listener: TcpListener::bind("127.0.0.1:0").unwrap() }
     }
 
     fn topic(&self, name: &str) -> Topic {
@@ -57,9 +57,9 @@ impl Scene {
     }
 
     /// Does turns until all clients have got their heads.
-    async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut Client>) {
-        for client in clients {
-            while client.read() != "head" {
+    async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut ConnectionState>) {
+        for conn in clients {
+            while conn.read() != "head" {
                 self.turn();
                 // A sleep lets the runtime look at its sockets.
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -72,7 +72,7 @@ impl Scene {
     }
 
     /// A client of a topic, whose stream is changed before it is parked.
-    async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
+    async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> ConnectionState {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
         let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
@@ -80,8 +80,8 @@ impl Scene {
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         subscription.stop_waiting();
-        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
-        client.set_nonblocking(true).unwrap();
+        let conn = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        conn.set_nonblocking(true).unwrap();
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
@@ -99,19 +99,19 @@ impl Scene {
             node: None,
             group: 0,
             member: 0,
-            entry: self.serving.handle.streams.add(open),
+            entry: self.shared.handle.streams.add(open),
             again: Box::new(Nowhere),
             guard: None,
             body: Body::empty(),
             span: tracing::info_span!("stream"),
         });
-        Client(client)
+        ConnectionState(conn)
     }
 }
 
-struct Client(TcpStream);
+struct ConnectionState(TcpStream);
 
-impl Client {
+impl ConnectionState {
     /// What has come since the last look.
     fn read(&mut self) -> String {
         let mut all = Vec::new();
@@ -143,7 +143,7 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
             scene.topic("b").publish("more").await.unwrap();
         }
         assert!(quiet.read().contains("data: first\n\n"));
-        assert!(busy.iter_mut().all(|client| client.read().contains("data: more\n\n")));
+        assert!(busy.iter_mut().all(|conn| conn.read().contains("data: more\n\n")));
     }
 }
 
@@ -180,7 +180,7 @@ async fn what_is_due_for_many_at_once_is_done_in_turns() {
     let mut counts = Vec::new();
     for _ in 0..20 {
         scene.turn();
-        counts.push(clients.iter_mut().filter(|client| client.0.peek(&mut [0]).is_ok()).count());
+        counts.push(clients.iter_mut().filter(|conn| conn.0.peek(&mut [0]).is_ok()).count());
     }
     assert!(counts.windows(2).all(|two| two[1] - two[0] <= 4), "{counts:?}");
     assert_eq!(counts.last(), Some(&9));
@@ -218,7 +218,7 @@ async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
     let mut leaves = scene.park("a", |stream| stream).await;
     scene.settle([&mut stays, &mut leaves]).await;
     drop(leaves);
-    while scene.serving.handle.count() > 1 {
+    while scene.shared.handle.count() > 1 {
         scene.turn();
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -242,14 +242,14 @@ async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
     let late = scene.park("a", |stream| stream.on_close(move |reason| tell.send(reason).unwrap())).await;
     scene.shard.turn = 0;
     scene.turn();
-    let Scene { shard, serving, hub, .. } = scene;
+    let Scene { shard, shared, hub, .. } = scene;
     shard.abandon();
     assert_eq!(told.iter().collect::<Vec<_>>(), [CloseReason::Panicked; 4]);
-    assert_eq!((serving.handle.count(), hub.topic::<crate::Event>("a").unwrap().subscribers()), (0, 0));
-    for client in clients.iter_mut().chain([&mut { late }]) {
+    assert_eq!((shared.handle.count(), hub.topic::<crate::Event>("a").unwrap().subscribers()), (0, 0));
+    for conn in clients.iter_mut().chain([&mut { late }]) {
         // The socket is closed: a read ends, and does not wait.
-        client.read();
-        assert_eq!(client.0.read(&mut [0]).unwrap_or(0), 0);
-        let _ = client.0.write(b"x");
+        conn.read();
+        assert_eq!(conn.0.read(&mut [0]).unwrap_or(0), 0);
+        let _ = conn.0.write(b"x");
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::super::chunk;
+use crate::server::io::chunk;
 use crate::topic::{Log, Mark};
 
 /// How much is put together for one write. The same bound as that of a frame: a burst is spread

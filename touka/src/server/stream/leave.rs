@@ -8,11 +8,12 @@ use http::{HeaderMap, Method, StatusCode, Version};
 use http_body::{Body as _, Frame};
 use hyper::ext::ReasonPhrase;
 
-use super::super::call::Call;
-use super::super::client::Client;
-use super::super::drain::{Drain, is_event_stream};
-use super::super::leftover::Leftover;
-use super::head;
+use super::body::ServerBody;
+use super::content_type::is_event_stream;
+use crate::server::io::head::response_head;
+use crate::server::state::call::Call;
+use crate::server::state::connection_state::ConnectionState;
+use crate::server::state::leftover::Leftover;
 
 /// What its request says of whether a response can leave hyper.
 #[derive(Clone, Copy, Debug)]
@@ -26,13 +27,13 @@ pub(in crate::server) struct Request {
 /// A response that has left hyper, and needs a socket.
 pub(in crate::server) struct Leaving {
     pub(super) head: Bytes,
-    pub(super) body: Drain<Body>,
+    pub(super) body: ServerBody<Body>,
     /// The connection closes when the response has ended.
     pub(super) closes: bool,
 }
 
 impl Request {
-    pub(in crate::server) fn new<B>(request: &http::Request<B>, client: &Client) -> Self {
+    pub(in crate::server) fn new<B>(request: &http::Request<B>, conn: &ConnectionState) -> Self {
         let hindrance = if request.version() != Version::HTTP_11 {
             Some("its request is not one of HTTP/1.1")
         } else if matches!(*request.method(), Method::HEAD | Method::CONNECT) {
@@ -40,7 +41,7 @@ impl Request {
         } else {
             None
         };
-        Self { hindrance, closes: says_close(request.headers()) || client.request.is_ambiguous() }
+        Self { hindrance, closes: says_close(request.headers()) || conn.request.is_ambiguous() }
     }
 
     /// The connection closes after the answer, whose head is to say so.
@@ -60,21 +61,21 @@ pub(in crate::server) fn may_leave(
     response: &Response,
     request: Request,
     leftover: Option<&mut Box<Leftover>>,
-    client: &Client,
+    conn: &ConnectionState,
     path: &str,
 ) -> bool {
     if !is_event_stream(response.headers()) {
         return false;
     }
-    let hindrance = request.hindrance.or_else(|| of_connection(client)).or_else(|| of_response(response));
+    let hindrance = request.hindrance.or_else(|| of_connection(conn)).or_else(|| of_response(response));
     let hindrance = hindrance.or_else(|| {
         // hyper holds the body's bytes, and the end of the connection is behind them.
-        let unread = leftover.is_some_and(|leftover| !leftover.is_over()) || client.is_unread();
+        let unread = leftover.is_some_and(|leftover| !leftover.is_over()) || conn.is_unread();
         unread.then_some("its request's body was not read to its end")
     });
     let Some(why) = hindrance else { return true };
     // HTTP/2 streams never leave: that is no news.
-    if !client.speaks_http2() {
+    if !conn.speaks_http2() {
         tracing::debug!(target: "touka::server", path, why, "a stream does not leave hyper");
     }
     false
@@ -91,20 +92,20 @@ impl Leaving {
     ) -> Self {
         let said = says_close(response.headers());
         let closes = said || request.closes;
-        let head = head(response.status(), response.headers(), closes && !said).freeze();
-        let body = Drain::wrap(response, first, call, path, false).into_body();
+        let head = response_head(response.status(), response.headers(), closes && !said).freeze();
+        let body = ServerBody::wrap(response, first, call, path, false).into_body();
         Self { head, body, closes }
     }
 }
 
 /// Why no response can leave hyper over this connection now.
-pub(in crate::server) fn of_connection(client: &Client) -> Option<&'static str> {
-    if client.overloaded {
+pub(in crate::server) fn of_connection(conn: &ConnectionState) -> Option<&'static str> {
+    if conn.overloaded {
         Some("the server has too many connections")
-    } else if client.is_unflushed() {
+    } else if conn.is_unflushed() {
         // hyper still holds something of an earlier answer, which would be lost with it.
         Some("the client has yet to take an earlier answer")
-    } else if client.serving.handle.is_shutting_down() {
+    } else if conn.shared.handle.is_shutting_down() {
         Some("the server shuts down")
     } else {
         None

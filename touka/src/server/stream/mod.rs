@@ -1,21 +1,25 @@
-//! Streams that have left hyper: their responses are written by a small task each.
+//! One open event stream: its life, and the task that writes it once it has left hyper.
 //!
 //! hyper reads the request. When its answer is an event stream, hyper is dropped, which gives the socket
 //! back, and a [`Writer`] writes the response and watches the connection. When the stream has ended, the
-//! connection goes back to hyper for its next request.
+//! connection goes back to hyper for its next request. A stream over HTTP/2 stays in hyper.
 //!
 //! # Layout
 //!
+//! - `body`: the body of a response, which the server can end if it is a stream. `watched`: what it knows of the stream.
+//! - `life`: when a stream ends. `span`: the span of its log lines. `content_type`: which responses are streams.
 //! - `leave`: which responses leave hyper, and why others do not.
-//! - `head`: the bytes of a response's head.
-//! - `unwritten`: what is to be written next.
+//! - `unwritten`: the bytes that are to be written next.
 //! - `writer`: the task.
 
-mod head;
+pub(super) mod body;
+pub(super) mod content_type;
 mod leave;
+pub(super) mod life;
+pub(super) mod span;
 mod unwritten;
+mod watched;
 mod writer;
 
-pub(super) use head::head;
 pub(super) use leave::{Leaving, Request, has_special, may_leave, of_connection};
 pub(super) use writer::Writer;

@@ -4,7 +4,7 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes};
 
-use super::super::chunk;
+use crate::server::io::chunk;
 
 /// What frames and an end have put together, until the socket has taken it. The bytes of the frames are
 /// those of the body.

@@ -14,14 +14,14 @@ use http_body::Body as _;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::task::yield_now;
 
-use super::super::again::Again;
-use super::super::client::Client;
-use super::super::drain::Drain;
-use super::super::stall::Io;
-use super::super::wire::Wire;
+use super::body::ServerBody;
 use super::leave::Leaving;
 use super::unwritten::Unwritten;
 use crate::error::CloseReason;
+use crate::server::io::maybe_tls::MaybeTls;
+use crate::server::io::stall::Io;
+use crate::server::state::again::Again;
+use crate::server::state::connection_state::ConnectionState;
 use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
 
 /// How many frames are written in one go, before the other tasks of the thread have their turn.
@@ -41,10 +41,10 @@ pub(in crate::server) struct Writer<I, A>(Option<Live<I, A>>);
 /// What it has until it ends.
 struct Live<I, A> {
     /// There until its end: what a handler holds is free before its client sees the end.
-    body: Option<Drain<Body>>,
+    body: Option<ServerBody<Body>>,
     state: State,
     unwritten: Unwritten,
-    wire: Wire<I>,
+    wire: MaybeTls<I>,
     /// What the client has sent since its request: the beginning of the next one.
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
@@ -57,7 +57,7 @@ struct Live<I, A> {
     closes: bool,
     /// The client takes nothing now.
     blocked: bool,
-    client: Arc<Client>,
+    conn: Arc<ConnectionState>,
     /// When the connection is cut, whatever it does. Made only when nobody else looks at it.
     deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -85,12 +85,12 @@ enum End {
     Closed,
 }
 
-impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Writer<I, A> {
+impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Writer<I, A> {
     pub(in crate::server) fn new(
         leaving: Leaving,
-        wire: Wire<I>,
+        wire: MaybeTls<I>,
         sent: Bytes,
-        client: Arc<Client>,
+        conn: Arc<ConnectionState>,
         again: Box<A>,
     ) -> Self {
         let Leaving { head, body, closes } = leaving;
@@ -105,7 +105,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Writer<I, A> {
             collects: false,
             closes,
             blocked: false,
-            client,
+            conn,
             deadline: None,
         }))
     }
@@ -114,7 +114,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Writer<I, A> {
 /// No field is pinned: each that is polled can be moved.
 impl<I, A> Unpin for Writer<I, A> {}
 
-impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Future for Writer<I, A> {
+impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Future for Writer<I, A> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -124,7 +124,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Future for Writer<I, A> {
             Ok(Poll::Ready(ended)) => ended,
             Err(panic) => {
                 log_panic("a stream's code", panic);
-                live.client.close(CloseReason::Panicked);
+                live.conn.close(CloseReason::Panicked);
                 Ok(End::Closed)
             }
         };
@@ -143,13 +143,13 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Future for Writer<I, A> {
     }
 }
 
-impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
+impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         self.listen(cx)?;
         let polled = self.poll_stream(cx);
         if polled.is_pending() && self.poll_deadline(cx).is_ready() {
             // Before anything is dropped, which would look as if the client had left.
-            self.client.close(CloseReason::Shutdown);
+            self.conn.close(CloseReason::Shutdown);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the shutdown has ended the stream")));
         }
         polled
@@ -157,15 +157,15 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
 
     /// Ready when the connection is to be cut, because a shutdown has taken as long as it may.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let serving = &self.client.serving;
+        let shared = &self.conn.shared;
         // The body watches for a shutdown, but nobody polls it while the client takes nothing.
-        if !self.blocked && !serving.handle.is_shutting_down() {
+        if !self.blocked && !shared.handle.is_shutting_down() {
             self.deadline = None;
             return Poll::Pending;
         }
         let deadline = self.deadline.get_or_insert_with(|| {
-            let serving = Arc::clone(serving);
-            Box::pin(async move { serving.deadline().await })
+            let shared = Arc::clone(shared);
+            Box::pin(async move { shared.deadline().await })
         });
         deadline.as_mut().poll(cx)
     }
@@ -173,7 +173,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
     /// Looks whether the client is still there, and keeps what it sends for the time after the stream. What
     /// is more than a head may have waits in the socket: then a write finds that the client has left.
     fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let most = self.client.serving.limits.head_bytes;
+        let most = self.conn.shared.limits.head_bytes;
         while self.sent.len() < most {
             let mut room = [0; 256];
             let mut read = ReadBuf::new(&mut room);
@@ -202,7 +202,7 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
                 ready!(self.poll_write(cx))?;
                 self.blocked = false;
                 let frame = mem::take(&mut self.frame);
-                let link = self.body.as_ref().filter(|_| frame != 0).and_then(Drain::link);
+                let link = self.body.as_ref().filter(|_| frame != 0).and_then(ServerBody::link);
                 if let Some(link) = link {
                     link.set_written(frame);
                 }
@@ -289,20 +289,20 @@ impl<I: Io, A: Again<(Wire<I>, Arc<Client>)>> Live<I, A> {
 
     /// The connection closes after this response.
     fn is_last(&self) -> bool {
-        self.closes || self.client.serving.handle.is_shutting_down()
+        self.closes || self.conn.shared.handle.is_shutting_down()
     }
 
     /// Has the connection's next requests served.
     fn go_on(self) {
-        let Self { wire, sent, again, client, .. } = self;
-        guarded("serving a connection again", || again.again((wire, client), sent.into()));
+        let Self { wire, sent, again, conn, .. } = self;
+        guarded("serving a connection again", || again.again((wire, conn), sent.into()));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::socket::Socket;
     use super::*;
+    use crate::server::io::socket::Socket;
 
     /// Each open stream has one.
     #[test]

@@ -1,0 +1,30 @@
+//! How many sockets the system lets this process have.
+
+use crate::server::config::Limits;
+use crate::server::limits::admission::most_refused;
+
+/// What a process needs beside its connections: the port, the runtime's own, files of the user's.
+const OTHERS: u64 = 64;
+
+/// Raises the limit as far as it goes without a privilege, and warns if it is less than what the
+/// server may come to need. Most systems begin with 1,024, far from what servers of streams have.
+pub(in crate::server) fn raise(limits: &Limits) {
+    let needed = u64::try_from(limits.connections.saturating_add(most_refused(limits)))
+        .unwrap_or(u64::MAX)
+        .saturating_add(OTHERS);
+    match rlimit::increase_nofile_limit(
+        needed.max(rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft)),
+    ) {
+        Ok(allowed) if allowed < needed => tracing::warn!(
+            target: "touka::server",
+            allowed,
+            needed,
+            connections = limits.connections,
+            "this process may open fewer files than `max_connections` needs: raise the hard limit \
+             (`LimitNOFILE=` in a systemd unit, `ulimit -Hn` in a shell, `--ulimit nofile=` for a container), \
+             or lower `Server::max_connections`"
+        ),
+        Ok(allowed) => tracing::debug!(target: "touka::server", allowed, needed, "file descriptors"),
+        Err(error) => tracing::warn!(target: "touka::server", %error, "the limit of open files is not known"),
+    }
+}

@@ -1,0 +1,145 @@
+//! [`Listener`], the open port.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, lookup_host};
+
+use super::backlog::{Backlog, Closing, is_of_the_peer};
+#[cfg(unix)]
+use super::unix;
+use crate::error::{Error, Result};
+use crate::server::io::socket::Socket;
+
+/// Connections that the kernel keeps until they are accepted. After a deploy all clients come back
+/// at once; past this the kernel drops them, and each waits a second or more to try again.
+const BACKLOG: u32 = 4096;
+
+/// After an error that is the process's own, such as too many open files: long enough for others
+/// to finish, short enough that nobody notices.
+const RETRY_ACCEPT: Duration = Duration::from_millis(50);
+
+/// A port that is open: connections are being taken, if not yet answered.
+///
+/// ```
+/// # async fn run(router: touka::Router) -> touka::Result<()> {
+/// let listener = touka::server::Listener::bind("127.0.0.1:0").await?;
+/// println!("http://{}", listener.local_addr()?);
+/// router.serve(listener).await
+/// # }
+/// ```
+///
+/// A socket that was opened by another, say a service manager, is taken as it is: `Listener` can be
+/// made from tokio's listeners, and every `serve` takes those of `std`, too.
+#[derive(Debug)]
+pub struct Listener(Inner);
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixListener),
+}
+
+impl Listener {
+    /// Opens a port: `127.0.0.1:3000`, `[::]:443`, `localhost:0`. Port 0 takes any free one. Or a
+    /// Unix socket: `unix:/run/app.sock`. What a server that is gone has left there is replaced.
+    ///
+    /// # Errors
+    /// The address has no such form, its name is not known, or the port cannot be had;
+    /// [`Error::is_bind`].
+    pub async fn bind(address: &str) -> Result<Self> {
+        #[cfg(unix)]
+        if let Some(path) = address.strip_prefix("unix:") {
+            let opened = unix::open(path.as_ref()).await;
+            return opened.map(Self::from).map_err(|error| Error::bind(&address, error));
+        }
+        let addresses = lookup_host(address).await.map_err(|error| Error::bind(&address, error))?;
+        let mut last = None;
+        for candidate in addresses {
+            match open(candidate) {
+                Ok(inner) => return Ok(inner.into()),
+                Err(error) => last = Some(error),
+            }
+        }
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        Err(Error::bind(&address, last.unwrap_or_else(none)))
+    }
+
+    /// The address that clients reach it at; with port 0, the port that was found.
+    ///
+    /// # Errors
+    /// It is a Unix socket, or the system does not tell.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        let address = match &self.0 {
+            Inner::Tcp(listener) => listener.local_addr(),
+            #[cfg(unix)]
+            Inner::Unix(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "a Unix socket has no address and port")),
+        };
+        address.map_err(|error| Error::bind(&"this listener", error))
+    }
+
+    /// The next connection. An error costs at most the connection it came with, never the server:
+    /// it is logged, and the next one is taken.
+    pub(in crate::server) async fn accept(&self, write_time: Duration) -> (Socket, Option<SocketAddr>) {
+        // A process that is out of descriptors would fill its log with this.
+        let mut logged = false;
+        loop {
+            match self.try_accept(write_time).await {
+                Ok(accepted) => return accepted,
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    if !logged {
+                        tracing::error!(target: "touka::server", %error, "cannot accept connections for now");
+                    }
+                    logged = true;
+                    tokio::time::sleep(RETRY_ACCEPT).await;
+                }
+            }
+        }
+    }
+
+    /// What the kernel has accepted by now. The port closes with it.
+    pub(in crate::server) fn into_backlog(self, write_time: Duration) -> io::Result<Backlog> {
+        let listener = match self.0 {
+            Inner::Tcp(listener) => Closing::Tcp(listener.into_std()?),
+            #[cfg(unix)]
+            Inner::Unix(listener) => Closing::Unix(listener.into_std()?),
+        };
+        Ok(Backlog { listener, write_time, left: BACKLOG as usize })
+    }
+
+    async fn try_accept(&self, write_time: Duration) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match &self.0 {
+            Inner::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Socket::from_tcp(stream, write_time), Some(peer)))
+            }
+            #[cfg(unix)]
+            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+pub(in crate::server) fn open(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // On Windows this would let two servers share a port; elsewhere it only skips TIME_WAIT.
+    #[cfg(not(windows))]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self(Inner::Tcp(listener))
+    }
+}
+
+#[cfg(unix)]
+impl From<tokio::net::UnixListener> for Listener {
+    fn from(listener: tokio::net::UnixListener) -> Self {
+        Self(Inner::Unix(listener))
+    }
+}

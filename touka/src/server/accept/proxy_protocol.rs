@@ -1,0 +1,219 @@
+//! The PROXY protocol, versions 1 and 2: what a proxy says of its client before that client's bytes.
+//!
+//! <https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// How a header of version 2 begins. Version 1 is a line of text, and begins with `PROXY `.
+const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
+
+/// The longest line of version 1, its end included.
+const LONGEST_LINE: usize = 107;
+
+/// The bytes of two IPv6 addresses with their ports, the most that is looked at in version 2.
+const ADDRESSES: usize = 36;
+
+/// For whom a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) enum Named {
+    ConnectionState(SocketAddr),
+    /// The proxy speaks for itself, as its health checks do, or for a client without an IP address.
+    Nobody,
+}
+
+/// Reads the header of a connection, and not a byte more: what follows may be TLS.
+///
+/// # Errors
+/// What comes is not such a header, or the connection has ended.
+pub(in crate::server) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
+    // Either version is longer than this.
+    let mut start = [0; SIGNATURE.len()];
+    io.read_exact(&mut start).await?;
+    if start == *SIGNATURE { read_v2(io).await } else { read_v1(start, io).await }
+}
+
+async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Result<Named> {
+    if !start.starts_with(b"PROXY ") {
+        return Err(malformed("there is none"));
+    }
+    let mut line = [0; LONGEST_LINE];
+    line[..start.len()].copy_from_slice(&start);
+    let mut length = start.len();
+    while !line[..length].ends_with(b"\r\n") {
+        // The end of the line is one byte away or at least two, so this never reads beyond it.
+        let next = if line[..length].ends_with(b"\r") { 1 } else { 2 };
+        let space = line.get_mut(length..length + next).ok_or_else(|| malformed("its line is too long"))?;
+        io.read_exact(space).await?;
+        length += next;
+    }
+    let line = str::from_utf8(&line[..length - 2]).map_err(|_| malformed("its line is no text"))?;
+    parse_v1(line).ok_or_else(|| malformed("its line cannot be read"))
+}
+
+/// `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`, without its end.
+fn parse_v1(line: &str) -> Option<Named> {
+    let mut words = line.strip_prefix("PROXY ")?.split(' ');
+    let family = words.next()?;
+    if family == "UNKNOWN" {
+        // Whatever follows is to be ignored.
+        return Some(Named::Nobody);
+    }
+    let address = |text: &str| match family {
+        "TCP4" => text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
+        "TCP6" => text.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        _ => None,
+    };
+    let port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok())?;
+    let (source, _, from, _) =
+        (address(words.next()?)?, address(words.next()?)?, port(words.next()?)?, port(words.next()?)?);
+    words.next().is_none().then(|| Named::ConnectionState(SocketAddr::new(source.to_canonical(), from)))
+}
+
+async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
+    let mut head = [0; 4];
+    io.read_exact(&mut head).await?;
+    let [command, family, length @ ..] = head;
+    let length = usize::from(u16::from_be_bytes(length));
+    let mut addresses = [0; ADDRESSES];
+    let known = length.min(ADDRESSES);
+    io.read_exact(&mut addresses[..known]).await?;
+    // Further addresses of a Unix socket, and what else the proxy says of the connection.
+    skip(io, length - known).await?;
+    match command {
+        // LOCAL: the addresses are to be ignored.
+        0x20 => Ok(Named::Nobody),
+        0x21 => parse_v2(family, &addresses[..known]).ok_or_else(|| malformed("its addresses cannot be read")),
+        _ => Err(malformed("its version or its command is not known")),
+    }
+}
+
+/// `family` has the address family in its upper half, and the kind of socket in its lower.
+fn parse_v2(family: u8, addresses: &[u8]) -> Option<Named> {
+    let port = |at: usize| Some(u16::from_be_bytes(*addresses.get(at..)?.first_chunk()?));
+    match family {
+        // No family, or a Unix socket.
+        0x00 | 0x31 => Some(Named::Nobody),
+        0x11 => {
+            let source = Ipv4Addr::from(*addresses.first_chunk::<4>()?);
+            // Both addresses and both ports must be there.
+            port(10)?;
+            Some(Named::ConnectionState(SocketAddr::new(source.into(), port(8)?)))
+        }
+        0x21 => {
+            let source = IpAddr::V6(Ipv6Addr::from(*addresses.first_chunk::<16>()?)).to_canonical();
+            port(34)?;
+            Some(Named::ConnectionState(SocketAddr::new(source, port(32)?)))
+        }
+        // A datagram cannot have come over this socket.
+        _ => None,
+    }
+}
+
+async fn skip<I: AsyncRead + Unpin>(io: &mut I, mut length: usize) -> io::Result<()> {
+    let mut skipped = [0; 256];
+    while length > 0 {
+        let part = length.min(skipped.len());
+        io.read_exact(&mut skipped[..part]).await?;
+        length -= part;
+    }
+    Ok(())
+}
+
+fn malformed(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the header says, and the bytes after it.
+    async fn read(bytes: &[u8]) -> (Option<Named>, Vec<u8>) {
+        let mut rest = bytes;
+        let read = read_header(&mut rest).await.ok();
+        (read, rest.to_vec())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "it is compared with what was read")]
+    fn is(client: &str) -> Option<Named> {
+        Some(Named::ConnectionState(client.parse().unwrap()))
+    }
+
+    fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(rest.len()).unwrap().to_be_bytes();
+        [&SIGNATURE[..], &[command, family], &length, rest].concat()
+    }
+
+    #[tokio::test]
+    async fn version_1_is_a_line() {
+        for (line, client) in [
+            ("PROXY TCP4 203.0.113.7 198.51.100.1 50812 443", is("203.0.113.7:50812")),
+            ("PROXY TCP6 2001:db8::7 2001:db8::1 1 65535", is("[2001:db8::7]:1")),
+            ("PROXY TCP6 ::ffff:203.0.113.7 ::1 1 2", is("203.0.113.7:1")),
+            ("PROXY UNKNOWN", Some(Named::Nobody)),
+            ("PROXY UNKNOWN whatever this may be", Some(Named::Nobody)),
+        ] {
+            for rest in ["", "G", "\r\n", "GET / HTTP/1.1\r\n"] {
+                assert_eq!(read(format!("{line}\r\n{rest}").as_bytes()).await, (client, rest.into()), "{line}");
+            }
+        }
+        for line in [
+            "PROXY TCP4 203.0.113.7 198.51.100.1 50812",
+            "PROXY TCP4 203.0.113.7 198.51.100.1 50812 443 1",
+            "PROXY TCP4  203.0.113.7 198.51.100.1 50812 443",
+            "PROXY TCP4 2001:db8::7 2001:db8::1 1 2",
+            "PROXY TCP6 203.0.113.7 198.51.100.1 1 2",
+            "PROXY TCP4 203.0.113.7 198.51.100.1 +1 2",
+            "PROXY TCP4 203.0.113.7 198.51.100.1 1 65536",
+            "PROXY TCP4 203.0.113.7 198.51.100.1 1 \n",
+            "PROXY UDP4 203.0.113.7 198.51.100.1 1 2",
+            "PROXY unknown",
+            "proxy UNKNOWN",
+            "GET / HTTP/1.1",
+        ] {
+            assert_eq!(read(format!("{line}\r\n").as_bytes()).await.0, None, "{line}");
+        }
+        assert_eq!(
+            read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(91) + "\r\n").as_bytes()).await.0,
+            Some(Named::Nobody)
+        );
+        assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(92) + "\r\n").as_bytes()).await.0, None);
+        assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(9000)).as_bytes()).await.0, None);
+        assert_eq!(read(b"PROXY TCP4 203.0.113.7").await.0, None);
+        assert_eq!(read(b"PROXY \xff\xff\xff\xff\xff\xff\r\n").await.0, None);
+    }
+
+    #[tokio::test]
+    async fn version_2_is_binary() {
+        let v4 = [203, 0, 113, 7, 198, 51, 100, 1, 0, 80, 1, 187];
+        let v6 = [&[0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7][..], &[0; 16], &[0, 80, 1, 187]].concat();
+        let more = |addresses: &[u8], length: usize| [addresses, &vec![4; length]].concat();
+        for (header, client) in [
+            (v2(0x21, 0x11, &v4), is("203.0.113.7:80")),
+            (v2(0x21, 0x11, &more(&v4, 1000)), is("203.0.113.7:80")),
+            (v2(0x21, 0x21, &v6), is("[2001:db8::7]:80")),
+            (v2(0x21, 0x21, &more(&v6, 65_000)), is("[2001:db8::7]:80")),
+            (v2(0x21, 0x31, &[b'/'; 216]), Some(Named::Nobody)),
+            (v2(0x21, 0x00, b""), Some(Named::Nobody)),
+            (v2(0x20, 0x00, b""), Some(Named::Nobody)),
+            (v2(0x20, 0x11, &v4), Some(Named::Nobody)),
+            (v2(0x20, 0xff, b"anything"), Some(Named::Nobody)),
+            (v2(0x21, 0x11, &v4[..11]), None),
+            (v2(0x21, 0x21, &v6[..35]), None),
+            (v2(0x21, 0x12, &v4), None),
+            (v2(0x21, 0x41, &v6), None),
+            (v2(0x22, 0x11, &v4), None),
+            (v2(0x11, 0x11, &v4), None),
+        ] {
+            let (read, rest) = read(&[&header[..], b"GET"].concat()).await;
+            assert_eq!((read, &rest[..]), (client, &b"GET"[..]), "{header:?}");
+        }
+        let whole = v2(0x21, 0x11, &more(&v4, 10));
+        for length in 0..whole.len() {
+            assert_eq!(read(&whole[..length]).await.0, None, "cut after {length} bytes");
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! The answer to a request that could not be parsed.
+
+use std::time::Duration;
+
+use axum_core::BoxError;
+use http::StatusCode;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+/// How long a client may take to read the answer.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// A status, and a line that says what was wrong.
+pub(in crate::server) struct Answer(StatusCode, String);
+
+/// The head did not come in time.
+pub(in crate::server) fn late() -> Answer {
+    Answer(StatusCode::REQUEST_TIMEOUT, "the request's head took too long".to_owned())
+}
+
+/// What to say of a request that hyper could not read. Nothing to a client that just left, or that
+/// sent nothing.
+pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
+    let error = failure.downcast_ref::<hyper::Error>()?;
+    let status = if error.is_parse_too_large() {
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    } else if error.is_parse() {
+        StatusCode::BAD_REQUEST
+    } else {
+        return None;
+    };
+    Some(Answer(status, format!("the request cannot be read: {error}")))
+}
+
+/// Says what was wrong with a request that the service never saw, and closes the connection.
+pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Answer(status, line): Answer) {
+    let answer = format!(
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}\n",
+        line.len() + 1,
+    );
+    // The client may be gone, or may take nothing: neither is worth more than a second.
+    let _ = timeout(LINGER, async {
+        stream.write_all(answer.as_bytes()).await?;
+        linger(stream).await;
+        std::io::Result::Ok(())
+    })
+    .await;
+}
+
+/// Ends a connection whose client may still be sending. Closing a socket with unread bytes resets it,
+/// and the reset can overtake the answer.
+pub(in crate::server) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    // The client may go on for ever, or may be gone.
+    let _ = timeout(LINGER, async {
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    })
+    .await;
+}

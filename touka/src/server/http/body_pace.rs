@@ -1,0 +1,126 @@
+//! [`Pace`], how slowly the body of a request may come.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+/// The time that a handler may still wait for a body.
+///
+/// It begins with the longest time and never exceeds it. Waiting uses it up; each byte that comes earns
+/// the time in which it would come at the least rate. So a body that comes at that rate is never late,
+/// one that stands still is late after the longest time, and one that came fast cannot stand still for
+/// longer. Only the time in which the handler waits counts: a handler that reads slowly makes no client
+/// late.
+#[derive(Debug)]
+pub(in crate::server) struct Pace {
+    longest: Duration,
+    /// Bytes a second; 0 means that any byte earns the longest time.
+    least_rate: u32,
+    left: Duration,
+    /// Since when the handler waits, and when that is too long.
+    waiting: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+impl Pace {
+    pub(in crate::server) const fn new(longest: Duration, least_rate: u32) -> Self {
+        Self { longest, least_rate, left: longest, waiting: None }
+    }
+
+    /// The handler waits. Ready when it has waited for too long.
+    pub(in crate::server) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let left = self.left;
+        let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
+        timer.as_mut().poll(cx)
+    }
+
+    /// So many bytes came.
+    pub(in crate::server) fn came(&mut self, bytes: usize) {
+        if let Some((since, _)) = self.waiting.take() {
+            self.left = self.left.saturating_sub(since.elapsed());
+        }
+        let earned = match self.least_rate {
+            0 => self.longest,
+            rate => nanoseconds(bytes as u128 * 1_000_000_000 / u128::from(rate)),
+        };
+        self.left = self.left.saturating_add(earned).min(self.longest);
+    }
+
+    /// What the client did not do.
+    pub(in crate::server) fn fault(&self) -> String {
+        let Self { longest, least_rate, .. } = self;
+        match least_rate {
+            0 => format!("the request's body stood still for {longest:?}"),
+            rate => {
+                format!("the request's body stood still for {longest:?}, or came at less than {rate} bytes a second")
+            }
+        }
+    }
+}
+
+fn nanoseconds(number: u128) -> Duration {
+    u64::try_from(number).map_or(Duration::MAX, Duration::from_nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// Lets this many bytes come after each pause, for at most an hour: how long it was not late.
+    async fn late_after(mut pace: Pace, pause: Duration, bytes: usize) -> Option<Duration> {
+        const LONG: Duration = Duration::from_hours(1);
+        let start = Instant::now();
+        while start.elapsed() < LONG {
+            let late = poll_fn(|cx| pace.poll_late(cx));
+            if tokio::time::timeout(pause, late).await.is_ok() {
+                return Some(start.elapsed());
+            }
+            pace.came(bytes);
+        }
+        None
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn slow_and_steady_is_not_late_and_slower_is() {
+        let pace = || Pace::new(Duration::from_secs(30), 1024);
+        let second = Duration::from_secs(1);
+        assert_eq!(late_after(pace(), second, 1024).await, None);
+        assert_eq!(late_after(pace(), second * 20, 20 * 1024).await, None);
+        let late = late_after(pace(), second / 2, 1).await.expect("late").as_secs();
+        assert!((30..=31).contains(&late), "{late} s");
+        let late = late_after(pace(), second, 512).await.expect("late").as_secs();
+        assert!((59..=61).contains(&late), "{late} s");
+        assert_eq!(late_after(pace(), Duration::MAX, 1).await, Some(second * 30));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_came_fast_earns_no_more_than_the_longest_time() {
+        let mut pace = Pace::new(Duration::from_secs(30), 1024);
+        pace.came(usize::MAX);
+        let start = Instant::now();
+        poll_fn(|cx| pace.poll_late(cx)).await;
+        assert_eq!(start.elapsed().as_secs(), 30);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_rate_any_byte_will_do() {
+        let pace = Pace::new(Duration::from_secs(30), 0);
+        assert_eq!(late_after(pace, Duration::from_secs(29), 1).await, None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handler_that_reads_slowly_makes_no_client_late() {
+        let mut pace = Pace::new(Duration::from_secs(30), 1024);
+        for _ in 0..100 {
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            pace.came(1);
+        }
+        assert!(poll_fn(|cx| Poll::Ready(pace.poll_late(cx))).await.is_pending());
+        let forever = Pace::new(Duration::MAX, u32::MAX);
+        assert_eq!(late_after(forever, Duration::from_mins(20), 1).await, None);
+    }
+}

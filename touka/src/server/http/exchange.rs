@@ -1,0 +1,220 @@
+//! One request and its answer.
+
+use std::any::TypeId;
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+
+use axum_core::BoxError;
+use axum_core::body::Body;
+use axum_core::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, ORIGIN, TRANSFER_ENCODING};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, Version};
+use hyper::body::Incoming;
+use hyper::service::{HttpService, service_fn};
+use tower_service::Service;
+
+use super::exit::{Exit, Offered};
+use super::host::is_host;
+use super::overload::{overload, too_many_bodies};
+use super::pieces::Pieces;
+use super::request_body::RequestBody;
+use crate::extract::Peer;
+use crate::response::{answer, refusal};
+use crate::server::address::client_header::Malformed;
+use crate::server::meter::Asked;
+use crate::server::open_streams::bounded;
+use crate::server::park::{may_park, offer};
+use crate::server::state::call::Call;
+use crate::server::state::connection_state::ConnectionState;
+use crate::server::state::leftover::{Handled, Leftover};
+use crate::server::state::request_end::Framing;
+use crate::server::state::sent::Sent;
+use crate::server::stream::body::ServerBody;
+use crate::server::stream::content_type::is_event_stream;
+use crate::server::stream::{self, Leaving, may_leave};
+
+/// A service that a connection can be served with.
+pub(crate) trait Serve:
+    Service<axum_core::extract::Request, Response = http::Response<Self::Body>, Error: Into<BoxError>, Future: Send>
+    + Clone
+    + Send
+    + 'static
+{
+    type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
+}
+
+impl<V, B> Serve for V
+where
+    V: Service<axum_core::extract::Request, Response = http::Response<B>, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    type Body = B;
+}
+
+/// The user's service as hyper wants it: within the server's limits, and so that a shutdown can
+/// end what it answers.
+///
+/// Its future is in a box, for the time of the call: hyper keeps the room of a future for as long as
+/// it keeps the connection.
+pub(in crate::server) fn answering<V: Serve>(
+    service: V,
+    conn: Arc<ConnectionState>,
+    exit: Arc<Exit>,
+) -> impl HttpService<Incoming, ResBody = Pieces<ServerBody<Body>>, Error = Infallible, Future: Send + 'static> {
+    service_fn(move |request: http::Request<Incoming>| {
+        conn.request.set_framing(Framing::of(request.body()));
+        // Now, not when the future is first polled: hyper's writes count from here on.
+        let mut call = Call::begin(&conn);
+        let service = service.clone();
+        let exit = Arc::clone(&exit);
+        Box::pin(async move {
+            // Bounded before it goes into the span and the list of streams.
+            let path = bounded(request.uri().path()).into_owned();
+            let connect = request.method() == Method::CONNECT;
+            let said = stream::Request::new(&request, &call.conn);
+            let parks = may_park(&request, said.closes(), &call.conn);
+            let asked = Asked::new(request.method());
+            let http2 = request.version() == Version::HTTP_2;
+            let (request, mut leftover) = Leftover::of(request, &call.conn);
+            let mut response = {
+                let mut asking = pin!(ask(service, request, &mut call));
+                let answer = poll_fn(|cx| {
+                    if let Some(leftover) = &mut leftover {
+                        leftover.poll_drain(cx);
+                    }
+                    asking.as_mut().poll(cx)
+                });
+                answer.await
+            };
+            asked.answered(&response);
+            if let Some(leftover) = leftover.as_mut().filter(|_| !is_event_stream(response.headers())) {
+                leftover.finish().await;
+            }
+            if !http2 && is_last(&call.conn, leftover.as_mut(), &response, connect) {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            let offer = if parks { offer(&mut response, &mut call, TypeId::of::<V>(), &path) } else { Err(None) };
+            let first = match offer {
+                Ok(offer) => return exit.leave(Offered::Parked(offer)).await,
+                Err(first) => first,
+            };
+            if may_leave(&response, said, leftover.as_mut(), &call.conn, &path) {
+                let leaving = Leaving::new(response, first, said, call, &path);
+                return exit.leave(Offered::Stream(Box::new(leaving))).await;
+            }
+            let sent = http2.then(|| Sent::new(&call.conn));
+            let response = ServerBody::wrap(response, first, call, &path, connect);
+            Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))
+        })
+    })
+}
+
+/// Leaves the client's address where extractors find it.
+fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
+    extensions.insert(Peer(peer));
+    #[cfg(feature = "axum")]
+    if let Some(peer) = peer {
+        extensions.insert(axum::extract::ConnectInfo(peer));
+    }
+}
+
+/// The connection closes after this response, and its head is to say so.
+fn is_last(conn: &ConnectionState, leftover: Option<&mut Box<Leftover>>, response: &Response, connect: bool) -> bool {
+    let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS || connect && response.status().is_success();
+    let ends = conn.shared.handle.is_shutting_down() || leftover.is_some_and(|leftover| leftover.closes());
+    ends && !upgrades
+}
+
+/// The service's answer, or the reason why it was not asked.
+async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &mut Call) -> Response {
+    let limits = call.conn.shared.limits;
+    if let Some(fault) = host_fault(&request).or_else(|| length_fault(request.headers())) {
+        // What comes after such a request may be somebody else's.
+        return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
+    }
+    if head_size(&request) > limits.head_bytes {
+        let line = format!("the request's head may have {} bytes at most", limits.head_bytes);
+        let refusal = refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &line);
+        return ([(CONNECTION, "close")], refusal).into_response();
+    }
+    if call.conn.overloaded {
+        return overload(request.headers(), "the server has too many connections: try again later");
+    }
+    if let Err((header, Malformed)) = call.name_peer(request.headers()) {
+        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy names no client");
+        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header names no address"));
+    }
+    if !call.admit() {
+        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "too many requests are under way");
+        return overload(request.headers(), "the server has too many requests under way: try again later");
+    }
+    tell_peer(request.extensions_mut(), call.peer);
+    if announced(&request) > limits.body_bytes as u64 {
+        let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
+    }
+    if http_body::Body::is_end_stream(request.body()) {
+        return answer(service, request.map(|_| Body::empty())).await;
+    }
+    let origin = request.headers().get(ORIGIN).cloned();
+    let (head, body) = request.into_parts();
+    let Some((body, refused)) = RequestBody::new(body, call) else { return too_many_bodies(origin) };
+    let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
+    // A handler that could not read the body blames its client for it.
+    let blamed = response.status().is_client_error() || response.status().is_server_error();
+    if refused.is_so() && blamed { too_many_bodies(origin) } else { response }
+}
+
+/// How long the head was, but for white space. hyper looks at the limit when a read has ended and the
+/// head has not, so one read can bring twice as much.
+fn head_size<B>(request: &http::Request<B>) -> usize {
+    let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + path
+}
+
+/// How long the body says that it is. hyper has made sure that it is one number.
+fn announced<B>(request: &http::Request<B>) -> u64 {
+    let length = request.headers().get(CONTENT_LENGTH);
+    length.and_then(|length| length.to_str().ok()?.trim().parse().ok()).unwrap_or(0)
+}
+
+/// hyper reads any body whose last coding is `chunked`; whoever stands between may see another end.
+/// Where there is a length as well, hyper goes by the chunks and closes afterwards.
+fn length_fault(headers: &HeaderMap) -> Option<&'static str> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next()?;
+    if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        Some("the only Transfer-Encoding that is known here is one `chunked`")
+    } else {
+        None
+    }
+}
+
+/// Without this check two proxies could disagree about whom a request is for.
+fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
+    let mut hosts = request.headers().get_all(HOST).iter();
+    let (host, more) = (hosts.next(), hosts.next().is_some());
+    // RFC 9112, 3.2: the header is the target's authority, without the user in it.
+    let authority =
+        request.uri().authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
+    let differ = host.zip(authority).is_some_and(|(host, authority)| {
+        // A proxy before this server may go by the one, and a service behind it by the other.
+        !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes())
+    });
+    match (request.version(), host, authority) {
+        _ if more => Some("the request has more than one Host header"),
+        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a host"),
+        (Version::HTTP_11, None, _) => Some("the request has no Host header"),
+        (Version::HTTP_2, None, None) => Some("the request has no :authority"),
+        (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),
+        _ if differ => Some("the request's Host header is not the authority of its target"),
+        _ => None,
+    }
+}

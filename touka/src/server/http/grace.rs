@@ -1,0 +1,52 @@
+//! How long a connection without a request is kept once the server shuts down.
+
+use std::time::Duration;
+
+#[cfg(feature = "http2")]
+use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
+
+use crate::server::state::connection_state::ConnectionState;
+
+/// From a client's last word, or from its connection, to the end of its grace. A client that has just
+/// connected is about to send its request, or to go on with its TLS handshake.
+pub(in crate::server) const GRACE: Duration = Duration::from_secs(1);
+
+/// The least grace, for a client that has said nothing for long: its next request may have reached the
+/// kernel in the same moment. Closing a socket with unread bytes resets it.
+const LEAST_GRACE: Duration = Duration::from_millis(100);
+
+/// Waits for the shutdown, and then for the end of the grace of a client that has no request under way.
+/// Each word of the client begins its grace anew, up to half of the shutdown's time.
+pub(in crate::server) async fn over(conn: &ConnectionState) {
+    conn.shared.handle.shutdown.cancelled().await;
+    // Boxed, so that a connection does not pay for it before the shutdown.
+    Box::pin(async {
+        let began = Instant::now();
+        let longest = conn.shared.shutdown_timeout / 2;
+        loop {
+            let least = began + LEAST_GRACE.min(longest);
+            let until = (conn.last_word() + GRACE).max(least);
+            // `None` is further away than any grace.
+            let until = began.checked_add(longest).map_or(until, |last| until.min(last));
+            if until <= Instant::now() {
+                return;
+            }
+            sleep_until(until).await;
+        }
+    })
+    .await;
+}
+
+/// Waits until a client of a server that shuts down has nothing under way and has said nothing for a
+/// while. An HTTP/2 client need not close its connection, nor answer the ping that asks for it.
+#[cfg(feature = "http2")]
+pub(in crate::server) async fn silence(conn: &ConnectionState) {
+    loop {
+        over(conn).await;
+        if conn.is_quiet() {
+            return;
+        }
+        sleep(GRACE).await;
+    }
+}

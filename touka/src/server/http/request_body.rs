@@ -1,0 +1,104 @@
+//! The body of a request, within its limits.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use axum_core::BoxError;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::Limited;
+
+use super::body_pace::Pace;
+use crate::server::limits::body_budget::{BodyShare, Most, Whose, is_small};
+use crate::server::state::call::Call;
+
+/// A body that fails where it is too large, comes too slowly, or finds a budget used up.
+#[derive(Debug)]
+pub(in crate::server) struct RequestBody<B> {
+    /// Its error is the one that axum's extractors answer with a 413.
+    inner: Limited<B>,
+    pace: Pace,
+    share: BodyShare,
+    refused: Refused,
+}
+
+/// Whether a body has found a budget used up: the server's fault and not the client's.
+#[derive(Clone, Debug, Default)]
+pub(in crate::server) struct Refused(Arc<AtomicBool>);
+
+impl Refused {
+    pub(in crate::server) fn is_so(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl<B> RequestBody<B> {
+    /// `None` if the memory for bodies is used up already.
+    pub(in crate::server) fn new(body: B, call: &Call) -> Option<(Self, Refused)> {
+        let shared = &call.conn.shared;
+        let limits = &shared.limits;
+        // Over HTTP/2 the clients of a proxy share its connection: none may use it up for the others.
+        let is_proxys = call.peer != call.conn.peer;
+        let of_connection = if is_proxys { usize::MAX } else { limits.body_memory_per_connection };
+        let most = Most {
+            connection: limits.of_bodies(of_connection),
+            peer: limits.of_bodies(limits.body_memory_per_peer),
+            all: limits.of_bodies(limits.body_memory),
+        };
+        let share = BodyShare::new(call.conn.bodies(), shared.proxies.peer(call.peer), &shared.bodies, most);
+        if share.is_used_up() {
+            return None;
+        }
+        let refused = Refused::default();
+        let body = Self {
+            inner: Limited::new(body, limits.body_bytes),
+            pace: Pace::new(limits.body_time, limits.body_rate),
+            share,
+            refused: refused.clone(),
+        };
+        Some((body, refused))
+    }
+
+    /// Takes what the frame costs, and copies it if it is small.
+    fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BoxError> {
+        // Trailers are part of a head's limit, in hyper.
+        let Some(data) = frame.data_ref() else { return Ok(frame) };
+        self.pace.came(data.len());
+        match self.share.take(data.len()) {
+            Ok(()) if is_small(data.len()) => Ok(Frame::data(Bytes::copy_from_slice(data))),
+            Ok(()) => Ok(frame),
+            Err(used_up) => {
+                self.refused.0.store(true, Ordering::Relaxed);
+                Err(match used_up {
+                    Whose::Connection => "the bodies of this connection's requests take too much memory at once".into(),
+                    Whose::Peer(_) => "the bodies of this client's requests take too much memory at once".into(),
+                    Whose::Server => "the bodies of requests take too much of the server's memory".into(),
+                })
+            }
+        }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>> + Unpin> Body for RequestBody<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let this = &mut *self;
+        match Pin::new(&mut this.inner).poll_frame(cx) {
+            Poll::Ready(Some(Ok(frame))) => Poll::Ready(Some(this.take(frame))),
+            Poll::Ready(end) => Poll::Ready(end),
+            Poll::Pending => this.pace.poll_late(cx).map(|()| Some(Err(this.pace.fault().into()))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}

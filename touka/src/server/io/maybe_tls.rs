@@ -1,0 +1,106 @@
+//! [`MaybeTls`], a client's connection, with or without TLS.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(feature = "tls")]
+use tokio_rustls::server::TlsStream;
+
+use super::stall::{Io, Stall};
+
+/// One type for both: what serves a connection is large, and would be compiled once for each.
+#[derive(Debug)]
+pub(in crate::server) enum MaybeTls<I> {
+    Plain(Stall<I>),
+    /// Boxed: a session is a thousand bytes that others do not have.
+    #[cfg(feature = "tls")]
+    Tls(Box<TlsStream<Stall<I>>>),
+}
+
+macro_rules! each {
+    ($wire:expr, $inner:ident => $what:expr) => {
+        match $wire {
+            MaybeTls::Plain($inner) => $what,
+            #[cfg(feature = "tls")]
+            MaybeTls::Tls($inner) => $what,
+        }
+    };
+}
+
+/// What is known of a client's protocol before its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS alone knows"))]
+pub(in crate::server) enum Protocol {
+    /// Nothing: its first bytes tell.
+    Unknown,
+    /// HTTP/1.1, which TLS has settled, or has settled nothing else.
+    Http1,
+    /// HTTP/2, which TLS has settled.
+    Http2,
+}
+
+impl<I: Io> MaybeTls<I> {
+    /// What TLS has settled by ALPN (RFC 7301).
+    pub(in crate::server) fn protocol(&self) -> Protocol {
+        match self {
+            Self::Plain(_) => Protocol::Unknown,
+            #[cfg(feature = "tls")]
+            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => Protocol::Http2,
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => Protocol::Http1,
+        }
+    }
+
+    /// It is a TCP socket, and what is written to it is what the client reads.
+    pub(in crate::server) fn is_bare(&self) -> bool {
+        match self {
+            Self::Plain(socket) => socket.is_tcp(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => false,
+        }
+    }
+
+    /// That socket.
+    pub(in crate::server) fn into_tcp(self) -> Option<TcpStream> {
+        match self {
+            Self::Plain(socket) => socket.into_tcp(),
+            #[cfg(feature = "tls")]
+            Self::Tls(_) => None,
+        }
+    }
+}
+
+impl<I: Io> AsyncRead for MaybeTls<I> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_read(cx, buf))
+    }
+}
+
+impl<I: Io> AsyncWrite for MaybeTls<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_write(cx, buf))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_write_vectored(cx, bufs))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        each!(self, wire => wire.is_write_vectored())
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        each!(&mut *self, wire => Pin::new(wire).poll_shutdown(cx))
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Waiting`], the wait for a client that takes nothing.
+
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::server::meter;
+
+/// The write timeout of whatever writes to one client: the rule by which the client is given up.
+///
+/// It begins when the client takes nothing, and is over when that has gone on for the longest time. It
+/// has no timer: it is told what happens, and tells when it is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server) struct Waiting {
+    since: Instant,
+}
+
+impl Waiting {
+    /// The client has taken nothing since then.
+    pub(in crate::server) fn begin(since: Instant) -> Self {
+        meter::waited();
+        Self { since }
+    }
+
+    /// The client took something then, and nothing since.
+    #[cfg(feature = "http2")]
+    pub(in crate::server) fn took(&mut self, at: Instant) {
+        self.since = self.since.max(at);
+    }
+
+    /// When a client is given up that may take nothing for this long; `None` is never.
+    pub(in crate::server) fn due(self, longest: Duration) -> Option<Instant> {
+        self.since.checked_add(longest)
+    }
+}
+
+/// The same with a timer of its own.
+#[derive(Debug)]
+pub(in crate::server) struct Patience {
+    waiting: Waiting,
+    longest: Duration,
+    /// `None` where it never ends.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Patience {
+    /// The client has taken nothing since then, and may do so for this long.
+    pub(in crate::server) fn begin(since: Instant, longest: Duration) -> Self {
+        let waiting = Waiting::begin(since);
+        Self { waiting, longest, timer: waiting.due(longest).map(|due| Box::pin(sleep_until(due))) }
+    }
+
+    /// The client took something then, and nothing since.
+    #[cfg(feature = "http2")]
+    pub(in crate::server) fn took(&mut self, at: Instant) {
+        self.waiting.took(at);
+    }
+
+    /// Ready when the client is given up.
+    pub(in crate::server) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (Some(timer), Some(due)) = (&mut self.timer, self.waiting.due(self.longest)) else { return Poll::Pending };
+        loop {
+            ready!(timer.as_mut().poll(cx));
+            if due <= timer.deadline() {
+                return Poll::Ready(());
+            }
+            // It is not set anew for each byte that is taken: it looks when it is over.
+            timer.as_mut().reset(due);
+        }
+    }
+}
+
+/// Writes to a socket that has not told that it can be written to, before its client is given up. `None`
+/// if it takes nothing.
+///
+/// The kernel tells that a socket can be written to when a third of its buffer is free, which a slow
+/// reader may take minutes for. It takes bytes long before.
+pub(in crate::server) fn last_try(mut write: impl FnMut() -> io::Result<usize>) -> Option<io::Result<usize>> {
+    loop {
+        match write() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return None,
+            Ok(0) => return None,
+            written => return Some(written),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+    use std::future::poll_fn;
+
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_counts_from_the_last_byte_taken() {
+        let (start, second) = (Instant::now(), Duration::from_secs(1));
+        let mut patience = Patience::begin(start, second * 10);
+        let over = timeout(second * 9, poll_fn(|cx| patience.poll_over(cx))).await;
+        assert!(over.is_err(), "over after 9 s");
+        #[cfg(feature = "http2")]
+        {
+            patience.took(start + second * 5);
+            // Older news changes nothing.
+            patience.took(start + second);
+            let over = timeout(second * 5, poll_fn(|cx| patience.poll_over(cx))).await;
+            assert!(over.is_err(), "over 9 s after the last byte");
+        }
+        poll_fn(|cx| patience.poll_over(cx)).await;
+        assert!(Instant::now() >= patience.waiting.due(second * 10).expect("a time"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_no_clock_has_is_never_over() {
+        let mut patience = Patience::begin(Instant::now(), Duration::MAX);
+        let over = timeout(Duration::from_hours(24 * 365), poll_fn(|cx| patience.poll_over(cx))).await;
+        assert!(over.is_err());
+    }
+
+    #[test]
+    fn the_last_try_goes_by_what_the_socket_takes() {
+        let tried = |answers: &[io::Result<usize>]| {
+            let copied = answers.iter().map(|answer| answer.as_ref().copied().map_err(io::Error::kind));
+            let mut answers: VecDeque<_> = copied.collect();
+            let tried = last_try(|| answers.pop_front().expect("asked too often").map_err(Into::into));
+            assert!(answers.is_empty());
+            tried.map(|tried| tried.map_err(|error| error.kind()))
+        };
+        assert_eq!(tried(&[Err(io::ErrorKind::Interrupted.into()), Ok(3)]), Some(Ok(3)));
+        assert_eq!(tried(&[Err(io::ErrorKind::WouldBlock.into())]), None);
+        assert_eq!(tried(&[Ok(0)]), None);
+        assert_eq!(tried(&[Err(io::ErrorKind::BrokenPipe.into())]), Some(Err(io::ErrorKind::BrokenPipe)));
+    }
+}

@@ -1,0 +1,94 @@
+//! [`Admission`], which connections and requests are served and which are over a limit.
+
+use super::counts::{Counts, Kind, Permit, Quota};
+use crate::server::address::peer::Peer;
+use crate::server::config::Limits;
+
+/// The connections and requests of one server, against its limits. Clones are of the same server.
+#[derive(Clone, Debug, Default)]
+pub(in crate::server) struct Admission(Counts);
+
+/// What becomes of a connection.
+#[derive(Debug)]
+pub(in crate::server) enum Admitted {
+    /// The connection is served.
+    Yes(Permit),
+    /// The connection is over a limit: its first request is answered with a time to come back.
+    Overload(Permit),
+    /// Too many connections are being told so already. This one is closed.
+    No,
+}
+
+impl Admission {
+    /// Admits a connection. Without a peer it counts in all only.
+    pub(in crate::server) fn connection(&self, peer: Option<Peer>, limits: &Limits) -> Admitted {
+        let quota = Quota { all: limits.connections, per_peer: limits.connections_per_peer };
+        if let Some(permit) = self.0.take(Kind::Connection, peer, quota) {
+            return Admitted::Yes(permit);
+        }
+        let most = most_refused(limits);
+        let quota = Quota { all: most, per_peer: most / REFUSED_SHARE };
+        self.0.take(Kind::Refused, peer, quota).map_or(Admitted::No, Admitted::Overload)
+    }
+
+    /// Admits a request, for as long as the permit lives. Without a peer it counts in all only.
+    pub(in crate::server) fn request(&self, peer: Option<Peer>, limits: &Limits) -> Option<Permit> {
+        let quota = Quota { all: limits.streams, per_peer: limits.streams_per_peer };
+        self.0.take(Kind::Request, peer, quota)
+    }
+}
+
+/// The part of the refused connections that one peer may have. A /48 network has 16 times the limit
+/// of a peer, so half of the places stay for all others.
+const REFUSED_SHARE: usize = 32;
+
+/// Connections that are told to come back live for seconds and have no stream, so a few places are
+/// enough.
+pub(in crate::server) const fn most_refused(limits: &Limits) -> usize {
+    let few = limits.connections / 16;
+    if few < 64 { 64 } else { few }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW: Limits = Limits { connections: 3, connections_per_peer: 2, ..Limits::DEFAULT };
+
+    fn admit(admission: &Admission, address: &str) -> Admitted {
+        admission.connection(Some(Peer::of(address.parse().unwrap())), &FEW)
+    }
+
+    #[test]
+    fn a_connection_without_a_peer_counts_in_all() {
+        let admission = Admission::default();
+        let held = [(); 3].map(|()| admission.connection(None, &FEW));
+        assert!(held.iter().all(|admitted| matches!(admitted, Admitted::Yes(_))));
+        let told = [(); 64].map(|()| admission.connection(None, &FEW));
+        assert!(told.iter().all(|admitted| matches!(admitted, Admitted::Overload(_))));
+        assert!(matches!(admission.connection(None, &FEW), Admitted::No));
+        drop((held, told));
+        assert!(admission.0.is_empty());
+    }
+
+    #[test]
+    fn one_peer_cannot_have_all_places_to_be_refused() {
+        let admission = Admission::default();
+        let _held = [admit(&admission, "203.0.113.1"), admit(&admission, "203.0.113.1")];
+        let mut told = Vec::new();
+        loop {
+            match admit(&admission, "203.0.113.1") {
+                Admitted::Yes(_) => panic!("it is over the limit"),
+                Admitted::Overload(permit) => told.push(permit),
+                Admitted::No => break,
+            }
+        }
+        assert_eq!(told.len(), 2);
+        // Another one that is over its limit is still told.
+        let _held = admit(&admission, "2001:db8::1");
+        let told_v6: Vec<_> = (0..64).map(|number| admit(&admission, &format!("2001:db8:0:{number:x}00::1"))).collect();
+        let told_v6 = told_v6.iter().filter(|admitted| matches!(admitted, Admitted::Overload(_))).count();
+        assert_eq!(told_v6, 32, "a /48 has half of the places");
+        assert!(matches!(admit(&admission, "198.51.100.1"), Admitted::Overload(_)));
+    }
+}

@@ -1,0 +1,113 @@
+//! [`Life`], when a stream ends that goes on by itself.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::CloseReason;
+use crate::server::shared::Shared;
+use crate::stream::within;
+
+/// The end that a server has in mind for a stream: its longest lifetime, a wish that it closes, a shutdown.
+///
+/// It has no timer and wakes nobody: it is told what happens, and tells when the stream is to end and why.
+#[derive(Debug, Default)]
+pub(in crate::server) struct Life {
+    /// The earliest end that is known.
+    end: Option<(Instant, CloseReason)>,
+    /// The shutdown has given it its turn.
+    has_turn: bool,
+}
+
+impl Life {
+    /// Adds the longest lifetime of the server's streams. Those that were opened together end apart.
+    pub(in crate::server) fn bounded(mut self, longest: Option<Duration>) -> Self {
+        if let Some(longest) = longest {
+            self.expire(Instant::now().checked_add(within(longest, 0.1)));
+        }
+        self
+    }
+
+    /// It ends then, if not before; `None` is never.
+    pub(in crate::server) fn expire(&mut self, at: Option<Instant>) {
+        if let Some(at) = at {
+            self.end_by(at, CloseReason::Expired);
+        }
+    }
+
+    /// Somebody wishes that it closes.
+    pub(in crate::server) fn close(&mut self, now: Instant) {
+        self.end_by(now, CloseReason::Shutdown);
+    }
+
+    /// In a shutdown, takes its turn to end: not with all others in one instant, unless somebody is in a
+    /// hurry.
+    pub(in crate::server) fn take_turn(&mut self, shared: &Shared) {
+        if !shared.handle.is_shutting_down() {
+            return;
+        }
+        if shared.handle.cut.is_cancelled() {
+            self.close(Instant::now());
+        } else if !self.has_turn {
+            self.has_turn = true;
+            self.end_by(shared.draw_turn(), CloseReason::Shutdown);
+        }
+    }
+
+    /// When it is to end.
+    pub(in crate::server) fn due(&self) -> Option<Instant> {
+        self.end.map(|(at, _)| at)
+    }
+
+    /// Why it is to end by now; `None` if it goes on.
+    pub(in crate::server) fn is_over(&self, now: Instant) -> Option<CloseReason> {
+        self.end.filter(|(at, _)| *at <= now).map(|(_, reason)| reason)
+    }
+
+    /// The first end counts.
+    fn end_by(&mut self, at: Instant, reason: CloseReason) {
+        if self.end.is_none_or(|(end, _)| at < end) {
+            self.end = Some((at, reason));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_earliest_end_counts_with_its_reason() {
+        let (now, second) = (Instant::now(), Duration::from_secs(1));
+        let mut life = Life::default();
+        assert_eq!((life.due(), life.is_over(now)), (None, None));
+        life = life.bounded(None).bounded(Some(Duration::MAX));
+        life.expire(None);
+        assert_eq!(life.due(), None);
+        life = life.bounded(Some(second * 100));
+        let due = life.due().expect("a lifetime").duration_since(now).as_secs_f32();
+        assert!((90.0..=110.0).contains(&due), "{due}");
+        life.expire(Some(now + second));
+        life.expire(Some(now + second * 2));
+        assert_eq!((life.is_over(now), life.is_over(now + second)), (None, Some(CloseReason::Expired)));
+        life.close(now);
+        assert_eq!(life.is_over(now), Some(CloseReason::Shutdown));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_shutdown_gives_one_turn_and_a_hurry_ends_it() {
+        let shared = Shared::new();
+        // Enough streams that their ends are spread.
+        let mut life = Life::default();
+        life.take_turn(&shared);
+        assert_eq!(life.due(), None);
+        shared.handle.shutdown();
+        life.take_turn(&shared);
+        let turn = life.due().expect("a turn");
+        life.take_turn(&shared);
+        assert_eq!(life.due(), Some(turn));
+        shared.handle.shutdown();
+        life.take_turn(&shared);
+        assert_eq!(life.is_over(Instant::now()), Some(CloseReason::Shutdown));
+    }
+}
