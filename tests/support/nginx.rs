@@ -136,7 +136,9 @@ fn with_upstreams(piece: &str, upstreams: [SocketAddr; 2]) -> String {
 fn whole(pieces: &[String], upstream: SocketAddr, http1: SocketAddr, http2: SocketAddr) -> String {
     // On a port in cleartext nginx speaks one version only until 1.25.1, hence two ports. Newer ones
     // want `http2 on;` and take this with a warning.
-    let listen = format!("listen {http1}; listen {http2} http2;");
+    // Clients that reconnect by thousands must not overflow the queue of accepted connections, whose default is 511,
+    // while nginx waits for a processor.
+    let listen = format!("listen {http1} backlog=4096; listen {http2} http2 backlog=4096;");
     let server = |locations: &str| format!("server {{\n{listen}\n{locations}\n}}\n");
     let (mut program, mut http) = (String::new(), String::new());
     for piece in pieces {

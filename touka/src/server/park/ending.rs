@@ -1,4 +1,4 @@
-//! How the stream of a [`Parked`] client ends, where that is not simply with its topic.
+//! How the stream of a [`Parked`] client ends, apart from the end of its topic.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -8,32 +8,12 @@ use tokio::time::Instant;
 use super::parked::Parked;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Credential, guarded};
-
-/// What few streams have, boxed for all of them.
-#[derive(Debug)]
-pub(super) struct Endings {
-    /// The event before the end of a stream that comes to it by itself.
-    goodbye: Option<Event>,
-    credential: Option<Box<Credential>>,
-}
-
-impl Endings {
-    pub(super) fn new(goodbye: Option<Event>, credential: Option<Box<Credential>>) -> Option<Box<Self>> {
-        let is_plain = goodbye.is_none() && credential.is_none();
-        (!is_plain).then(|| Box::new(Self { goodbye, credential }))
-    }
-
-    /// Drops what is the user's; false if its destructor panicked.
-    pub(super) fn let_go(mut self) -> bool {
-        self.credential.as_mut().is_none_or(|credential| credential.let_go())
-    }
-}
+use crate::stream::guarded;
 
 impl Parked {
     /// Asks the credential, if that has news, whether the stream may go on; ends it if not.
     pub(super) fn ask_credential(&mut self) {
-        let Self { endings: Some(endings), node: Some(node), span, .. } = self else { return };
+        let Self { endings: Some(endings), node, span, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
         let waker = Waker::from(Arc::clone(node));
         // What the user's futures log belongs to the stream.

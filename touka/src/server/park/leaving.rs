@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::parked::Parked;
-use crate::error::CloseReason;
+use super::stream_parts::StreamParts;
 use crate::server::shared::Shared;
 use crate::server::state::again::{Again, Bare, Guard};
 use crate::stream::{drop_guarded, guarded};
@@ -15,7 +15,7 @@ impl Parked {
     pub(super) fn leave(self) {
         let (socket, guard, _, again) = self.end_stream();
         drop_guarded(again);
-        // Closed before it does not count any more.
+        // Closed before the connection is no longer counted.
         drop(socket);
         drop(guard);
     }
@@ -27,20 +27,9 @@ impl Parked {
         guarded("serving a connection again", || again.again(connection, sent.into()));
     }
 
-    /// Everything of the stream goes, in the order in which a body's does. A panic in one part keeps
-    /// none of the others from going.
     fn end_stream(self) -> (TcpStream, Guard, Vec<u8>, Box<dyn Again<Bare>>) {
         let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
-        let entered = guarded("entering a span", || span.enter());
-        drop_guarded(subscription);
-        if !endings.is_none_or(|endings| endings.let_go()) {
-            lifecycle.link().close(CloseReason::Panicked);
-        }
-        drop_guarded(lifecycle);
-        drop_guarded(body);
-        drop(entry);
-        drop_guarded(entered);
-        drop_guarded(span);
+        StreamParts { subscription, endings, lifecycle, body, entry, span }.end();
         (socket, guard, sent, again)
     }
 }

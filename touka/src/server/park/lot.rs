@@ -38,7 +38,7 @@ impl Lot {
         });
         // One after the other: what they have differs by one, but for those that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
-        if inbox.bring(offer.into_parked(socket, sent, again)) {
+        if inbox.bring(offer.into_arrival(socket, sent, again)) {
             tokio::spawn(run(Arc::clone(inbox), Arc::clone(shared)));
         }
     }

@@ -8,16 +8,18 @@
 //!
 //! # Layout
 //!
-//! - `offer`: which responses are parked, and what is taken out of them.
-//! - `lot`: the shards of a server. `run`: the task of a shard. `shard`: what a shard does in a turn.
+//! - `offer`: which responses are parked, and what is taken out of them. `arrival`: a connection on its way to a shard.
+//! - `lot`: the shards of a server. `run`: the task of a shard. `shard`, `turn`: what a shard does in a turn.
 //! - `node`: a shard's inbox, and the wakers that put something into it; `signal` is their flag.
-//! - `group`: the clients of one topic in a shard. `window`: the bytes that they are written.
-//! - `parked`: one client. `output`: the state of what is written to it. `ending`: how its stream ends. `leaving`: how
-//!   it goes.
-//! - `sweep` and `phase`: what time and a shutdown do to all clients.
-//! - `slots`: numbered values.
+//! - `group`: the clients of one topic in a shard. `window`: the bytes that are written to them.
+//! - `parked`: one client. `output`: the state of its socket's output. `ending`, `endings`: how its stream ends.
+//!   `leaving`, `stream_parts`: how the connection closes, or goes back to hyper.
+//! - `sweep`, `phase`: what time and a shutdown do to all clients.
+//! - `slots`: values at stable indices.
 
+mod arrival;
 mod ending;
+mod endings;
 mod group;
 mod leaving;
 mod lot;
@@ -32,7 +34,9 @@ mod shard;
 mod shard_tests;
 mod signal;
 mod slots;
+mod stream_parts;
 mod sweep;
+mod turn;
 mod window;
 
 use std::sync::atomic;

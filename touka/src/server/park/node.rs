@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
-use super::parked::Parked;
+use super::arrival::Arrival;
 use super::signal::Signal;
 
 /// For how many that wait there is room when they are gone.
@@ -18,7 +18,7 @@ pub(super) struct Inbox(Mutex<Letters>);
 #[derive(Debug, Default)]
 struct Letters {
     /// Connections that are new.
-    arrived: Vec<Parked>,
+    arrived: Vec<Arrival>,
     /// Those of its own that have news.
     ready: Vec<Key>,
     /// The shard's task, as long as there is one.
@@ -35,9 +35,9 @@ pub(super) enum Key {
 
 impl Inbox {
     /// Brings a connection. True if a task must be started, because the shard has none.
-    pub(super) fn bring(&self, parked: Parked) -> bool {
+    pub(super) fn bring(&self, arrival: Arrival) -> bool {
         let mut letters = self.lock();
-        letters.arrived.push(parked);
+        letters.arrived.push(arrival);
         let starts = !mem::replace(&mut letters.running, true);
         let task = letters.task.take();
         drop(letters);
@@ -47,7 +47,7 @@ impl Inbox {
 
     /// Takes out what is there, behind what was taken before, and has the task woken when there is
     /// more.
-    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Parked>, ready: &mut VecDeque<Key>) {
+    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Arrival>, ready: &mut VecDeque<Key>) {
         let mut letters = self.lock();
         arrived.extend(letters.arrived.drain(..));
         ready.extend(letters.ready.drain(..));
@@ -74,7 +74,7 @@ impl Inbox {
 
     /// The shard's task is gone, and has not come to its end. Those who have arrived come back: nobody
     /// serves them. The next one to arrive starts another task.
-    pub(super) fn stop(&self) -> Vec<Parked> {
+    pub(super) fn stop(&self) -> Vec<Arrival> {
         let mut letters = self.lock();
         letters.ready.clear();
         letters.task = None;

@@ -16,9 +16,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::ending::Endings;
-use super::output::Output;
-use super::parked::Parked;
+use super::arrival::Arrival;
+use super::endings::Endings;
 use crate::response::{Parts, Ticket};
 use crate::server::config::Park;
 use crate::server::io::chunk;
@@ -123,15 +122,16 @@ impl Offer {
         Self { first, parts, body, entry, span, write_time, life, guard: conn.take_guard() }
     }
 
-    pub(super) fn into_parked(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Parked {
+    /// Adds the socket, the bytes that the client has sent since, and how the connection is served again.
+    pub(super) fn into_arrival(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Arrival {
         let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
         // The shard wakes for all its connections.
         subscription.stop_waiting();
         let mut life = self.life;
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
-        Parked {
+        Arrival {
             socket,
-            output: Output::new(self.first),
+            first: self.first,
             sent: sent.into(),
             subscription,
             lifecycle,
@@ -140,9 +140,6 @@ impl Offer {
             whole_blocks: options.whole_blocks,
             write_time: self.write_time,
             life,
-            node: None,
-            group: 0,
-            member: 0,
             entry: self.entry,
             again,
             guard: self.guard,

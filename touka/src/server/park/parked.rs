@@ -11,7 +11,8 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::ending::Endings;
+use super::arrival::Arrival;
+use super::endings::Endings;
 use super::node::Node;
 use super::output::Output;
 use super::window::{Building, Window};
@@ -49,8 +50,9 @@ pub(super) struct Parked {
     pub(super) write_time: Duration,
     /// When the stream ends though its topic goes on.
     pub(super) life: Life,
-    pub(super) node: Option<Arc<Node>>,
-    /// Its group in the shard, and its place there.
+    /// Wakes the shard for this connection.
+    pub(super) node: Arc<Node>,
+    /// The number of its group in the shard, and its index there.
     pub(super) group: usize,
     pub(super) member: usize,
     pub(super) entry: StreamEntry,
@@ -76,6 +78,45 @@ pub(super) enum Progress {
 }
 
 impl Parked {
+    /// A connection that has a place in a shard: a node, a group, and an index there.
+    pub(super) fn new(arrival: Arrival, node: Arc<Node>, group: usize, member: usize) -> Self {
+        let Arrival {
+            socket,
+            first,
+            sent,
+            subscription,
+            lifecycle,
+            endings,
+            silence,
+            whole_blocks,
+            write_time,
+            life,
+            ..
+        } = arrival;
+        let Arrival { entry, again, guard, body, span, .. } = arrival;
+        let output = Output::new(first);
+        Self {
+            socket,
+            output,
+            sent,
+            subscription,
+            lifecycle,
+            endings,
+            silence,
+            whole_blocks,
+            write_time,
+            life,
+            node,
+            group,
+            member,
+            entry,
+            again,
+            guard,
+            body,
+            span,
+        }
+    }
+
     /// Writes what comes next for everybody, to one who is somewhere in it.
     pub(super) fn write(&mut self, window: &Window, now: Instant) -> Progress {
         let cursor = &self.subscription.cursor;
@@ -137,7 +178,7 @@ impl Parked {
             }
         }
         // The others' turn; there may be more.
-        self.node.iter().for_each(|node| node.tell());
+        self.node.tell();
         Progress::CaughtUp
     }
 
@@ -211,11 +252,10 @@ impl Parked {
             // The kernel must not be less patient than we are.
             set_user_timeout(&self.socket, self.write_time);
         }
-        let Some(node) = &self.node else { return Progress::Blocked };
-        let waker = Waker::from(Arc::clone(node));
+        let waker = Waker::from(Arc::clone(&self.node));
         match self.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => node.tell(),
+            Poll::Ready(Ok(())) => self.node.tell(),
             Poll::Ready(Err(_)) => return Progress::Left,
         }
         Progress::Blocked
@@ -225,8 +265,7 @@ impl Parked {
     /// A client that sends more than `most` bytes is cut: without reading on, its end would not be
     /// noticed.
     pub(super) fn listen(&mut self, most: usize) -> Progress {
-        let Some(node) = &self.node else { return Progress::Left };
-        let waker = Waker::from(Arc::clone(node));
+        let waker = Waker::from(Arc::clone(&self.node));
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
         for _ in 0..MOST_READS {
@@ -243,7 +282,7 @@ impl Parked {
                 Err(_) => return Progress::Left,
             }
         }
-        node.tell();
+        self.node.tell();
         Progress::CaughtUp
     }
 

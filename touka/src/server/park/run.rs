@@ -3,24 +3,16 @@
 use std::future::{Future, poll_fn};
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 use tokio::task::unconstrained;
 
+use super::arrival::Arrival;
 use super::node::Inbox;
-use super::parked::Parked;
 use super::shard::Shard;
+use super::turn::Turn;
 use crate::server::shared::Shared;
 use crate::stream::guarded;
-
-/// What a shard's task runs, turn by turn.
-pub(super) trait Turn {
-    /// Does one turn's work. Ready when there is nothing left, and the inbox is closed.
-    fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()>;
-
-    /// Lets go of all that is left, after a panic.
-    fn abandon(self);
-}
 
 /// Serves what comes into the inbox, until there is nothing left.
 pub(super) fn run(inbox: Arc<Inbox>, shared: Arc<Shared>) -> impl Future<Output = ()> {
@@ -62,13 +54,14 @@ struct Running(Option<Arc<Inbox>>);
 impl Drop for Running {
     fn drop(&mut self) {
         let arrived = self.0.take().map(|inbox| inbox.stop()).unwrap_or_default();
-        arrived.into_iter().for_each(Parked::leave);
+        arrived.into_iter().for_each(Arrival::leave);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use std::cell::RefCell;
+    use std::task::Context;
 
     use super::*;
 

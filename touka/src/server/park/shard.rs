@@ -10,16 +10,17 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::arrival::Arrival;
 use super::group::Group;
 use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
 use super::phase::Phase;
-use super::run::Turn;
 use super::slots::Slots;
 use super::sweep::Sweep;
+use super::turn::Turn;
 use crate::error::CloseReason;
 use crate::server::shared::Shared;
-use crate::stream::guarded;
+use crate::stream::{Lifecycle, guarded};
 
 /// How many sockets are written, are listened to, arrive, or have something to do at a time, before the
 /// other tasks of the thread have their turn.
@@ -38,7 +39,7 @@ pub(super) struct Shard {
     inbox: Arc<Inbox>,
     shared: Arc<Shared>,
     /// Connections that have arrived, and what has news, until their turn comes.
-    arrived: VecDeque<Parked>,
+    arrived: VecDeque<Arrival>,
     ready: VecDeque<Key>,
     sockets: Slots<Parked>,
     groups: Slots<Group>,
@@ -61,8 +62,8 @@ impl Turn for Shard {
         self.go_on_sweeping();
         self.inbox.open(cx, &mut self.arrived, &mut self.ready);
         for _ in 0..self.arrived.len().min(self.turn) {
-            let Some(parked) = self.arrived.pop_front() else { break };
-            self.arrive(parked);
+            let Some(arrival) = self.arrived.pop_front() else { break };
+            self.arrive(arrival);
         }
         if self.arrived.is_empty() {
             self.arrived.shrink_to(MOST_WAITING);
@@ -117,36 +118,37 @@ impl Shard {
     /// Lets go of all connections, whatever state the shard is in. One after the other: a panic in what
     /// one of them drops must not meet another panic.
     fn clear(&mut self, reason: Option<CloseReason>) {
-        let parked = (0..self.sockets.end()).filter_map(|index| self.sockets.remove(index));
-        for parked in parked.chain(self.arrived.drain(..)) {
+        let close = |lifecycle: &Lifecycle| {
             if let Some(reason) = reason {
-                parked.lifecycle.link().close(reason);
+                lifecycle.link().close(reason);
             }
+        };
+        for parked in (0..self.sockets.end()).filter_map(|index| self.sockets.remove(index)) {
+            close(&parked.lifecycle);
             parked.leave();
+        }
+        for arrival in self.arrived.drain(..) {
+            close(&arrival.lifecycle);
+            arrival.leave();
         }
     }
 
     /// Takes a connection in, and gives it what there is.
-    fn arrive(&mut self, mut parked: Parked) {
-        let log = &parked.subscription.log;
+    fn arrive(&mut self, mut arrival: Arrival) {
+        let log = &arrival.subscription.log;
         let address = Arc::as_ptr(log).addr();
-        let group = *self.by_log.entry(address).or_insert_with(|| {
+        let number = *self.by_log.entry(address).or_insert_with(|| {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
-        parked.group = group;
-        parked.life.take_turn(&self.shared);
-        let due = parked.due();
-        let inbox = &self.inbox;
+        arrival.life.take_turn(&self.shared);
+        let Some(group) = self.groups.get_mut(number) else { return arrival.leave() };
         let index = self.sockets.insert_with(|index| {
-            let node = Node::new(inbox, Key::Socket(index));
-            parked.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
-            parked.node = Some(node);
-            parked
+            let node = Node::new(&self.inbox, Key::Socket(index));
+            arrival.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
+            Parked::new(arrival, node, number, group.join(index))
         });
-        if let (Some(group), Some(parked)) = (self.groups.get_mut(group), self.sockets.get_mut(index)) {
-            parked.member = group.join(index);
-        }
-        self.enqueue(group);
+        let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
+        self.enqueue(number);
         self.expect(due);
         if self.phase.is_cutting() {
             return self.drop_connection(index, CloseReason::Shutdown);
@@ -165,7 +167,7 @@ impl Shard {
             Key::Socket(index) => {
                 let most = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
-                    parked.node.iter().for_each(|node| node.heard());
+                    parked.node.heard();
                     if parked.entry.closing().is_wished() {
                         parked.end(CloseReason::Shutdown, None);
                     }
@@ -234,7 +236,7 @@ impl Shard {
             {
                 moved.member = member;
                 // The walk may have been past this place.
-                moved.node.iter().for_each(|node| node.tell());
+                moved.node.tell();
             }
             if group.is_empty() {
                 self.by_log.remove(&Arc::as_ptr(&parked.subscription.log).addr());

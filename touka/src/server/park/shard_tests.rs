@@ -13,12 +13,11 @@ use tokio::time::Instant;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use super::ending::Endings;
+use super::arrival::Arrival;
+use super::endings::Endings;
 use super::node::Inbox;
-use super::output::Output;
-use super::parked::Parked;
-use super::run::Turn;
 use super::shard::Shard;
+use super::turn::Turn;
 use crate::error::CloseReason;
 use crate::server::open_streams::OpenStream;
 use crate::server::shared::Shared;
@@ -57,9 +56,9 @@ impl Scene {
     }
 
     /// Does turns until all clients have got their heads.
-    async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut ConnectionState>) {
-        for conn in clients {
-            while conn.read() != "head" {
+    async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut Client>) {
+        for client in clients {
+            while client.read() != "head" {
                 self.turn();
                 // A sleep lets the runtime look at its sockets.
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -72,7 +71,7 @@ impl Scene {
     }
 
     /// A client of a topic, whose stream is changed before it is parked.
-    async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> ConnectionState {
+    async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
         let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
@@ -80,14 +79,14 @@ impl Scene {
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         subscription.stop_waiting();
-        let conn = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
-        conn.set_nonblocking(true).unwrap();
+        let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
-        self.inbox.bring(Parked {
+        self.inbox.bring(Arrival {
             socket: tokio::net::TcpStream::from_std(socket).unwrap(),
-            output: Output::new(Bytes::from_static(b"head")),
+            first: Bytes::from_static(b"head"),
             sent: Vec::new(),
             subscription,
             lifecycle,
@@ -96,22 +95,19 @@ impl Scene {
             whole_blocks: false,
             write_time: Duration::from_secs(30),
             life,
-            node: None,
-            group: 0,
-            member: 0,
             entry: self.shared.handle.streams.add(open),
             again: Box::new(Nowhere),
             guard: None,
             body: Body::empty(),
             span: tracing::info_span!("stream"),
         });
-        ConnectionState(conn)
+        Client(client)
     }
 }
 
-struct ConnectionState(TcpStream);
+struct Client(TcpStream);
 
-impl ConnectionState {
+impl Client {
     /// What has come since the last look.
     fn read(&mut self) -> String {
         let mut all = Vec::new();
@@ -143,7 +139,7 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
             scene.topic("b").publish("more").await.unwrap();
         }
         assert!(quiet.read().contains("data: first\n\n"));
-        assert!(busy.iter_mut().all(|conn| conn.read().contains("data: more\n\n")));
+        assert!(busy.iter_mut().all(|client| client.read().contains("data: more\n\n")));
     }
 }
 
@@ -180,7 +176,7 @@ async fn what_is_due_for_many_at_once_is_done_in_turns() {
     let mut counts = Vec::new();
     for _ in 0..20 {
         scene.turn();
-        counts.push(clients.iter_mut().filter(|conn| conn.0.peek(&mut [0]).is_ok()).count());
+        counts.push(clients.iter_mut().filter(|client| client.0.peek(&mut [0]).is_ok()).count());
     }
     assert!(counts.windows(2).all(|two| two[1] - two[0] <= 4), "{counts:?}");
     assert_eq!(counts.last(), Some(&9));
@@ -246,10 +242,10 @@ async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
     shard.abandon();
     assert_eq!(told.iter().collect::<Vec<_>>(), [CloseReason::Panicked; 4]);
     assert_eq!((shared.handle.count(), hub.topic::<crate::Event>("a").unwrap().subscribers()), (0, 0));
-    for conn in clients.iter_mut().chain([&mut { late }]) {
+    for client in clients.iter_mut().chain([&mut { late }]) {
         // The socket is closed: a read ends, and does not wait.
-        conn.read();
-        assert_eq!(conn.0.read(&mut [0]).unwrap_or(0), 0);
-        let _ = conn.0.write(b"x");
+        client.read();
+        assert_eq!(client.0.read(&mut [0]).unwrap_or(0), 0);
+        let _ = client.0.write(b"x");
     }
 }

@@ -1,0 +1,24 @@
+//! [`Endings`], the ends of a stream apart from the end of its topic.
+
+use crate::event::Event;
+use crate::stream::Credential;
+
+/// An event before the end, and a credential. Boxed: few streams have one of them.
+#[derive(Debug)]
+pub(super) struct Endings {
+    /// The event before a normal end.
+    pub(super) goodbye: Option<Event>,
+    pub(super) credential: Option<Box<Credential>>,
+}
+
+impl Endings {
+    pub(super) fn new(goodbye: Option<Event>, credential: Option<Box<Credential>>) -> Option<Box<Self>> {
+        let is_plain = goodbye.is_none() && credential.is_none();
+        (!is_plain).then(|| Box::new(Self { goodbye, credential }))
+    }
+
+    /// Drops the user's code; `false` if its destructor panicked.
+    pub(super) fn let_go(mut self) -> bool {
+        self.credential.as_mut().is_none_or(|credential| credential.let_go())
+    }
+}
