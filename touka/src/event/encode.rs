@@ -11,6 +11,8 @@
 //! Here end-of-line is always LF, and the space after the colon is always written: a client
 //! removes exactly one, so a value that begins with a space keeps its own.
 
+use std::fmt;
+
 use bytes::BytesMut;
 
 use super::encoder::Encoder;
@@ -62,6 +64,16 @@ impl Event {
             self.as_data().map_or(0, |text| text.len() + 7),
         ];
         NUMBERS + lengths.iter().sum::<usize>()
+    }
+}
+
+/// Writes the wire form: see [`Event::encode`].
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut wire = BytesMut::new();
+        self.encode(&mut wire);
+        // Each field was a `str` and was split at ASCII line ends only, so nothing is lost.
+        f.write_str(&String::from_utf8_lossy(&wire))
     }
 }
 

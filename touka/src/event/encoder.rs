@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
+use super::field::millis;
 use super::id::{EventId, Id};
 use super::lines::Lines;
 use super::name::EventName;
@@ -99,7 +100,7 @@ impl<'a> Encoder<'a> {
         self.is_block = true;
         self.buf.put_slice(b"data: ");
         let start = self.buf.len();
-        serde_json::to_writer(Json(self.buf), value).map_err(Error::serialize)?;
+        serde_json::to_writer(JsonWriter(self.buf), value).map_err(Error::serialize)?;
         // Only a `RawValue` can hold a line end, and there it is whitespace.
         for at in memchr::memchr2_iter(b'\r', b'\n', &self.buf[start..]).collect::<Vec<_>>() {
             self.buf[start + at] = b' ';
@@ -184,15 +185,10 @@ impl Drop for Encoder<'_> {
     }
 }
 
-/// A delay as the wire has it. No client waits for longer than fits.
-pub(super) fn millis(delay: Duration) -> u64 {
-    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
-}
-
 /// The buffer as `serde_json` writes to it: it grows, so nothing fails.
-struct Json<'a>(&'a mut BytesMut);
+struct JsonWriter<'a>(&'a mut BytesMut);
 
-impl io::Write for Json<'_> {
+impl io::Write for JsonWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.put_slice(bytes);
         Ok(bytes.len())

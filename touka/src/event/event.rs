@@ -1,14 +1,13 @@
 //! [`Event`], the value that goes down the stream.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use serde::Serialize;
 
-use super::encoder::millis;
+use super::field::millis;
 use super::id::EventId;
+use super::into_field::{IntoEventId, IntoEventName};
 use super::name::EventName;
 use crate::error::{Error, Result};
 
@@ -115,25 +114,67 @@ impl Event {
         Ok(Self::data(json))
     }
 
-    /// Names the event: what a client listens for. A literal, or an [`EventName`].
+    /// Sets the data, in place of any that the event has: [`Event::data`] for an event that exists.
     ///
-    /// # Panics
-    /// The literal is not a valid name. Names known only at run time go through
-    /// [`EventName::new`], which returns an error instead.
+    /// ```
+    /// use touka::Event;
+    ///
+    /// let event = Event::new().id(7).with_data("x");
+    /// assert_eq!(event, Event::data("x").id(7));
+    /// ```
     #[must_use]
-    pub fn event(mut self, name: impl Into<EventName>) -> Self {
-        self.event = Some(name.into());
+    #[doc(alias = "data")] // rustc suggests this method for `Event::new().data("x")`
+    pub fn with_data(mut self, text: impl Into<String>) -> Self {
+        self.data = Some(Cow::Owned(text.into()));
         self
     }
 
-    /// Sets the id: a whole number, a literal, or an [`EventId`].
+    /// Sets the name, which a client listens for: a literal or an [`EventName`].
+    ///
+    /// A name that is known only at run time goes through [`EventName::new`], which checks it:
+    ///
+    /// ```
+    /// use touka::{Event, EventName};
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let city = String::from("oslo");
+    /// let event = Event::data("21.5").event(EventName::new(city)?);
+    /// assert_eq!(event.to_string(), "event: oslo\ndata: 21.5\n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Panics
-    /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`],
-    /// which returns an error instead.
+    /// The literal is not a valid name.
     #[must_use]
-    pub fn id(mut self, id: impl Into<EventId>) -> Self {
-        self.id = Some(id.into());
+    pub fn event(mut self, name: impl IntoEventName) -> Self {
+        self.event = Some(name.into_event_name());
+        self
+    }
+
+    /// Sets the id: a whole number, a literal, an [`EventId`], or an `Option` of one of them, whose `None` leaves
+    /// the event without an id.
+    ///
+    /// An id that is known only at run time goes through [`EventId::new`], which checks it:
+    ///
+    /// ```
+    /// use touka::{Event, EventId};
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let order = String::from("A-17");
+    /// assert_eq!(Event::data("x").id(EventId::new(order)?).to_string(), "id: A-17\ndata: x\n\n");
+    ///
+    /// let row: Option<u64> = None;
+    /// assert_eq!(Event::data("x").id(row).to_string(), "data: x\n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// The literal is not a valid id.
+    #[must_use]
+    pub fn id<M>(mut self, id: impl IntoEventId<M>) -> Self {
+        self.id = id.into_event_id();
         self
     }
 
@@ -176,10 +217,6 @@ impl Event {
         self.comment.as_deref()
     }
 
-    pub(super) fn with_data(self, data: String) -> Self {
-        Self { data: Some(Cow::Owned(data)), ..self }
-    }
-
     #[cfg(feature = "macros")]
     pub(super) fn with_data_of(self, other: Self) -> Self {
         Self { data: other.data, ..self }
@@ -187,16 +224,6 @@ impl Event {
 
     pub(super) const fn retry_millis(&self) -> Option<u64> {
         self.retry
-    }
-}
-
-/// The wire text: see [`Event::encode`].
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut wire = BytesMut::new();
-        self.encode(&mut wire);
-        // Everything that went in was a `str`, cut only at ASCII line ends.
-        f.write_str(&String::from_utf8_lossy(&wire))
     }
 }
 

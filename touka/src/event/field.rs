@@ -1,15 +1,22 @@
-//! The rule for the two field values that could break the wire: the event's name and its id.
+//! Checks and conversions of field values.
+
+use std::time::Duration;
+
+/// The value of a `retry` field: whole milliseconds. A longer delay than a `u64` holds is the longest that it holds.
+pub(super) fn millis(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
+}
 
 /// What makes a text unfit to be a field value.
 #[derive(Clone, Copy)]
-pub(super) enum Fault {
+pub(super) enum FieldFault {
     Empty,
     Control,
     OuterSpace,
     TooLong,
 }
 
-impl Fault {
+impl FieldFault {
     pub(super) const fn message(self) -> &'static str {
         match self {
             Self::Empty => "it is empty; leave the field out instead",
@@ -21,15 +28,15 @@ impl Fault {
 }
 
 /// Finds the first fault. Works on bytes because a `const fn` cannot walk `chars`.
-pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<Fault> {
+pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<FieldFault> {
     if bytes.is_empty() {
-        return Some(Fault::Empty);
+        return Some(FieldFault::Empty);
     }
     if bytes.len() > max {
-        return Some(Fault::TooLong);
+        return Some(FieldFault::TooLong);
     }
     if bytes[0] == b' ' || bytes[bytes.len() - 1] == b' ' {
-        return Some(Fault::OuterSpace);
+        return Some(FieldFault::OuterSpace);
     }
     let mut at = 0;
     while at < bytes.len() {
@@ -37,7 +44,7 @@ pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<Fault> {
         // C0 and DEL are one byte; C1 (U+0080 to U+009F) is 0xC2 and then 0x80 to 0x9F.
         let c1 = byte == 0xC2 && at + 1 < bytes.len() && bytes[at + 1] < 0xA0;
         if byte < 0x20 || byte == 0x7F || c1 {
-            return Some(Fault::Control);
+            return Some(FieldFault::Control);
         }
         at += 1;
     }

@@ -8,6 +8,7 @@ mod event;
 mod field;
 mod id;
 mod into_event;
+mod into_field;
 mod lines;
 mod name;
 #[cfg(feature = "macros")]
@@ -21,4 +22,5 @@ pub use encoder::Encoder;
 pub use event::Event;
 pub use id::EventId;
 pub use into_event::IntoEvent;
+pub use into_field::{IntoEventId, IntoEventName};
 pub use name::EventName;
