@@ -1,7 +1,6 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
 
 mod alarm;
-mod batch;
 mod blocking;
 mod channel;
 mod contained;
@@ -12,6 +11,7 @@ mod event_stream;
 mod expiry;
 mod failure;
 mod first_reason;
+mod frame_buffer;
 mod generator;
 mod guard;
 mod jitter;
@@ -19,6 +19,7 @@ mod keep_alive;
 mod last_words;
 mod lifecycle;
 mod link;
+mod list;
 mod meter;
 mod opening;
 mod options;
@@ -40,13 +41,13 @@ pub use event_stream::EventStream;
 pub use opening::Opening;
 pub use writer::EventWriter;
 
-pub(crate) use batch::{Batch, Out};
 #[cfg(feature = "testing")]
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use contained::contained;
 pub(crate) use credential::Credential;
 pub(crate) use event_stream::SubscriptionParts;
 pub(crate) use failure::Failure;
+pub(crate) use frame_buffer::{FrameBuffer, Out};
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};
