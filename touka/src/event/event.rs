@@ -1,4 +1,4 @@
-//! [`Event`], the value that goes down the stream.
+//! [`Event`], one event of a stream.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,8 +22,8 @@ use crate::error::{Error, Result};
 /// assert_eq!(event.to_string(), "id: 42\nevent: temperature\ndata: 21.5 °C\n\n");
 /// ```
 ///
-/// An event that exists can be sent: nothing in it can break the stream, and encoding cannot
-/// fail. What the client makes of each field:
+/// Every event can be sent: no value in it can break the stream, and encoding cannot fail. The fields at the
+/// client:
 ///
 /// | field | on the wire | at the client |
 /// |---|---|---|
@@ -34,8 +34,9 @@ use crate::error::{Error, Result};
 /// | comment | `: …` | nothing |
 ///
 /// # Events without data
-/// An event with no data fires nothing at a client that keeps to the standard. Some popular clients, however, report
-/// a block without data as an event: a phantom event, with empty data. `docs/clients.md` in the repository names them.
+/// A client that follows the standard dispatches nothing for an event without data. Some popular clients,
+/// however, report a block without data as an event: a phantom event, with empty data. `docs/clients.md` in
+/// the repository lists them.
 ///
 /// | the event has | on the wire | at every client | use |
 /// |---|---|---|---|
@@ -43,8 +44,8 @@ use crate::error::{Error, Result};
 /// | an id | `id: 9` and a blank line | its id counts; some report a phantom event | a checkpoint: a client that comes back skips what came before |
 /// | a name | `event: tick` and a blank line | nothing; some report a phantom event | none |
 ///
-/// A line without a blank line is part of the block of the event that comes next. By the standard a client obeys a
-/// `retry` when it has read its line, so also where the stream ends with it.
+/// A line without a blank line is part of the block of the next event. By the standard a client obeys a
+/// `retry` when it has read its line, even if the stream ends there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_field_names, reason = "`event` is what the standard calls the field")]
 pub struct Event {
@@ -56,8 +57,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with no field yet: the start of a comment, a checkpoint or a `retry`, which
-    /// [fire nothing](Event#events-without-data).
+    /// Creates an event without fields: the start of a comment, a checkpoint or a `retry`, which clients [do
+    /// not dispatch](Event#events-without-data).
     ///
     /// ```
     /// use touka::Event;
@@ -69,11 +70,11 @@ impl Event {
         Self { comment: None, retry: None, id: None, event: None, data: None }
     }
 
-    /// An event that carries text.
+    /// Creates an event with this text as its data.
     ///
-    /// CRLF, LF and lone CR each end a line; all arrive as LF, which is all that the protocol can
-    /// do. Everything else arrives as it is, the empty text included. Text whose CR matters goes
-    /// through [`Event::json`].
+    /// CRLF, LF and a lone CR each end a line. All arrive as LF, because the protocol has no other.
+    /// Everything else arrives unchanged, and so does the empty text. Text whose CRs matter goes through
+    /// [`Event::json`].
     ///
     /// ```
     /// use touka::Event;
@@ -85,12 +86,12 @@ impl Event {
         Self { data: Some(Cow::Owned(text.into())), ..Self::new() }
     }
 
-    /// An event that carries text from the source. Nothing is allocated.
+    /// Creates an event with a text from the source as its data, without an allocation.
     pub const fn from_static(text: &'static str) -> Self {
         Self { comment: None, retry: None, id: None, event: None, data: Some(Cow::Borrowed(text)) }
     }
 
-    /// An event that carries a value as JSON, on one line.
+    /// Creates an event with a value's JSON as its data, on one line.
     ///
     /// ```
     /// use touka::Event;
@@ -103,11 +104,11 @@ impl Event {
     /// ```
     ///
     /// # Errors
-    /// The value cannot be written as JSON: its `Serialize` failed, or it is a map whose keys are
-    /// not strings. [`Error::is_serialize`] tells.
+    /// The value cannot be serialized as JSON: its `Serialize` failed, or it is a map whose keys are not
+    /// strings. [`Error::is_serialize`] is true then.
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self> {
         let mut json = serde_json::to_string(value).map_err(Error::serialize)?;
-        // Only a `RawValue` can hold a line end, and there it is whitespace.
+        // Only a `RawValue` can have a line end, where it is whitespace.
         if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
             json = json.replace(['\r', '\n'], " ");
         }
@@ -185,34 +186,34 @@ impl Event {
         self
     }
 
-    /// Adds a comment, which no client shows. Each line of it becomes a comment line.
+    /// Sets the comment, which no client shows. Each line of it becomes a comment line.
     #[must_use]
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(Cow::Owned(text.into()));
         self
     }
 
-    /// The data, as it was given.
+    /// Returns the data, as it was set.
     pub fn as_data(&self) -> Option<&str> {
         self.data.as_deref()
     }
 
-    /// The name.
+    /// Returns the name.
     pub const fn as_event(&self) -> Option<&EventName> {
         self.event.as_ref()
     }
 
-    /// The id.
+    /// Returns the id.
     pub const fn as_id(&self) -> Option<&EventId> {
         self.id.as_ref()
     }
 
-    /// The reconnection time.
+    /// Returns the reconnection time.
     pub fn as_retry(&self) -> Option<Duration> {
         self.retry.map(Duration::from_millis)
     }
 
-    /// The comment, as it was given.
+    /// Returns the comment, as it was set.
     pub fn as_comment(&self) -> Option<&str> {
         self.comment.as_deref()
     }

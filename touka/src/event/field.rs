@@ -7,7 +7,7 @@ pub(super) fn millis(delay: Duration) -> u64 {
     u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// What makes a text unfit to be a field value.
+/// The reason why a text is not a valid field value.
 #[derive(Clone, Copy)]
 pub(super) enum FieldFault {
     Empty,
@@ -19,7 +19,7 @@ pub(super) enum FieldFault {
 impl FieldFault {
     pub(super) const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "it is empty; leave the field out instead",
+            Self::Empty => "it is empty; omit the field instead",
             Self::Control => "it holds a control character, which would break the event stream or the request header",
             Self::OuterSpace => "it starts or ends with a space, which clients and proxies drop",
             Self::TooLong => "it is longer than 256 bytes, more than a request header should carry back",
@@ -27,7 +27,8 @@ impl FieldFault {
     }
 }
 
-/// Finds the first fault. Works on bytes because a `const fn` cannot walk `chars`.
+/// Returns the first fault of a name or an id. Checks bytes, because a `const fn` cannot iterate over
+/// `chars`.
 pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<FieldFault> {
     if bytes.is_empty() {
         return Some(FieldFault::Empty);
@@ -51,10 +52,10 @@ pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<FieldFault> {
     None
 }
 
-/// What a checked value is made from beside its `new`.
+/// The conversions of a checked value, besides its `new`.
 macro_rules! checked_conversions {
     ($field:ident) => {
-        /// For literals. A text known only at run time goes through `new`.
+        /// Converts a literal. A text that is known only at run time goes through `new`.
         ///
         /// # Panics
         /// The literal is not valid.
@@ -88,7 +89,7 @@ mod tests {
     use crate::event::{EventId, EventName};
 
     #[test]
-    fn names_and_ids_refuse_what_breaks_the_wire() {
+    fn names_and_ids_reject_text_that_breaks_the_wire() {
         let bad = ["", "a\nb", "a\rb", "a\0b", "\u{7f}", "tab\t", "\u{85}", "a\u{9f}b", " a", "a "];
         for text in bad {
             assert!(EventName::new(text).is_err(), "name {text:?}");
@@ -109,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_a_length() {
+    fn ids_have_a_maximum_length() {
         assert!(EventId::new("x".repeat(256)).is_ok());
         assert!(EventId::new("x".repeat(257)).is_err());
     }

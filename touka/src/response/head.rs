@@ -72,7 +72,6 @@ impl EventStream {
     ///     .into_response()
     /// }
     /// ```
-    #[allow(clippy::same_name_method)] // the method of the trait; this one decides the event type
     pub fn into_response(self) -> Response {
         IntoResponse::into_response(self)
     }

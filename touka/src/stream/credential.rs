@@ -21,7 +21,7 @@ type CloseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// Ends one stream at a deadline, or when one of several futures is ready. The task that serves the stream
 /// polls this beside the body.
 ///
-/// Kept in a box: most streams have none.
+/// Boxed by its owner: most streams have none.
 #[derive(Default)]
 pub(crate) struct Credential {
     /// The earliest deadline.

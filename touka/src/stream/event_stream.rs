@@ -39,7 +39,7 @@ use crate::event::{Event, EventId};
 /// ```
 /// use touka::{Event, EventStream};
 ///
-/// // In an axum app, in touka's router, or by hand: an async fn that returns it is a handler.
+/// // A handler, in an axum app and in touka's router.
 /// async fn numbers() -> EventStream {
 ///     EventStream::generate(|out| async move {
 ///         for number in 0..3 {

@@ -44,7 +44,7 @@ impl<T> EventStream<T> {
     ///     EventStream::generate(|out| async move {
     ///         out.emit("120").await;
     ///     })
-    ///     // None for an expiry that no clock can hold, which never comes.
+    ///     // `None` for an expiry that no clock can represent: it never comes.
     ///     .close_at(UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp)))
     /// }
     /// ```
@@ -71,7 +71,7 @@ impl<T> EventStream<T> {
     ///         out.emit("120").await;
     ///     })
     ///     .close_when(async move {
-    ///         // Also when the sender is gone.
+    ///         // An error means that the sender is gone, which ends the stream too.
     ///         let _ = signed_in.wait_for(|signed_in| !signed_in).await;
     ///     })
     /// }

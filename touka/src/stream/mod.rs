@@ -1,4 +1,20 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
+//!
+//! # Layout
+//!
+//! A file imports only from files above it.
+//!
+//! - `guard`, `contained`: panics of user code.
+//! - `jitter`, `wakers`, `alarm`, `deadline`: small tools.
+//! - `first_reason`, `link`, `meter`, `lifecycle`: how a stream opens and ends, and who knows of it.
+//! - `failure`, `options`, `keep_alive`: what the response sends besides the body's events.
+//! - `recheck`, `credential`: conditions that end a stream besides its body.
+//! - `pace`, `frame_buffer`, `slot`, `emitter`: an event's way from an emit into a frame.
+//! - `last_words`: the last bytes of a stream.
+//! - `source`, `origin`, `event_stream`, `expiry`: a stream, whatever produces its events.
+//! - `opening`: the wait of a body that can fail, until its response opens.
+//! - `list`, `generator`, `writer`, `channel`, `blocking`, `queue`: the modes, each a source of events.
+//! - `sse`: the macro.
 
 mod alarm;
 mod blocking;

@@ -25,7 +25,7 @@ pub(super) struct Reader {
     comments_taken: usize,
 }
 
-/// What the stream had next.
+/// The next part of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Came {
     Event,

@@ -44,7 +44,7 @@ pub struct Wait<'a, T> {
 }
 
 enum WaitState<'a, T> {
-    /// Not polled yet: the timeout can still be changed.
+    /// Before the first poll: the timeout can still be changed.
     New(Box<dyn FnOnce(Limit) -> BoxedWait<'a, T> + Send + 'a>),
     Running(BoxedWait<'a, T>),
     Done,
