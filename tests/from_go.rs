@@ -39,7 +39,7 @@ async fn the_callback_program_ticks() {
 #[tokio::test(start_paused = true)]
 async fn the_channel_program_sends_from_both_sources_and_ends() {
     let app = TestApp::new(channel::app());
-    let events = app.get("/news").events().await.rest().within(Duration::from_mins(1)).await;
+    let events = app.get("/news").events().await.rest().timeout(Duration::from_mins(1)).await;
     for name in ["weather", "sports"] {
         let of_it: Vec<&str> =
             events.iter().filter(|event| event.name == name).map(|event| event.data.as_str()).collect();

@@ -113,7 +113,7 @@ async fn comments_reach_a_client_between_events_and_a_parser_does_not_see_them()
     let mut events = TestApp::new(Router::new().mount(routes![slow])).get("/").events().await;
     let mut before = 0;
     for number in 0..3 {
-        assert_eq!(events.next::<u32>().await, number);
+        assert_eq!(events.next_json::<u32>().await, number);
         // Each interval is between 9 and 11 ms long, and the timer counts whole milliseconds.
         let comments = events.comments().len() - before;
         assert!((7..=11).contains(&comments), "{comments} comments before event {number}");

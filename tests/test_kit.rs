@@ -96,12 +96,12 @@ async fn events_come_whole_or_as_values() {
     let app = app(&Count::default());
     let mut events = app.get("/prices").events().await;
     assert_eq!(events.headers()["cache-control"], "no-cache, no-transform");
-    assert_eq!(events.next::<Price>().await, Price { cents: 120 });
+    assert_eq!(events.next_json::<Price>().await, Price { cents: 120 });
     assert_eq!(events.next_event().await, Some(event("message", "no JSON", "2")));
     assert!(events.is_pending().await);
     events.assert_pending().await;
     events.assert_silent(Duration::from_secs(50)).await;
-    assert_eq!(events.next_event().within(MINUTE).await, Some(event("price", r#"{"cents":130}"#, "2")));
+    assert_eq!(events.next_event().timeout(MINUTE).await, Some(event("price", r#"{"cents":130}"#, "2")));
     assert_eq!(events.next_event().await, None);
     assert_eq!(events.next_event().await, None, "an end stays the end");
     assert!(!events.is_pending().await);
@@ -128,7 +128,7 @@ async fn comments_retry_and_id_are_those_of_what_was_read() {
 async fn a_keep_alive_is_a_comment_and_costs_no_time() {
     let (started, clock) = (std::time::Instant::now(), Instant::now());
     let mut events = app(&Count::default()).get("/silent").events().await;
-    assert_eq!(events.next_comment().within(MINUTE).await, "");
+    assert_eq!(events.next_comment().timeout(MINUTE).await, "");
     let waited = clock.elapsed().as_millis();
     assert!((13_500..=16_510).contains(&waited), "{waited} ms");
     sleep(MINUTE * 60).await;
@@ -148,7 +148,7 @@ async fn a_client_that_leaves_ends_the_handler_also_before_its_answer() {
     app.assert_nothing_left().await;
     assert_eq!(held.get(), 0);
 
-    let answer = tokio::time::timeout(MINUTE, app.get("/never").within(2 * MINUTE).send()).await;
+    let answer = tokio::time::timeout(MINUTE, app.get("/never").timeout(2 * MINUTE).send()).await;
     assert!(answer.is_err());
     app.assert_nothing_left().await;
     assert_eq!(held.get(), 0);
@@ -218,14 +218,14 @@ async fn a_client_that_is_not_read_holds_the_handler_back() {
 async fn a_reconnect_goes_on_behind_the_last_event_taken_and_204_is_the_end() {
     let app = app(&Count::default());
     let mut events = app.get("/count").events().await;
-    assert_eq!(events.next::<u64>().await, 1);
+    assert_eq!(events.next_json::<u64>().await, 1);
     let mut events = events.reconnect().await.expect("more");
     assert_eq!(events.last_event_id(), "1", "a client that came back still knows where it was");
     assert_eq!(events.rest().await, [event("message", "2", "2"), event("message", "3", "3")]);
     assert!(events.reconnect().await.is_none());
 
     let mut events = app.get("/count").header("last-event-id", "2").events().await;
-    assert_eq!(events.next::<u64>().await, 3);
+    assert_eq!(events.next_json::<u64>().await, 3);
     app.get("/count").header("last-event-id", "1").events().await.reconnect().await.expect("not over");
     drop(events);
     app.assert_nothing_left().await;
@@ -331,14 +331,14 @@ async fn an_event_that_does_not_come_fails_in_time() {
     so far: 2 events, 1 comment; the last was event `message` with data \"no JSON\"
         at: tests/test_kit.rs:";
     assert!(message.starts_with(expected), "{message}");
-    let message = failure(async { drop(app.get("/never").within(MINUTE).send().await) }).await;
+    let message = failure(async { drop(app.get("/never").timeout(MINUTE).send().await) }).await;
     assert!(message.starts_with("GET /never was not answered within 60s"), "{message}");
 }
 
 /// The limit holds also where the handler gives no rest.
 #[tokio::test]
 async fn an_endless_stream_is_not_read_for_ever() {
-    let app = app(&Count::default()).within(Duration::from_millis(50));
+    let app = app(&Count::default()).timeout(Duration::from_millis(50));
     let mut events = app.get("/flood").events().await;
     let message = failure(async { drop(events.rest().await) }).await;
     assert!(message.starts_with("GET /flood did not end within 50ms"), "{message}");
@@ -352,7 +352,7 @@ async fn an_endless_stream_is_not_read_for_ever() {
 async fn data_that_is_no_such_value_is_shown() {
     let mut events = app(&Count::default()).get("/prices").events().await;
     events.next_event().await;
-    let message = failure(events.next::<Price>().map(drop)).await;
+    let message = failure(events.next_json::<Price>().map(drop)).await;
     let expected = "the data of event `message` is not a test_kit::Price
   expected: its JSON
        got: no JSON
@@ -369,18 +369,18 @@ async fn what_came_where_nothing_should_is_shown() {
     let app = app(&Count::default());
     let mut events = app.get("/prices").events().await;
     let message = failure(events.assert_pending()).await;
-    let expected = "GET /prices sent an event `price` with data \"{\\\"cents\\\":120}\" where nothing was to come\n";
+    let expected = "GET /prices sent an event `price` with data \"{\\\"cents\\\":120}\", but none was expected\n";
     assert!(message.starts_with(expected), "{message}");
     let message = failure(async { drop(events.next_comment().await) }).await;
     assert!(message.starts_with("GET /prices sent an event `price` with data"), "{message}");
-    assert_eq!(events.next::<Price>().await, Price { cents: 120 }, "looking at it does not take it");
+    assert_eq!(events.next_json::<Price>().await, Price { cents: 120 }, "looking at it does not take it");
 
     let mut events = app.get("/count").events().await;
     assert_eq!(events.rest().await.len(), 3);
-    let message = failure(events.next::<u8>().map(drop)).await;
+    let message = failure(events.next_json::<u8>().map(drop)).await;
     assert!(message.starts_with("GET /count ended instead of sending an event\n    so far: 3 events"), "{message}");
     let message = failure(events.assert_pending()).await;
-    assert!(message.starts_with("GET /count ended where nothing was to come"), "{message}");
+    assert!(message.starts_with("GET /count ended, but was expected to stay open"), "{message}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -444,4 +444,26 @@ async fn a_path_without_its_slash_is_explained() {
 #[should_panic(expected = "the value of the header x-a cannot be sent")]
 async fn a_header_that_cannot_be_sent_is_explained() {
     let _request = app(&Count::default()).get("/").header("x-a", "a\nb");
+}
+
+/// The head of an event stream sets cookies, and a reconnect sends them.
+#[tokio::test(start_paused = true)]
+async fn cookies_of_streams_are_kept() {
+    #[route(GET, "/visits")]
+    async fn visits(headers: http::HeaderMap) -> ([(&'static str, String); 1], EventStream) {
+        let count = headers.get("cookie").map_or("visits=0", |value| value.to_str().expect("text")).to_owned();
+        let next = count.trim_start_matches("visits=").parse::<u32>().expect("a number") + 1;
+        ([("set-cookie", format!("visits={next}"))], EventStream::once(count))
+    }
+    let app = TestApp::new(Router::new().mount(routes![visits]));
+    let visit = |app: TestApp| async move { app.get("/visits").events().await };
+    let (ada, bob) = (app.clone().cookies(), app.clone().cookies());
+    let mut events = visit(ada.clone()).await;
+    assert_eq!(events.next_event().await.expect("an event").data, "visits=0");
+    let mut events = events.reconnect().await.expect("the stream");
+    assert_eq!(events.next_event().await.expect("an event").data, "visits=1");
+    assert_eq!(visit(ada).await.next_event().await.expect("an event").data, "visits=2");
+    assert_eq!(visit(bob).await.next_event().await.expect("an event").data, "visits=0");
+    assert_eq!(visit(app.clone()).await.next_event().await.expect("an event").data, "visits=0");
+    app.assert_nothing_left().await;
 }

@@ -213,7 +213,7 @@ async fn a_subscription_has_the_options_of_every_stream() {
     assert!(!events.last_event_id().is_empty());
     untyped(&hub, "options").publish("alive").await.unwrap();
     assert_eq!(events.next_event().await.unwrap().data, "alive");
-    assert_eq!(events.next_event().within(Duration::from_mins(1)).await, None, "its lifetime is over");
+    assert_eq!(events.next_event().timeout(Duration::from_mins(1)).await, None, "its lifetime is over");
     let mut events = events.reconnect().await.expect("it goes on");
     events.assert_pending().await;
 }

@@ -168,7 +168,7 @@ mod tests {
 
     fn restaurant() -> TestApp {
         // The kit runs any service, an `axum::Router` too.
-        TestApp::new(app(Kitchen::open())).within(Duration::from_mins(1))
+        TestApp::new(app(Kitchen::open())).timeout(Duration::from_mins(1))
     }
 
     async fn take(app: &TestApp, dish: &str) -> u64 {
@@ -179,7 +179,7 @@ mod tests {
 
     /// The next order that is told of: its number and its stage.
     async fn next(events: &mut Events) -> (u64, String) {
-        let order: Value = events.next().await;
+        let order: Value = events.next_json().await;
         (order["number"].as_u64().expect("a number"), order["stage"].as_str().expect("a text").to_owned())
     }
 
@@ -260,7 +260,7 @@ mod tests {
     async fn the_router_inside_has_its_own_routes() {
         let app = restaurant();
         let mut events = app.get("/live/clock").events().await;
-        assert_eq!([events.next::<u64>().await, events.next().await, events.next().await], [0, 1, 2]);
+        assert_eq!([events.next_json::<u64>().await, events.next_json().await, events.next_json().await], [0, 1, 2]);
         assert_eq!(app.get("/live/nothing").send().await.status(), 404);
     }
 

@@ -120,7 +120,7 @@ mod tests {
     async fn a_job_tells_its_stages_its_steps_and_its_end() {
         let began = Instant::now();
         let app = one_job().await;
-        let events = app.get("/jobs/1/progress").within(STEP * 200).events().await.rest().await;
+        let events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await.rest().await;
         assert!(began.elapsed() >= STEP * 100, "the job took {:?}", began.elapsed());
 
         let names = |name: &str| events.iter().filter(|event| event.name == name).count();
@@ -137,14 +137,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_comes_back_misses_nothing_and_sees_nothing_twice() {
         let app = one_job().await;
-        let mut events = app.get("/jobs/1/progress").within(STEP * 200).events().await;
+        let mut events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await;
         for number in 1..=10u64 {
             assert_eq!(events.next_event().await.expect("it goes on").id, number.to_string());
         }
         events.disconnect();
         // The job does not wait for anyone.
         sleep(STEP * 30).await;
-        let back = app.get("/jobs/1/progress").header("last-event-id", "10").within(STEP * 200);
+        let back = app.get("/jobs/1/progress").header("last-event-id", "10").timeout(STEP * 200);
         let rest = back.events().await.rest().await;
         let ids: Vec<String> = rest.iter().map(|event| event.id.clone()).collect();
         let expected: Vec<String> = (11..=105).map(|id| id.to_string()).chain(["done".to_owned()]).collect();
@@ -154,7 +154,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_the_end_a_browser_is_told_to_stay_away() {
         let app = one_job().await;
-        let mut events = app.get("/jobs/1/progress").within(STEP * 200).events().await;
+        let mut events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await;
         let last = events.rest().await.pop().expect("there is an end");
         assert_eq!((last.name.as_str(), last.data.as_str(), last.id.as_str()), ("done", "", "done"));
         assert!(events.reconnect().await.is_none(), "no 204");
@@ -169,7 +169,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_cut_off_before_the_end_gets_the_end() {
         let app = one_job().await;
-        let all = app.get("/jobs/1/progress").within(STEP * 200).events().await.rest().await;
+        let all = app.get("/jobs/1/progress").timeout(STEP * 200).events().await.rest().await;
         for seen in [0, 1, 104, 105] {
             let back = app.get("/jobs/1/progress").header("last-event-id", seen.to_string());
             let rest = back.events().await.rest().await;

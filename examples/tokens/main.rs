@@ -117,7 +117,7 @@ mod tests {
         let mut body = json!({"model": "any", "messages": [{"role": "user", "content": "Why?"}]});
         let more = more.as_object().expect("an object").clone();
         body.as_object_mut().expect("an object").extend(more);
-        let app = TestApp::new(app(model.clone())).within(LONG);
+        let app = TestApp::new(app(model.clone())).timeout(LONG);
         let request = app.post("/v1/chat/completions").json(&body);
         (app, request)
     }
@@ -127,13 +127,13 @@ mod tests {
         let model = Model::load();
         let (app, request) = ask(&model, &json!({"stream": true}));
         let mut events = request.events().await;
-        let opening: Value = events.next().await;
+        let opening: Value = events.next_json().await;
         assert_eq!(opening["object"], "chat.completion.chunk");
         assert_eq!(opening["choices"][0]["delta"], json!({"role": "assistant", "content": ""}));
 
         // The clock is paused: a token comes when the model has thought, and not before.
         let asked = Instant::now();
-        let first: Value = events.next().await;
+        let first: Value = events.next_json().await;
         assert!(asked.elapsed() >= THINKS.mul_f64(0.9), "{:?}", asked.elapsed());
         assert_eq!(
             first["choices"],
@@ -176,7 +176,7 @@ mod tests {
         let (app, request) = ask(&model, &json!({"stream": true}));
         let mut events = request.clone().events().await;
         for _ in 0..10 {
-            events.next::<Value>().await;
+            events.next_json::<Value>().await;
         }
         assert_eq!(model.busy(), 1);
         events.disconnect();

@@ -1,35 +1,35 @@
-//! For `sse!`: the block as a stream, and what it hands over.
+//! Support for `sse!`: the block as a stream, and its emits.
 
 use crate::event::{Event, IntoEvent};
 use crate::stream::{Emitter, EventStream};
 
-/// Chooses the event type of an `sse!` block: that of the place where it stands, else `Event`.
+/// Selects the event type of an `sse!` block: that of the place where it stands, else `Event`.
 ///
-/// A type parameter of a function has no default, but an integer literal has: it is an `i32` unless
-/// something wants another type. Here nothing but an `Event` goes with an `i32`, and everything
-/// with a `u8`. So a place that asks for an `EventStream<Tick>` makes the literal a `u8`, and where
-/// none asks, the literal becomes an `i32` in the end, and the stream one of `Event`s.
+/// A type parameter of a function has no default, but an integer literal has: it is an `i32` unless another
+/// type is required. Here only `Event` goes with `i32`, and every type with `u8`. So a place that requires an
+/// `EventStream<Tick>` makes the literal a `u8`. Where none is required, the literal falls back to `i32`, and
+/// the stream is one of `Event`s.
 pub trait Choice<T> {}
 
 impl Choice<Event> for i32 {}
 
 impl<T> Choice<T> for u8 {}
 
-/// The stream of an `sse!` block.
+/// Creates the stream of an `sse!` block.
 pub fn block<T, C, B>(_: C, body: impl FnOnce(Emitter<T>) -> B) -> EventStream<T>
 where
     T: IntoEvent + Send + 'static,
     C: Choice<T>,
-    // rustc quotes the next line where it is not met.
+    // rustc quotes the next line if the bound is not met, so the remedy is on it.
     B: Future<Output = ()> + Send + 'static, // drop locks and what is not `Send` before an emit
 {
     EventStream::generate(body)
 }
 
-/// What an `sse!` block can emit.
+/// A value that an `sse!` block can emit.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be emitted into an `EventStream<{T}>`",
-    label = "not what this stream takes",
+    label = "not a value that this stream takes",
     note = "where no type is asked for, an `sse!` block takes text and `Event`s: make one of the value, as in `Event::data(value.to_string())`",
     note = "a block of values of your own is given their type, which is `IntoEvent`: `let stream: EventStream<Tick> = sse! {{ … }};`"
 )]
@@ -44,7 +44,7 @@ impl<V: Into<T>, T> Emitted<T> for V {
     }
 }
 
-/// What an `sse!` block emits, as its stream takes it.
+/// Converts an emitted value to the type of the stream.
 pub fn emitted<T, V: Emitted<T>>(_: &Emitter<T>, value: V) -> T {
     value.emitted()
 }

@@ -1,14 +1,14 @@
-//! For `#[sse_handler]`: what a body hands over, and what it can end with.
+//! Support for `#[sse_handler]`: the values that a body emits, and those that it can end with.
 
 use crate::event::Event;
 use crate::stream::Emitter;
 
-/// What a typed `emit!` was given, where only the emitter knows the type.
+/// Returns the argument of a typed `emit!`. Only the emitter knows the type.
 pub const fn item<T>(_: &Emitter<T>, event: T) -> T {
     event
 }
 
-/// What an untyped `emit!` takes.
+/// A value that an untyped `emit!` takes.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be emitted here",
     label = "neither text nor an `Event`",
@@ -27,22 +27,22 @@ impl<V: Into<Event>> Emittable for V {
     }
 }
 
-/// What an untyped `emit!` was given, as an event.
+/// Converts the argument of an untyped `emit!` to an event.
 pub fn event<V: Emittable>(value: V) -> Event {
     value.into_event()
 }
 
-/// What the body of a handler can end with.
+/// A value that the body of a handler can end with.
 #[diagnostic::on_unimplemented(
     message = "the body of this handler ends with `{Self}`",
     label = "expected nothing, `Ok(())`, or an `Err` of the handler's error type",
-    note = "values are handed over with `emit!(…)`"
+    note = "values are emitted with `emit!(…)`"
 )]
 pub trait Finish<Done> {
     fn finish(self) -> Done;
 }
 
-// Where the return type is an alias, nobody but the compiler knows that the body cannot fail.
+// If the return type is an alias, the macro cannot see whether the body can fail, but the compiler can.
 #[diagnostic::do_not_recommend]
 impl Finish<()> for () {
     fn finish(self) {}
@@ -62,8 +62,8 @@ impl<E> Finish<Result<(), E>> for Result<(), E> {
     }
 }
 
-/// A body that never ends, such as a `loop`. The type `!` cannot be named here, but what a
-/// function pointer returns can be.
+/// A body that never ends, such as a `loop`. The type `!` has no stable name, but is the return type of a
+/// function pointer.
 #[diagnostic::do_not_recommend]
 impl<E> Finish<Result<(), E>> for <fn() -> ! as Returned>::Output {
     fn finish(self) -> Result<(), E> {
@@ -71,7 +71,7 @@ impl<E> Finish<Result<(), E>> for <fn() -> ! as Returned>::Output {
     }
 }
 
-/// What a function pointer returns.
+/// Names the return type of a function pointer.
 pub trait Returned {
     type Output;
 }
@@ -80,7 +80,7 @@ impl<T> Returned for fn() -> T {
     type Output = T;
 }
 
-/// The end of a body, as its stream takes it.
+/// Converts the end of a body to the result that its stream takes.
 pub fn finish<Done, V: Finish<Done>>(value: V) -> Done {
     value.finish()
 }

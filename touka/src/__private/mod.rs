@@ -1,4 +1,4 @@
-//! What generated code may name. Not public API: it changes without notice.
+//! Items that generated code refers to. Not public API: they change without notice.
 
 mod block;
 mod body;
@@ -19,7 +19,7 @@ pub use crate::extract::QueryParams;
 pub use crate::routing::Route;
 pub use crate::stream::EventWriter;
 
-/// For `#[derive(IntoEvent)]`.
+/// Items for `#[derive(IntoEvent)]`.
 #[cfg(feature = "macros")]
 pub mod derived {
     pub use bytes::BytesMut;

@@ -1,4 +1,4 @@
-//! For `#[sse_handler]`: what a handler can return, and how each mode starts it.
+//! Support for `#[sse_handler]`: the types that a handler can return, and how each mode starts it.
 
 use std::future::{Future, ready};
 
@@ -7,7 +7,7 @@ use axum_core::response::IntoResponse;
 use crate::event::IntoEvent;
 use crate::stream::{Emitter, EventSender, EventStream, Opening};
 
-// rustc quotes the line of a bound that was not met, so a remedy stands beside those on a body.
+// rustc quotes the line of a bound that is not met, so those on a body have the remedy beside them.
 
 /// The return types of a handler.
 #[diagnostic::on_unimplemented(
@@ -16,25 +16,25 @@ use crate::stream::{Emitter, EventSender, EventStream, Opening};
     note = "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`"
 )]
 pub trait Returns: Sized {
-    /// What `emit!` takes.
+    /// The type that `emit!` takes.
     type Item;
-    /// What the body ends with.
+    /// The type that the body ends with.
     type Done;
 
-    /// Runs a handler's body as the stream that the handler returns. The future is the wait until
-    /// the response can open.
+    /// Runs a handler's body as the stream that the handler returns. The future is ready when the response
+    /// can open.
     fn start<F, B>(body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(Emitter<Self::Item>) -> B,
         B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
-    /// The same, on a task of its own with a queue between.
+    /// Runs the body in a task of its own, with a queue between.
     fn spawn<F, B>(length: usize, body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(EventSender<Self::Item>) -> B + Send + 'static,
         B: Future<Output = Self::Done> + Send + 'static; // drop locks and what is not `Send` before an emit
 
-    /// The same, with a plain function on a thread of its own.
+    /// Runs a blocking function on a thread of its own, with a queue between.
     fn spawn_blocking<F>(length: usize, body: F) -> impl Future<Output = Self> + Send
     where
         F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
@@ -166,12 +166,12 @@ where
     }
 }
 
-/// Lets other tasks of the thread run, if this one has had its share.
+/// Yields to other tasks of the thread when the task's budget is used up.
 pub async fn give_way() {
     tokio::task::coop::consume_budget().await;
 }
 
-/// The error of a handler.
+/// A type that can be the error of a handler.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "the error of this handler is not a response",

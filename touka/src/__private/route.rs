@@ -1,4 +1,4 @@
-//! For `#[route]`: what a parameter is read from, and what the function answers.
+//! Support for `#[route]`: the sources of parameters, and the answer of the function.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use http::request::Parts;
 
 use crate::extract::{LastEventId, ParamError, Params, QueryParams};
 
-/// What a router's state must be.
+/// The bounds of a router's state.
 pub trait AnyState: Clone + Send + Sync + 'static {}
 
 impl<S: Clone + Send + Sync + 'static> AnyState for S {}
 
-/// A parameter that reads the head of the request.
+/// A parameter that is read from the head of the request.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
     label = "one of its parameters is neither a placeholder nor an extractor",
@@ -40,14 +40,14 @@ pub trait LastExtractor<S, M>: FromRequest<S, M> + Send + 'static {}
 #[diagnostic::do_not_recommend]
 impl<S, M, T: FromRequest<S, M> + Send + 'static> LastExtractor<S, M> for T {}
 
-/// A parameter that a capture fills.
+/// A parameter that is read from a capture of the path.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a capture of the path",
     label = "cannot be made of the captured text",
     note = "implement `FromStr` for `{Self}`, with an error that is `Display`: the client is told what was wrong"
 )]
 pub trait Capture: Sized {
-    /// Reads the capture, or says why it cannot be.
+    /// Reads the capture. The error is the response that says why it is not valid.
     #[allow(clippy::result_large_err)] // the refusal is the response itself, as in every extractor
     fn capture(parts: &Parts, name: &str) -> Result<Self, Response>;
 }
@@ -59,7 +59,7 @@ impl<T: FromStr<Err: fmt::Display>> Capture for T {
     }
 }
 
-/// A parameter that the query fills. `M` tells the kinds apart, and is found by the compiler.
+/// A parameter that is read from the query. `M` distinguishes the kinds and is inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from the query",
     label = "cannot be made of the text of a query parameter",
@@ -67,20 +67,20 @@ impl<T: FromStr<Err: fmt::Display>> Capture for T {
     note = "or an `Option` of one where the parameter may be missing, or a `Vec` of one where it may be repeated"
 )]
 pub trait FromQuery<M>: Sized {
-    /// Reads the parameter, or says why it cannot be.
+    /// Reads the parameter. The error is the response that says why it is not valid.
     #[allow(clippy::result_large_err)] // the refusal is the response itself, as in every extractor
     fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response>;
 }
 
-/// The parameter is there, once.
+/// Marks a parameter that is required once.
 #[derive(Debug)]
 pub enum Once {}
 
-/// The parameter is there once, or not at all.
+/// Marks a parameter that may be missing.
 #[derive(Debug)]
 pub enum Maybe {}
 
-/// The parameter is there any number of times.
+/// Marks a parameter that may be repeated.
 #[derive(Debug)]
 pub enum Repeated {}
 
@@ -115,12 +115,12 @@ pub async fn from_request<T: LastExtractor<S, M>, S: AnyState, M>(request: Reque
     T::from_request(request, state).await.map_err(IntoResponse::into_response)
 }
 
-/// The answer to a client that has seen the end of this name: 204 tells it not to come back.
+/// Returns the answer to a client whose last event id is this name: 204, which makes it stop reconnecting.
 pub fn ended(parts: &Parts, name: &str) -> Option<Response> {
     LastEventId::of(parts).ended(name).then(|| StatusCode::NO_CONTENT.into_response())
 }
 
-/// What a route answers with.
+/// A type that can be the answer of a route.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the answer of a route",
     label = "not a response",
@@ -138,7 +138,7 @@ impl<R: IntoResponse> Answer for R {
     }
 }
 
-/// The answer of a route.
+/// Converts the answer of a route to a response.
 pub fn respond<R: Answer>(answer: R) -> Response {
     answer.answer()
 }

@@ -1,5 +1,5 @@
-//! For `#[sse_handler]`: the options whose values are expressions. Each function has the name of its option, and the
-//! compiler says with it what the option takes.
+//! Support for `#[sse_handler]`: the options whose values are expressions. Each function is named after its
+//! option, so compile errors say which option takes what.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,8 +11,8 @@ pub fn close_at(moment: impl Into<Deadline>) -> Deadline {
     moment.into()
 }
 
-// The type that comes back does not depend on what was given: that would be more errors for a value that is no future.
-// rustc quotes the line of the bound that was not met, so a remedy stands beside it.
+// The return type does not depend on the argument: a dependent one would cause more errors for a value that
+// is not a future. rustc quotes the line of a bound that is not met, so the remedy is beside it.
 pub fn close_when<F>(future: F) -> Pin<Box<dyn Future<Output = ()> + Send>>
 where
     F: Future<Output = ()> + Send + 'static, // it owns what it needs: clone that, and use `async move`

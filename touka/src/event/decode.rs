@@ -1,13 +1,12 @@
-//! The way back: an event from its own wire form.
+//! Decodes an event from the crate's own wire form.
 
 use super::event::Event;
 use super::id::EventId;
 use super::name::EventName;
 
 impl Event {
-    /// An event from what [`Event::encode`](Self::encode) or an
-    /// [`Encoder`](super::encoder::Encoder) has written. What is none of that is left out: a comment
-    /// too, which is for nobody who reads events.
+    /// Decodes an event that [`Event::encode`](Self::encode) or an [`Encoder`](super::encoder::Encoder) has
+    /// written. Other lines are ignored, and comments too, because readers of events do not see them.
     pub(crate) fn from_wire(wire: &[u8]) -> Self {
         let mut event = Self::new();
         let mut data: Option<String> = None;

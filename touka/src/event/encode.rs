@@ -1,6 +1,6 @@
 //! The wire form of one event.
 //!
-//! The WHATWG grammar, for one event:
+//! The WHATWG grammar of one event:
 //!
 //! ```text
 //! event   = *( comment / field ) end-of-line
@@ -8,8 +8,10 @@
 //! field   = 1*name-char [ colon [ space ] *any-char ] end-of-line
 //! ```
 //!
-//! Here end-of-line is always LF, and the space after the colon is always written: a client
-//! removes exactly one, so a value that begins with a space keeps its own.
+//! The encoder ends each line with LF and always writes the space after the colon: a client removes exactly
+//! one, so a value that begins with a space keeps its own.
+
+use std::fmt;
 
 use bytes::BytesMut;
 
@@ -20,8 +22,8 @@ impl Event {
     /// Appends the event's wire form to `buf`: the fields in the order comment, `retry`, `id`,
     /// `event`, `data`, then one blank line.
     ///
-    /// Encoding cannot fail. An event without any field appends nothing, and one that has only a comment or a `retry`
-    /// appends no blank line: see [Events without data](Event#events-without-data).
+    /// Encoding cannot fail. An event without any field appends nothing, and one that has only a comment or a
+    /// `retry` appends no blank line: see [Events without data](Event#events-without-data).
     ///
     /// ```
     /// use bytes::BytesMut;
@@ -52,7 +54,7 @@ impl Event {
         encoder.end();
     }
 
-    /// At least the length on the wire for data of a single line, which is nearly all data.
+    /// Returns a lower bound of the encoded length, which is exact enough for data of a single line.
     fn wire_len_hint(&self) -> usize {
         // "retry: " and "id: " each with a number of at most 20 digits and their line ends.
         const NUMBERS: usize = 56;
@@ -62,6 +64,16 @@ impl Event {
             self.as_data().map_or(0, |text| text.len() + 7),
         ];
         NUMBERS + lengths.iter().sum::<usize>()
+    }
+}
+
+/// Writes the wire form: see [`Event::encode`].
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut wire = BytesMut::new();
+        self.encode(&mut wire);
+        // Each field was a `str` and was split at ASCII line ends only, so nothing is lost.
+        f.write_str(&String::from_utf8_lossy(&wire))
     }
 }
 
@@ -77,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_stand_in_one_order_whatever_the_calls_order() {
+    fn fields_have_a_fixed_order() {
         let event = Event::data("d").comment("c").event("e").id("i").retry(Duration::from_millis(1500));
         wire(&event, ": c\nretry: 1500\nid: i\nevent: e\ndata: d\n\n");
     }
@@ -109,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_fields_is_nothing() {
+    fn an_event_without_fields_has_no_bytes() {
         wire(&Event::new(), "");
     }
 
@@ -120,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_comment_and_a_retry_are_lines_without_a_block() {
+    fn a_comment_and_a_retry_have_no_blank_line() {
         wire(&Event::new().comment("a\nb"), ": a\n: b\n");
         wire(&Event::new().retry(Duration::from_secs(1)), "retry: 1000\n");
         wire(&Event::new().retry(Duration::ZERO).comment(""), ": \nretry: 0\n");
@@ -129,7 +141,7 @@ mod tests {
         assert_eq!(buf, ": c\nretry: 0\n");
     }
 
-    /// Without its blank line, the name would be that of the next event.
+    /// Without the blank line, the name would be that of the next event.
     #[test]
     fn a_name_without_data_ends_with_its_block() {
         wire(&Event::new().event("n"), "event: n\n\n");

@@ -7,19 +7,20 @@ use std::time::Duration;
 use bytes::{BufMut, BytesMut};
 use serde::Serialize;
 
+use super::field::millis;
 use super::id::{EventId, Id};
 use super::lines::Lines;
 use super::name::EventName;
 use crate::error::{Error, Result};
 
-/// Writes one event straight into a buffer, field by field.
+/// Encodes one event directly into a buffer, field by field.
 ///
-/// This is what [`IntoEvent::encode_into`](crate::IntoEvent::encode_into) is written with by hand,
-/// and what the derive uses: no [`Event`](crate::Event) and no text in between. Call the fields in the order in
-/// which they stand here, each at most once, then one of the three ends: [`json`](Self::json),
-/// [`text`](Self::text) or [`end`](Self::end).
+/// Handwritten implementations of [`IntoEvent::encode_into`](crate::IntoEvent::encode_into) use this, and so
+/// does the derive: there is no [`Event`](crate::Event) and no text in between. Call the methods in the order
+/// in which they stand here, each at most once, then one of the three that end the event:
+/// [`json`](Self::json), [`text`](Self::text) or [`end`](Self::end).
 ///
-/// An encoder that fails, or is dropped before its end, leaves the buffer as it was.
+/// An encoder that fails, or is dropped before the event has ended, leaves the buffer as it was.
 ///
 /// ```
 /// use bytes::BytesMut;
@@ -35,12 +36,14 @@ use crate::error::{Error, Result};
 /// # }
 /// ```
 #[derive(Debug)]
-#[must_use = "an encoder that is not brought to its end writes nothing"]
+#[must_use = "an encoder writes nothing unless its event is ended"]
 pub struct Encoder<'a> {
     buf: &'a mut BytesMut,
-    /// Where the event begins. Past its end once the event is whole, so that dropping cuts nothing.
+    /// The offset at which the event begins. Past the event once it has ended, so that dropping the encoder
+    /// truncates nothing.
     start: usize,
-    /// Whether a blank line ends the event: it has a field that takes effect, or is forgotten, at a blank line only.
+    /// Whether a blank line ends the event: set by the fields that take effect, or are reset, only at a blank
+    /// line.
     is_block: bool,
 }
 
@@ -51,17 +54,17 @@ impl<'a> Encoder<'a> {
         Self { buf, start, is_block: false }
     }
 
-    /// `: text`, once for each line.
+    /// Writes `: text`, once for each line.
     pub fn comment(self, text: &str) -> Self {
         self.lines(b": ", text)
     }
 
-    /// `retry: 1500`, in whole milliseconds.
+    /// Writes `retry: 1500`, in whole milliseconds.
     pub fn retry(self, delay: Duration) -> Self {
         self.retry_millis(millis(delay))
     }
 
-    /// `id: 7`.
+    /// Writes `id: 7`.
     pub fn id(mut self, id: &EventId) -> Self {
         self.is_block = true;
         match id.repr() {
@@ -70,10 +73,10 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    /// `id: 7`, of a value that is checked here. Nothing is allocated.
+    /// Writes `id: 7` from a value that is checked here, without an allocation.
     ///
     /// # Errors
-    /// The text of the value cannot be an [`EventId`], or its `Display` failed.
+    /// The text of the value is not a valid [`EventId`], or its `Display` failed.
     pub fn try_id(mut self, id: impl Display) -> Result<Self> {
         self.is_block = true;
         self.buf.put_slice(b"id: ");
@@ -84,23 +87,23 @@ impl<'a> Encoder<'a> {
         Ok(self)
     }
 
-    /// `event: tick`.
+    /// Writes `event: tick`.
     pub fn event(mut self, name: &EventName) -> Self {
         self.is_block = true;
         self.line(b"event: ", name.as_str())
     }
 
-    /// `data: {"count":3}`, always one line, and the end.
+    /// Writes `data: {"count":3}`, always one line, and ends the event.
     ///
     /// # Errors
-    /// The value cannot be written as JSON: its `Serialize` failed, or it is a map whose keys are
-    /// not strings.
+    /// The value cannot be serialized as JSON: its `Serialize` failed, or it is a map whose keys are not
+    /// strings.
     pub fn json(mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
         self.is_block = true;
         self.buf.put_slice(b"data: ");
         let start = self.buf.len();
-        serde_json::to_writer(Json(self.buf), value).map_err(Error::serialize)?;
-        // Only a `RawValue` can hold a line end, and there it is whitespace.
+        serde_json::to_writer(JsonWriter(self.buf), value).map_err(Error::serialize)?;
+        // Only a `RawValue` can have a line end, where it is whitespace.
         for at in memchr::memchr2_iter(b'\r', b'\n', &self.buf[start..]).collect::<Vec<_>>() {
             self.buf[start + at] = b' ';
         }
@@ -109,7 +112,7 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// `data: text`, once for each line, and the end. The empty text is a line as well.
+    /// Writes `data: text`, once for each line, and ends the event. The empty text is one line.
     ///
     /// # Errors
     /// The value's `Display` failed.
@@ -122,11 +125,12 @@ impl<'a> Encoder<'a> {
         Ok(())
     }
 
-    /// The end of an event without data, at which nothing fires.
+    /// Ends an event without data, which clients do not dispatch.
     ///
-    /// A blank line is written if the event has an id or a name. An event that has only a comment or a `retry` ends
-    /// with its last line: each takes effect when its line is read, and a blank line makes
-    /// [phantom events](crate::Event#events-without-data) in some clients. Without any field, nothing is written.
+    /// A blank line is written if the event has an id or a name. An event that has only a comment or a
+    /// `retry` ends with its last line: each takes effect when its line is read, and a blank line causes
+    /// [phantom events](crate::Event#events-without-data) in some clients. Without any field, nothing is
+    /// written.
     ///
     /// ```
     /// use bytes::BytesMut;
@@ -161,7 +165,7 @@ impl<'a> Encoder<'a> {
         self
     }
 
-    /// `data: text`, once for each line; the end is still to come.
+    /// Writes `data: text`, once for each line, without ending the event.
     #[inline]
     pub(super) fn data(mut self, text: &str) -> Self {
         self.is_block = true;
@@ -177,22 +181,17 @@ impl<'a> Encoder<'a> {
     }
 }
 
-/// An event that was not brought to its end is cut off: half of one would swallow the next.
+/// Truncates an event that has not ended: half an event would swallow the next one.
 impl Drop for Encoder<'_> {
     fn drop(&mut self) {
         self.buf.truncate(self.start);
     }
 }
 
-/// A delay as the wire has it. No client waits for longer than fits.
-pub(super) fn millis(delay: Duration) -> u64 {
-    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
-}
+/// Lets `serde_json` write to the buffer, which grows as needed.
+struct JsonWriter<'a>(&'a mut BytesMut);
 
-/// The buffer as `serde_json` writes to it: it grows, so nothing fails.
-struct Json<'a>(&'a mut BytesMut);
-
-impl io::Write for Json<'_> {
+impl io::Write for JsonWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.put_slice(bytes);
         Ok(bytes.len())
@@ -217,7 +216,7 @@ mod tests {
     use crate::event::Event;
 
     #[test]
-    fn pieces_split_as_the_whole_does() {
+    fn a_text_in_pieces_splits_as_the_whole() {
         struct Pieces(&'static str, usize);
         impl Display for Pieces {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fails_or_is_dropped_leaves_nothing() {
+    fn a_failed_or_dropped_encoder_writes_nothing() {
         struct Fails;
         impl Display for Fails {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,13 @@
-//! [`Event`], the value that goes down the stream.
+//! [`Event`], one event of a stream.
 
 use std::borrow::Cow;
-use std::fmt;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use serde::Serialize;
 
-use super::encoder::millis;
+use super::field::millis;
 use super::id::EventId;
+use super::into_field::{IntoEventId, IntoEventName};
 use super::name::EventName;
 use crate::error::{Error, Result};
 
@@ -23,8 +22,8 @@ use crate::error::{Error, Result};
 /// assert_eq!(event.to_string(), "id: 42\nevent: temperature\ndata: 21.5 °C\n\n");
 /// ```
 ///
-/// An event that exists can be sent: nothing in it can break the stream, and encoding cannot
-/// fail. What the client makes of each field:
+/// Every event can be sent: no value in it can break the stream, and encoding cannot fail. The fields at the
+/// client:
 ///
 /// | field | on the wire | at the client |
 /// |---|---|---|
@@ -35,8 +34,9 @@ use crate::error::{Error, Result};
 /// | comment | `: …` | nothing |
 ///
 /// # Events without data
-/// An event with no data fires nothing at a client that keeps to the standard. Some popular clients, however, report
-/// a block without data as an event: a phantom event, with empty data. `docs/clients.md` in the repository names them.
+/// A client that follows the standard dispatches nothing for an event without data. Some popular clients,
+/// however, report a block without data as an event: a phantom event, with empty data. `docs/clients.md` in
+/// the repository lists them.
 ///
 /// | the event has | on the wire | at every client | use |
 /// |---|---|---|---|
@@ -44,8 +44,8 @@ use crate::error::{Error, Result};
 /// | an id | `id: 9` and a blank line | its id counts; some report a phantom event | a checkpoint: a client that comes back skips what came before |
 /// | a name | `event: tick` and a blank line | nothing; some report a phantom event | none |
 ///
-/// A line without a blank line is part of the block of the event that comes next. By the standard a client obeys a
-/// `retry` when it has read its line, so also where the stream ends with it.
+/// A line without a blank line is part of the block of the next event. By the standard a client obeys a
+/// `retry` when it has read its line, even if the stream ends there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 #[expect(clippy::struct_field_names, reason = "`event` is what the standard calls the field")]
 pub struct Event {
@@ -57,8 +57,8 @@ pub struct Event {
 }
 
 impl Event {
-    /// An event with no field yet: the start of a comment, a checkpoint or a `retry`, which
-    /// [fire nothing](Event#events-without-data).
+    /// Creates an event without fields: the start of a comment, a checkpoint or a `retry`, which clients [do
+    /// not dispatch](Event#events-without-data).
     ///
     /// ```
     /// use touka::Event;
@@ -70,11 +70,11 @@ impl Event {
         Self { comment: None, retry: None, id: None, event: None, data: None }
     }
 
-    /// An event that carries text.
+    /// Creates an event with this text as its data.
     ///
-    /// CRLF, LF and lone CR each end a line; all arrive as LF, which is all that the protocol can
-    /// do. Everything else arrives as it is, the empty text included. Text whose CR matters goes
-    /// through [`Event::json`].
+    /// CRLF, LF and a lone CR each end a line. All arrive as LF, because the protocol has no other.
+    /// Everything else arrives unchanged, and so does the empty text. Text whose CRs matter goes through
+    /// [`Event::json`].
     ///
     /// ```
     /// use touka::Event;
@@ -86,12 +86,12 @@ impl Event {
         Self { data: Some(Cow::Owned(text.into())), ..Self::new() }
     }
 
-    /// An event that carries text from the source. Nothing is allocated.
+    /// Creates an event with a text from the source as its data, without an allocation.
     pub const fn from_static(text: &'static str) -> Self {
         Self { comment: None, retry: None, id: None, event: None, data: Some(Cow::Borrowed(text)) }
     }
 
-    /// An event that carries a value as JSON, on one line.
+    /// Creates an event with a value's JSON as its data, on one line.
     ///
     /// ```
     /// use touka::Event;
@@ -104,36 +104,78 @@ impl Event {
     /// ```
     ///
     /// # Errors
-    /// The value cannot be written as JSON: its `Serialize` failed, or it is a map whose keys are
-    /// not strings. [`Error::is_serialize`] tells.
+    /// The value cannot be serialized as JSON: its `Serialize` failed, or it is a map whose keys are not
+    /// strings. [`Error::is_serialize`] is true then.
     pub fn json(value: &(impl Serialize + ?Sized)) -> Result<Self> {
         let mut json = serde_json::to_string(value).map_err(Error::serialize)?;
-        // Only a `RawValue` can hold a line end, and there it is whitespace.
+        // Only a `RawValue` can have a line end, where it is whitespace.
         if memchr::memchr2(b'\r', b'\n', json.as_bytes()).is_some() {
             json = json.replace(['\r', '\n'], " ");
         }
         Ok(Self::data(json))
     }
 
-    /// Names the event: what a client listens for. A literal, or an [`EventName`].
+    /// Sets the data, in place of any that the event has: [`Event::data`] for an event that exists.
     ///
-    /// # Panics
-    /// The literal is not a valid name. Names known only at run time go through
-    /// [`EventName::new`], which returns an error instead.
+    /// ```
+    /// use touka::Event;
+    ///
+    /// let event = Event::new().id(7).with_data("x");
+    /// assert_eq!(event, Event::data("x").id(7));
+    /// ```
     #[must_use]
-    pub fn event(mut self, name: impl Into<EventName>) -> Self {
-        self.event = Some(name.into());
+    #[doc(alias = "data")] // rustc suggests this method for `Event::new().data("x")`
+    pub fn with_data(mut self, text: impl Into<String>) -> Self {
+        self.data = Some(Cow::Owned(text.into()));
         self
     }
 
-    /// Sets the id: a whole number, a literal, or an [`EventId`].
+    /// Sets the name, which a client listens for: a literal or an [`EventName`].
+    ///
+    /// A name that is known only at run time goes through [`EventName::new`], which checks it:
+    ///
+    /// ```
+    /// use touka::{Event, EventName};
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let city = String::from("oslo");
+    /// let event = Event::data("21.5").event(EventName::new(city)?);
+    /// assert_eq!(event.to_string(), "event: oslo\ndata: 21.5\n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Panics
-    /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`],
-    /// which returns an error instead.
+    /// The literal is not a valid name.
     #[must_use]
-    pub fn id(mut self, id: impl Into<EventId>) -> Self {
-        self.id = Some(id.into());
+    pub fn event(mut self, name: impl IntoEventName) -> Self {
+        self.event = Some(name.into_event_name());
+        self
+    }
+
+    /// Sets the id: a whole number, a literal, an [`EventId`], or an `Option` of one of them, whose `None` leaves
+    /// the event without an id.
+    ///
+    /// An id that is known only at run time goes through [`EventId::new`], which checks it:
+    ///
+    /// ```
+    /// use touka::{Event, EventId};
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let order = String::from("A-17");
+    /// assert_eq!(Event::data("x").id(EventId::new(order)?).to_string(), "id: A-17\ndata: x\n\n");
+    ///
+    /// let row: Option<u64> = None;
+    /// assert_eq!(Event::data("x").id(row).to_string(), "data: x\n\n");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Panics
+    /// The literal is not a valid id.
+    #[must_use]
+    pub fn id<M>(mut self, id: impl IntoEventId<M>) -> Self {
+        self.id = id.into_event_id();
         self
     }
 
@@ -144,40 +186,36 @@ impl Event {
         self
     }
 
-    /// Adds a comment, which no client shows. Each line of it becomes a comment line.
+    /// Sets the comment, which no client shows. Each line of it becomes a comment line.
     #[must_use]
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(Cow::Owned(text.into()));
         self
     }
 
-    /// The data, as it was given.
+    /// Returns the data, as it was set.
     pub fn as_data(&self) -> Option<&str> {
         self.data.as_deref()
     }
 
-    /// The name.
+    /// Returns the name.
     pub const fn as_event(&self) -> Option<&EventName> {
         self.event.as_ref()
     }
 
-    /// The id.
+    /// Returns the id.
     pub const fn as_id(&self) -> Option<&EventId> {
         self.id.as_ref()
     }
 
-    /// The reconnection time.
+    /// Returns the reconnection time.
     pub fn as_retry(&self) -> Option<Duration> {
         self.retry.map(Duration::from_millis)
     }
 
-    /// The comment, as it was given.
+    /// Returns the comment, as it was set.
     pub fn as_comment(&self) -> Option<&str> {
         self.comment.as_deref()
-    }
-
-    pub(super) fn with_data(self, data: String) -> Self {
-        Self { data: Some(Cow::Owned(data)), ..self }
     }
 
     #[cfg(feature = "macros")]
@@ -187,16 +225,6 @@ impl Event {
 
     pub(super) const fn retry_millis(&self) -> Option<u64> {
         self.retry
-    }
-}
-
-/// The wire text: see [`Event::encode`].
-impl fmt::Display for Event {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut wire = BytesMut::new();
-        self.encode(&mut wire);
-        // Everything that went in was a `str`, cut only at ASCII line ends.
-        f.write_str(&String::from_utf8_lossy(&wire))
     }
 }
 

@@ -1,18 +1,25 @@
-//! The rule for the two field values that could break the wire: the event's name and its id.
+//! Checks and conversions of field values.
 
-/// What makes a text unfit to be a field value.
+use std::time::Duration;
+
+/// The value of a `retry` field: whole milliseconds. A longer delay than a `u64` holds is the longest that it holds.
+pub(super) fn millis(delay: Duration) -> u64 {
+    u64::try_from(delay.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The reason why a text is not a valid field value.
 #[derive(Clone, Copy)]
-pub(super) enum Fault {
+pub(super) enum FieldFault {
     Empty,
     Control,
     OuterSpace,
     TooLong,
 }
 
-impl Fault {
+impl FieldFault {
     pub(super) const fn message(self) -> &'static str {
         match self {
-            Self::Empty => "it is empty; leave the field out instead",
+            Self::Empty => "it is empty; omit the field instead",
             Self::Control => "it holds a control character, which would break the event stream or the request header",
             Self::OuterSpace => "it starts or ends with a space, which clients and proxies drop",
             Self::TooLong => "it is longer than 256 bytes, more than a request header should carry back",
@@ -20,16 +27,17 @@ impl Fault {
     }
 }
 
-/// Finds the first fault. Works on bytes because a `const fn` cannot walk `chars`.
-pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<Fault> {
+/// Returns the first fault of a name or an id. Checks bytes, because a `const fn` cannot iterate over
+/// `chars`.
+pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<FieldFault> {
     if bytes.is_empty() {
-        return Some(Fault::Empty);
+        return Some(FieldFault::Empty);
     }
     if bytes.len() > max {
-        return Some(Fault::TooLong);
+        return Some(FieldFault::TooLong);
     }
     if bytes[0] == b' ' || bytes[bytes.len() - 1] == b' ' {
-        return Some(Fault::OuterSpace);
+        return Some(FieldFault::OuterSpace);
     }
     let mut at = 0;
     while at < bytes.len() {
@@ -37,17 +45,17 @@ pub(super) const fn fault(bytes: &[u8], max: usize) -> Option<Fault> {
         // C0 and DEL are one byte; C1 (U+0080 to U+009F) is 0xC2 and then 0x80 to 0x9F.
         let c1 = byte == 0xC2 && at + 1 < bytes.len() && bytes[at + 1] < 0xA0;
         if byte < 0x20 || byte == 0x7F || c1 {
-            return Some(Fault::Control);
+            return Some(FieldFault::Control);
         }
         at += 1;
     }
     None
 }
 
-/// What a checked value is made from beside its `new`.
+/// The conversions of a checked value, besides its `new`.
 macro_rules! checked_conversions {
     ($field:ident) => {
-        /// For literals. A text known only at run time goes through `new`.
+        /// Converts a literal. A text that is known only at run time goes through `new`.
         ///
         /// # Panics
         /// The literal is not valid.
@@ -81,7 +89,7 @@ mod tests {
     use crate::event::{EventId, EventName};
 
     #[test]
-    fn names_and_ids_refuse_what_breaks_the_wire() {
+    fn names_and_ids_reject_text_that_breaks_the_wire() {
         let bad = ["", "a\nb", "a\rb", "a\0b", "\u{7f}", "tab\t", "\u{85}", "a\u{9f}b", " a", "a "];
         for text in bad {
             assert!(EventName::new(text).is_err(), "name {text:?}");
@@ -102,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_a_length() {
+    fn ids_have_a_maximum_length() {
         assert!(EventId::new("x".repeat(256)).is_ok());
         assert!(EventId::new("x".repeat(257)).is_err());
     }

@@ -1,4 +1,4 @@
-//! [`EventId`], what a client sends back.
+//! [`EventId`], the id that a client sends back.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,19 +7,19 @@ use super::field::{checked_conversions, fault};
 use super::name::EventName;
 use crate::error::{Error, Result};
 
-/// Ids come back as a request header; past this a proxy may refuse the request.
+/// The maximum length: ids come back as a request header, and a proxy may refuse a longer one.
 const MAX_ID_BYTES: usize = 256;
 
-/// The value of an event's `id` field: what the client sends back as `Last-Event-ID`.
+/// The value of an event's `id` field, which the client sends back as `Last-Event-ID`.
 ///
-/// It cannot hold a control character (HTTP servers answer 400 to such a header, and that client
-/// is lost for good), nor an outer space (HTTP trims it), and has at most 256 bytes. It is never
-/// empty: an empty id tells the client to forget its last one.
+/// An id has no control character (HTTP servers answer 400 to such a header, and the client never
+/// reconnects), no space at either end (HTTP removes it), and at most 256 bytes. It is never empty: an empty
+/// id makes the client forget its last one.
 ///
-/// Browsers send any text back intact. Some clients in other languages do not get beyond ASCII, so
-/// an id of letters, digits and `.-_~` goes furthest.
+/// Browsers send any text back unchanged. Some clients in other languages only support ASCII, so an id of
+/// letters, digits and `.-_~` is the most portable.
 ///
-/// Whole numbers are ids as they are, and cost no allocation:
+/// Whole numbers are valid ids and need no allocation:
 ///
 /// ```
 /// use touka::EventId;
@@ -36,17 +36,16 @@ pub struct EventId(Id);
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Id {
     Number(u64),
-    /// Never the canonical form of a `u64`: `new` would have made it a `Number`, so that equal
-    /// texts are equal values.
+    /// Invariant: not the canonical form of a `u64`, which is a `Number`, so that equal texts are equal
+    /// values.
     Text(Cow<'static, str>),
 }
 
 impl EventId {
-    /// Checks an id that is known at run time.
+    /// Checks an id that is known only at run time.
     ///
     /// # Errors
-    /// The id is empty, longer than 256 bytes, holds a control character, or starts or ends with
-    /// a space.
+    /// The id is empty, is longer than 256 bytes, has a control character, or starts or ends with a space.
     pub fn new(id: impl Into<String>) -> Result<Self> {
         let id = id.into();
         Self::check(id.as_bytes())?;
@@ -56,11 +55,11 @@ impl EventId {
         }))
     }
 
-    /// Checks an id that is written in the source. In a `const` a bad one fails the build.
+    /// Checks an id that is written in the source. In a `const` an invalid one fails the build.
     ///
     /// # Panics
-    /// The id is bad and this is not evaluated at compile time. Use [`EventId::new`] for anything
-    /// that is not a literal.
+    /// The id is not valid and this is not evaluated at compile time. For a text that is not a literal, use
+    /// [`EventId::new`].
     pub const fn from_static(id: &'static str) -> Self {
         match fault(id.as_bytes(), MAX_ID_BYTES) {
             None => Self(match canonical_number(id) {
@@ -71,7 +70,7 @@ impl EventId {
         }
     }
 
-    /// The id as a number, where it is one: `"7"` is, `"07"` is not.
+    /// Returns the id as a number, if it is one: `"7"` is, `"07"` is not.
     pub const fn as_u64(&self) -> Option<u64> {
         match self.0 {
             Id::Number(number) => Some(number),
@@ -79,7 +78,7 @@ impl EventId {
         }
     }
 
-    /// The event name of the same text: what an id may be, a name may be.
+    /// Returns the event name with the same text: every valid id is a valid name.
     pub(crate) fn to_name(&self) -> EventName {
         EventName::checked(match &self.0 {
             Id::Number(number) => Cow::Owned(number.to_string()),
@@ -87,12 +86,12 @@ impl EventId {
         })
     }
 
-    /// An id made of letters, digits and what else is fine everywhere: a place in a topic's log.
+    /// Creates an id from a position in a topic's log, whose characters are all valid.
     pub(crate) const fn from_position(text: String) -> Self {
         Self(Id::Text(Cow::Owned(text)))
     }
 
-    /// Checks an id that is written already, and so never becomes a value.
+    /// Checks the bytes of an id that are already in a buffer.
     pub(super) fn check(id: &[u8]) -> Result<()> {
         match fault(id, MAX_ID_BYTES) {
             None => Ok(()),
@@ -105,7 +104,7 @@ impl EventId {
     }
 }
 
-/// The number whose shortest decimal form is exactly `text`.
+/// Returns the number whose shortest decimal form is exactly `text`.
 const fn canonical_number(text: &str) -> Option<u64> {
     let digits = text.as_bytes();
     if digits.is_empty() || (digits[0] == b'0' && digits.len() > 1) {
@@ -138,7 +137,7 @@ ids_from_unsigned!(u8 u16 u32 u64);
 
 impl From<usize> for EventId {
     fn from(id: usize) -> Self {
-        // Lossless on every platform Rust supports.
+        // Lossless on every platform that Rust supports.
         Self(Id::Number(id as u64))
     }
 }
@@ -155,7 +154,7 @@ macro_rules! ids_from_signed {
         }
     )*};
 }
-// `i32` is what the literal in `.id(7)` is when nothing else decides.
+// `i32` is the type of the literal in `.id(7)`.
 ids_from_signed!(i32 i64);
 
 checked_conversions!(EventId);

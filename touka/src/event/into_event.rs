@@ -1,4 +1,4 @@
-//! [`IntoEvent`], the way from a user's type to the wire.
+//! [`IntoEvent`], the conversion of a user's type into an event.
 
 use std::any::type_name;
 
@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use super::event::Event;
 use crate::error::{Error, Result};
 
-/// A type whose values are sent as events: the `T` of an [`EventStream<T>`](crate::EventStream).
+/// A type whose values can be sent as events: the `T` of an [`EventStream<T>`](crate::EventStream).
 ///
 /// Derive it:
 ///
@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 /// assert_eq!(event.to_string(), "id: 3\nevent: tick\ndata: {\"text\":\"tock\"}\n\n");
 /// ```
 ///
-/// Or write it, where an event is made in a way of your own:
+/// Or implement it, to make the event yourself:
 ///
 /// ```
 /// use touka::{Event, IntoEvent};
@@ -37,25 +37,25 @@ use crate::error::{Error, Result};
 /// }
 /// ```
 ///
-/// A value that cannot become an event ends its own stream with an `error` event; nothing panics,
-/// and nothing of it has reached the client.
+/// A value whose conversion fails ends its own stream with an `error` event. Nothing panics, and no part of
+/// the value reaches the client.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as an event",
     label = "this is not an event type",
     note = "derive it with `#[derive(touka::IntoEvent)]`, implement it, or emit `touka::Event`s: `EventStream` without `<…>` takes them"
 )]
 pub trait IntoEvent {
-    /// Turns the value into an event.
+    /// Converts the value into an event.
     ///
     /// # Errors
-    /// The value cannot be represented, say because its serialisation failed.
+    /// The value has no event, for example because its serialization failed.
     fn into_event(self) -> Result<Event>;
 
-    /// Appends the value's wire form to `buf`. Write it yourself, with an
-    /// [`Encoder`](crate::event::Encoder), only to save the intermediate [`Event`]; it must then be
-    /// the same event. On an error, what was appended is cut off again.
+    /// Appends the value's wire form to `buf`. Implement this, with an [`Encoder`](crate::event::Encoder),
+    /// only to avoid the intermediate [`Event`]; the result must be the same event. On an error, the appended
+    /// bytes are removed again.
     ///
-    /// The stream that the event was emitted into is locked meanwhile: do not emit into it from here.
+    /// The stream of the event is locked meanwhile: do not emit into it from here.
     ///
     /// # Errors
     /// As [`IntoEvent::into_event`].
@@ -67,9 +67,9 @@ pub trait IntoEvent {
         Ok(())
     }
 
-    /// The value that has become this event: what reading a topic's stream in this process gives.
+    /// Converts an event back into the value: readers of a topic's stream in this process get such values.
     ///
-    /// A derived type has it with `#[event(read)]`. By default no value can be read.
+    /// The derive implements this with `#[event(read)]`. By default no value can be read.
     ///
     /// ```
     /// use touka::IntoEvent;
@@ -85,7 +85,7 @@ pub trait IntoEvent {
     /// ```
     ///
     /// # Errors
-    /// The event is none of this type's, or the type cannot be read:
+    /// The event is not one of this type, or the type cannot be read:
     /// [`Error::is_deserialize`](crate::Error::is_deserialize).
     fn from_event(event: Event) -> Result<Self>
     where

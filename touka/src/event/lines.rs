@@ -1,18 +1,18 @@
-//! Text of several lines, as the wire has it.
+//! [`Lines`], which encodes text of several lines.
 
 use std::fmt;
 
 use bytes::{BufMut, BytesMut};
 
-/// Writes text as one line for each of its lines, split exactly as a client's parser would split:
-/// at CRLF, LF and lone CR. `str::lines` would do neither: it keeps a lone CR, which would let a
-/// value forge fields, and it drops an empty last line.
+/// Writes each line of a text as a line with a prefix, split exactly as a client's parser splits: at CRLF, LF
+/// and a lone CR. `str::lines` does not: it keeps a lone CR, which would let a value forge fields, and it
+/// drops an empty last line.
 ///
-/// The text may come in pieces, cut anywhere.
+/// The text may be written in pieces, cut anywhere.
 pub(super) struct Lines<'a> {
     buf: &'a mut BytesMut,
     prefix: &'static [u8],
-    /// The last piece ended with CR: an LF that follows belongs to it.
+    /// Set when the last piece ended with a CR: an LF after it belongs to the same line end.
     after_cr: bool,
 }
 

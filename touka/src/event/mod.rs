@@ -1,4 +1,14 @@
-//! One event: its fields, its wire form, and the types that turn into it.
+//! One event: its fields, its wire form, and the types that convert into it.
+//!
+//! # Layout
+//!
+//! A file imports only from files above it.
+//!
+//! - `field`, `name`, `id`: field values that are checked when they are made.
+//! - `lines`, `encoder`: the wire form, field by field.
+//! - `into_field`, `event`, `encode`, `decode`: an event as a value, and its way to the wire and back.
+//! - `into_event`: the trait of types that are sent as events.
+//! - `sink`, `reading`: what the derive of that trait generates calls to.
 
 mod decode;
 mod encode;
@@ -8,6 +18,7 @@ mod event;
 mod field;
 mod id;
 mod into_event;
+mod into_field;
 mod lines;
 mod name;
 #[cfg(feature = "macros")]
@@ -21,4 +32,5 @@ pub use encoder::Encoder;
 pub use event::Event;
 pub use id::EventId;
 pub use into_event::IntoEvent;
+pub use into_field::{IntoEventId, IntoEventName};
 pub use name::EventName;

@@ -1,4 +1,4 @@
-//! [`EventName`], what a client listens for.
+//! [`EventName`], the name that a client listens for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,13 +6,13 @@ use std::fmt;
 use super::field::{checked_conversions, fault};
 use crate::error::{Error, Result};
 
-/// The value of an event's `event` field: the name a client listens for.
+/// The value of an event's `event` field, which a client listens for.
 ///
-/// It cannot hold a control character (a line break would forge another field) nor an outer
-/// space, and it is never empty: an event without a name arrives as `message`.
+/// A name has no control character (a line break would forge another field) and no space at either end. It is
+/// never empty: an event without a name arrives as `message`.
 ///
-/// `EventSource` fires events called `open` and `error` of its own. A server's event of that name
-/// reaches the same listeners, so choose another unless you mean it.
+/// `EventSource` fires events named `open` and `error` of its own, and a server's event of that name reaches
+/// the same listeners. Choose another name unless that is the intention.
 ///
 /// ```
 /// use touka::EventName;
@@ -27,10 +27,10 @@ use crate::error::{Error, Result};
 pub struct EventName(Cow<'static, str>);
 
 impl EventName {
-    /// Checks a name that is known at run time.
+    /// Checks a name that is known only at run time.
     ///
     /// # Errors
-    /// The name is empty, holds a control character, or starts or ends with a space.
+    /// The name is empty, has a control character, or starts or ends with a space.
     pub fn new(name: impl Into<String>) -> Result<Self> {
         let name = name.into();
         match fault(name.as_bytes(), usize::MAX) {
@@ -39,11 +39,11 @@ impl EventName {
         }
     }
 
-    /// Checks a name that is written in the source. In a `const` a bad one fails the build.
+    /// Checks a name that is written in the source. In a `const` an invalid one fails the build.
     ///
     /// # Panics
-    /// The name is bad and this is not evaluated at compile time. Use [`EventName::new`] for
-    /// anything that is not a literal.
+    /// The name is not valid and this is not evaluated at compile time. For a text that is not a literal, use
+    /// [`EventName::new`].
     pub const fn from_static(name: &'static str) -> Self {
         match fault(name.as_bytes(), usize::MAX) {
             None => Self(Cow::Borrowed(name)),
@@ -51,12 +51,12 @@ impl EventName {
         }
     }
 
-    /// A name that is known to be one.
+    /// Creates a name from a text that is known to be valid.
     pub(super) const fn checked(name: Cow<'static, str>) -> Self {
         Self(name)
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

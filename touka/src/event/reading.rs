@@ -1,4 +1,4 @@
-//! What a derived `IntoEvent` with `#[event(read)]` reads from: an [`Event`], field by field.
+//! [`Reading`], from which a derived `IntoEvent` with `#[event(read)]` reads a value, field by field.
 
 use std::any::type_name;
 use std::fmt;
@@ -12,44 +12,44 @@ use serde::de::DeserializeOwned;
 use super::event::Event;
 use crate::error::{Error, Result};
 
-/// The fields of an event, on their way into a value of the type `V`.
+/// The fields of an event that is read as a value of the type `V`.
 pub struct Reading<'e, V>(&'e Event, PhantomData<V>);
 
 impl<'e, V> Reading<'e, V> {
-    /// Begins to read.
+    /// Reads from this event.
     pub const fn of(event: &'e Event) -> Self {
         Self(event, PhantomData)
     }
 
-    /// The event's name. One without a name is a `message`.
+    /// Returns the event's name; `message` if it has none.
     pub fn name(&self) -> &'e str {
         self.0.as_event().map_or("message", |name| name.as_str())
     }
 
-    /// The type has no event of that name.
+    /// Returns the error of a type that has no event of this name.
     pub fn unknown_name(&self) -> Error {
         Self::error(&format!("it has no event that is named {:?}", self.name()), None)
     }
 
-    /// The data, from JSON.
+    /// Deserializes the data from JSON.
     pub fn json<T: JsonRead>(&self) -> Result<T> {
         let read = serde_json::from_str(self.0.as_data().unwrap_or_default());
         read.map_err(|error| Self::error("its data is not the JSON of one", Some(error.into())))
     }
 
-    /// The data, from text.
+    /// Parses the data from text.
     pub fn text<T: TextRead>(&self) -> Result<T> {
         let data = self.0.as_data().unwrap_or_default();
         T::read(data).ok_or_else(|| Self::error("its data is not the text of one", None))
     }
 
-    /// The id.
+    /// Parses the id.
     pub fn id<T: TextRead>(&self) -> Result<T> {
         self.optional_id()?
             .ok_or_else(|| Self::error("it has no id, and the field with `#[event(id)]` needs one", None))
     }
 
-    /// The id, if there is one.
+    /// Parses the id, if there is one.
     pub fn optional_id<T: TextRead>(&self) -> Result<Option<T>> {
         let Some(id) = self.0.as_id() else { return Ok(None) };
         let reason = "its id is none of the field with `#[event(id)]`; in a topic the id is the event's position: \
@@ -57,13 +57,13 @@ impl<'e, V> Reading<'e, V> {
         T::read(&id.to_string()).map(Some).ok_or_else(|| Self::error(reason, None))
     }
 
-    /// The reconnection time.
+    /// Returns the reconnection time.
     pub fn retry<T: From<Duration>>(&self) -> Result<T> {
         let reason = "it has no reconnection time, and the field with `#[event(retry)]` needs one";
         self.optional_retry()?.ok_or_else(|| Self::error(reason, None))
     }
 
-    /// The reconnection time, if there is one.
+    /// Returns the reconnection time, if there is one.
     pub fn optional_retry<T: From<Duration>>(&self) -> Result<Option<T>> {
         Ok(self.0.as_retry().map(T::from))
     }
@@ -73,7 +73,7 @@ impl<'e, V> Reading<'e, V> {
     }
 }
 
-/// What is read from JSON.
+/// A type that can be deserialized from JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from JSON",
     label = "this is not `Deserialize`",
@@ -84,14 +84,14 @@ pub trait JsonRead: DeserializeOwned {}
 #[diagnostic::do_not_recommend]
 impl<T: DeserializeOwned> JsonRead for T {}
 
-/// What is read from an id, or from data that is text.
+/// A type that can be parsed from an id, or from data that is text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from text",
     label = "this is not `FromStr`",
     note = "`#[event(read)]` reads values back from events: implement `FromStr` for `{Self}`, or leave `read` out"
 )]
 pub trait TextRead: Sized {
-    /// The value of that text.
+    /// Parses a value.
     fn read(text: &str) -> Option<Self>;
 }
 

@@ -1,6 +1,7 @@
-//! Where a derived `IntoEvent` writes to: the buffer, or an [`Event`].
+//! [`Sink`], to which a derived `IntoEvent` writes: the buffer, or an [`Event`].
 //!
-//! The derive writes each event once, for any sink. So the two methods of `IntoEvent` cannot differ.
+//! The derive generates the code of each event once, for any sink, so the two methods of `IntoEvent` cannot
+//! differ.
 
 use std::fmt::{self, Display, Write as _};
 use std::marker::PhantomData;
@@ -16,28 +17,28 @@ use crate::error::{Error, Result};
 
 /// A type whose `IntoEvent` is derived.
 pub trait Derived {
-    /// Hands the fields to the sink, in the order of the wire.
+    /// Writes the fields to the sink, in the order of the wire.
     fn write<S: Sink>(&self, sink: S) -> Result<S::Done>;
 }
 
-/// Takes the fields of one event, in the order of the wire.
+/// Receives the fields of one event, in the order of the wire.
 pub trait Sink: Sized {
-    /// What the data, which ends the event, makes of it.
+    /// The result of writing the data, which ends the event.
     type Done;
 
-    /// The reconnection time.
+    /// Writes the reconnection time.
     fn retry<T: RetryValue>(self, delay: &T) -> Self;
-    /// The id, checked.
+    /// Checks and writes the id.
     fn id<T: IdValue + ?Sized>(self, id: &T) -> Result<Self>;
-    /// The name.
+    /// Writes the name.
     fn name(self, name: &'static EventName) -> Self;
-    /// The data as JSON, and the end.
+    /// Writes the data as JSON and ends the event.
     fn json<T: JsonValue + ?Sized>(self, value: &T) -> Result<Self::Done>;
-    /// The data as text, and the end.
+    /// Writes the data as text and ends the event.
     fn text<T: TextValue + ?Sized>(self, value: &T) -> Result<Self::Done>;
 }
 
-/// Straight to the wire.
+/// Encodes directly into a buffer.
 impl Sink for Encoder<'_> {
     type Done = ();
 
@@ -62,7 +63,7 @@ impl Sink for Encoder<'_> {
     }
 }
 
-/// The same as a value.
+/// Builds the event as a value.
 impl Sink for Event {
     type Done = Self;
 
@@ -87,14 +88,14 @@ impl Sink for Event {
     }
 }
 
-/// `ToString` would panic where the value's `Display` fails.
+/// Formats a value. `ToString` would panic where the value's `Display` fails.
 fn to_string<T: Display + ?Sized>(value: &T) -> Result<String> {
     let mut text = String::new();
     write!(text, "{value}").map_err(|_| Error::display())?;
     Ok(text)
 }
 
-/// `impl Display` takes no unsized value, but this.
+/// Makes an unsized value `Display` by reference.
 struct Shown<'a, T: ?Sized>(&'a T);
 
 impl<T: Display + ?Sized> Display for Shown<'_, T> {
@@ -114,7 +115,7 @@ pub trait IdValue: Display {}
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> IdValue for T {}
 
-/// What is sent as JSON.
+/// A type that is sent as JSON.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as JSON",
     label = "this is not `Serialize`",
@@ -125,7 +126,7 @@ pub trait JsonValue: Serialize {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> JsonValue for T {}
 
-/// What `#[event(data = "text")]` sends.
+/// A type that `#[event(data = "text")]` sends.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as text",
     label = "this is not `Display`",
@@ -143,7 +144,7 @@ impl<T: Display + ?Sized> TextValue for T {}
     note = "make the field a `std::time::Duration`, or an `Option` of one"
 )]
 pub trait RetryValue {
-    /// The time.
+    /// Returns the reconnection time.
     fn delay(&self) -> Duration;
 }
 
@@ -153,15 +154,15 @@ impl RetryValue for Duration {
     }
 }
 
-/// A copy of the type `V`, made by the derive, that knows how to serialise a `V` as data: serde's
-/// remote derive.
+/// A copy of the type `V`, made by the derive, that knows how to serialize a `V` as data: serde's remote
+/// derive.
 pub trait SerializeFor<V> {
-    /// `Serialize::serialize`, of a value of another type.
+    /// Serializes a value of the type `V`, as `Serialize::serialize` does.
     fn serialize_for<S: Serializer>(value: &V, serializer: S) -> Result<S::Ok, S::Error>;
 }
 
-/// Stands in for the function that serde's derive did not make, because it refused an attribute:
-/// what serde says of that is then the only error.
+/// Stands in for the function that serde's derive did not generate because it rejected an attribute: serde's
+/// message is then the only error.
 pub trait RefusedBySerde: Sized {
     /// Never called: the build has failed.
     fn serialize<V, S: Serializer>(_: &V, _: S) -> Result<S::Ok, S::Error> {
@@ -171,11 +172,11 @@ pub trait RefusedBySerde: Sized {
 
 impl<T> RefusedBySerde for T {}
 
-/// A value, serialised as its copy says.
+/// A value that is serialized as its copy says.
 #[expect(missing_debug_implementations, reason = "only generated code has one, for the time of a call")]
 pub struct Through<'a, V, C>(&'a V, PhantomData<C>);
 
-/// Makes a `Through`; a function, so that generated code needs no field.
+/// Creates a `Through`. A function, so that generated code needs no field.
 pub fn through<C: SerializeFor<V>, V>(value: &V) -> Through<'_, V, C> {
     Through(value, PhantomData)
 }

@@ -12,13 +12,13 @@ use tokio::time::{Sleep, sleep};
 use super::flush::{Filled, Flush};
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{Batch, EventStream, Failure, KeepAlive, Out, Step, last_words};
+use crate::stream::{EventStream, Failure, FrameBuffer, KeepAlive, Out, Step, last_words};
 
 /// The body of an [`EventStream`]'s response.
 #[derive(Debug)]
 pub(super) struct Frames<T> {
     stream: EventStream<T>,
-    batch: Batch<T>,
+    batch: FrameBuffer<T>,
     keep_alive: KeepAlive,
     /// Runs from the first poll on, if the stream has a longest lifetime.
     lifetime: Option<Pin<Box<Sleep>>>,
@@ -50,7 +50,7 @@ impl<T> Frames<T> {
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let options = stream.options();
-        let (keep_alive, batch) = (KeepAlive::new(options.keep_alive), Batch::new(options.whole_blocks));
+        let (keep_alive, batch) = (KeepAlive::new(options.keep_alive), FrameBuffer::new(options.whole_blocks));
         let (lifetime, flush) = (None, Flush::Needless);
         Self { stream, batch, keep_alive, lifetime, opened: false, finished: false, has_given: false, flush }
     }
@@ -86,7 +86,7 @@ impl<T: IntoEvent> Frames<T> {
         if !self.stream.runs_a_body() {
             return self.fill(cx);
         }
-        self.stream.take_first(&mut Out::Batch(&mut self.batch));
+        self.stream.take_first(&mut Out::Frame(&mut self.batch));
         match self.batch.take_failure() {
             Some(failure) => self.fail(&failure),
             None if self.batch.is_empty() => Filled::Nothing,
@@ -97,7 +97,7 @@ impl<T: IntoEvent> Frames<T> {
     /// Collects events until the stream waits, has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
         loop {
-            let step = self.stream.poll_event(cx, &mut Out::Batch(&mut self.batch));
+            let step = self.stream.poll_event(cx, &mut Out::Frame(&mut self.batch));
             if let Some(failure) = self.batch.take_failure() {
                 return self.fail(&failure);
             }

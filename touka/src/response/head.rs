@@ -55,6 +55,28 @@ impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
     }
 }
 
+impl EventStream {
+    /// The stream as a response: axum's `IntoResponse`, without the import and with an event type that is known.
+    ///
+    /// Where the body emits text or [`Event`](crate::Event)s and the place of the stream asks for no type, this call
+    /// makes it a stream of `Event`s.
+    ///
+    /// ```
+    /// use axum::response::Response;
+    /// use touka::EventStream;
+    ///
+    /// async fn greet() -> Response {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("hello").await;
+    ///     })
+    ///     .into_response()
+    /// }
+    /// ```
+    pub fn into_response(self) -> Response {
+        IntoResponse::into_response(self)
+    }
+}
+
 fn stream_headers(headers: &mut HeaderMap) {
     // No charset: it has no effect on clients, and some proxies compare the whole value.
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));

@@ -1,11 +1,11 @@
-//! [`Alarm`], a waker that knows whether it was called.
+//! [`Alarm`], a waker that remembers whether it was called.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Stands between some futures and the task that polls them with much else. The task is woken by the futures, and needs
-/// not poll them when something else has woken it.
+/// A waker between a few futures and the task that polls them together with other work. The futures wake the
+/// task through it, and the task can skip them when something else has woken it.
 #[derive(Debug)]
 pub(super) struct Alarm {
     has_rung: AtomicBool,
@@ -13,31 +13,32 @@ pub(super) struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that has rung: futures that are new must be polled once.
+    /// Creates an alarm that counts as woken, because new futures must be polled once.
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { has_rung: AtomicBool::new(true), task: Mutex::new(None) })
     }
 
-    /// Has the task woken by the next ring, and tells whether there was a ring since this was last asked.
-    pub(super) fn ask(&self, task: &Waker) -> bool {
+    /// Registers the task for the next wake-up, and returns whether there was one since the last call.
+    pub(super) fn register(&self, task: &Waker) -> bool {
         let known = self.lock().as_ref().is_some_and(|known| known.will_wake(task));
         if !known {
-            // A waker is code of whoever polls: it is cloned before the lock, and dropped after it.
+            // A waker's code is not ours: it is cloned before the lock is taken, and dropped after it is
+            // released.
             let task = task.clone();
             let _before = self.lock().replace(task);
         }
-        // After the task was registered: a ring in between is seen here, or wakes it.
+        // After the registration: a wake-up in between is seen here, or wakes the task.
         self.has_rung.swap(false, Ordering::AcqRel)
     }
 
-    fn ring(&self) {
+    fn set(&self) {
         self.has_rung.store(true, Ordering::Release);
-        // Registered anew when the task asks again, as it does when it was woken.
+        // The woken task registers again with its next call.
         let task = self.lock().take();
         task.into_iter().for_each(Waker::wake);
     }
 
-    /// Nothing under the lock panics.
+    /// Code under the lock does not panic, so a poisoned lock is usable.
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -45,11 +46,11 @@ impl Alarm {
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        self.ring();
+        self.set();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.ring();
+        self.set();
     }
 }
 
@@ -57,7 +58,7 @@ impl Wake for Alarm {
 mod tests {
     use super::*;
 
-    /// Counts how often it was woken.
+    /// Counts its wake-ups.
     #[derive(Default)]
     struct Counter(std::sync::atomic::AtomicU32);
 
@@ -68,19 +69,19 @@ mod tests {
     }
 
     #[test]
-    fn a_ring_is_seen_once_and_wakes_the_task_that_asked_last() {
+    fn a_wake_up_is_seen_once_and_wakes_the_last_task() {
         let (first, second) = (Arc::<Counter>::default(), Arc::<Counter>::default());
         let count = |counter: &Counter| counter.0.load(Ordering::Relaxed);
         let alarm = Alarm::new();
-        assert!(alarm.ask(&first.clone().into()), "new futures are not polled");
-        assert!(!alarm.ask(&first.clone().into()));
+        assert!(alarm.register(&first.clone().into()), "new futures are not polled");
+        assert!(!alarm.register(&first.clone().into()));
         alarm.wake_by_ref();
         alarm.wake_by_ref();
         assert_eq!(count(&first), 1);
-        assert!(alarm.ask(&first.clone().into()));
-        assert!(!alarm.ask(&second.clone().into()));
+        assert!(alarm.register(&first.clone().into()));
+        assert!(!alarm.register(&second.clone().into()));
         alarm.clone().wake();
         assert_eq!((count(&first), count(&second)), (1, 1));
-        assert!(alarm.ask(&second.into()));
+        assert!(alarm.register(&second.into()));
     }
 }

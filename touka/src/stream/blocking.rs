@@ -1,4 +1,4 @@
-//! [`Thread`], a plain function of the user's on a thread of its own.
+//! [`Thread`], a blocking function of the user on a thread of its own.
 
 #[cfg(feature = "testing")]
 use std::cell::Cell;
@@ -13,75 +13,75 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
 
-use super::contained::tell;
+use super::contained::send_or_drop;
 use super::guard::{Panic, catch};
 use super::source::Abort;
 
-/// How many such threads a process has at a time: as many as tokio's pool has by default.
-const MOST: usize = 512;
+/// The most threads that run at a time: as many as tokio's blocking pool has by default.
+const MAX_THREADS: usize = 512;
 
-static THREADS: Semaphore = Semaphore::const_new(MOST);
+static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 
-/// What the threads are called.
+/// The name of the threads.
 const NAME: &str = "touka-blocking";
 
-type Body<E> = Box<dyn FnOnce() -> Result<(), E> + Send>;
-type Permit = Result<SemaphorePermit<'static>, AcquireError>;
+type BoxedFn<E> = Box<dyn FnOnce() -> Result<(), E> + Send>;
+type ThreadPermit = Result<SemaphorePermit<'static>, AcquireError>;
 
-/// A function that runs on a thread of its own, which nobody waits for when the process ends.
+/// A blocking function on a thread of its own, which is not joined when the process ends.
 ///
-/// tokio's pool does not do: a runtime that is dropped waits for each function there, so one that
-/// sleeps would hold a process that was told to end. The pool would also be taken up by handlers
-/// that run for as long as their clients stay, and file systems and name look-ups need it.
-pub(super) struct Thread<E>(Stage<E>);
+/// tokio's blocking pool is not used: a runtime that is dropped waits for each function there, so a sleeping
+/// one would keep the process from ending. Handlers that run for as long as their clients stay would also
+/// fill the pool, which file systems and name look-ups need.
+pub(super) struct Thread<E>(ThreadState<E>);
 
-enum Stage<E> {
-    /// It waits for its turn.
-    Waits(Pin<Box<dyn Future<Output = Permit> + Send>>, Body<E>),
+enum ThreadState<E> {
+    /// Waits for a permit.
+    Waits(Pin<Box<dyn Future<Output = ThreadPermit> + Send>>, BoxedFn<E>),
     Runs(oneshot::Receiver<Result<Result<(), E>, Panic>>),
     Over,
 }
 
 impl<E: Send + 'static> Thread<E> {
-    /// Starts the function when this is polled and a thread is free.
+    /// Creates the function's future. The function starts when the future is polled and a thread is free.
     pub(super) fn new(body: impl FnOnce() -> Result<(), E> + Send + 'static) -> Self {
         if THREADS.available_permits() == 0 {
-            say_that_all_are_taken();
+            warn_once_that_all_are_taken();
         }
-        Self(Stage::Waits(Box::pin(THREADS.acquire()), Box::new(body)))
+        Self(ThreadState::Waits(Box::pin(THREADS.acquire()), Box::new(body)))
     }
 
-    /// Ready when the function has ended.
+    /// Polls for the end of the function.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
-        if let Stage::Waits(turn, _) = &mut self.0 {
+        if let ThreadState::Waits(turn, _) = &mut self.0 {
             let permit = ready!(turn.as_mut().poll(cx));
-            if let Stage::Waits(_, body) = std::mem::replace(&mut self.0, Stage::Over) {
-                // A body without a thread is dropped there, and may panic.
+            if let ThreadState::Waits(_, body) = std::mem::replace(&mut self.0, ThreadState::Over) {
+                // If no thread starts, the body is dropped here, and its destructor may panic.
                 match catch(|| start(permit, body)) {
-                    Ok(Ok(ended)) => self.0 = Stage::Runs(ended),
-                    Ok(Err(error)) => return Poll::Ready(Some(refused(&error))),
+                    Ok(Ok(ended)) => self.0 = ThreadState::Runs(ended),
+                    Ok(Err(error)) => return Poll::Ready(Some(no_thread(&error))),
                     Err(panic) => return Poll::Ready(Some(Abort::Panic(panic))),
                 }
             }
         }
-        let Stage::Runs(ended) = &mut self.0 else { return Poll::Ready(None) };
+        let ThreadState::Runs(ended) = &mut self.0 else { return Poll::Ready(None) };
         let ended = ready!(Pin::new(ended).poll(cx));
-        self.0 = Stage::Over;
+        self.0 = ThreadState::Over;
         Poll::Ready(match ended {
             Ok(Ok(Err(error))) => Some(Abort::Error(error)),
             Ok(Err(panic)) => Some(Abort::Panic(panic)),
-            // The thread always says how it ended.
+            // The thread always sends its result.
             Ok(Ok(Ok(()))) | Err(_) => None,
         })
     }
 }
 
 fn start<E: Send + 'static>(
-    permit: Permit,
-    body: Body<E>,
+    permit: ThreadPermit,
+    body: BoxedFn<E>,
 ) -> io::Result<oneshot::Receiver<Result<Result<(), E>, Panic>>> {
-    let (to, told) = oneshot::channel();
-    // For functions that ask for the runtime, as they can on its own pool.
+    let (sender, ended) = oneshot::channel();
+    // For functions that use the current runtime, as they can on its blocking pool.
     let runtime = Handle::try_current().ok();
     #[cfg(feature = "testing")]
     let clock = hold_the_clock(runtime.as_ref());
@@ -93,47 +93,47 @@ fn start<E: Send + 'static>(
             let _entered = runtime.as_ref().map(Handle::enter);
             catch(body)
         };
-        // A thread that ends with a panic value whose destructor panics would abort the process.
-        tell(to, ended);
+        // The result is not returned from the thread: a panic value whose destructor panics there would abort
+        // the process.
+        send_or_drop(sender, ended);
     })?;
-    Ok(told)
+    Ok(ended)
 }
 
-/// The operating system gives no more threads. That is a failure of the handler's, like the panic of
-/// `tokio::task::spawn_blocking` in the same place.
-fn refused<E>(error: &io::Error) -> Abort<E> {
-    Abort::Panic(Box::new(format!("the operating system gives no thread for a plain function: {error}")))
+/// Turns the operating system's refusal of a thread into a failure of the handler, as
+/// `tokio::task::spawn_blocking` panics then.
+fn no_thread<E>(error: &io::Error) -> Abort<E> {
+    Abort::Panic(Box::new(format!("the operating system did not start a thread for a blocking function: {error}")))
 }
 
-fn say_that_all_are_taken() {
-    static SAID: AtomicBool = AtomicBool::new(false);
-    if !SAID.swap(true, Ordering::Relaxed) {
+fn warn_once_that_all_are_taken() {
+    static WARNED: AtomicBool = AtomicBool::new(false);
+    if !WARNED.swap(true, Ordering::Relaxed) {
         tracing::warn!(
             target: "touka::stream",
-            most = MOST,
-            "all threads for plain functions are taken: streams of more of them wait until others end; \
-             this is said once"
+            max = MAX_THREADS,
+            "all threads for blocking functions are in use: further streams wait until one ends; \
+             this is logged once"
         );
     }
 }
 
 #[cfg(feature = "testing")]
 thread_local! {
-    static HOLDS: Cell<bool> = const { Cell::new(false) };
+    static HOLDS_CLOCKS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// From now on a paused clock of this thread's runtime stands still while a function runs on a
-/// thread of its own, as it does for tokio's own pool. A test would else see its time-outs pass
-/// while the function works.
+/// Makes a paused clock of this thread's runtime wait while a function runs on a thread of its own, as it
+/// waits for tokio's blocking pool. Without this, the timeouts of a test would pass while the function works.
 #[cfg(feature = "testing")]
 pub(crate) fn hold_paused_clocks() {
-    HOLDS.set(true);
+    HOLDS_CLOCKS.set(true);
 }
 
-/// Keeps a function in tokio's pool until what is returned is dropped.
+/// Keeps a function in tokio's blocking pool until the returned value is dropped.
 #[cfg(feature = "testing")]
 fn hold_the_clock(runtime: Option<&Handle>) -> Option<std::sync::mpsc::Sender<()>> {
-    let runtime = runtime.filter(|_| HOLDS.get())?;
+    let runtime = runtime.filter(|_| HOLDS_CLOCKS.get())?;
     let (running, ended) = std::sync::mpsc::channel();
     runtime.spawn_blocking(move || ended.recv());
     Some(running)

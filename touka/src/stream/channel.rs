@@ -1,4 +1,4 @@
-//! [`EventSender`] and the channel mode: events from anywhere, over a bounded queue.
+//! [`EventSender`], the sending half of a bounded queue of events.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use super::link::Link;
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// The sending end of [`EventStream::channel`](crate::EventStream::channel): clones go wherever
-/// events come from.
+/// The sending half of [`EventStream::channel`](crate::EventStream::channel). Clones can be moved to any task
+/// or thread.
 ///
-/// The stream ends when the last clone is dropped. When the client leaves first, every send gives
-/// an error and [`closed`](Self::closed) tells why: stop then.
+/// The stream ends when the last clone is dropped. When the client leaves first, each send returns an error
+/// and [`closed`](Self::closed) returns the reason: stop then.
 ///
 /// ```
 /// use touka::{EventSender, EventStream};
@@ -39,21 +39,21 @@ impl<T> EventSender<T> {
         Self { queue, link }
     }
 
-    /// Sends one event; waits while the queue is full.
+    /// Sends one event. Waits while the queue is full.
     ///
     /// # Errors
-    /// The stream is gone; the event comes back.
+    /// The stream has ended. The error holds the event.
     ///
     /// # Cancellation
-    /// Dropped before it is ready, nothing is sent.
+    /// If the future is dropped before it is ready, nothing is sent.
     pub async fn send(&self, event: impl Into<T>) -> Result<(), SendError<T>> {
         self.queue.send(event.into()).await.map_err(|error| SendError(error.0))
     }
 
-    /// Sends one event if the queue has room for it now.
+    /// Sends one event if the queue has capacity for it now.
     ///
     /// # Errors
-    /// The queue is full, or the stream is gone; the event comes back.
+    /// The queue is full, or the stream has ended. The error holds the event.
     pub fn try_send(&self, event: impl Into<T>) -> Result<(), TrySendError<T>> {
         self.queue.try_send(event.into()).map_err(|error| match error {
             error::TrySendError::Full(event) => TrySendError::Full(event),
@@ -61,16 +61,16 @@ impl<T> EventSender<T> {
         })
     }
 
-    /// Sends one event; waits while the queue is full, but no longer than this.
+    /// Sends one event. Waits while the queue is full, for at most this long.
     ///
     /// # Errors
-    /// The queue stayed full, or the stream is gone; the event comes back.
+    /// The queue stayed full, or the stream has ended. The error holds the event.
     pub async fn send_timeout(&self, event: impl Into<T>, longest: Duration) -> Result<(), TrySendError<T>> {
-        // Room first, so that an event is never lost to the time-out.
+        // Reserves first, so that the event is never lost to the timeout.
         let event = event.into();
         match tokio::time::timeout(longest, self.queue.reserve()).await {
-            Ok(Ok(room)) => {
-                room.send(event);
+            Ok(Ok(permit)) => {
+                permit.send(event);
                 Ok(())
             }
             Ok(Err(_closed)) => Err(TrySendError::Closed(event)),
@@ -78,24 +78,25 @@ impl<T> EventSender<T> {
         }
     }
 
-    /// Sends one event from a thread that may block, such as a plain function's.
+    /// Sends one event from a thread that may block, such as that of a blocking function. Waits while the
+    /// queue is full.
     ///
     /// # Errors
-    /// The stream is gone; the event comes back.
+    /// The stream has ended. The error holds the event.
     ///
     /// # Panics
-    /// In an async task: there use [`send`](Self::send).
+    /// When called in an async task: use [`send`](Self::send) there.
     pub fn blocking_send(&self, event: impl Into<T>) -> Result<(), SendError<T>> {
         self.queue.blocking_send(event.into()).map_err(|error| SendError(error.0))
     }
 
-    /// Waits until the stream is gone, and tells why: the client has left, the server is shutting
+    /// Waits until the stream has ended, and returns the reason: the client has left, the server is shutting
     /// down, and so on.
     pub async fn closed(&self) -> CloseReason {
         self.link.gone().await
     }
 
-    /// The stream is gone.
+    /// Whether the stream has ended.
     pub fn is_closed(&self) -> bool {
         self.queue.is_closed()
     }
@@ -113,20 +114,20 @@ impl<T> fmt::Debug for EventSender<T> {
     }
 }
 
-/// The stream is gone. Holds the event that was not sent.
+/// The error of a send to a stream that has ended. Holds the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
-/// Why an event was not sent. Holds the event.
+/// The error of a send that did not wait. Holds the event.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
-    /// The queue has no room: the client is slower than the events.
+    /// The queue is full: the client is slower than the events.
     Full(T),
-    /// The stream is gone.
+    /// The stream has ended.
     Closed(T),
 }
 
-const CLOSED: &str = "the event stream is gone";
+const CLOSED: &str = "the event stream has ended";
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! [`contained`], code of the user's in a task of its own.
+//! [`contained`], which keeps the panics of user code out of a spawned task.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,10 +11,10 @@ use super::guard::{Panic, catch, drop_guarded, log_panic};
 
 pin_project! {
     struct Contained<F: Future> {
-        // Dropped as soon as it has ended: what a panic left half done is not polled again.
+        // Dropped as soon as it has ended: a future that has panicked is not polled again.
         #[pin]
         future: Option<F>,
-        tell: Option<oneshot::Sender<Result<F::Output, Panic>>>,
+        sender: Option<oneshot::Sender<Result<F::Output, Panic>>>,
     }
 
     impl<F: Future> PinnedDrop for Contained<F> {
@@ -41,7 +41,7 @@ impl<F: Future> Future for Contained<F> {
         };
         let ended = match (catch(|| future.set(None)), ended) {
             (Ok(()), ended) => ended,
-            // The first one says more.
+            // The first panic is the cause.
             (Err(panic), Err(first)) => {
                 log_panic("a destructor", panic);
                 Err(first)
@@ -51,27 +51,28 @@ impl<F: Future> Future for Contained<F> {
                 Err(panic)
             }
         };
-        if let Some(to) = this.tell.take() {
-            tell(to, ended);
+        if let Some(sender) = this.sender.take() {
+            send_or_drop(sender, ended);
         }
         Poll::Ready(())
     }
 }
 
-/// A future for a task that nothing in it can harm, and how it ends.
+/// Wraps a future for a task of its own. Panics, also those of destructors, end up in the receiver and never
+/// in the task.
 ///
-/// A runtime catches the panics of its tasks, but drops what they were called with, and the value that
-/// nobody has asked for, where another panic ends its thread.
+/// A runtime catches a task's panics as well. But it drops the panic's value, or a result that is not read,
+/// where another panic of a destructor ends the runtime's thread.
 pub(crate) fn contained<F: Future>(
     future: F,
 ) -> (impl Future<Output = ()> + use<F>, oneshot::Receiver<Result<F::Output, Panic>>) {
-    let (tell, told) = oneshot::channel();
-    (Contained { future: Some(future), tell: Some(tell) }, told)
+    let (sender, ended) = oneshot::channel();
+    (Contained { future: Some(future), sender: Some(sender) }, ended)
 }
 
-/// Says how something ended. An end that nobody waits for is dropped here, and may panic.
-pub(super) fn tell<V>(to: oneshot::Sender<V>, end: V) {
-    if let Err(unheard) = to.send(end) {
-        drop_guarded(unheard);
+/// Sends a result. Without a receiver it is dropped here, and a panic of its destructor is caught.
+pub(super) fn send_or_drop<V>(sender: oneshot::Sender<V>, end: V) {
+    if let Err(unread) = sender.send(end) {
+        drop_guarded(unread);
     }
 }

@@ -1,4 +1,4 @@
-//! [`Credential`], what a stream's right to go on depends on.
+//! [`Credential`], the conditions under which a stream may stay open.
 
 use std::fmt;
 use std::future::Future;
@@ -15,43 +15,43 @@ use super::guard::{catch, drop_guarded, log_panic};
 use crate::error::CloseReason;
 use crate::event::{Event, EventName};
 
-/// A future of the user's that ends the stream when it is ready.
-type Watch = Pin<Box<dyn Future<Output = ()> + Send>>;
+/// A future of the user that ends the stream when it is ready.
+type CloseFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Ends one stream at a moment, or when one of several futures is ready. Whoever serves the stream polls it beside
-/// the body.
+/// Ends one stream at a deadline, or when one of several futures is ready. The task that serves the stream
+/// polls this beside the body.
 ///
-/// Boxed where it is kept: most streams have none.
+/// Boxed by its owner: most streams have none.
 #[derive(Default)]
 pub(crate) struct Credential {
-    /// The earliest of the moments at which it expires.
+    /// The earliest deadline.
     at: Option<Instant>,
     timer: Timer,
-    watches: Vec<Watch>,
-    /// Wakes whoever polls. `None` until there is something to wait for.
+    watches: Vec<CloseFuture>,
+    /// Wakes the polling task. `None` until there is something to wait for.
     alarm: Option<Arc<Alarm>>,
-    /// The last event, if it is not the default.
+    /// The last event, if the user has set one.
     last: Option<Box<Event>>,
 }
 
-/// Who wakes when the moment has come.
+/// The timer that wakes the task at the deadline.
 #[derive(Default)]
 enum Timer {
-    /// Nobody yet.
+    /// No timer yet.
     #[default]
     Unset,
     Set(Pin<Box<Sleep>>),
-    /// The caller, who has one timer for many streams.
+    /// The caller's own timer, which it uses for many streams.
     Elsewhere,
 }
 
 impl Credential {
-    /// Adds a moment; the earliest counts.
+    /// Adds a deadline. The earliest counts.
     pub(super) fn expires(&mut self, at: Deadline) {
         self.at = self.at.into_iter().chain(at.instant()).min();
     }
 
-    /// Adds something that ends the stream when it is ready.
+    /// Adds a future that ends the stream when it is ready.
     pub(super) fn watch(&mut self, watch: impl Future<Output = ()> + Send + 'static) {
         self.watches.push(Box::pin(watch));
     }
@@ -61,20 +61,22 @@ impl Credential {
         self.last = Some(Box::new(event));
     }
 
-    /// Leaves the moment to the caller, who has to look when it has come.
+    /// Leaves the timer to the caller, and returns the deadline, at which it must call
+    /// [`Credential::expired`].
     pub(crate) fn hand_over(&mut self) -> Option<Instant> {
         self.timer = Timer::Elsewhere;
         self.at
     }
 
-    /// The end of a stream whose moment has come.
+    /// Returns the end of the stream if its deadline has passed.
     pub(crate) fn expired(&mut self, now: Instant) -> Option<Failure> {
         self.at.is_some_and(|at| at <= now).then(|| self.end())
     }
 
-    /// Ready when the stream has to end, with the reason and the last event. Then it must not be polled again.
+    /// Ready when the stream must end, with the reason and the last event. Must not be polled again
+    /// afterwards.
     ///
-    /// The user's futures are polled when one of them has woken, and not each time.
+    /// The user's futures are polled only when one of them was woken.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         if let Some(failure) = self.at.and_then(|_| self.expired(Instant::now())) {
             return Poll::Ready(failure);
@@ -84,7 +86,7 @@ impl Credential {
             return Poll::Pending;
         }
         let alarm = Arc::clone(self.alarm.get_or_insert_with(Alarm::new));
-        if !alarm.ask(cx.waker()) {
+        if !alarm.register(cx.waker()) {
             return Poll::Pending;
         }
         let waker = Waker::from(alarm);
@@ -105,13 +107,13 @@ impl Credential {
             }
         });
         let Some((index, panic)) = polled else { return Poll::Pending };
-        // Dropped here, so that a panic in its destructor counts like one before its end.
+        // Dropped here, so that a panic in its destructor counts as one of the future.
         let is_dropped = drop_guarded(self.watches.swap_remove(index));
         Poll::Ready(match panic {
             None if is_dropped => self.end(),
             None => Failure::panicked(),
             Some(panic) => {
-                log_panic("what ends a stream", panic);
+                log_panic("a future that ends a stream", panic);
                 Failure::panicked()
             }
         })
@@ -119,14 +121,14 @@ impl Credential {
 
     fn end(&mut self) -> Failure {
         const EXPIRED: EventName = EventName::from_static("expired");
-        // Without an id: the client comes back with that of the last event that it has seen.
+        // Without an id: the client reconnects with the id of the last event that it has seen.
         let last = self.last.take().unwrap_or_else(|| Box::new(Event::data("").event(EXPIRED)));
         Failure { reason: CloseReason::Expired, event: Some(last) }
     }
 
-    /// Drops the user's futures; false if one of them panicked, which is logged.
+    /// Drops the user's futures. Returns `false` if one of them panicked, which is logged.
     pub(crate) fn let_go(&mut self) -> bool {
-        // One by one: a second panic on the way out of a first one would abort the process.
+        // One by one: a second panic during the unwinding of a first would abort the process.
         self.watches.drain(..).map(drop_guarded).filter(|is_fine| !is_fine).count() == 0
     }
 }
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_ends_at_the_earliest_moment() {
+    async fn the_earliest_deadline_ends_the_stream() {
         let start = Instant::now();
         let mut credential = Credential::default();
         for seconds in [3600, 60, 7200] {
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_moment_that_is_handed_over_has_no_timer() {
+    async fn a_deadline_that_is_handed_over_has_no_timer() {
         let at = Instant::now() + Duration::from_secs(1);
         let mut credential = Credential::default();
         credential.expires(at.into());
@@ -183,7 +185,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn futures_are_polled_only_when_one_of_them_has_woken() {
+    async fn futures_are_polled_only_after_a_wake_up() {
         let polls = Arc::new(AtomicU32::new(0));
         let (go, wait) = tokio::sync::oneshot::channel::<()>();
         let mut credential = Credential::default();

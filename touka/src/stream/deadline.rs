@@ -1,18 +1,19 @@
-//! [`Deadline`], the moment at which a stream ends.
+//! [`Deadline`], the time at which a stream ends.
 
 use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
-/// The moment at which a stream ends: what [`EventStream::close_at`](crate::EventStream::close_at) takes.
+/// The time at which a stream ends: the argument of [`EventStream::close_at`](crate::EventStream::close_at).
 ///
-/// Made of a [`SystemTime`], such as the `exp` of a JWT, of tokio's or of std's `Instant`, or of an `Option` of one of
-/// them, whose `None` never comes.
+/// Made from a [`SystemTime`], such as the `exp` of a JWT, from an `Instant` of tokio or of std, or from an
+/// `Option` of one of them, whose `None` never comes.
 ///
-/// - A moment in the past is now.
-/// - A moment that is more than thirty years away never comes. No moment is too far away.
-/// - A `SystemTime` is converted when the value is made. When the clock of the machine is set afterwards, the moment does
-///   not move. Neither does it move while the machine sleeps, on systems whose `Instant` stands still then.
+/// - A time in the past is now.
+/// - A time that is more than thirty years away never comes. No time is too far away.
+/// - A `SystemTime` is converted when the value is made. When the machine's clock is set afterwards, the
+///   deadline does not move. Nor does it move while the machine sleeps, on systems whose `Instant` stops
+///   then.
 ///
 /// ```
 /// use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,11 +26,11 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Deadline(Option<Instant>);
 
-/// Deadlines beyond this never come. Timers know no moment that is much later.
+/// The distance beyond which deadlines never come: timers do not support times that are much later.
 const FAR: Duration = Duration::from_hours(30 * 365 * 24);
 
 impl Deadline {
-    /// The moment; `None` if it never comes.
+    /// Returns the time; `None` if it never comes.
     pub(super) const fn instant(self) -> Option<Instant> {
         self.0
     }
@@ -68,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// The latest moment that the clock can hold.
+    /// The latest time that the clock can represent.
     fn latest<C: Copy>(now: C, add: impl Fn(C, Duration) -> Option<C>) -> C {
         let mut at = now;
         for bit in (0..64).rev() {
@@ -80,7 +81,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn each_clock_gives_the_same_moment() {
+    async fn each_clock_gives_the_same_deadline() {
         let (now, hour) = (Instant::now(), Duration::from_hours(1));
         assert_eq!(Deadline::from(now + hour).instant(), Some(now + hour));
         assert_eq!(Deadline::from((now + hour).into_std()).instant(), Some(now + hour));
@@ -91,7 +92,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn no_moment_is_too_early_or_too_late() {
+    async fn no_time_is_too_early_or_too_late() {
         let now = Instant::now();
         assert_eq!(Deadline::from(UNIX_EPOCH).instant(), Some(now));
         let early = UNIX_EPOCH.checked_sub(Duration::from_hours(1)).expect("before 1970");

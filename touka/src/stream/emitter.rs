@@ -1,4 +1,4 @@
-//! [`Emitter`], the hand that gives events to a stream.
+//! [`Emitter`], through which a body emits its events.
 
 use std::fmt;
 use std::future::Future;
@@ -9,10 +9,9 @@ use std::task::{Context, Poll, ready};
 use super::slot::{Placed, Slot};
 use crate::event::Event;
 
-/// Hands events to the stream whose body it was made for.
+/// Emits events into the stream whose body it was created for.
 ///
-/// In an annotated handler `emit!(…)` uses it for you. To emit from a helper function, take a
-/// parameter of this type and pass it on:
+/// In an annotated handler `emit!(…)` uses it. To emit from a helper function, take a parameter of this type:
 ///
 /// ```
 /// use touka::{Emitter, Event, EventStream};
@@ -34,33 +33,33 @@ impl<T> Emitter<T> {
         Self { slot }
     }
 
-    /// Hands one event over and waits until the connection has taken it: that is the
-    /// back-pressure. A client that reads slowly suspends the body here.
+    /// Emits one event and waits until the connection has taken it: this is the back-pressure. A client that
+    /// reads slowly suspends the body here.
     ///
     /// # When the event leaves
-    /// The event is flushed to the socket before the code after this await runs, over HTTP/1.1 and
-    /// HTTP/2, also where that code blocks or computes. So is the response's head. A body that has
-    /// proved to be quick is not held up so: after 32 emits with less than a millisecond of work
-    /// after each, its events share frames, which end at about 15 KiB, after a millisecond, or where the
-    /// body waits for something else.
+    /// The event is flushed to the socket before the code after this await runs, over HTTP/1.1 and HTTP/2,
+    /// even if that code blocks or computes. The same holds for the response's head. A quick body is not held
+    /// up by this: after 32 emits with less than a millisecond of work after each, its events share frames,
+    /// which end at about 15 KiB, after a millisecond, or where the body waits for something else.
     ///
-    /// If such a body then works for longer than a millisecond, the events of its last frames, up to
-    /// what the server buffers, wait for this step, and with the next emits for up to three more: the
-    /// time is taken at every fourth emit of a frame. Then each event leaves alone again: for 32 emits,
-    /// and ten more for each millisecond of the steps. `tokio::task::yield_now().await` before a step
-    /// lets them leave before.
+    /// If such a body then works for longer than a millisecond, the events of its last frames, up to what the
+    /// server buffers, wait for this step, and with the next emits for up to three more: the clock is read at
+    /// every fourth emit of a frame. After that, each event is again a frame of its own: for 32 emits, and
+    /// ten more for each millisecond of the steps. `tokio::task::yield_now().await` before a step sends them
+    /// first.
     ///
-    /// An emit suspends the code that awaits it, and nothing else: another branch of the same `join!`
-    /// may still run in the same poll, and the event waits for that.
+    /// An emit suspends only the code that awaits it: another branch of the same `join!` may still run in the
+    /// same poll, and the event waits for that.
     ///
-    /// Gives `true`, always, inside the stream's own body: when the client leaves, the body is
-    /// dropped at this very await. An emitter that went to another task gives `false` once the
-    /// stream has ended; that task should end too.
+    /// Inside the stream's own body this always returns `true`: when the client leaves, the body is dropped
+    /// at this await. In another task an emitter returns `false` once the stream has ended; that task should
+    /// end too.
     ///
     /// # Cancellation
-    /// Dropped before its first poll, nothing is sent. Dropped later, the event may still be.
+    /// If the future is dropped before its first poll, nothing is sent. If it is dropped later, the event may
+    /// still be sent.
     pub fn emit(&self, event: impl Into<T>) -> Emit<'_, T> {
-        Emit { slot: &self.slot, event: Some(event.into()), stage: Stage::Holding }
+        Emit { slot: &self.slot, event: Some(event.into()), state: EmitState::Holding }
     }
 }
 
@@ -80,24 +79,24 @@ impl<T> fmt::Debug for Emitter<T> {
 #[must_use = "an event is sent only when the future is awaited"]
 pub struct Emit<'a, T> {
     slot: &'a Slot<T>,
-    /// There until it is placed.
+    /// `None` once it is placed.
     event: Option<T>,
-    stage: Stage,
+    state: EmitState,
 }
 
 #[derive(Clone, Copy)]
-enum Stage {
-    /// The event is still here.
+enum EmitState {
+    /// The event is not placed yet.
     Holding,
-    /// It is in the slot, waiting to be taken.
+    /// The event is in the slot, under this ticket, and not taken yet.
     Placed(u64),
-    /// The stream has ended, and the answer is held back for one turn: a loop that ignores the
-    /// answer must not starve the other tasks of its thread.
+    /// The stream has ended, and the result is held back for one poll: a loop that ignores it must not starve
+    /// the other tasks of its thread.
     Closed,
     Done,
 }
 
-// The event is moved, never pinned.
+// The event is never pinned.
 impl<T> Unpin for Emit<'_, T> {}
 
 impl<T> Future for Emit<'_, T> {
@@ -105,33 +104,33 @@ impl<T> Future for Emit<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<bool> {
         let this = &mut *self;
-        match this.stage {
-            Stage::Holding => {
+        match this.state {
+            EmitState::Holding => {
                 match this.slot.place(&mut this.event, cx.waker()) {
                     Placed::Taken => {
-                        this.stage = Stage::Done;
+                        this.state = EmitState::Done;
                         return Poll::Ready(true);
                     }
-                    Placed::Ticket(ticket) => this.stage = Stage::Placed(ticket),
+                    Placed::Ticket(ticket) => this.state = EmitState::Placed(ticket),
                     Placed::Full => {}
                     Placed::Closed => {
                         cx.waker().wake_by_ref();
-                        this.stage = Stage::Closed;
+                        this.state = EmitState::Closed;
                     }
                 }
                 Poll::Pending
             }
-            Stage::Placed(ticket) => {
+            EmitState::Placed(ticket) => {
                 let taken = ready!(this.slot.poll_taken(ticket, cx));
-                this.stage = Stage::Done;
+                this.state = EmitState::Done;
                 Poll::Ready(taken)
             }
-            Stage::Closed => {
-                this.stage = Stage::Done;
+            EmitState::Closed => {
+                this.state = EmitState::Done;
                 Poll::Ready(false)
             }
-            // Polled after it was ready, which no executor does.
-            Stage::Done => Poll::Pending,
+            // Polled again after it was ready, which no executor does.
+            EmitState::Done => Poll::Pending,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! [`EventStream`], what a handler returns.
+//! [`EventStream`], the return type of a handler.
 
 use std::any::Any;
 use std::fmt;
@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::batch::Out;
 use super::credential::Credential;
 use super::failure::Failure;
+use super::frame_buffer::Out;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::options::Options;
@@ -19,26 +19,27 @@ use super::source::{Source, Step};
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
 
-/// A stream of events: a [`Stream`] for whoever reads it here, a response for whoever serves it.
+/// A stream of events: a [`Stream`] in this process, and a response when a handler returns it.
 ///
 /// `EventStream` without a type takes anything that is `Into<Event>`; `EventStream<T>` takes
 /// values of one [`IntoEvent`](crate::IntoEvent) type.
 ///
 /// | made by | its events come from | runs |
 /// |---|---|---|
-/// | [`generate`](Self::generate), [`try_generate`](Self::try_generate) | the emits of an async body | inside the connection, pulled by it |
-/// | [`callback`](Self::callback) | an async function that is called again and again | the same |
+/// | [`generate`](Self::generate), [`try_generate`](Self::try_generate) | the emits of an async body | inside the connection, which polls it |
+/// | [`callback`](Self::callback) | an async function that is called repeatedly | inside the connection, which polls it |
 /// | [`channel`](Self::channel) | an [`EventSender`](crate::EventSender) and its clones, anywhere | elsewhere; a bounded queue between |
 /// | [`from_stream`](Self::from_stream) | another stream | inside the connection |
+/// | [`once`](Self::once), [`from_iter`](#method.from_iter), `collect` | a list | nothing: the events are there |
 ///
-/// What runs inside the connection waits at its emit when the client reads slowly, and is dropped
-/// when the client leaves. touka's server ends streams at a shutdown; under another server, where a
-/// graceful shutdown would wait for them, [`Handle::layer`](crate::server::Handle::layer) does.
+/// A body that runs inside the connection waits at its emit when the client reads slowly, and is dropped when
+/// the client leaves. touka's server ends streams at a shutdown. Another server would wait for them during a
+/// graceful shutdown: [`Handle::layer`](crate::server::Handle::layer) ends them there.
 ///
 /// ```
 /// use touka::{Event, EventStream};
 ///
-/// // In an axum app, in touka's router, or by hand: an async fn that returns it is a handler.
+/// // A handler, in an axum app and in touka's router.
 /// async fn numbers() -> EventStream {
 ///     EventStream::generate(|out| async move {
 ///         for number in 0..3 {
@@ -50,20 +51,20 @@ use crate::event::{Event, EventId};
 ///
 /// # On the wire
 /// Status 200 with `content-type: text/event-stream`, `cache-control: no-cache, no-transform` and
-/// `x-accel-buffering: no`; then the events. Events that are ready together leave together, in
-/// frames of about 16 KiB; one alone leaves at once, before the work that comes after it
-/// ([`Emitter::emit`](crate::Emitter::emit) has the rule). After 15 silent seconds a comment keeps
-/// the connection open.
+/// `x-accel-buffering: no`, then the events. Events that are ready together leave in one frame, of at most
+/// about 16 KiB. A single event leaves at once, before the work that comes after it
+/// ([`Emitter::emit`](crate::Emitter::emit) has the rule). After 15 s without a byte, a comment keeps the
+/// connection open.
 pub struct EventStream<T = Event> {
-    // Before the lifecycle, which tells of the end.
+    // Dropped before the lifecycle, which reports the end.
     origin: Origin<T>,
     lifecycle: Lifecycle,
     options: Options,
-    /// The source is a place in a topic, and nothing else.
+    /// Set when the source is a subscription to one topic and nothing else.
     subscribed: bool,
 }
 
-/// What a stream is made of that is nothing but a place in a topic.
+/// The parts of a stream that is a subscription to one topic and nothing else.
 pub(crate) struct SubscriptionParts {
     pub(crate) subscription: Box<dyn Any + Send>,
     pub(crate) credential: Option<Box<Credential>>,
@@ -76,20 +77,20 @@ impl<T> EventStream<T> {
         Self::opened(None, Some(source), Lifecycle::new(Link::default()))
     }
 
-    /// A stream that is nothing but a place in a topic.
+    /// Creates a stream that is a subscription to one topic and nothing else.
     pub(crate) fn subscribed(source: Pin<Box<dyn Source<T>>>) -> Self {
         Self { subscribed: true, ..Self::from_source(source) }
     }
 
-    /// A stream whose first event, if there is one, is known already.
+    /// Creates a stream whose first event may already be known.
     pub(super) fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, lifecycle: Lifecycle) -> Self {
         let origin = Origin::new(first, source, lifecycle.link().clone());
         Self { origin, lifecycle, options: Options::DEFAULT, subscribed: false }
     }
 
-    /// Sets after how much silence a comment keeps the connection open: 15 s by default, give or
-    /// take a tenth. `None` turns it off, and with it the means to notice a client that left
-    /// without a word.
+    /// Sets the idle time after which a comment keeps the connection open: 15 s by default, give or take a
+    /// tenth. `None` turns the comments off. A client that left without closing its connection is then not
+    /// noticed until the next event.
     ///
     /// On the wire: the line `:`, without a blank line, between two events. No client reports it.
     /// [`whole_blocks`](Self::whole_blocks) adds the blank line.
@@ -99,11 +100,12 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Tells the client, when the stream opens, how long to wait before it reconnects: this long,
-    /// give or take a fifth. By default nothing is said, and browsers wait about 3 s.
+    /// Sends the client, when the stream opens, the time to wait before it reconnects: this long, give or
+    /// take a fifth. By default none is sent, and browsers wait about 3 s.
     ///
-    /// On the wire: the line `retry: 2871`. It opens the block of the first event; clients obey it when they read the
-    /// line. [`whole_blocks`](Self::whole_blocks) adds a blank line, which some clients take for an event.
+    /// On the wire: the line `retry: 2871`, which opens the block of the first event. Clients obey the line
+    /// when they have read it. [`whole_blocks`](Self::whole_blocks) adds a blank line, which some clients
+    /// take for an event.
     #[must_use]
     pub const fn retry(mut self, delay: Duration) -> Self {
         self.options.retry = Some(delay);
@@ -114,10 +116,11 @@ impl<T> EventStream<T> {
     /// opens and the one with which the server closes it, and the events of the body that have nothing else. By default
     /// these are lines without a blank line, which belong to the block of the next event.
     ///
-    /// A client that reads lines, as the standard says, reads both alike. This is for clients written by hand that split
-    /// the stream at blank lines and look at the first line of each block only, and for undici, Node's `EventSource`,
-    /// which obeys a `retry` only when its block has ended. With it, clients that report a block without data as an
-    /// event report [phantom events](Event#events-without-data).
+    /// A client that reads line by line, as the standard says, reads both forms alike. This is for clients
+    /// written by hand that split the stream at blank lines and look at the first line of each block only,
+    /// and for undici, Node's `EventSource`, which obeys a `retry` only when its block has ended. The
+    /// drawback: clients that report a block without data as an event report [phantom
+    /// events](Event#events-without-data).
     ///
     /// On the wire: a keep-alive is `:` and a blank line, the opening `retry: 2871` and a blank line.
     ///
@@ -139,27 +142,29 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Marks the normal end of a finite stream with an event of this name and id.
+    /// Sends an event of this name and id at the normal end of a finite stream.
     ///
-    /// A browser takes the end of a response for an accident, and comes back. With this the last
-    /// thing it gets is `event: done`, and it comes back with `Last-Event-ID: done`; a 204 then
-    /// tells it to stop. With `#[sse_handler(end = "done")]` under `#[route]` that happens by itself;
-    /// elsewhere [`LastEventId::ended`](crate::extract::LastEventId::ended) tells.
+    /// A browser takes the end of a response for an error, and reconnects. With this option the last event is
+    /// `event: done`, and the browser reconnects with `Last-Event-ID: done`. A 204 then stops it.
+    /// `#[sse_handler(end = "done")]` with `#[route]` answers 204 by itself; elsewhere check
+    /// [`LastEventId::ended`](crate::extract::LastEventId::ended).
     ///
     /// On the wire: `id: done`, `event: done`, `data: ` and a blank line.
     ///
     /// # Between the last event and the end
-    /// A client can be cut off after the body's last event and before the end. It comes back with the id of that event,
-    /// not with `done`, and the body runs. It must return then, without an event and without an error: the client gets
-    /// the end, and stops. A body that waits for more, or answers with an error because there is nothing after that id,
-    /// leaves the client without its end for good. So:
+    /// A client can lose its connection after the body's last event and before the end. It reconnects with
+    /// the id of that event, not with `done`, and the body runs. The body must then return, without an event
+    /// and without an error: the client gets the end and stops. A body that waits for more, or that fails
+    /// because there is nothing after that id, leaves the client without its end for good. So:
     ///
-    /// - Decide by what there is left to send, not by whether the last event was sent just now. A loop over
-    ///   `next..=last` does so, and [`LastEventId::next_number`](crate::extract::LastEventId::next_number) gives its `next`.
-    /// - Give the end a name that no event has as its id. A client that has seen such an event would be told to stop.
-    /// - Where the body cannot tell that an id is that of its last event, give the last event the id of the end, here
-    ///   `done`: a client that has it has everything, and gets 204. Its page takes the last event for the end, because
-    ///   the end itself may not arrive.
+    /// - Decide by what is left to send, not by whether the last event was just sent. A loop over
+    ///   `next..=last` does so, and [`LastEventId::next_number`](crate::extract::LastEventId::next_number)
+    ///   returns its `next`.
+    /// - Give the end a name that no event has as its id. Otherwise a client that has seen such an event
+    ///   would be told to stop.
+    /// - If the body cannot know that an id is that of its last event, give the last event the id of the end,
+    ///   here `done`: a client that has that id has everything, and gets 204. Its page must treat the last
+    ///   event as the end, because the end itself may not arrive.
     ///
     /// ```
     /// use touka::extract::LastEventId;
@@ -176,56 +181,56 @@ impl<T> EventStream<T> {
     /// ```
     ///
     /// # Panics
-    /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`].
+    /// The literal is not a valid id. An id that is known only at run time goes through [`EventId::new`].
     #[must_use]
     pub fn end(mut self, name: impl Into<EventId>) -> Self {
         self.options.end = Some(name.into());
         self
     }
 
-    /// Ends the stream after this time, give or take a tenth, without another word: clients spread over
-    /// new servers. By default a stream lives as long as it likes. A stream that must end with a session
-    /// or a token has [`close_at`](Self::close_at).
+    /// Ends the stream after this time, give or take a tenth, without a last event: clients reconnect and
+    /// spread over new servers. By default there is no limit. A stream that must end with a session or a
+    /// token has [`close_at`](Self::close_at).
     #[must_use]
     pub const fn max_lifetime(mut self, longest: Duration) -> Self {
         self.options.max_lifetime = Some(longest);
         self
     }
 
-    /// Sets how long a client may take nothing of what was sent, before the connection is closed;
-    /// 30 s by default. Only touka's own [`Server`](crate::Server) enforces it.
+    /// Sets how long writes to the client may be blocked before the connection is closed, 30 s by default.
+    /// Only touka's own [`Server`](crate::Server) enforces this.
     #[must_use]
     pub const fn write_timeout(mut self, longest: Duration) -> Self {
         self.options.write_timeout = Some(longest);
         self
     }
 
-    /// Calls this once when the stream is gone, with the reason. It runs in a `drop`, so it must
-    /// not block.
+    /// Calls a function once when the stream has ended, with the reason. The function runs in a `drop`, so it
+    /// must not block.
     #[must_use]
     pub fn on_close(mut self, then: impl FnOnce(CloseReason) + Send + 'static) -> Self {
         self.lifecycle.on_close(then);
         self
     }
 
-    /// It is nothing but a place in a topic.
+    /// Whether this is a subscription to one topic and nothing else.
     pub(crate) const fn is_subscribed(&self) -> bool {
         self.subscribed
     }
 
-    /// What it is made of, if it is nothing but a place in a topic.
+    /// Takes the stream apart, if it is a subscription to one topic and nothing else.
     pub(crate) fn into_subscription(mut self) -> Option<SubscriptionParts> {
         let subscription = self.origin.source.as_mut()?.as_mut().take_subscription()?;
         let credential = self.origin.credential.take();
         Some(SubscriptionParts { subscription, credential, lifecycle: self.lifecycle, options: self.options })
     }
 
-    /// What ends the stream beside its body, to add to it.
+    /// The conditions that end the stream beside its body, created on first use.
     pub(super) fn credential(&mut self) -> &mut Credential {
         self.origin.credential.get_or_insert_default()
     }
 
-    /// Ready when the stream has to end though its body goes on.
+    /// Ready when the stream must end though its body runs on.
     pub(crate) fn poll_credential(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         self.origin.credential.as_mut().map_or(Poll::Pending, |credential| credential.poll(cx))
     }
@@ -242,19 +247,20 @@ impl<T> EventStream<T> {
         &mut self.lifecycle
     }
 
-    /// The event that the body emitted before the response opened goes to `out`, if there is one.
+    /// Moves the event that the body emitted before the response opened to `out`. Returns whether there was
+    /// one.
     pub(crate) fn take_first(&mut self, out: &mut Out<'_, T>) -> bool {
         let Some(first) = self.origin.first.take() else { return false };
         out.put(first);
         true
     }
 
-    /// The next poll may run a body of the user's: what has left it must be flushed before.
+    /// Whether the next poll may run a body of the user: events that it has emitted must be flushed before.
     pub(crate) fn runs_a_body(&self) -> bool {
         self.origin.source.as_ref().is_some_and(|source| source.runs_a_body())
     }
 
-    /// What comes next goes to `out`; or why there is nothing.
+    /// Polls for the next events, which go to `out`; or for the end.
     pub(crate) fn poll_event(&mut self, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         if self.take_first(out) {
             return Poll::Ready(Step::Event);
@@ -269,19 +275,19 @@ impl<T> EventStream<T> {
         Poll::Ready(step)
     }
 
-    /// Ends the stream and frees its body.
+    /// Ends the stream and drops its body.
     pub(crate) fn close(&mut self, reason: CloseReason) {
         self.lifecycle.link().close(reason);
         self.origin.clear();
     }
 }
 
-// The first event is moved, never pinned; the source is in a box of its own.
+// The first event is never pinned, and the source is boxed.
 impl<T> Unpin for EventStream<T> {}
 
-/// Yields what the handler emits. What is part of the response and not of this: the `error` event
-/// of a handler that failed, what the options send, and the end with a lifetime or a credential. Here
-/// the stream just ends.
+/// Yields the events that the handler emits, and ends where the body ends. The other parts belong to the
+/// response and not to this `Stream`: the `error` event of a handler that failed, what the options send, and
+/// the end by lifetime or credential.
 impl<T> Stream for EventStream<T> {
     type Item = T;
 

@@ -1,4 +1,4 @@
-//! How a stream ends with the credential that opened it, and the label by which it is found.
+//! The end of a stream by its credential: `close_at`, `close_when`, `recheck`; and its label.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,25 +8,26 @@ use super::event_stream::EventStream;
 use super::recheck::Recheck;
 use crate::event::Event;
 
-/// The end of a stream with its credential. `docs/credentials.md` has the whole of it: reconnects, tokens, logouts.
+/// The end of a stream by its credential. `docs/credentials.md` describes reconnects, tokens and logouts.
 impl<T> EventStream<T> {
-    /// Ends the stream at this moment: the expiry of a session or a token. Without spread, unlike
+    /// Ends the stream at this time: the expiry of a session or a token. Exactly then, unlike
     /// [`max_lifetime`](Self::max_lifetime).
     ///
-    /// The moment is a [`SystemTime`](std::time::SystemTime), such as the `exp` of a JWT, an `Instant`, or an `Option`
-    /// of one of them. [`Deadline`] says what becomes of moments in the past and far away. The earliest of several
-    /// counts.
+    /// The time is a [`SystemTime`](std::time::SystemTime), such as the `exp` of a JWT, an `Instant`, or an
+    /// `Option` of one of them. [`Deadline`] describes times in the past and far in the future. The earliest
+    /// of several counts.
     ///
-    /// The event in hand is sent whole, then one last event, then the body ends. A stream whose moment has come before
-    /// it opens is a head, that event and the end; its body does not run. The handler's body is dropped at that moment,
-    /// or, if the client is blocked, when the server gets to it: when the client takes something, or at the write
-    /// timeout. The reason is [`Expired`](crate::CloseReason::Expired). It is no end of the content: the event of
-    /// [`end`](Self::end) is not sent, and a browser comes back with the id of the last event that it has seen.
+    /// The current event is sent whole, then one last event, then the body ends. A stream whose time has come
+    /// before it opens consists of a head, that event and the end; its body does not run. The handler's body
+    /// is dropped at that time. If the client is blocked, it is dropped when the client reads again, or at
+    /// the write timeout. The reason is [`Expired`](crate::CloseReason::Expired). This is not the end of the
+    /// content: the event of [`end`](Self::end) is not sent, and a browser reconnects with the id of the last
+    /// event that it has seen.
     ///
-    /// It is a part of the response. Who reads the stream as a [`Stream`](futures_core::Stream) gets all of it.
+    /// The end is part of the response. A reader of the [`Stream`](futures_core::Stream) gets all events.
     ///
-    /// A subscription that is [parked](crate::Server::park) ends up to a fifth of a second late, but nothing that is
-    /// published after the moment is sent.
+    /// A [parked](crate::Server::park) subscription ends up to a fifth of a second late, but events that are
+    /// published after the time are not sent.
     ///
     /// On the wire: `event: expired`, `data: ` and a blank line, or what [`expired_event`](Self::expired_event) sets.
     ///
@@ -43,7 +44,7 @@ impl<T> EventStream<T> {
     ///     EventStream::generate(|out| async move {
     ///         out.emit("120").await;
     ///     })
-    ///     // None for an expiry that no clock can hold, which never comes.
+    ///     // `None` for an expiry that no clock can represent: it never comes.
     ///     .close_at(UNIX_EPOCH.checked_add(Duration::from_secs(claims.exp)))
     /// }
     /// ```
@@ -53,12 +54,13 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Ends the stream when the future is ready, as [`close_at`](Self::close_at) does at its moment: when a session is
-    /// revoked, a password is changed, an account is closed. The first of several counts.
+    /// Ends the stream when the future is ready, as [`close_at`](Self::close_at) does at its time: when a
+    /// session is revoked, a password is changed, an account is closed. The first of several counts.
     ///
-    /// The future is polled when it wakes, beside the body, and must not block: other streams share its thread. It is
-    /// dropped when the stream ends. A panic in it, or in its destructor, ends this stream only, with the `error`
-    /// event of a body that panics and the reason [`Panicked`](crate::CloseReason::Panicked).
+    /// The future is polled when it is woken, beside the body, and must not block: other streams share its
+    /// thread. It is dropped when the stream ends. A panic in it, or in its destructor, ends this stream
+    /// only, with the `error` event of a body that panics and the reason
+    /// [`Panicked`](crate::CloseReason::Panicked).
     ///
     /// ```
     /// use tokio::sync::watch;
@@ -69,7 +71,7 @@ impl<T> EventStream<T> {
     ///         out.emit("120").await;
     ///     })
     ///     .close_when(async move {
-    ///         // Also when the sender is gone.
+    ///         // An error means that the sender is gone, which ends the stream too.
     ///         let _ = signed_in.wait_for(|signed_in| !signed_in).await;
     ///     })
     /// }
@@ -80,15 +82,17 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Asks again and again whether the client may stay, and ends the stream as [`close_at`](Self::close_at) does when
-    /// the answer is `false`.
+    /// Checks at an interval whether the client may stay, and ends the stream as [`close_at`](Self::close_at)
+    /// does when the result is `false`.
     ///
-    /// The first question is asked `every` after the stream has opened, give or take a tenth, and each other one that
-    /// long after the last answer: streams that were opened together do not ask together. One millisecond is the least.
-    /// One question is asked at a time. Events go on meanwhile, and an answer of `true` writes nothing to the client.
+    /// The first check starts `every` after the stream has opened, give or take a tenth, and each further one
+    /// that long after the last result: streams that were opened together do not check together. The shortest
+    /// interval is one millisecond. One check runs at a time. Events are sent meanwhile, and a result of
+    /// `true` writes nothing to the client.
     ///
-    /// The question must not block, and an answer that never comes ends nothing: give a call to another machine a
-    /// timeout, and decide what it means. A panic ends the stream, as with [`close_when`](Self::close_when).
+    /// The check must not block, and a future that is never ready ends nothing: give a call to another
+    /// machine a timeout, and decide what that means. A panic ends the stream, as with
+    /// [`close_when`](Self::close_when).
     ///
     /// ```
     /// use std::sync::Arc;
@@ -124,10 +128,11 @@ impl<T> EventStream<T> {
     }
 
     /// Sets the last event of a stream that [`close_at`](Self::close_at), [`close_when`](Self::close_when) or
-    /// [`recheck`](Self::recheck) ends. By default it is an event with the name `expired`, empty data and no id.
+    /// [`recheck`](Self::recheck) ends. By default this is an event with the name `expired`, empty data and
+    /// no id.
     ///
-    /// Give it no id, unless the client is to come back with that one. A `retry` in it keeps an `EventSource` away
-    /// for that long, if its page does not close it. An `Event::new()` sends nothing.
+    /// Set no id, unless the client is to reconnect with it. A `retry` keeps an `EventSource` from
+    /// reconnecting for that long, if its page does not close it. An `Event::new()` sends nothing.
     ///
     /// ```
     /// use std::time::{Duration, SystemTime};
@@ -147,12 +152,12 @@ impl<T> EventStream<T> {
         self
     }
 
-    /// Gives the stream a label, such as the user that it belongs to:
-    /// [`OpenStream::label`](crate::server::OpenStream::label) has it, so a logout can close the streams of a user. The
-    /// first label stays.
+    /// Sets a label of the stream, such as the user that it belongs to.
+    /// [`OpenStream::label`](crate::server::OpenStream::label) returns it, so a logout can close the streams
+    /// of a user. If it is set twice, the first label stays.
     ///
-    /// It is the server's own: no client sees it, and it is not in logs or figures. It is kept, whole, for as long as
-    /// the stream is open.
+    /// The label stays within the server: it is not sent to clients, logged or put into metrics. It takes
+    /// memory for as long as the stream is open.
     ///
     /// ```
     /// use touka::EventStream;

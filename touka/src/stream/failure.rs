@@ -1,4 +1,4 @@
-//! What a client is told when a stream fails after its head was sent.
+//! [`Failure`], the end of a stream that fails after its head was sent.
 
 use axum_core::response::IntoResponse;
 use http::StatusCode;
@@ -6,27 +6,27 @@ use http::StatusCode;
 use crate::error::CloseReason;
 use crate::event::{Event, EventName};
 
-/// A failure past the point where a status could be sent.
+/// A failure after the point where a status could be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
     pub(crate) reason: CloseReason,
-    /// The last event of the stream, if there is one. In a box, because every event that does not
-    /// fail is handed on beside the room for this.
+    /// The last event of the stream, if there is one. Boxed, because the result of each poll has space for
+    /// it.
     pub(crate) event: Option<Box<Event>>,
 }
 
 impl Failure {
-    /// The body returned this error.
+    /// The body has returned this error.
     pub(super) fn returned(error: impl IntoResponse) -> Self {
         Self::new(CloseReason::Failed, event(error.into_response().status()))
     }
 
-    /// The body returned an error, and this is what the user has the client told of it.
-    pub(super) fn told(event: Event) -> Self {
+    /// The body has returned an error for which the user has made this event.
+    pub(super) fn with_event(event: Event) -> Self {
         Self::new(CloseReason::Failed, event)
     }
 
-    /// The user's code panicked.
+    /// User code has panicked.
     pub(crate) fn panicked() -> Self {
         Self::new(CloseReason::Panicked, event(StatusCode::INTERNAL_SERVER_ERROR))
     }
@@ -41,12 +41,11 @@ impl Failure {
     }
 }
 
-/// The status in words and never the error's own text, which may hold what is none of the client's
-/// business.
+/// Makes an event of the status, and never of the error's text, which may hold internal details.
 fn event(status: StatusCode) -> Event {
     const ERROR: EventName = EventName::from_static("error");
     let number = status.as_u16();
-    // Reason phrases are a fixed list without a character that JSON would escape.
+    // Reason phrases are a fixed list, without characters that JSON escapes.
     let title = status.canonical_reason().unwrap_or("Error");
     Event::data(format!(r#"{{"status":{number},"title":"{title}"}}"#)).event(ERROR)
 }

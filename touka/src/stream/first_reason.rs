@@ -1,10 +1,10 @@
-//! [`FirstReason`], why a stream ended.
+//! [`FirstReason`], the reason why a stream ended.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::error::CloseReason;
 
-/// The reasons in the order of their declaration. What is stored is a place in here, and one.
+/// The reasons in the order of their declaration. The stored byte is an index in this array plus one.
 const REASONS: [CloseReason; 8] = [
     CloseReason::Completed,
     CloseReason::Disconnected,
@@ -16,12 +16,12 @@ const REASONS: [CloseReason; 8] = [
     CloseReason::Panicked,
 ];
 
-/// The first reason that was given, in one byte: every open stream has this.
+/// The first reason that was set, in one byte, because every open stream has one.
 #[derive(Debug, Default)]
 pub(super) struct FirstReason(AtomicU8);
 
 impl FirstReason {
-    /// Gives a reason; the one that counts comes back.
+    /// Sets the reason if there is none, and returns the one that counts.
     pub(super) fn give(&self, reason: CloseReason) -> CloseReason {
         match self.0.compare_exchange(0, reason as u8 + 1, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => reason,

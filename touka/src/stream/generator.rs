@@ -1,4 +1,4 @@
-//! A stream whose events come from an async body, polled by whoever reads the stream.
+//! Streams of an async body that runs inside the connection.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,10 +10,10 @@ use axum_core::response::IntoResponse;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
-use super::batch::Out;
 use super::emitter::Emitter;
 use super::event_stream::EventStream;
 use super::failure::Failure;
+use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic, catch, drop_guarded, log_panic};
 use super::opening::Opening;
 use super::slot::Slot;
@@ -22,7 +22,7 @@ use super::source::{Abort, Fallible, Source, Step, poll_opened};
 pin_project! {
     struct Generator<T, E, B> {
         slot: Arc<Slot<T>>,
-        // Dropped as soon as it ends, so that what it holds is free while the last bytes drain.
+        // Dropped as soon as it ends, so that its resources are free while the last bytes drain.
         #[pin]
         body: Option<B>,
         abort: Option<Abort<E>>,
@@ -31,8 +31,7 @@ pin_project! {
     impl<T, E, B> PinnedDrop for Generator<T, E, B> {
         fn drop(this: Pin<&mut Self>) {
             let mut this = this.project();
-            // An emitter that went to another task must not wait for ever, whatever the body's
-            // destructor does.
+            // An emitter in another task must not wait forever, even if the body's destructor panics.
             this.slot.close();
             let mut dropping = Dropping::default();
             dropping.run(|| this.body.set(None));
@@ -45,7 +44,7 @@ pin_project! {
 impl<T, E, B> Generator<T, E, B> {
     fn new(body: impl FnOnce(Emitter<T>) -> B) -> Self {
         let slot = Arc::new(Slot::new());
-        // The function may do things of its own before its future exists.
+        // The function may run code before it returns its future.
         match catch(|| body(Emitter::new(Arc::clone(&slot)))) {
             Ok(body) => Self { slot, body: Some(body), abort: None },
             Err(panic) => Self { slot, body: None, abort: Some(Abort::Panic(panic)) },
@@ -54,12 +53,11 @@ impl<T, E, B> Generator<T, E, B> {
 }
 
 impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
-    /// Lets the body run until it waits, if it has not ended.
+    /// Polls the body, if it has not ended.
     fn run(self: Pin<&mut Self>, cx: &mut Context<'_>) {
         let mut this = self.project();
         let Some(body) = this.body.as_mut().as_pin_mut() else { return };
-        // The body is not polled again after a panic, so what the panic left half done is
-        // only ever dropped.
+        // The body is not polled again after a panic: its state is only dropped.
         let ended = match catch(|| body.poll(cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(Ok(()))) => None,
@@ -72,7 +70,7 @@ impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
         };
     }
 
-    /// Lets the body run, and picks up what it left. True if there is, or may be, more to pick up.
+    /// Polls the body and takes what it has emitted. Returns whether there is, or may be, more to take.
     fn pick_up(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> bool {
         match out {
             Out::One(place) => {
@@ -80,12 +78,12 @@ impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
                 self.as_mut().run(cx);
                 self.slot.take(place)
             }
-            Out::Batch(batch) => {
-                if !self.slot.lend(cx, batch) {
+            Out::Frame(frame) => {
+                if !self.slot.lend(cx, frame) {
                     return true;
                 }
                 self.as_mut().run(cx);
-                self.slot.reclaim(batch) || batch.is_full()
+                self.slot.reclaim(frame) || frame.is_full()
             }
         }
     }
@@ -94,7 +92,7 @@ impl<T, E, B: Future<Output = Result<(), E>>> Generator<T, E, B> {
 /// The end of a body whose destructor has panicked.
 fn panicked_too<E>(ended: Option<Abort<E>>, panic: Panic) -> Abort<E> {
     match ended {
-        // The first one says more.
+        // The first panic is the cause.
         Some(Abort::Panic(first)) => {
             log_panic("a destructor", panic);
             Abort::Panic(first)
@@ -113,7 +111,7 @@ where
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
     fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
-        // An event whose emit was cancelled may still be there after the body's end: it counts.
+        // An event whose emit was cancelled may still be in the slot after the body's end: it is sent.
         if self.as_mut().pick_up(cx, out) {
             return Poll::Ready(Step::Event);
         }
@@ -149,7 +147,7 @@ where
 }
 
 impl<T: Send + 'static> EventStream<T> {
-    /// A stream from an async body that cannot fail. It runs when the stream is first polled.
+    /// Creates a stream from an async body that cannot fail. The body runs when the stream is first polled.
     pub fn generate<B>(body: impl FnOnce(Emitter<T>) -> B) -> Self
     where
         B: Future<Output = ()> + Send + 'static,
@@ -163,13 +161,12 @@ impl<T: Send + 'static> EventStream<T> {
         })))
     }
 
-    /// A stream from an async body that can fail. Await it: it is ready when it is known whether
-    /// the response is a stream or the error.
+    /// Creates a stream from an async body that can fail. Await the result: it is ready when it is decided
+    /// whether the response is a stream or the error.
     ///
-    /// The head is held until the first emit, the end, or one second
-    /// ([`Opening::open_after`] changes that). An error before is the `Err`, and so a real HTTP
-    /// response; an error after it closes the stream with an `error` event that carries the
-    /// error's status.
+    /// The head is held until the first emit, the end of the body, or one second ([`Opening::open_after`]
+    /// changes that). An error before that is returned as the `Err`, and so becomes a real HTTP response. An
+    /// error after that ends the stream with an `error` event, which has the error's status.
     ///
     /// ```
     /// use http::StatusCode;
@@ -197,7 +194,7 @@ impl<T: Send + 'static> EventStream<T> {
         Opening::new(Box::pin(Generator::new(body)))
     }
 
-    /// A stream from another one.
+    /// Creates a stream from another `Stream`.
     ///
     /// ```
     /// use futures_util::stream;
@@ -217,8 +214,8 @@ impl<T: Send + 'static> EventStream<T> {
         })
     }
 
-    /// A stream from another one that can fail: an error before its first item is the `Err`, one
-    /// after it an `error` event, as with [`EventStream::try_generate`].
+    /// Creates a stream from another `Stream` that can fail. An error before its first item is returned as
+    /// the `Err`, a later one ends the stream with an `error` event, as with [`EventStream::try_generate`].
     pub fn from_try_stream<S, V, E>(stream: S) -> Opening<T, E>
     where
         S: Stream<Item = Result<V, E>> + Send + 'static,

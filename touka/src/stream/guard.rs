@@ -1,4 +1,4 @@
-//! Runs code of the user's, whose panics cost nothing but its own stream.
+//! Keeps panics of user code within their own stream.
 
 use std::any::Any;
 use std::mem;
@@ -6,17 +6,16 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use crate::error::panic_text;
 
-/// What a panic was called with.
+/// The value of a panic.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
-/// Runs code of the user's, and gives back its panic. What the panic left half done must not be used
-/// again, only dropped.
+/// Runs user code and returns its panic. Values that the panic has left inconsistent must only be dropped.
 #[inline]
 pub(crate) fn catch<R>(code: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(code))
 }
 
-/// Runs code of the user's; `None` if it panicked, which is logged.
+/// Runs user code; `None` if it has panicked, which is logged.
 #[inline]
 pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option<R> {
     match catch(code) {
@@ -28,28 +27,28 @@ pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option
     }
 }
 
-/// Drops a value of the user's; false if that panicked, which is logged.
+/// Drops a value of the user; `false` if that has panicked, which is logged.
 pub(crate) fn drop_guarded<V>(value: V) -> bool {
     guarded("a destructor", || drop(value)).is_some()
 }
 
-/// Drops values of the user's one by one. Each is dropped though another's destructor has panicked: a
-/// second panic on the way out of a first one would abort the process.
+/// Drops values of the user one by one. All are dropped even if a destructor panics: a second panic during
+/// the unwinding of a first would abort the process.
 #[derive(Default)]
 pub(super) struct Dropping(Option<Panic>);
 
 impl Dropping {
-    /// Runs code that drops one of them.
+    /// Runs code that drops one of the values.
     pub(super) fn run(&mut self, code: impl FnOnce()) {
         match (catch(code), &self.0) {
             (Ok(()), _) => {}
             (Err(panic), None) => self.0 = Some(panic),
-            // The first one says more.
+            // The first panic is the cause.
             (Err(panic), Some(_)) => log_panic("a destructor", panic),
         }
     }
 
-    /// Goes on with the first panic, if there was one.
+    /// Resumes the first panic, if there was one.
     pub(super) fn finish(self) {
         if let Some(panic) = self.0 {
             resume_unwind(panic);
@@ -57,8 +56,7 @@ impl Dropping {
     }
 }
 
-/// Logs a panic and disposes of what it was called with. Whoever writes the log is code of the user's,
-/// too, and may panic.
+/// Logs a panic and drops its value. The subscriber that writes the log is user code too, and may panic.
 pub(crate) fn log_panic(what: &'static str, panic: Panic) {
     let log = || tracing::error!(target: "touka::stream", panic = panic_text(&*panic), "{what} panicked");
     let logged = catch(log);
@@ -68,8 +66,8 @@ pub(crate) fn log_panic(what: &'static str, panic: Panic) {
     }
 }
 
-/// Drops what a panic was called with: a value of the user's, and so is one that its destructor panics
-/// with, which is not dropped at all.
+/// Drops the value of a panic. If its destructor panics, the value of that panic is leaked, because it is
+/// user code as well.
 fn dispose(panic: Panic) {
     if let Err(again) = catch(|| drop(panic)) {
         mem::forget(again);
@@ -82,7 +80,7 @@ mod tests {
 
     use super::*;
 
-    /// Panics when it is dropped, with another of its kind.
+    /// Panics when it is dropped, with another value of its kind.
     struct Spiteful(u32);
 
     impl Drop for Spiteful {

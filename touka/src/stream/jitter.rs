@@ -1,24 +1,24 @@
-//! Random spread, so that many streams do not act at the same instant.
+//! Random variation of durations, so that many streams do not act at the same instant.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::time::Duration;
 
-/// Random bits that no one is to guess by chance; they keep no secret.
+/// Returns random bits that are hard to guess by chance. They are not fit for secrets.
 pub(crate) fn random() -> u64 {
-    // Each `RandomState` is keyed afresh, and hashing nothing makes a number of its key: enough
-    // to spread timers and to tell things apart, and no dependency.
+    // Each `RandomState` has new keys, and hashing nothing turns them into a number: good enough for timers
+    // and labels, without a dependency.
     RandomState::new().build_hasher().finish()
 }
 
-/// A random duration, from `least` to less than `most`.
+/// Returns a random duration from `least` to less than `most`.
 pub(crate) fn spread(least: Duration, most: Duration) -> Duration {
-    // 53 bits are what a fraction holds exactly, so this one is less than 1 and no duration overflows.
+    // An `f64` holds 53 bits exactly, so the fraction is less than 1 and no duration overflows.
     #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
     let fraction = (random() >> 11) as f64 / (1u64 << 53) as f64;
     least.saturating_add(most.saturating_sub(least).mul_f64(fraction))
 }
 
-/// The duration, shorter or longer by up to this part of it.
+/// Returns the duration, shorter or longer by up to this part of it.
 pub(crate) fn within(duration: Duration, part: f64) -> Duration {
     let span = duration.mul_f64(part);
     spread(duration.saturating_sub(span), duration.saturating_add(span))
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_stays_within_its_part_and_varies() {
+    fn the_duration_stays_within_its_part_and_varies() {
         let base = Duration::from_secs(15);
         let drawn: Vec<_> = (0..1000).map(|_| within(base, 0.1)).collect();
         assert!(drawn.iter().all(|d| (13_500..=16_500).contains(&d.as_millis())), "{drawn:?}");

@@ -1,4 +1,4 @@
-//! The timer behind the comments that keep an idle connection open.
+//! The timers of keep-alive comments.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -11,23 +11,23 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::jitter::within;
 
-/// How long nothing was written, and how long that may be: an interval, give or take a tenth.
+/// The time since the last write, and when a comment is due: after an interval, give or take a tenth.
 ///
-/// Proxies cut connections that are idle for a minute or less, and only a write finds a client that left
-/// without a word. The time counts from the last byte: a busy stream sends no comment.
+/// Proxies close connections that are idle for a minute or less, and a client that left without closing its
+/// connection is found only by a write. The time counts from the last byte: a busy stream sends no comment.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Silence {
-    /// Every how long silence is broken, before its jitter; never for `None`.
+    /// The interval without its jitter; `None` for no comments.
     interval: Option<Duration>,
-    /// The interval as it was drawn for this time.
+    /// The interval with its jitter, drawn anew after each comment.
     patience: Duration,
     since: Instant,
 }
 
 impl Silence {
-    /// Silence that begins now.
+    /// Creates a timer that counts from now.
     pub(crate) fn new(interval: Option<Duration>) -> Self {
-        // An interval too long for the clock is a comment that is never due.
+        // An interval that the clock cannot represent means that no comment is due.
         const NEVER: Duration = Duration::from_hours(24 * 365);
         let interval = interval.map(|interval| interval.min(NEVER));
         let mut silence = Self { interval, patience: Duration::ZERO, since: Instant::now() };
@@ -35,18 +35,18 @@ impl Silence {
         silence
     }
 
-    /// Bytes went out: the wait begins anew.
+    /// Records a write: the wait begins again.
     #[inline]
     pub(crate) fn wrote(&mut self, now: Instant) {
         self.since = now;
     }
 
-    /// When a comment is due.
+    /// Returns when a comment is due; `None` if never.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.interval.and_then(|_| self.since.checked_add(self.patience))
     }
 
-    /// A comment was due, and the next wait begins.
+    /// Records that a comment was due: the next wait begins.
     pub(crate) fn fill(&mut self, now: Instant) {
         self.since = now;
         if let Some(interval) = self.interval {
@@ -55,20 +55,21 @@ impl Silence {
     }
 }
 
-/// Bytes went out in the present poll. It cannot be kept for another poll, where it would be false.
+/// Proves that bytes were written in the current poll. The lifetime keeps it from being used in another poll,
+/// where it would be false.
 #[derive(Debug)]
 pub(crate) struct JustWritten<'poll> {
     now: Instant,
     poll: PhantomData<&'poll Waker>,
 }
 
-/// The same with a timer of its own.
+/// A [`Silence`] with a timer of its own.
 #[derive(Debug)]
 pub(crate) struct KeepAlive {
     silence: Silence,
-    /// Made when the stream first has to wait.
+    /// Created when the stream first waits.
     timer: Option<Pin<Box<Sleep>>>,
-    /// Whom the timer wakes, and when.
+    /// The waker that the timer wakes, and when.
     armed: Option<(Waker, Instant)>,
 }
 
@@ -77,20 +78,20 @@ impl KeepAlive {
         Self { silence: Silence::new(interval), timer: None, armed: None }
     }
 
-    /// Bytes went out: the wait begins anew, now.
+    /// Records a write: the wait begins again.
     pub(crate) fn wrote<'poll>(&mut self, _: &Context<'poll>) -> Option<JustWritten<'poll>> {
         self.silence.interval?;
-        // Only noted. Moving the timer at each write would cost more than the write's share
-        // of a frame; it looks at this when it fires.
+        // Only recorded. Resetting the timer at each write would cost more than the write's share of a frame;
+        // the timer compares when it fires.
         let now = Instant::now();
         self.silence.wrote(now);
         Some(JustWritten { now, poll: PhantomData })
     }
 
-    /// Ready when a comment is due. The caller writes it and says so with [`KeepAlive::wrote`]. `wrote` is what
-    /// that has given in this poll, if anything was written.
+    /// Ready when a comment is due. The caller writes the comment and calls [`KeepAlive::wrote`]. `wrote` is
+    /// the result of that call in this poll, if anything was written.
     pub(crate) fn poll_due<'poll>(&mut self, wrote: Option<JustWritten<'poll>>, cx: &mut Context<'poll>) -> Poll<()> {
-        // At each event of a busy stream the timer, which is in memory of its own, would be asked in vain.
+        // On a busy stream, polling the timer at each event would be useless, and it is in memory of its own.
         if let (Some(JustWritten { now, .. }), Some((waker, at))) = (wrote, &self.armed)
             && now < *at
             && waker.will_wake(cx.waker())
@@ -108,7 +109,7 @@ impl KeepAlive {
                 }
                 return Poll::Pending;
             }
-            // It fired. If bytes went out since it was set, it fired for an older write.
+            // The timer has fired. If bytes were written since it was set, it has fired for an older write.
             let fired = timer.deadline();
             let is_due = fired >= due;
             if is_due {
@@ -133,7 +134,7 @@ mod tests {
         keep_alive.wrote(&Context::from_waker(Waker::noop()));
     }
 
-    /// Asks first in a poll in which something was written.
+    /// Polls first in a poll in which something was written.
     async fn due_after_write(keep_alive: &mut KeepAlive) {
         let mut writes = true;
         poll_fn(|cx| {
@@ -144,10 +145,10 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn counts_from_the_last_write() {
+    async fn the_interval_counts_from_the_last_write() {
         let mut keep_alive = KeepAlive::new(Some(Duration::from_secs(10)));
         for _ in 0..100 {
-            // Busy for a while: a write each second.
+            // Busy for 25 s: a write each second.
             for _ in 0..25 {
                 wrote(&mut keep_alive);
                 let due = tokio::time::timeout(Duration::from_secs(1), poll_fn(|cx| keep_alive.poll_due(None, cx)));
@@ -160,9 +161,9 @@ mod tests {
         }
     }
 
-    /// A stream asks in the poll in which it has written something, and then waits to be woken.
+    /// A stream polls when it has written something, and then waits to be woken.
     #[tokio::test(start_paused = true)]
-    async fn a_timer_that_is_not_asked_wakes_all_the_same() {
+    async fn a_timer_that_is_not_polled_wakes_the_task() {
         let mut keep_alive = KeepAlive::new(Some(Duration::from_secs(10)));
         for _ in 0..100 {
             let wrote_at = Instant::now();
@@ -175,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn off_is_off() {
+    async fn no_interval_means_no_comment() {
         let mut keep_alive = KeepAlive::new(None);
         wrote(&mut keep_alive);
         let due = tokio::time::timeout(Duration::from_hours(24), poll_fn(|cx| keep_alive.poll_due(None, cx)));

@@ -1,27 +1,27 @@
-//! [`last_words`], what a stream says at its end.
+//! [`last_words`], the last bytes of a stream.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 
-use super::batch::end_block;
+use super::frame_buffer::end_block;
 use super::jitter::spread;
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// Clients of a server that goes away come back after a time drawn from this range, so that they
-/// do not all meet its successor in one instant.
-const COME_BACK: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
+/// The range of the reconnection time at a shutdown. Random, so that clients do not all reach the successor
+/// at the same instant.
+const RETRY_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3));
 
-/// The last bytes of a stream that ends for this reason; empty where there is nothing to say.
+/// Returns the last bytes of a stream that ends for this reason; empty if there are none.
 ///
-/// First `last`, an event that tells of the end: of an error, of a credential that has expired. Then, at
-/// a normal end, `ending`, which tells a client not to come back. At a shutdown the opposite: the line
-/// `retry: 2871`, drawn at random, for a client that is to come back.
+/// First `last`, an event about the end: of an error, of an expired credential. Then, at a normal end,
+/// `ending`, which tells a client not to reconnect. At a shutdown, instead, the line `retry: 2871`, drawn at
+/// random, for a client that is to reconnect.
 ///
-/// The `retry:` line has no blank line behind it, because a block without data is an event to some clients,
-/// and because a blank line would complete an event that the end of the stream has cut in two. With
-/// `whole_blocks` it has one: a caller whose stream stands within an event passes `false`.
+/// The `retry:` line has no blank line after it: some clients report a block without data as an event, and a
+/// blank line would complete an event that the end of the stream has cut in two. With `whole_blocks` it has
+/// one: a caller whose stream is inside an event passes `false`.
 pub(crate) fn last_words(
     reason: CloseReason,
     last: Option<&Event>,
@@ -30,7 +30,7 @@ pub(crate) fn last_words(
 ) -> Bytes {
     let closing = match reason {
         CloseReason::Completed => ending(),
-        CloseReason::Shutdown => Some(Event::new().retry(spread(COME_BACK.0, COME_BACK.1))),
+        CloseReason::Shutdown => Some(Event::new().retry(spread(RETRY_RANGE.0, RETRY_RANGE.1))),
         _ => None,
     };
     let mut wire = BytesMut::new();
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn a_normal_end_tells_not_to_come_back_and_a_shutdown_to_come_back() {
+    fn a_normal_end_and_a_shutdown_have_their_own_last_words() {
         assert_eq!(said(CloseReason::Completed, None, false), "id: done\nevent: done\ndata: \n\n");
         let farewell = said(CloseReason::Shutdown, None, false);
         let delay = farewell.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix('\n')).expect("one line");
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_that_tells_of_the_end_comes_first() {
+    fn the_event_about_the_end_comes_first() {
         let last = Event::data("sorry").event("error");
         assert_eq!(said(CloseReason::Failed, Some(&last), false), "event: error\ndata: sorry\n\n");
         assert!(said(CloseReason::Shutdown, Some(&last), false).starts_with("event: error\ndata: sorry\n\nretry: "));

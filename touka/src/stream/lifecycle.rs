@@ -1,4 +1,4 @@
-//! How a stream opened, went on and ended, told to everyone who wants to know.
+//! [`Lifecycle`], which reports how a stream opens, goes on and ends.
 
 use std::fmt;
 
@@ -7,12 +7,12 @@ use super::link::Link;
 use super::meter::Meter;
 use crate::error::CloseReason;
 
-/// Belongs to one stream and reports its end exactly once: when it is dropped. Without a reason
-/// until then, the client has left.
+/// Belongs to one stream and reports its end exactly once: when it is dropped. Without a reason until then,
+/// the client has left.
 pub(crate) struct Lifecycle {
     link: Link,
-    /// There once a response's body was asked for something. A stream that only its maker reads,
-    /// in a test say, is in nobody's figures.
+    /// Set when the response's body is first polled. A stream that is only read in this process, in a test
+    /// for example, is not counted.
     meter: Option<Meter>,
     on_close: Option<OnClose>,
 }
@@ -28,14 +28,14 @@ impl Lifecycle {
         &self.link
     }
 
-    /// A client has begun to read.
+    /// Records that a client has begun to read.
     pub(crate) fn open(&mut self) {
         self.link.set_opened();
         self.meter = Some(Meter::open(self.link.route()));
         tracing::debug!(target: "touka::stream", route = self.link.route(), "stream opened");
     }
 
-    /// A frame was handed over, with so many events.
+    /// Records a frame with this number of events.
     pub(crate) fn wrote(&mut self, events: u32, bytes: usize) {
         self.link.add(events, bytes);
         if let Some(meter) = &mut self.meter {
@@ -43,7 +43,7 @@ impl Lifecycle {
         }
     }
 
-    /// Adds to what happens at the end.
+    /// Adds a function that is called at the end.
     pub(super) fn on_close(&mut self, then: impl FnOnce(CloseReason) + Send + 'static) {
         self.on_close = Some(match self.on_close.take() {
             None => Box::new(then),
@@ -62,7 +62,7 @@ impl Drop for Lifecycle {
         link.set_gone();
         if let Some(meter) = &self.meter {
             meter.close(reason, link);
-            // Streams come and go by the thousand; only the developer wants to hear of each.
+            // Logged at `debug`: streams come and go by the thousand.
             tracing::debug!(
                 target: "touka::stream",
                 ?reason,
@@ -74,7 +74,7 @@ impl Drop for Lifecycle {
             );
         }
         let Some(on_close) = self.on_close.take() else { return };
-        // A panic here could meet another one that unwinds already, which would abort the process.
+        // A panic here during the unwinding of another one would abort the process.
         guarded("on_close", || on_close(reason));
     }
 }

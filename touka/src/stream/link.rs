@@ -1,4 +1,4 @@
-//! [`Link`], what a stream and whoever serves it know of each other.
+//! [`Link`], the state that a stream shares with the code that serves it.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,104 +11,108 @@ use tokio::time::Instant;
 use super::first_reason::FirstReason;
 use crate::error::CloseReason;
 
-/// What tells one frame from another: where it is in memory, and how long it is. Never 0.
+/// Identifies a frame by its address and length. Never 0.
 pub(crate) fn mark(frame: &[u8]) -> usize {
     (frame.as_ptr().addr().rotate_left(16) ^ frame.len()).max(1)
 }
 
-/// Clones speak of the same stream.
+/// The shared state of one stream. The stream itself, its senders, the response's extensions and the server
+/// each hold a clone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Link(Arc<Shared>);
+pub(crate) struct Link(Arc<LinkState>);
 
 #[derive(Debug, Default)]
-struct Shared {
+struct LinkState {
     reason: FirstReason,
-    /// The stream is gone: wakes those who wait for that.
+    /// Notified when the stream has ended.
     gone: Notify,
     is_gone: AtomicBool,
-    /// The connection cannot take more bytes now.
+    /// Whether writes to the client are blocked.
     blocked: AtomicBool,
-    /// The [`mark`] of the last frame of its response's body; 0 before there is one.
+    /// The [`mark`] of the last frame that the response's body has returned; 0 before the first one.
     given: AtomicUsize,
-    /// The mark of the last frame that was written to the socket, or need not be; 0 where nobody says so.
+    /// The mark of the last frame that was written to the socket, or need not be; 0 if no such frame is
+    /// known.
     written: AtomicUsize,
-    /// When its response's body was first asked for something.
+    /// When the response's body was first polled.
     opened: OnceLock<Instant>,
-    /// The path of the route that made it, as it is mounted.
+    /// The path of the route that created the stream, as it is mounted.
     route: OnceLock<Arc<str>>,
-    /// What the user calls it. Boxed twice: few streams have a label, and each has room for one.
+    /// The user's label. Boxed twice: few streams have a label, and a single box would take 8 bytes more in
+    /// each.
     label: OnceLock<Box<Box<str>>>,
-    // Written once a frame, by the one who has the stream; read by whoever is curious.
+    // Updated once a frame by the owner of the stream, and read by others.
     events: AtomicU64,
     bytes: AtomicU64,
 }
 
 impl Link {
-    /// Says why the stream ends. The first reason counts: what comes later is its consequence.
+    /// Sets the reason why the stream ends. The first reason counts: later ones are its consequences.
     pub(crate) fn close(&self, reason: CloseReason) {
         self.0.reason.give(reason);
     }
 
-    /// Why the stream ended. Asked at its end: without a reason until then, the client has left.
+    /// Returns why the stream has ended. Called at its end: without a reason until then, the client has left.
     pub(super) fn reason(&self) -> CloseReason {
         self.0.reason.give(CloseReason::Disconnected)
     }
 
-    /// Both speak of one stream.
+    /// Whether both belong to the same stream.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Says whether the client takes what is written to it.
+    /// Records whether writes to the client are blocked.
     pub(crate) fn set_blocked(&self, blocked: bool) {
         self.0.blocked.store(blocked, Ordering::Relaxed);
     }
 
-    /// The client has not taken what was written last.
+    /// Whether writes to the client are blocked.
     pub(crate) fn is_blocked(&self) -> bool {
         self.0.blocked.load(Ordering::Relaxed)
     }
 
-    /// Says which frame its response's body gives, and whether the body goes on though it was not written yet.
+    /// Records the frame that the response's body returns. With `may_wait` the body runs on even if the frame
+    /// is not written yet.
     pub(crate) fn set_given(&self, frame: &[u8], may_wait: bool) {
         let mark = mark(frame);
         self.0.written.store(if may_wait { mark } else { 0 }, Ordering::Relaxed);
         self.0.given.store(mark, Ordering::Relaxed);
     }
 
-    /// The frame with this [`mark`] is the body's last one, and the body goes on though it was not written yet.
-    /// Asked before it is written.
+    /// Whether the frame with this [`mark`] is the body's last one, and the body runs on even if it is not
+    /// written yet. Called before it is written.
     pub(crate) fn may_wait(&self, mark: usize) -> bool {
         mark == self.0.given.load(Ordering::Relaxed) && self.is_written()
     }
 
-    /// Whoever writes the response has written the frame with this [`mark`]. If that is not the body's last
-    /// one, something stands between that may hold it back.
+    /// Records that the frame with this [`mark`] was written. If it is not the body's last frame, a layer in
+    /// between may hold that one back.
     pub(crate) fn set_written(&self, mark: usize) {
         self.0.written.store(mark, Ordering::Relaxed);
     }
 
-    /// The last frame of the body was written: it need not be flushed.
+    /// Whether the body's last frame was written or need not be.
     pub(crate) fn is_written(&self) -> bool {
         self.0.written.load(Ordering::Relaxed) == self.0.given.load(Ordering::Relaxed)
     }
 
-    /// Says which route made it. A route inside another's fallback was there first.
+    /// Sets the route that created the stream. The first one counts: a route inside another's fallback.
     pub(crate) fn set_route(&self, path: &Arc<str>) {
         let _ = self.0.route.set(Arc::clone(path));
     }
 
-    /// The route that made it, if one of touka's router did.
+    /// Returns the route that created the stream, if one of touka's router did.
     pub(crate) fn route(&self) -> Option<&str> {
         self.0.route.get().map(|path| &**path)
     }
 
-    /// Gives it a label, if it has none.
+    /// Sets the label, if there is none.
     pub(super) fn set_label(&self, label: Box<str>) {
         let _ = self.0.label.set(Box::new(label));
     }
 
-    /// What the user calls it.
+    /// Returns the label.
     pub(crate) fn label(&self) -> Option<&str> {
         self.0.label.get().map(|label| &***label)
     }
@@ -117,7 +121,7 @@ impl Link {
         let _ = self.0.opened.set(Instant::now());
     }
 
-    /// How long it has been open; `None` if nobody has begun to read it.
+    /// Returns how long the stream has been open; `None` before the response's body was first polled.
     pub(crate) fn age(&self) -> Option<Duration> {
         self.0.opened.get().map(Instant::elapsed)
     }
@@ -127,12 +131,13 @@ impl Link {
         self.0.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
-    /// Events that were handed to the connection.
+    /// Returns the number of events that the body has returned to the connection.
     pub(crate) fn events(&self) -> u64 {
         self.0.events.load(Ordering::Relaxed)
     }
 
-    /// Bytes that were handed to the connection, comments and endings too.
+    /// Returns the number of bytes that the body has returned to the connection, including comments and the
+    /// last bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.0.bytes.load(Ordering::Relaxed)
     }
@@ -142,10 +147,10 @@ impl Link {
         self.0.gone.notify_waiters();
     }
 
-    /// Waits until the stream is gone, and tells why it went.
+    /// Waits until the stream has ended, and returns the reason.
     pub(super) async fn gone(&self) -> CloseReason {
         let mut gone = pin!(self.0.gone.notified());
-        // Registered before the look, so that an end between the two is not missed.
+        // Registered before the check, so that an end between the two is not missed.
         gone.as_mut().enable();
         if self.is_open() {
             gone.await;
@@ -153,7 +158,7 @@ impl Link {
         self.reason()
     }
 
-    /// The stream is not gone yet.
+    /// Whether the stream has not ended yet.
     pub(crate) fn is_open(&self) -> bool {
         !self.0.is_gone.load(Ordering::Acquire)
     }

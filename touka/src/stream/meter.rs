@@ -1,4 +1,5 @@
-//! What streams tell the `metrics` facade. Without that feature: nothing, at no cost.
+//! [`Meter`], the metrics of one stream for the `metrics` facade. Without that feature it does nothing, at no
+//! cost.
 
 #[cfg(feature = "metrics")]
 pub(super) use facade::Meter;
@@ -16,7 +17,7 @@ mod facade {
     use crate::error::CloseReason;
     use crate::stream::Link;
 
-    /// Says what the figures are. A recorder that was installed before the server started shows it.
+    /// Describes the metrics. A recorder that was installed before the server started shows the descriptions.
     pub(crate) fn describe() {
         describe_gauge!("touka_streams_open", Unit::Count, "Event streams that are open.");
         describe_counter!("touka_streams_opened_total", Unit::Count, "Event streams that a client has begun to read.");
@@ -27,7 +28,7 @@ mod facade {
         describe_histogram!("touka_stream_seconds", Unit::Seconds, "How long streams were open.");
     }
 
-    /// The instruments of one open stream. Looked up when it opens, so that a frame costs two
+    /// The metrics of one open stream. They are looked up when the stream opens, so that a frame costs two
     /// additions.
     pub(in crate::stream) struct Meter {
         route: String,
@@ -37,8 +38,8 @@ mod facade {
     }
 
     impl Meter {
-        /// A stream that no route of touka's router made is filed under an empty route. The path
-        /// would not do: whoever asks chooses it, and each value is a series for ever.
+        /// A stream that was not opened by a route of touka's router has an empty route. Its path is not
+        /// used: the client chooses it, and each value would be a time series forever.
         pub(in crate::stream) fn open(route: Option<&str>) -> Self {
             let route = route.unwrap_or_default().to_owned();
             counter!("touka_streams_opened_total", "route" => route.clone()).increment(1);

@@ -1,7 +1,22 @@
 //! Streams of events, from the emitting body to the value that becomes a response.
+//!
+//! # Layout
+//!
+//! A file imports only from files above it.
+//!
+//! - `guard`, `contained`: panics of user code.
+//! - `jitter`, `wakers`, `alarm`, `deadline`: small tools.
+//! - `first_reason`, `link`, `meter`, `lifecycle`: how a stream opens and ends, and who knows of it.
+//! - `failure`, `options`, `keep_alive`: what the response sends besides the body's events.
+//! - `recheck`, `credential`: conditions that end a stream besides its body.
+//! - `pace`, `frame_buffer`, `slot`, `emitter`: an event's way from an emit into a frame.
+//! - `last_words`: the last bytes of a stream.
+//! - `source`, `origin`, `event_stream`, `expiry`: a stream, whatever produces its events.
+//! - `opening`: the wait of a body that can fail, until its response opens.
+//! - `list`, `generator`, `writer`, `channel`, `blocking`, `queue`: the modes, each a source of events.
+//! - `sse`: the macro.
 
 mod alarm;
-mod batch;
 mod blocking;
 mod channel;
 mod contained;
@@ -12,6 +27,7 @@ mod event_stream;
 mod expiry;
 mod failure;
 mod first_reason;
+mod frame_buffer;
 mod generator;
 mod guard;
 mod jitter;
@@ -19,6 +35,7 @@ mod keep_alive;
 mod last_words;
 mod lifecycle;
 mod link;
+mod list;
 mod meter;
 mod opening;
 mod options;
@@ -40,13 +57,13 @@ pub use event_stream::EventStream;
 pub use opening::Opening;
 pub use writer::EventWriter;
 
-pub(crate) use batch::{Batch, Out};
 #[cfg(feature = "testing")]
 pub(crate) use blocking::hold_paused_clocks;
 pub(crate) use contained::contained;
 pub(crate) use credential::Credential;
 pub(crate) use event_stream::SubscriptionParts;
 pub(crate) use failure::Failure;
+pub(crate) use frame_buffer::{FrameBuffer, Out};
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};

@@ -1,4 +1,4 @@
-//! The wait between a fallible body's start and the moment its response opens.
+//! [`Opening`], the future of a stream whose body can fail before its response opens.
 
 use std::fmt;
 use std::future::Future;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum_core::response::IntoResponse;
 use tokio::time::{Sleep, sleep};
 
-use super::batch::Out;
 use super::event_stream::EventStream;
+use super::frame_buffer::Out;
 use super::guard::drop_guarded;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
@@ -19,18 +19,18 @@ use super::source::{Abort, Fallible, OnError, Step, WithOnError};
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// How long the head is held for a body that neither emits nor ends. Long enough for a database
-/// to say no, short enough that `onopen` still tells the user that something is there.
+/// The default time for which the head is held for a body that neither emits nor ends: long enough for a
+/// database to refuse, short enough that `onopen` still shows the user that the server is there.
 const OPEN_AFTER: Duration = Duration::from_secs(1);
 
-/// The future of a stream that can fail: ready when it is known whether the response is a stream
-/// or an error.
+/// The future of a stream that can fail. Ready when it is decided whether the response is a stream or an
+/// error.
 ///
-/// Dropping it drops the body: a client that leaves while the head is held cancels the work.
+/// Dropping the future drops the body: a client that leaves while the head is held cancels the work.
 #[must_use = "the body runs only when this is awaited"]
 pub struct Opening<T, E> {
     body: Option<Pin<Box<dyn Fallible<T, E>>>>,
-    /// Tells of the end of a stream that never opened, too. `None` once it has opened.
+    /// Reports the end also of a stream that never opens. `None` once it has opened.
     lifecycle: Option<Lifecycle>,
     open_after: Duration,
     on_error: Option<OnError<E>>,
@@ -47,15 +47,15 @@ impl<T, E> Opening<T, E> {
         Self { body: Some(body), lifecycle, open_after: OPEN_AFTER, on_error: None, timer: None }
     }
 
-    /// Sets how long to hold the head for a body that neither emits nor ends; 1 s by default.
-    /// After that an error can no longer be a status.
+    /// Sets how long the head is held for a body that neither emits nor ends, 1 s by default. After that an
+    /// error can no longer set the status.
     pub const fn open_after(mut self, delay: Duration) -> Self {
         self.open_after = delay;
         self
     }
 
-    /// Makes the last event of an error that comes after the response has opened, in place of the
-    /// `error` event with its status. Mind what it tells: the client sees all of it.
+    /// Sets the function that makes the last event of an error after the response has opened, in place of the
+    /// `error` event with its status. The client sees all of the event.
     pub fn on_error(mut self, event: impl FnOnce(E) -> Event + Send + 'static) -> Self {
         self.on_error = Some(Box::new(event));
         self
@@ -78,7 +78,7 @@ where
 }
 
 impl<T, E> Opening<T, E> {
-    /// Ends a stream that has not opened. Its body's destructor may panic.
+    /// Ends a stream that has not opened. The destructor of its body may panic.
     fn close(&mut self, reason: Option<CloseReason>) {
         let (body, on_error) = (self.body.take(), self.on_error.take());
         let (body, on_error) = (drop_guarded(body), drop_guarded(on_error));
@@ -97,7 +97,7 @@ impl<T, E> Drop for Opening<T, E> {
     }
 }
 
-// All futures in it are in boxes of their own.
+// All futures in it are boxed.
 impl<T, E> Unpin for Opening<T, E> {}
 
 impl<T, E> Future for Opening<T, E>
@@ -108,7 +108,7 @@ where
     type Output = Result<EventStream<T>, E>;
 
     /// # Panics
-    /// The body panicked before the response opened: the panic goes on, for the server to answer.
+    /// The body has panicked before the response opened: the panic is resumed, and the server answers it.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Pending };

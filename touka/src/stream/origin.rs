@@ -1,4 +1,4 @@
-//! [`Origin`], where the events of one stream come from.
+//! [`Origin`], the source of one stream's events.
 
 use std::pin::Pin;
 
@@ -8,13 +8,13 @@ use super::link::Link;
 use super::source::Source;
 use crate::error::CloseReason;
 
-/// Holds what is the user's of a stream. A destructor in it that panics ends this stream only.
+/// Owns the parts of a stream that are user code. A destructor that panics ends this stream only.
 pub(super) struct Origin<T> {
-    /// Emitted before the response opened.
+    /// The event that was emitted before the response opened.
     pub(super) first: Option<T>,
-    /// `None` when the stream has ended: all that the body held is dropped with it.
+    /// `None` when the stream has ended: everything that the body holds is dropped then.
     pub(super) source: Option<Pin<Box<dyn Source<T>>>>,
-    /// What the stream's right to go on depends on. It goes with the body.
+    /// The conditions under which the stream may stay open. Dropped with the body.
     pub(super) credential: Option<Box<Credential>>,
     link: Link,
 }

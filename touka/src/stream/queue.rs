@@ -1,4 +1,4 @@
-//! The reading end of the channel mode, and the task or thread that may fill it.
+//! The receiving half of a bounded queue, and the task or thread that may fill it.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -9,23 +9,23 @@ use axum_core::response::IntoResponse;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn};
 
-use super::batch::Out;
 use super::blocking::Thread;
 use super::channel::EventSender;
 use super::contained::contained;
 use super::event_stream::EventStream;
 use super::failure::Failure;
+use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic};
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::opening::Opening;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
 
-/// A queue that senders anywhere fill.
-struct Queue<T>(mpsc::Receiver<T>);
+/// A queue whose senders may be anywhere.
+struct EventQueue<T>(mpsc::Receiver<T>);
 
-impl<T> Queue<T> {
-    /// Takes no other event, and drops those that nobody has read.
+impl<T> EventQueue<T> {
+    /// Closes the queue and drops the events in it.
     fn clear(&mut self, dropping: &mut Dropping) {
         self.0.close();
         while let Ok(event) = self.0.try_recv() {
@@ -34,7 +34,7 @@ impl<T> Queue<T> {
     }
 }
 
-impl<T> Drop for Queue<T> {
+impl<T> Drop for EventQueue<T> {
     fn drop(&mut self) {
         let mut dropping = Dropping::default();
         self.clear(&mut dropping);
@@ -42,7 +42,7 @@ impl<T> Drop for Queue<T> {
     }
 }
 
-impl<T: Send> Source<T> for Queue<T> {
+impl<T: Send> Source<T> for EventQueue<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Some(event) = ready!(self.0.poll_recv(cx)) else { return Poll::Ready(Step::End) };
         out.put(event);
@@ -50,26 +50,26 @@ impl<T: Send> Source<T> for Queue<T> {
     }
 }
 
-/// A queue with the task or the thread that fills it. That begins when the queue is first read, so a
-/// request that wants only the head starts nothing.
+/// A queue with the task or the thread that fills it. The work starts when the queue is first polled, so a
+/// request for the head alone starts nothing.
 struct Spawned<T, E> {
     start: Option<Start<E>>,
     work: Option<Work<E>>,
-    /// How it has ended, if there was something in the queue then.
+    /// How the work has ended, if an event was still in the queue then.
     abort: Option<Abort<E>>,
-    queue: Queue<T>,
+    queue: EventQueue<T>,
 }
 
 type Start<E> = Box<dyn FnOnce() -> Work<E> + Send>;
 
-/// How a body ends.
-type End<E> = Result<Result<(), E>, Panic>;
+/// The result of a body.
+type BodyEnd<E> = Result<Result<(), E>, Panic>;
 
-/// What fills a queue.
+/// The work that fills a queue.
 enum Work<E> {
-    /// Aborted when this is dropped.
-    Task(AbortHandle, oneshot::Receiver<End<E>>),
-    /// A plain function cannot be aborted: it ends at its next send.
+    /// A task, which is aborted when this is dropped.
+    Task(AbortHandle, oneshot::Receiver<BodyEnd<E>>),
+    /// A blocking function, which cannot be aborted: it ends at its next send.
     Thread(Thread<E>),
 }
 
@@ -87,7 +87,7 @@ impl<E: Send + 'static> Work<E> {
         Self::Task(spawn(body).abort_handle(), ended)
     }
 
-    /// Ready when it has ended, with why it did not end well.
+    /// Polls for the end, with the reason if it is not a normal one.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
         let ended = match self {
             Self::Task(_, ended) => ended,
@@ -96,13 +96,13 @@ impl<E: Send + 'static> Work<E> {
         Poll::Ready(match ready!(Pin::new(ended).poll(cx)) {
             Ok(Ok(Err(error))) => Some(Abort::Error(error)),
             Ok(Err(panic)) => Some(Abort::Panic(panic)),
-            // Only a runtime that shuts down drops a task that we still hold.
+            // Only a runtime that shuts down drops a task whose handle still exists.
             Ok(Ok(Ok(()))) | Err(_) => None,
         })
     }
 }
 
-/// Nothing of it is pinned.
+/// No part of it is pinned.
 impl<T, E> Unpin for Spawned<T, E> {}
 
 impl<T, E> Drop for Spawned<T, E> {
@@ -117,7 +117,7 @@ impl<T, E> Drop for Spawned<T, E> {
 }
 
 impl<T, E: Send + 'static> Spawned<T, E> {
-    /// The body's abort, once it has ended with one.
+    /// Polls for the end of the body.
     fn poll_work(&mut self, cx: &mut Context<'_>) -> Poll<Option<Abort<E>>> {
         let Some(work) = &mut self.work else { return Poll::Ready(None) };
         let ended = ready!(work.poll(cx));
@@ -137,15 +137,15 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
             out.put(event);
             return Poll::Ready(Step::Event);
         }
-        // It was known before that the body has ended, so all that it had sent has been taken.
+        // The body had ended before this poll, so all events that it had sent were taken.
         if let Some(abort) = self.abort.take() {
             return Poll::Ready(Step::Abort(abort));
         }
-        // The end needs both: the body may have handed senders on, or may still be busy after it has
-        // dropped its own.
+        // The stream ends when all senders are dropped and the body has ended: the body may have moved
+        // senders to other tasks, or may still run after it has dropped its own.
         match self.poll_work(cx) {
             Poll::Ready(Some(abort)) => {
-                // It runs elsewhere, and may have sent something since the queue was looked at.
+                // The body runs elsewhere, and may have sent an event since the queue was polled.
                 let Poll::Ready(Some(event)) = self.queue.0.poll_recv(cx) else {
                     return Poll::Ready(Step::Abort(abort));
                 };
@@ -170,19 +170,19 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Source<T> for Spawned<
 }
 
 impl<T: Send + 'static> EventStream<T> {
-    /// A stream from a bounded queue, and the sender that fills it.
+    /// Creates a stream from a bounded queue, and the sender that fills it.
     ///
-    /// Events are taken from the queue as the client reads; `capacity` of them may wait there, at
-    /// least one. Nothing is spawned: who sends, and for how long, is yours.
+    /// Events are taken from the queue as the client reads. `capacity` is the number of events that fit in
+    /// it, at least one. No task is spawned: the caller decides what sends, and for how long.
     pub fn channel(capacity: usize) -> (EventSender<T>, Self) {
         let link = Link::default();
         let (sender, queue) = mpsc::channel(capacity.max(1));
-        let stream = Self::opened(None, Some(Box::pin(Queue(queue))), Lifecycle::new(link.clone()));
+        let stream = Self::opened(None, Some(Box::pin(EventQueue(queue))), Lifecycle::new(link.clone()));
         (EventSender::new(sender, link), stream)
     }
 
-    /// A stream from an async body in a task of its own, with a bounded queue between: for
-    /// producers that must not wait for the socket. The task is aborted when the client leaves.
+    /// Creates a stream from an async body in a task of its own, with a bounded queue between: for producers
+    /// that must not wait for the socket. The task is aborted when the client leaves.
     ///
     /// ```
     /// use touka::EventStream;
@@ -206,36 +206,34 @@ impl<T: Send + 'static> EventStream<T> {
         Self::opened(None, Some(source), Lifecycle::new(link))
     }
 
-    /// [`EventStream::spawn`] with a body that can fail; it opens as
+    /// Creates a stream as [`EventStream::spawn`] does, from a body that can fail. It opens as
     /// [`EventStream::try_generate`] does.
     pub fn try_spawn<E, B>(capacity: usize, body: impl FnOnce(EventSender<T>) -> B + Send + 'static) -> Opening<T, E>
     where
         E: IntoResponse + Send + 'static,
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
-        // Within the task, where a panic before the future exists is the task's, too.
+        // Called within the task, so that a panic before the future exists is the task's too.
         let (source, link) = spawned(capacity, |events| Work::task(async move { body(events).await }));
         Opening::with_link(source, link)
     }
 
-    /// A stream from a plain function on a thread of its own, which may block, with a bounded queue
-    /// between.
+    /// Creates a stream from a blocking function on a thread of its own, with a bounded queue between.
     ///
-    /// The function cannot be aborted: when the client has left, or the server ends the stream, its
-    /// next send gives an error, and it should return. A function that sends nothing for long can ask
-    /// [`EventSender::is_closed`]. What it does not finish is lost when the process ends: nothing
-    /// waits for its thread, neither a shutdown nor the end of `main`.
+    /// The function cannot be aborted: when the client has left, or the server ends the stream, its next send
+    /// returns an error, and it should return. A function that rarely sends can check
+    /// [`EventSender::is_closed`]. Unfinished work is lost when the process ends: neither a shutdown nor the
+    /// end of `main` waits for the thread.
     ///
     /// # Limits
-    /// A process runs 512 such functions at a time. A stream beyond that is open and waits, in the
-    /// order of their first polls, until another function has returned. tokio's blocking pool is not
-    /// used, so its own work goes on. Where there can be more clients than that, use
-    /// [`EventStream::spawn`].
+    /// A process runs 512 such functions at a time. A further stream opens and waits, in the order of the
+    /// first polls, until another function has returned. tokio's blocking pool is not used, so its own work
+    /// is not affected. For more clients than that, use [`EventStream::spawn`].
     ///
     /// # Errors
     /// A panic of the function ends the stream with an `error` event and
-    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked). So it does where the operating system
-    /// gives no thread.
+    /// [`CloseReason::Panicked`](crate::CloseReason::Panicked). So does an operating system that does not
+    /// start a thread.
     ///
     /// ```
     /// use touka::EventStream;
@@ -259,7 +257,7 @@ impl<T: Send + 'static> EventStream<T> {
         Self::opened(None, Some(source), Lifecycle::new(link))
     }
 
-    /// [`EventStream::spawn_blocking`] with a function that can fail; it opens as
+    /// Creates a stream as [`EventStream::spawn_blocking`] does, from a function that can fail. It opens as
     /// [`EventStream::try_generate`] does.
     pub fn try_spawn_blocking<E>(
         capacity: usize,
@@ -281,6 +279,6 @@ where
     let link = Link::default();
     let (sender, queue) = mpsc::channel(capacity.max(1));
     let events = EventSender::new(sender, link.clone());
-    let source = Spawned { start: Some(Box::new(|| start(events))), work: None, abort: None, queue: Queue(queue) };
+    let source = Spawned { start: Some(Box::new(|| start(events))), work: None, abort: None, queue: EventQueue(queue) };
     (Box::pin(source), link)
 }

@@ -1,4 +1,4 @@
-//! [`Recheck`], a question that is asked again and again.
+//! [`Recheck`], a check that is repeated at an interval.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,18 +11,18 @@ use tokio::time::{Sleep, sleep};
 use super::guard::Dropping;
 use super::jitter::within;
 
-/// The shortest pause between two questions. Without one, a question that is answered at once would keep the thread.
-const LEAST: Duration = Duration::from_millis(1);
+/// The shortest interval. Without one, a check that is ready at once would occupy the thread.
+const MIN_INTERVAL: Duration = Duration::from_millis(1);
 
 pin_project! {
-    /// Asks, waits for the answer, and pauses; ready when the answer was no. First it pauses.
+    /// Pauses, checks, waits for the result, and repeats; ready when the result is `false`.
     ///
-    /// The question and its answer are code of the user's: a panic goes on to the caller.
+    /// The check is user code: a panic is passed on to the caller.
     pub(super) struct Recheck<A, F> {
         ask: Option<A>,
         every: Duration,
         pause: Option<Pin<Box<Sleep>>>,
-        // One at a time; dropped as soon as it was given.
+        // One at a time; dropped as soon as it is ready.
         #[pin]
         answer: Option<F>,
     }
@@ -40,7 +40,7 @@ pin_project! {
 
 impl<A, F> Recheck<A, F> {
     pub(super) fn new(every: Duration, ask: A) -> Self {
-        Self { ask: Some(ask), every: every.max(LEAST), pause: None, answer: None }
+        Self { ask: Some(ask), every: every.max(MIN_INTERVAL), pause: None, answer: None }
     }
 }
 
@@ -61,7 +61,8 @@ where
                     return Poll::Ready(());
                 }
             }
-            // Counted from the answer, and spread: streams that were opened together do not ask together.
+            // Counted from the last result, with jitter: streams that were opened together do not check
+            // together.
             let every = *this.every;
             let pause = this.pause.get_or_insert_with(|| Box::pin(sleep(within(every, 0.1))));
             ready!(pause.as_mut().poll(cx));

@@ -1,74 +1,72 @@
-//! The place where a body leaves its events and the connection picks them up.
+//! [`Slot`], in which a body leaves its events for the connection.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use super::batch::Batch;
+use super::frame_buffer::FrameBuffer;
 use super::guard::drop_guarded;
 use super::wakers::{Wakers, keep};
 
-/// Holds at most one event. That one place is the whole back-pressure: a body that has filled it
-/// waits until the connection has come for it.
+/// Holds at most one event. That is the whole back-pressure: a body that has filled the slot waits until the
+/// connection has taken the event.
 ///
-/// While the connection polls the body it lends its batch to the slot, and emits append to that
-/// until it is full: an emit is then one uncontended lock and the event's encoding, and the body
-/// goes on at once. The emit that fills the batch waits until the connection has had the chance to
-/// flush it: the body does not run on before. The rest is for readers that want the events
-/// themselves, for bodies that poll their emits with wakers of their own (`FuturesUnordered`), and
-/// for emitters that went to another task.
+/// While the connection polls the body, it lends its frame buffer to the slot, and emits append to that until
+/// it is full: an emit is then one uncontended lock and the event's encoding, and the body runs on at once.
+/// The emit that fills the frame waits until the connection has had the chance to flush it. The other paths
+/// are for readers that want the events themselves, for bodies that poll their emits with wakers of their own
+/// (`FuturesUnordered`), and for emitters in other tasks.
 ///
-/// Invariant: an emit that waits is in `waiting`, unless it was polled within the body and with the
-/// connection's waker. That one is polled again when the body is, which happens before the
-/// connection waits for anything.
+/// Invariant: a waiting emit has its waker in `waiting`, unless it was polled within the body with the
+/// connection's waker. Such an emit is polled again with the body, before the connection waits for anything.
 #[derive(Debug)]
 pub(super) struct Slot<T> {
-    state: Mutex<State<T>>,
-    /// How many events were picked up: read by an emit without the lock.
+    state: Mutex<SlotState<T>>,
+    /// The number of events that were taken. An emit reads this without the lock.
     taken: AtomicU64,
-    /// The connection polls the body and will look here afterwards, so it will see what is placed
-    /// now and need not be woken. Cleared only under the lock.
+    /// Set while the connection polls the body. It checks the slot afterwards, so an emit need not wake it.
+    /// Cleared only under the lock.
     polling: AtomicBool,
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct SlotState<T> {
     item: Option<T>,
-    /// The connection's, while it polls the body.
-    batch: Option<Batch<T>>,
-    /// How many events were placed that an emit waits for: the number of the last one is its emit's
-    /// ticket.
+    /// The connection's buffer, while it polls the body.
+    frame: Option<FrameBuffer<T>>,
+    /// The number of events that were placed and that an emit waits for. The ticket of an emit is this number
+    /// after its own event.
     placed: u64,
-    /// The ticket of the event that has filled the batch, which is yet to be flushed.
+    /// The ticket of the event that has filled the frame, until the frame is flushed; else 0.
     unflushed: u64,
-    /// The last batch was full before the body could run: now it is the body's turn.
+    /// Set when the last frame was full before the body could run: the body runs next.
     body_first: bool,
-    /// Emits that wait: for their event to be taken, or for the slot to be free.
+    /// Wakers of emits that wait for their event to be taken, or for the slot to be free.
     waiting: Wakers,
-    /// The connection that polls the body.
+    /// The waker of the connection that polls the body.
     consumer: Option<Waker>,
     closed: bool,
 }
 
-/// What became of an event that was to be placed.
+/// The outcome of [`Slot::place`].
 pub(super) enum Placed {
-    /// The connection has it already.
+    /// The event is in the frame.
     Taken,
-    /// It is in the slot; the ticket tells when it was taken.
+    /// The event waits under this ticket, for [`Slot::poll_taken`].
     Ticket(u64),
-    /// Another one is in the slot. The waker is kept.
+    /// Another event is in the slot. The waker is registered.
     Full,
-    /// Nobody will come for it.
+    /// The stream has ended.
     Closed,
 }
 
 impl<T> Slot<T> {
     pub(super) fn new() -> Self {
         Self {
-            state: Mutex::new(State {
+            state: Mutex::new(SlotState {
                 item: None,
-                batch: None,
+                frame: None,
                 placed: 0,
                 unflushed: 0,
                 body_first: false,
@@ -81,14 +79,14 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Nothing under the lock panics: an event's encoding, which is the user's, is caught. So a
-    /// poisoned one is still in order.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    /// Code under the lock does not panic, because a panic of an event's encoding, which is user code, is
+    /// caught. So a poisoned lock is usable.
+    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Remembers the waker of an emit that waits, where it must be woken.
-    fn wait(&self, state: &mut State<T>, waker: &Waker) {
+    /// Registers the waker of an emit that waits, if it needs to be woken.
+    fn wait(&self, state: &mut SlotState<T>, waker: &Waker) {
         let within_the_body = self.polling.load(Ordering::Relaxed)
             && state.consumer.as_ref().is_some_and(|consumer| consumer.will_wake(waker));
         if !within_the_body {
@@ -98,8 +96,8 @@ impl<T> Slot<T> {
 
     // ===== the emitting side =====
 
-    /// Takes the event, if there is room. Events are large enough that each move between here and
-    /// the frame shows: they go from place to place, and never through a result.
+    /// Takes the event, if the slot is free. Events are large, and each move between here and the frame costs
+    /// time: they are moved from place to place, and never returned.
     pub(super) fn place(&self, event: &mut Option<T>, waker: &Waker) -> Placed {
         let mut state = self.lock();
         if state.closed {
@@ -109,15 +107,15 @@ impl<T> Slot<T> {
             self.wait(&mut state, waker);
             return Placed::Full;
         }
-        if let Some(batch) = &mut state.batch
-            && !batch.is_full()
+        if let Some(frame) = &mut state.frame
+            && !frame.is_full()
         {
-            batch.emit(event);
-            if !batch.is_full() {
+            frame.emit(event);
+            if !frame.is_full() {
                 return Placed::Taken;
             }
-            // The stream is about to end, and the body must not run on as if it did not.
-            let failed = batch.has_failed();
+            // The stream is about to end, so the body must not run on.
+            let failed = frame.has_failed();
             self.wait(&mut state, waker);
             if failed {
                 return Placed::Ticket(NEVER);
@@ -138,13 +136,13 @@ impl<T> Slot<T> {
         Placed::Ticket(ticket)
     }
 
-    /// Ready with true once the event of that ticket was taken, with false if it never will be.
+    /// Ready with `true` once the event of this ticket was taken, with `false` if it never will be.
     pub(super) fn poll_taken(&self, ticket: u64, cx: &mut Context<'_>) -> Poll<bool> {
         if self.taken.load(Ordering::Acquire) >= ticket {
             return Poll::Ready(true);
         }
         let mut state = self.lock();
-        // Between the load above and the lock it may have been taken.
+        // The event may have been taken between the load above and the lock.
         if self.taken.load(Ordering::Acquire) >= ticket {
             return Poll::Ready(true);
         }
@@ -157,30 +155,30 @@ impl<T> Slot<T> {
 
     // ===== the connection's side =====
 
-    /// Announces that the body is about to be polled and [`Slot::take`] will follow.
+    /// Called before the body is polled; [`Slot::take`] must follow.
     pub(super) fn begin(&self, cx: &Context<'_>) {
         let mut state = self.lock();
         keep(&mut state.consumer, cx.waker());
         self.polling.store(true, Ordering::Relaxed);
     }
 
-    /// Lends the batch to the emits of the body, which is about to be polled;
-    /// [`Slot::reclaim`] must follow. What was lent before has been flushed, as far as the connection
-    /// can. Gives false, and lends nothing, if what waited here has filled the batch.
-    pub(super) fn lend(&self, cx: &Context<'_>, batch: &mut Batch<T>) -> bool {
+    /// Lends the frame buffer to the emits of the body, which is polled next; [`Slot::reclaim`] must follow.
+    /// The previous frame was flushed as far as the connection can. Returns `false`, and lends nothing, if an
+    /// event that waited here has filled the frame.
+    pub(super) fn lend(&self, cx: &Context<'_>, frame: &mut FrameBuffer<T>) -> bool {
         let mut state = self.lock();
         keep(&mut state.consumer, cx.waker());
         let flushed = mem::take(&mut state.unflushed);
-        batch.begin(flushed > 0);
+        frame.begin(flushed > 0);
         if flushed > 0 {
             state = self.settle(state, flushed);
         }
         if !mem::take(&mut state.body_first) && state.item.is_some() {
-            batch.emit(&mut state.item);
-            if batch.has_failed() {
+            frame.emit(&mut state.item);
+            if frame.has_failed() {
                 return false;
             }
-            if batch.is_full() {
+            if frame.is_full() {
                 state.unflushed = state.placed;
                 state.body_first = true;
                 return false;
@@ -189,22 +187,22 @@ impl<T> Slot<T> {
             state = self.settle(state, placed);
         }
         self.polling.store(true, Ordering::Relaxed);
-        state.batch = Some(batch.lend());
+        state.frame = Some(frame.lend());
         true
     }
 
-    /// Gives the batch back. True if an event still waits here.
-    pub(super) fn reclaim(&self, batch: &mut Batch<T>) -> bool {
+    /// Returns the frame buffer. The result is whether an event still waits here.
+    pub(super) fn reclaim(&self, frame: &mut FrameBuffer<T>) -> bool {
         let mut state = self.lock();
-        if let Some(lent) = state.batch.take() {
-            *batch = lent;
+        if let Some(lent) = state.frame.take() {
+            *frame = lent;
         }
-        batch.end();
+        frame.end();
         self.polling.store(false, Ordering::Relaxed);
         state.item.is_some()
     }
 
-    /// Moves the event to `out`, if there is one.
+    /// Moves the event to `out`. Returns whether there was one.
     pub(super) fn take(&self, out: &mut Option<T>) -> bool {
         let mut state = self.lock();
         self.polling.store(false, Ordering::Relaxed);
@@ -217,8 +215,9 @@ impl<T> Slot<T> {
         true
     }
 
-    /// All events up to this ticket were taken: wakes their emits, and those that found the slot full.
-    fn settle<'a>(&'a self, mut state: MutexGuard<'a, State<T>>, ticket: u64) -> MutexGuard<'a, State<T>> {
+    /// Records that all events up to this ticket were taken, and wakes their emits and those that found the
+    /// slot full.
+    fn settle<'a>(&'a self, mut state: MutexGuard<'a, SlotState<T>>, ticket: u64) -> MutexGuard<'a, SlotState<T>> {
         self.taken.store(ticket, Ordering::Release);
         if state.waiting.is_empty() {
             return state;
@@ -229,7 +228,7 @@ impl<T> Slot<T> {
         self.lock()
     }
 
-    /// Nobody will take another event. Emits that wait are told.
+    /// Ends the stream: no further event is taken, and waiting emits are woken.
     pub(super) fn close(&self) {
         let mut state = self.lock();
         state.closed = true;
@@ -237,12 +236,12 @@ impl<T> Slot<T> {
         let waiting = state.waiting.take();
         let consumer = state.consumer.take();
         drop(state);
-        // The event is the user's type: its destructor runs outside the lock.
+        // The event is of the user's type: its destructor runs outside the lock.
         drop_guarded(item);
         drop(consumer);
         waiting.wake();
     }
 }
 
-/// A ticket whose event is never taken.
+/// The ticket of an event that is never taken.
 const NEVER: u64 = u64::MAX;

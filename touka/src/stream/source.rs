@@ -1,4 +1,4 @@
-//! Where a stream's events come from.
+//! [`Source`], which produces the events of a stream.
 
 use std::any::Any;
 use std::pin::Pin;
@@ -6,24 +6,24 @@ use std::task::{Context, Poll, ready};
 
 use axum_core::response::IntoResponse;
 
-use super::batch::Out;
 use super::failure::Failure;
+use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic, drop_guarded, guarded, log_panic};
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// What a source has to say, beside the events that it leaves in an [`Out`].
+/// The result of polling a source, besides the events that it leaves in an [`Out`].
 pub(crate) enum Step<A> {
-    /// It has left something, and may have more.
+    /// The source has left events, and may have more.
     Event,
-    /// There is no other.
+    /// The source has no more events.
     End,
-    /// There is no other, for this reason.
+    /// The source has no more events, for this reason.
     Abort(A),
 }
 
 impl Step<Failure> {
-    /// How a stream ends that somebody else has ended.
+    /// The end of a stream that was ended from outside its body.
     pub(crate) fn closed(reason: CloseReason, last: Option<Event>) -> Self {
         match (reason, last) {
             (CloseReason::Completed, None) => Self::End,
@@ -32,30 +32,30 @@ impl Step<Failure> {
     }
 }
 
-/// A source of events, once the type of its error is forgotten.
+/// A source of events whose error type is erased.
 ///
-/// One that is pending may still have left something in a batch: it has no more for now.
+/// A pending source may still have left events in a frame; it has no more for now.
 pub(crate) trait Source<T>: Send {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>>;
 
-    /// Gives what the source is made of to one who serves it without a body of its own. Only a
-    /// subscription to one topic has that, and comes to its end with it.
+    /// Returns the subscription, for a server that serves it without a body. Only a subscription to one topic
+    /// has one, and the source ends with this call.
     fn take_subscription(self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
         None
     }
 
-    /// Polling it runs a body of the user's, which may work for long: what has left it already must
-    /// be flushed before.
+    /// Whether polling runs a body of the user, which may work for long: the events before must be flushed
+    /// first.
     fn runs_a_body(&self) -> bool {
         false
     }
 }
 
-/// A source whose error still has its type: until the response has opened, it can be returned.
+/// A source that still has its error type: until the response has opened, the error can be returned.
 pub(super) trait Fallible<T, E>: Send {
     fn poll_body(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>>;
 
-    /// Forgets the type. An error becomes an event from now on.
+    /// Erases the error type. From now on an error becomes an event.
     fn into_source(self: Pin<Box<Self>>) -> Pin<Box<dyn Source<T>>>;
 
     /// As [`Source::runs_a_body`].
@@ -64,7 +64,7 @@ pub(super) trait Fallible<T, E>: Send {
     }
 }
 
-/// How a body ended when it did not run to its end.
+/// The end of a body that did not complete.
 pub(crate) enum Abort<E> {
     Error(E),
     Panic(Panic),
@@ -74,7 +74,7 @@ impl<E: IntoResponse> Abort<E> {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Error(error) => {
-                // The conversion is the user's code.
+                // The conversion is user code.
                 let failure = guarded("an error's into_response", || Failure::returned(error));
                 let failure = failure.unwrap_or_else(Failure::panicked);
                 tracing::debug!(target: "touka::stream", ?failure, "the handler returned an error");
@@ -88,7 +88,7 @@ impl<E: IntoResponse> Abort<E> {
     }
 }
 
-/// Polls a body whose response has opened.
+/// Polls a body after the response has opened.
 pub(super) fn poll_opened<T, E: IntoResponse>(
     body: Pin<&mut impl Fallible<T, E>>,
     cx: &mut Context<'_>,
@@ -101,10 +101,10 @@ pub(super) fn poll_opened<T, E: IntoResponse>(
     })
 }
 
-/// What makes the last event of an error.
+/// Makes the last event from an error.
 pub(super) type OnError<E> = Box<dyn FnOnce(E) -> Event + Send>;
 
-/// A source with an `error` event of the user's.
+/// A source whose last event of an error is made by the user.
 pub(super) struct WithOnError<T, E> {
     /// `None` only while it is dropped.
     body: Option<Pin<Box<dyn Fallible<T, E>>>>,
@@ -134,7 +134,7 @@ impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
             Step::End => Step::End,
             Step::Abort(abort) => Step::Abort(match (abort, self.on_error.take()) {
                 (Abort::Error(error), Some(on_error)) => {
-                    guarded("on_error", || Failure::told(on_error(error))).unwrap_or_else(Failure::panicked)
+                    guarded("on_error", || Failure::with_event(on_error(error))).unwrap_or_else(Failure::panicked)
                 }
                 (abort, uncalled) => {
                     drop_guarded(uncalled);

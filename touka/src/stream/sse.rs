@@ -1,8 +1,8 @@
 //! `sse!`, the body of a stream as an expression.
 
-/// An [`EventStream`](crate::EventStream) from a body that emits, wherever an expression can stand.
+/// Creates an [`EventStream`](crate::EventStream) from a body that emits, wherever an expression can stand.
 ///
-/// For handlers that first decide what to answer with:
+/// This is for handlers that first decide what to answer with:
 ///
 /// ```
 /// use axum::Json;
@@ -27,18 +27,17 @@
 /// ```
 ///
 /// # Grammar
-/// `sse! {` the body of an async block `}`, in which `yield value;` and `emit!(value)` are words for
-/// the same.
+/// `sse! {` the body of an async block `}`, in which `yield value;` and `emit!(value)` mean the same.
 ///
 /// # Semantics
-/// - `yield value` hands one event to the client and waits until the connection has taken it. It is
-///   a statement, the end of a block, or the body of a `match` arm; also within the call of another
-///   macro, such as `tokio::select!`. `emit!(value)` works wherever `.await` does.
-/// - What the body mentions moves into the stream, as into an `async move` block. It runs when the
+/// - `yield value` emits one event and waits until the connection has taken it. It is a statement, the end of
+///   a block, or the body of a `match` arm, also within the call of another macro such as `tokio::select!`.
+///   `emit!(value)` works wherever `.await` does.
+/// - Variables that the body uses move into the stream, as into an `async move` block. The body runs when the
 ///   stream is first polled, and `return` ends it.
-/// - The event type is the one that the place of the block asks for. Where it asks for none, the
-///   stream is an `EventStream` without a type, which takes whatever is `Into<Event>`; an
-///   `EventStream<T>` takes whatever is `Into<T>`.
+/// - The event type is the one that the place of the block requires. Where it requires none, the stream is an
+///   `EventStream` without a type, which takes any value that is `Into<Event>`; an `EventStream<T>` takes any
+///   value that is `Into<T>`.
 ///
 /// ```
 /// use touka::{Event, EventStream, IntoEvent, sse};
@@ -60,8 +59,8 @@
 /// ```
 ///
 /// # What it generates
-/// [`EventStream::generate`](crate::EventStream::generate) with the body, in which each `yield
-/// value` is an `emit!(value)`. For the first block above, shortened by the paths and `#[allow]`s:
+/// [`EventStream::generate`](crate::EventStream::generate) with the body, in which each `yield value` is an
+/// `emit!(value)`. For the first block above, without the full paths and `#[allow]`s:
 ///
 /// ```text
 /// generate(move |emitter| async move {
@@ -76,15 +75,15 @@
 /// ```
 ///
 /// # Limits
-/// - The block cannot fail: a `?` of its own is refused. What can fail before the first event is
-///   decided before the block, where the failure is the function's answer. A stream that can fail
-///   later is an [`sse_handler`](macro@crate::sse_handler) that returns `Result<EventStream, E>`,
-///   or an [`EventStream::try_generate`](crate::EventStream::try_generate).
-/// - `yield` gives nothing back, so it is no operand: `let x = yield y;` is refused.
-/// - The body outlives the block, so it borrows from nothing outside, and what it holds across an
-///   emit is `Send`.
-/// - A `yield` within the calls of `sse!`, and of macros called `stream!`, `try_stream!`, `gen!` or
-///   `quote!`, is that macro's own.
+/// - The block cannot fail: a `?` of its own is a compile error. Work that can fail before the first event
+///   goes before the block, where the failure is the function's answer. A stream that can fail later is an
+///   [`sse_handler`](macro@crate::sse_handler) that returns `Result<EventStream, E>`, or an
+///   [`EventStream::try_generate`](crate::EventStream::try_generate).
+/// - `yield` has no value, so it is not an operand: `let x = yield y;` is a compile error.
+/// - The body outlives the block, so it borrows nothing from outside, and variables that it holds across an
+///   emit are `Send`.
+/// - A `yield` within the calls of `sse!`, and of macros called `stream!`, `try_stream!`, `gen!` or `quote!`,
+///   belongs to that macro.
 #[macro_export]
 macro_rules! sse {
     ($($body:tt)*) => {

@@ -1,9 +1,9 @@
-//! [`Wakers`], everyone who waits for one thing.
+//! [`Wakers`], the wakers of tasks that wait for the same thing.
 
 use std::mem;
 use std::task::Waker;
 
-/// The wakers of tasks that wait for the same thing. One of them needs no allocation.
+/// The wakers of tasks that wait for the same thing. A single one needs no allocation.
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     first: Option<Waker>,
@@ -11,7 +11,7 @@ pub(super) struct Wakers {
 }
 
 impl Wakers {
-    /// Adds a waker, unless one is there that wakes the same task.
+    /// Adds a waker, unless there is one for the same task.
     pub(super) fn add(&mut self, waker: &Waker) {
         match &self.first {
             None => self.first = Some(waker.clone()),
@@ -37,7 +37,7 @@ impl Wakers {
     }
 }
 
-/// Stores a waker, cloning it only if the stored one would wake another task.
+/// Stores a waker, and clones it only if the stored one would wake another task.
 pub(super) fn keep(place: &mut Option<Waker>, waker: &Waker) {
     match place {
         Some(kept) => kept.clone_from(waker),

@@ -1,4 +1,4 @@
-//! [`EventWriter`] and the callback mode: a function that is called again and again.
+//! [`EventWriter`] and the callback mode: a function that is called repeatedly.
 
 use std::fmt;
 use std::future::Future;
@@ -9,7 +9,7 @@ use super::emitter::{Emit, Emitter};
 use super::event_stream::EventStream;
 use crate::event::Event;
 
-/// What a callback writes its events to.
+/// The argument of a callback, which writes its events with it.
 pub struct EventWriter<T = Event> {
     out: Emitter<T>,
 }
@@ -20,8 +20,7 @@ impl<T> EventWriter<T> {
         Self { out }
     }
 
-    /// Writes one event and waits until the connection has taken it. All that is said of
-    /// [`Emitter::emit`] holds.
+    /// Writes one event and waits until the connection has taken it, as [`Emitter::emit`] does.
     pub fn write(&mut self, event: impl Into<T>) -> Emit<'_, T> {
         self.out.emit(event)
     }
@@ -34,10 +33,10 @@ impl<T> fmt::Debug for EventWriter<T> {
 }
 
 impl<T: Send + 'static> EventStream<T> {
-    /// A stream from an async function that is called again and again, until it returns `false`.
+    /// Creates a stream from an async function that is called repeatedly, until it returns `false`.
     ///
-    /// It runs inside the connection, as a generator does: a call begins when the client has taken
-    /// what the one before has written.
+    /// The function runs inside the connection, as a generator does: each call begins when the client has
+    /// taken the events of the call before.
     ///
     /// ```
     /// use touka::EventStream;
@@ -58,8 +57,8 @@ impl<T: Send + 'static> EventStream<T> {
     {
         Self::generate(|out| async move {
             while call(EventWriter::new(out.clone())).await {
-                // A callback that neither writes nor waits would otherwise keep its thread for
-                // itself.
+                // A callback that neither writes nor waits would otherwise starve the other tasks of its
+                // thread.
                 consume_budget().await;
             }
         })

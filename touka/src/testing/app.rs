@@ -2,29 +2,21 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::Method;
-use tokio::io::DuplexStream;
 
-use super::pipe::{Pipe, Valve, pipe};
+use super::cookies::CookieJar;
 use super::request::TestRequest;
+use super::target::Target;
 use super::wait::Wait;
-use super::watch::{Exchange, Part, Watch, Watched};
-use crate::server::{App, Serve, Shared, serve_plain};
+use crate::server::App;
 use crate::stream::hold_paused_clocks;
 
-/// How long a test waits for anything.
-const LIMIT: Duration = Duration::from_secs(5);
+/// The interval at which [`TestApp::assert_nothing_left`] looks again.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// What the pipe holds: about as much as a socket does.
-const CAPACITY: usize = 64 * 1024;
-
-/// How often it is looked whether all is gone.
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-
-/// An app that runs in memory, for tests: a [`Router`](crate::Router), an `axum::Router`, any
+/// An app that runs in memory, for tests: a [`Router`](crate::Router), an `axum::Router`, or any
 /// service that a [`Server`](crate::Server) takes.
 ///
 /// Each request has a connection of its own, which the server's own code serves through hyper. No
@@ -47,39 +39,18 @@ const LOOK_AGAIN: Duration = Duration::from_millis(1);
 /// ```
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<ServeFn>,
-    watch: Watch,
-    serving: Arc<Shared>,
-    limit: Duration,
-    capacity: usize,
-    peer: Option<SocketAddr>,
+    target: Target,
 }
 
-/// Serves one connection on a task of its own, from a peer.
-type ServeFn = dyn Fn(Pipe, Exchange, Arc<Shared>, Option<SocketAddr>) + Send + Sync;
-
 impl TestApp {
-    /// An app that answers with this service.
+    /// Creates an app that answers with this service.
     pub fn new<A: App<Kind>, Kind>(app: A) -> Self {
         hold_paused_clocks();
-        // A service need not be `Sync`, and nobody but this lock asks for it.
-        let service = Mutex::new(app.into_service());
-        let serve = move |pipe, exchange: Exchange, serving, peer| {
-            let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            serve(pipe, service, exchange, serving, peer);
-        };
-        Self {
-            serve: Arc::new(serve),
-            watch: Watch::default(),
-            serving: Arc::new(Shared::new()),
-            limit: LIMIT,
-            capacity: CAPACITY,
-            peer: None,
-        }
+        Self { target: Target::new(app) }
     }
 
     /// Sets the address that requests come from, for handlers that take
-    /// [`ConnectInfo`](crate::extract::ConnectInfo); by default there is none.
+    /// [`ConnectInfo`](crate::extract::ConnectInfo). By default there is none.
     ///
     /// ```
     /// use touka::extract::ConnectInfo;
@@ -97,66 +68,123 @@ impl TestApp {
     /// ```
     #[must_use]
     pub fn peer(mut self, address: impl Into<SocketAddr>) -> Self {
-        self.peer = Some(address.into());
+        self.target.peer = Some(address.into());
         self
     }
 
-    /// Sets how long each wait may take, 5 s by default.
+    /// Sets the timeout of each wait: for a response, for an event, for the rest of a body. 5 s of
+    /// tokio's time by default; [`TestRequest::timeout`] and [`Wait::timeout`] set it for less.
+    ///
+    /// A wait that takes longer fails the test, with a message that says what did not come.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use touka::{Router, route, routes, testing::TestApp};
+    ///
+    /// #[route(GET, "/slow")]
+    /// async fn slow() -> &'static str {
+    ///     tokio::time::sleep(Duration::from_secs(40)).await;
+    ///     "done"
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let app = TestApp::new(Router::new().mount(routes![slow])).timeout(Duration::from_secs(60));
+    /// assert_eq!(app.get("/slow").send().await.text().await, "done");
+    /// # });
+    /// ```
     #[must_use]
-    pub const fn within(mut self, longest: Duration) -> Self {
-        self.limit = longest;
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.target.timeout = timeout;
+        self
+    }
+
+    /// Keeps the cookies that responses set and sends them with later requests, as a browser does.
+    /// By default none are kept.
+    ///
+    /// Clones made after this call share the cookies. A second call begins with none, so two users
+    /// of one app are two clones of it, each with a call of its own.
+    ///
+    /// The response of an event stream sets cookies too, and a reconnect sends them. A cookie goes
+    /// to its host and its `Path` until its `Max-Age` or `Expires` is over; a cookie whose `Domain`
+    /// is not exactly the host of the request is ignored. `Secure` and `SameSite` have no effect. A
+    /// `cookie` header that the test sets itself wins over a kept cookie of the same name.
+    ///
+    /// ```
+    /// use http::header::{HeaderMap, SET_COOKIE};
+    /// use touka::{Router, route, routes, testing::TestApp};
+    ///
+    /// #[route(POST, "/login")]
+    /// async fn login() -> ([(http::HeaderName, &'static str); 1], &'static str) {
+    ///     ([(SET_COOKIE, "user=ada; Path=/; HttpOnly")], "welcome")
+    /// }
+    ///
+    /// #[route(GET, "/me")]
+    /// async fn me(headers: HeaderMap) -> String {
+    ///     headers.get("cookie").map_or("nobody", |value| value.to_str().unwrap()).to_owned()
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+    /// let app = TestApp::new(Router::new().mount(routes![login, me])).cookies();
+    /// assert_eq!(app.get("/me").send().await.text().await, "nobody");
+    /// app.post("/login").send().await;
+    /// assert_eq!(app.get("/me").send().await.text().await, "user=ada");
+    /// # });
+    /// ```
+    #[must_use]
+    pub fn cookies(mut self) -> Self {
+        self.target.cookies = Some(CookieJar::default());
         self
     }
 
     /// Sets how many bytes fit between the server and a client that does not read, 64 KiB by
-    /// default. hyper keeps up to 64 KiB more in front of it.
+    /// default. hyper buffers up to 64 KiB more before them.
     #[must_use]
     pub const fn pipe_capacity(mut self, bytes: usize) -> Self {
-        self.capacity = bytes;
+        self.target.pipe_capacity = bytes;
         self
     }
 
-    /// A GET request.
+    /// Begins a GET request.
     #[track_caller]
     pub fn get(&self, path: &str) -> TestRequest {
         self.request(Method::GET, path)
     }
 
-    /// A POST request.
+    /// Begins a POST request.
     #[track_caller]
     pub fn post(&self, path: &str) -> TestRequest {
         self.request(Method::POST, path)
     }
 
-    /// A PUT request.
+    /// Begins a PUT request.
     #[track_caller]
     pub fn put(&self, path: &str) -> TestRequest {
         self.request(Method::PUT, path)
     }
 
-    /// A PATCH request.
+    /// Begins a PATCH request.
     #[track_caller]
     pub fn patch(&self, path: &str) -> TestRequest {
         self.request(Method::PATCH, path)
     }
 
-    /// A DELETE request.
+    /// Begins a DELETE request.
     #[track_caller]
     pub fn delete(&self, path: &str) -> TestRequest {
         self.request(Method::DELETE, path)
     }
 
-    /// A request with any method.
+    /// Begins a request with any method.
     ///
     /// # Panics
-    /// The path does not begin with `/`, or holds what must be percent-encoded.
+    /// The path does not begin with `/`, or has characters that must be percent-encoded.
     #[track_caller]
     pub fn request(&self, method: Method, path: &str) -> TestRequest {
-        TestRequest::new(self.clone(), method, path)
+        TestRequest::new(self.target.clone(), method, path)
     }
 
-    /// Begins the shutdown of a [`Server`](crate::Server): event streams end after the event in
-    /// hand, each with a `retry:` of its own, and new requests are not answered.
+    /// Begins the shutdown of a [`Server`](crate::Server): each event stream ends after the event
+    /// that is being sent, with a `retry:` of its own, and new requests are not answered.
     ///
     /// ```
     /// use touka::{Router, route, routes, sse_handler, testing::TestApp};
@@ -176,17 +204,17 @@ impl TestApp {
     /// # });
     /// ```
     pub fn shutdown(&self) {
-        self.serving.handle.shutdown();
+        self.target.serving.handle.shutdown();
     }
 
     /// Waits until nothing of this app is left: no client, no connection, no handler that has not
     /// answered, no response body, no event stream.
     ///
-    /// Call it when all clients have left. What a handler spawned by itself and never tied to its
-    /// stream is not seen.
+    /// Call this when all clients have left. A task that a handler spawned itself, and did not tie
+    /// to its stream, is not counted.
     ///
     /// # Panics
-    /// Something is left when the limit is over; the message says what, and of which route.
+    /// Something is left after the timeout. The message lists it by route.
     ///
     /// ```
     /// use touka::{Router, route, routes, sse_handler, testing::TestApp};
@@ -206,48 +234,25 @@ impl TestApp {
     /// ```
     #[track_caller]
     pub fn assert_nothing_left(&self) -> Wait<'_, ()> {
-        Wait::new(self.limit, move |limit| async move {
+        Wait::new(self.target.timeout, move |limit| async move {
             loop {
-                let left = self.watch.left();
+                let left = self.target.watch.left();
                 if left.is_empty() {
                     return;
                 }
                 if limit.is_over() {
-                    let what = format!("something of the app is still running after {:?}", limit.longest());
+                    let what = format!("something of the app is still running after {:?}", limit.timeout());
                     limit.fail(&what, &[("left", &left.join("\n"))]);
                 }
-                tokio::time::sleep(LOOK_AGAIN).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         })
     }
-
-    pub(super) const fn limit(&self) -> Duration {
-        self.limit
-    }
-
-    /// A connection for one request, served by a task of its own.
-    pub(super) fn connect(&self, exchange: &Exchange) -> (DuplexStream, Arc<Valve>) {
-        let (server, client, valve) = pipe(self.capacity);
-        // A server that shuts down accepts nobody: the client finds its connection closed.
-        if !self.serving.handle.is_shutting_down() {
-            (self.serve)(server, exchange.clone(), Arc::clone(&self.serving), self.peer);
-        }
-        (client, valve)
-    }
-
-    pub(super) fn exchange(&self, line: String) -> Exchange {
-        self.watch.exchange(line)
-    }
-}
-
-fn serve(pipe: Pipe, service: impl Serve, exchange: Exchange, serving: Arc<Shared>, peer: Option<SocketAddr>) {
-    let alive = exchange.alive(Part::Connection);
-    let service = Watched { service, exchange };
-    tokio::spawn(serve_plain(pipe, service, serving, peer, alive));
 }
 
 impl fmt::Debug for TestApp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TestApp").field("limit", &self.limit).field("left", &self.watch.left()).finish_non_exhaustive()
+        let Target { timeout, watch, .. } = &self.target;
+        f.debug_struct("TestApp").field("timeout", timeout).field("left", &watch.left()).finish_non_exhaustive()
     }
 }

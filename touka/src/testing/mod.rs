@@ -1,6 +1,6 @@
 //! The test kit: an app in memory, and clients that read its events.
 //!
-//! It needs the feature `testing`, so write it under `[dev-dependencies]`:
+//! The module needs the feature `testing`, which belongs under `[dev-dependencies]`:
 //!
 //! ```toml
 //! [dev-dependencies]
@@ -8,7 +8,7 @@
 //! tokio = { version = "1", features = ["macros", "rt", "test-util"] }
 //! ```
 //!
-//! A test of a handler, whole:
+//! A complete test of a handler:
 //!
 //! ```
 //! use std::time::Duration;
@@ -34,9 +34,9 @@
 //!
 //!     // The clock is paused: a minute passes at once.
 //!     events.assert_silent(Duration::from_secs(59)).await;
-//!     assert_eq!(events.next::<u64>().await, 1);
+//!     assert_eq!(events.next_json::<u64>().await, 1);
 //!
-//!     // In between it has sent keep-alive comments.
+//!     // Keep-alive comments were sent in between.
 //!     assert!(events.comments().len() >= 3);
 //!
 //!     // When the client leaves, the handler ends.
@@ -50,37 +50,44 @@
 //! # What is real and what is not
 //!
 //! Requests and responses pass through hyper on both sides and through the code that serves the
-//! connections of a [`Server`](crate::Server). Only the socket is not real: it is a pipe in
-//! memory. So nothing waits for a network, and with `start_paused = true` the clock moves on
-//! exactly when the handler and the client both have nothing to do.
+//! connections of a [`Server`](crate::Server). Only the socket is replaced, by a pipe in memory. So
+//! nothing waits for a network, and with `start_paused = true` the clock advances exactly when the
+//! handler and the client are both idle.
 //!
 //! # When a test fails
 //!
-//! Everything here asserts: what goes wrong is a panic that says what was expected and what came,
-//! and at which line of the test. Every wait has a limit, 5 s of tokio's time unless the test says
-//! otherwise, so no test hangs: see [`Wait`]. A handler that blocks its thread without an await is
-//! beyond that.
+//! Everything here asserts: a failure is a panic that says what was expected, what came, and at
+//! which line of the test. Every wait has a timeout, 5 s of tokio's time unless
+//! [`TestApp::timeout`] sets another, so no test hangs: see [`Wait`]. A handler that blocks its
+//! thread without an await cannot be timed out.
 //!
 //! # Layout
 //!
-//! - `app`, `request`, `response`, `events`: what a test uses, in that order.
-//! - `wait`: limits, and how a test is failed.
-//! - `pipe`, `link`: the connection, from the server's end to the client's.
-//! - `parser`, `received`: from bytes to events, by the standard.
-//! - `reader`: how far a client has read.
-//! - `watch`: what is alive.
+//! A file imports only from files above it.
+//!
+//! - `wait`: timeouts, and how a test fails.
+//! - `received`, `parser`: from bytes to events, by the standard.
+//! - `pipe`, `watch`, `client`: the connection from the server's end to the client's, and the counts
+//!   of what is alive.
+//! - `cookies`, `target`, `outgoing`: the app and its settings, and a request to it.
+//! - `reader`, `response`, `events`, `opening`: a response, and an event stream as its client reads it.
+//! - `request`, `app`: what a test begins with.
 
-#![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
+#![allow(clippy::missing_panics_doc, reason = "every method of the test kit asserts")]
 
 mod app;
+mod client;
+mod cookies;
 mod events;
-mod link;
+mod opening;
+mod outgoing;
 mod parser;
 mod pipe;
 mod reader;
 mod received;
 mod request;
 mod response;
+mod target;
 mod wait;
 mod watch;
 

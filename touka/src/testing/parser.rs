@@ -1,16 +1,15 @@
 //! [`Parser`], the client's side of the wire format.
 //!
-//! It is written from the standard's own steps and uses nothing of the encoder: the tests compare
-//! the two.
+//! The parser follows the steps of the standard and shares no code with the encoder: tests compare the two.
 
 use std::time::Duration;
 
 use super::received::Received;
 
-/// Reads an event stream as the standard says, from bytes in pieces of any size.
+/// Parses an event stream by the standard's algorithm, from bytes in pieces of any size.
 ///
-/// [`Events`](super::Events) has one inside. By itself it is for bytes that come from elsewhere,
-/// say from a real socket.
+/// [`Events`](super::Events) uses this. Use it directly for bytes that come from elsewhere, such as a real
+/// socket.
 ///
 /// ```
 /// use touka::testing::Parser;
@@ -25,10 +24,10 @@ use super::received::Received;
 /// ```
 #[derive(Debug, Default)]
 pub struct Parser {
-    /// Bytes of a line whose end has not come yet.
+    /// The bytes of a line whose end has not arrived yet.
     line: Vec<u8>,
     started: bool,
-    /// The last byte was a CR: an LF that follows belongs to it.
+    /// Set when the last byte was a CR: an LF after it belongs to the same line end.
     after_cr: bool,
     data: String,
     event: String,
@@ -40,17 +39,17 @@ pub struct Parser {
 }
 
 impl Parser {
-    /// The state in which a first connection begins.
+    /// Creates a parser for a first connection.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The state in which a client comes back: it still has its last event id.
+    /// Creates a parser for a reconnect: the client still has its last event id.
     pub(super) fn resume(last_id: &str) -> Self {
         Self { id_buffer: last_id.to_owned(), last_id: last_id.to_owned(), ..Self::default() }
     }
 
-    /// Takes more of the stream.
+    /// Parses more of the stream.
     pub fn feed(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let used = self.feed_line(bytes);
@@ -58,7 +57,7 @@ impl Parser {
         }
     }
 
-    /// Takes bytes up to the end of a line, and tells how many.
+    /// Parses up to the next line end, and returns the number of bytes used.
     pub(super) fn feed_line(&mut self, bytes: &[u8]) -> usize {
         for (index, &byte) in bytes.iter().enumerate() {
             let completes_crlf = self.after_cr && byte == b'\n';
@@ -75,22 +74,22 @@ impl Parser {
         bytes.len()
     }
 
-    /// The events dispatched since the last call.
+    /// Takes the events that were dispatched since the last call.
     pub fn take(&mut self) -> Vec<Received> {
         std::mem::take(&mut self.dispatched)
     }
 
-    /// The comments so far. As with a field, one space after the colon is not part of the text.
+    /// Returns the comments so far. As in a field, one space after the colon is not part of the text.
     pub fn comments(&self) -> &[String] {
         &self.comments
     }
 
-    /// The reconnection time, if the server set one.
+    /// Returns the reconnection time, if the server has set one.
     pub const fn retry(&self) -> Option<Duration> {
         self.retry
     }
 
-    /// The id that a reconnect would send; empty for none.
+    /// Returns the id that a reconnect would send; empty for none.
     pub fn last_event_id(&self) -> &str {
         &self.last_id
     }
@@ -99,7 +98,7 @@ impl Parser {
         let mut bytes = std::mem::take(&mut self.line);
         if !self.started {
             self.started = true;
-            // One leading BOM of the whole stream is stripped.
+            // The standard strips one BOM at the beginning of the stream.
             if bytes.starts_with(b"\xEF\xBB\xBF") {
                 bytes.drain(..3);
             }
@@ -128,7 +127,7 @@ impl Parser {
             }
             "id" if !value.contains('\0') => value.clone_into(&mut self.id_buffer),
             "retry" if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) => {
-                // The standard knows no largest number; one that does not fit is as good as endless.
+                // The standard has no upper bound: a number that does not fit is taken for the largest.
                 self.retry = Some(Duration::from_millis(value.parse().unwrap_or(u64::MAX)));
             }
             _ => {}
@@ -156,7 +155,7 @@ mod tests {
         let mut whole = Parser::new();
         whole.feed(stream.as_bytes());
         let events = whole.take();
-        // The pieces in which a stream arrives never matter.
+        // The result does not depend on how the stream is cut into pieces.
         let mut bytewise = Parser::new();
         for byte in stream.as_bytes() {
             bytewise.feed(&[*byte]);
@@ -169,7 +168,7 @@ mod tests {
         (event.to_owned(), data.to_owned(), id.to_owned())
     }
 
-    /// The examples of the standard itself.
+    /// The examples of the standard.
     #[test]
     fn the_standards_examples() {
         assert_eq!(parse("data: YHOO\ndata: +2\ndata: 10\n\n"), [event("message", "YHOO\n+2\n10", "")]);

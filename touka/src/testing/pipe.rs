@@ -1,4 +1,4 @@
-//! What stands for a socket: two ends in memory, and a valve between them.
+//! [`Pipe`], an in-memory replacement for a socket, and the [`Valve`] in it.
 
 use std::io;
 use std::pin::Pin;
@@ -10,32 +10,31 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use crate::server::Io;
 
-/// The server's end.
+/// The server's end of the connection.
 #[derive(Debug)]
 pub(super) struct Pipe {
     stream: DuplexStream,
     valve: Arc<Valve>,
 }
 
-/// Two ends that hold at most so many bytes in each direction, and the valve of what the server
-/// writes.
+/// Creates a connection: the server's end, the client's end, and the valve for what the server writes. It
+/// buffers `capacity` bytes in each direction.
 pub(super) fn pipe(capacity: usize) -> (Pipe, DuplexStream, Arc<Valve>) {
     let (server, client) = duplex(capacity);
     let valve = Arc::<Valve>::default();
     (Pipe { stream: server, valve: Arc::clone(&valve) }, client, valve)
 }
 
-/// Closed, it lets no byte of the server's pass: to the server, a client that takes nothing.
+/// Blocks the server's writes while it is closed, as a client that does not read does.
 ///
-/// A client that only stopped to read would still have a whole pipe to fill, and a test would have
-/// to write all of it before anything happens.
+/// If the client only stopped reading, the server would first have to fill the whole pipe.
 #[derive(Debug, Default)]
-pub(super) struct Valve(Mutex<State>);
+pub(super) struct Valve(Mutex<ValveState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct ValveState {
     closed: bool,
-    /// The server, while it waits for the valve to open.
+    /// The server's waker, while it waits for the valve to open.
     writer: Option<Waker>,
 }
 
@@ -67,7 +66,7 @@ impl Valve {
         Poll::Ready(())
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ValveState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,31 +1,31 @@
-//! What a client has read of a stream, and what it will read next.
+//! [`Reader`], the position of a client in its stream.
 
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::link::Link;
+use super::client::TestClient;
 use super::parser::Parser;
 use super::received::Received;
 
-/// Reads a stream, and stops behind each event until it is taken: what is known of the stream goes
-/// exactly as far as the test has looked, whatever else has come.
+/// Reads a stream and stops after each event until the test takes it: the state of the parser is exactly what
+/// the test has looked at, however much has arrived.
 pub(super) struct Reader {
-    link: Link,
+    client: TestClient,
     parser: Parser,
-    /// All pieces that have come.
+    /// All pieces that have arrived.
     frames: Vec<Bytes>,
-    /// How many of them the parser has taken whole, and how many bytes of the next one.
+    /// The number of pieces that were parsed whole, and the number of bytes parsed of the next one.
     parsed: (usize, usize),
-    /// Dispatched and not yet taken. The parser stands right behind it.
+    /// The event that is dispatched and not taken yet. The parser stands directly after it.
     next: Option<Received>,
     /// The last event id before `next`.
     last_id: String,
-    /// How many comments were taken.
-    heard: usize,
+    /// The number of comments that were taken.
+    comments_taken: usize,
 }
 
-/// What came next.
+/// The next part of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Came {
     Event,
@@ -34,19 +34,19 @@ pub(super) enum Came {
 }
 
 impl Reader {
-    pub(super) fn new(link: Link, last_id: &str) -> Self {
+    pub(super) fn new(client: TestClient, last_id: &str) -> Self {
         Self {
-            link,
+            client,
             parser: Parser::resume(last_id),
             frames: Vec::new(),
             parsed: (0, 0),
             next: None,
             last_id: last_id.to_owned(),
-            heard: 0,
+            comments_taken: 0,
         }
     }
 
-    /// The event that the parser stands behind, which is there after [`Came::Event`].
+    /// Returns the event that is not taken yet. Always there after [`Came::Event`].
     pub(super) const fn event(&self) -> Option<&Received> {
         self.next.as_ref()
     }
@@ -57,10 +57,10 @@ impl Reader {
         Some(event)
     }
 
-    /// The next comment, which is there after [`Came::Comment`].
+    /// Takes the next comment. Always there after [`Came::Comment`].
     pub(super) fn take_comment(&mut self) -> Option<String> {
-        let comment = self.parser.comments().get(self.heard)?.clone();
-        self.heard += 1;
+        let comment = self.parser.comments().get(self.comments_taken)?.clone();
+        self.comments_taken += 1;
         Some(comment)
     }
 
@@ -76,11 +76,11 @@ impl Reader {
         &self.last_id
     }
 
-    pub(super) const fn link(&self) -> &Link {
-        &self.link
+    pub(super) const fn client(&self) -> &TestClient {
+        &self.client
     }
 
-    /// Ready when there is an event to take, or the end.
+    /// Polls until there is an event to take, or the end.
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, String>> {
         loop {
             self.parse();
@@ -93,11 +93,11 @@ impl Reader {
         }
     }
 
-    /// Ready when there is a comment that was not taken, or what came instead.
+    /// Polls until there is a comment to take, or an event or the end before it.
     pub(super) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, String>> {
         loop {
             self.parse();
-            if self.parser.comments().len() > self.heard {
+            if self.parser.comments().len() > self.comments_taken {
                 return Poll::Ready(Ok(Came::Comment));
             }
             if self.next.is_some() {
@@ -109,22 +109,22 @@ impl Reader {
         }
     }
 
-    /// Ready with true when a frame has come, with false at the end.
+    /// Polls for the next piece; `false` at the end.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, String>> {
-        let frame = ready!(self.link.poll_piece(cx)).transpose()?;
+        let frame = ready!(self.client.poll_piece(cx)).transpose()?;
         let came = frame.is_some();
         self.frames.extend(frame);
         Poll::Ready(Ok(came))
     }
 
-    /// Takes what has come, without waiting.
+    /// Reads what has arrived, without waiting.
     pub(super) fn arrive(&mut self) {
-        self.link.arrive();
-        self.frames.extend(self.link.arrived());
+        self.client.arrive();
+        self.frames.extend(self.client.arrived());
         self.parse();
     }
 
-    /// Reads on, up to the next event.
+    /// Parses up to the next event.
     fn parse(&mut self) {
         while self.next.is_none()
             && let Some(frame) = self.frames.get(self.parsed.0)

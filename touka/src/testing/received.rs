@@ -1,4 +1,4 @@
-//! [`Received`], one event as a client got it.
+//! [`Received`], one event as a client received it.
 
 use std::fmt;
 use std::panic::Location;
@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::wait::fail;
 
-/// One event, as the listener of an `EventSource` gets it.
+/// One event, as a listener of an `EventSource` receives it.
 ///
 /// ```
 /// use touka::testing::{Parser, Received};
@@ -19,20 +19,20 @@ use super::wait::fail;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// The event's name; `message` where the server gave none.
+    /// The event's name; `message` if the server sent none.
     pub name: String,
     /// The event's data, its lines joined with `\n`.
     pub data: String,
-    /// The last event id at that moment: the event's own, or that of an earlier one. Empty where
+    /// The last event id when the event was dispatched: the event's own or that of an earlier one. Empty if
     /// there was none.
     pub id: String,
 }
 
 impl Received {
-    /// The data, read as JSON.
+    /// Deserializes the data from JSON.
     ///
     /// # Panics
-    /// The data is no JSON of a `T`; the message shows it.
+    /// The data is not the JSON of a `T`. The message shows it.
     ///
     /// ```
     /// # use touka::testing::Received;
@@ -44,20 +44,20 @@ impl Received {
         self.json_for(Location::caller())
     }
 
-    /// As [`Received::json`], for a line of the test that is further up.
+    /// [`Received::json`] on behalf of another line of the test.
     pub(super) fn json_for<T: DeserializeOwned>(&self, caller: &Location<'_>) -> T {
         from_json(caller, &format!("the data of event `{}`", self.name), self.data.as_bytes())
     }
 }
 
-/// The name and the data, short enough for a message.
+/// The name and the data, as messages show them.
 impl fmt::Display for Received {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "event `{}` with data {:?}", self.name, self.data)
     }
 }
 
-/// Reads JSON, or fails the test and shows what was there.
+/// Deserializes JSON, or fails the test and shows the text.
 pub(super) fn from_json<T: DeserializeOwned>(caller: &Location<'_>, what: &str, json: &[u8]) -> T {
     serde_json::from_slice(json).unwrap_or_else(|error| {
         fail(

@@ -1,28 +1,26 @@
 //! [`TestResponse`], the response to a request of a test.
 
-use std::borrow::Cow;
 use std::future::poll_fn;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{AsHeaderName, CONTENT_TYPE};
+use http::header::AsHeaderName;
 use http::response::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;
 
-use super::events::Events;
-use super::link::Link;
+use super::client::TestClient;
+use super::outgoing::Outgoing;
 use super::received::from_json;
-use super::request::TestRequest;
 use super::wait::{Limit, Wait};
 
-/// How much of a response's text a message shows.
-const MOST_SHOWN: usize = 2000;
+/// The most bytes of a body that a message shows.
+const MAX_SHOWN: usize = 2000;
 
-/// How long a message waits for the rest of what it shows.
-const SHOWN_WITHIN: Duration = Duration::from_millis(100);
+/// How long a failing test waits for the body that its message shows.
+const SHOWN_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// A response: its head, and a body that is still to be read.
+/// A response: its head, and a body that is not read yet.
 ///
 /// ```
 /// use touka::{Router, route, routes, testing::TestApp};
@@ -39,32 +37,33 @@ const SHOWN_WITHIN: Duration = Duration::from_millis(100);
 /// # });
 /// ```
 pub struct TestResponse {
-    /// Of which request, for messages.
+    /// The request, as messages show it.
     line: String,
-    limit: Duration,
+    timeout: Duration,
     head: Parts,
-    link: Link,
+    client: TestClient,
 }
 
 impl TestResponse {
-    pub(super) const fn new(line: String, limit: Duration, head: Parts, link: Link) -> Self {
-        Self { line, limit, head, link }
+    pub(super) fn new(request: &Outgoing, head: Parts, client: TestClient) -> Self {
+        Self { line: request.line(), timeout: request.timeout, head, client }
     }
 
-    /// The status.
+    /// Returns the status.
     pub const fn status(&self) -> StatusCode {
         self.head.status
     }
 
-    /// All headers.
+    /// Returns all headers.
     pub const fn headers(&self) -> &HeaderMap {
         &self.head.headers
     }
 
-    /// The text of a header.
+    /// Returns the text of a header, if there is one.
     ///
     /// # Panics
-    /// It was sent more than once, or is not text: [`headers`](Self::headers) has it all the same.
+    /// The header was sent more than once, or is not text. [`headers`](Self::headers) returns such headers
+    /// too.
     #[track_caller]
     pub fn header(&self, name: impl AsHeaderName) -> Option<&str> {
         let shown = name.as_str().to_owned();
@@ -78,22 +77,22 @@ impl TestResponse {
         )
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     ///
     /// # Panics
-    /// It does not end within the limit, or breaks off.
+    /// The body does not end within the timeout, or breaks off.
     #[track_caller]
     pub fn bytes(mut self) -> Wait<'static, Bytes> {
-        Wait::new(self.limit, |limit| async move { self.read(limit).await })
+        Wait::new(self.timeout, |limit| async move { self.read(limit).await })
     }
 
-    /// The whole body as text.
+    /// Reads the whole body as text.
     ///
     /// # Panics
-    /// As [`bytes`](Self::bytes); also when the body is not UTF-8.
+    /// As [`bytes`](Self::bytes). Also when the body is not UTF-8.
     #[track_caller]
     pub fn text(mut self) -> Wait<'static, String> {
-        Wait::new(self.limit, |limit| async move {
+        Wait::new(self.timeout, |limit| async move {
             let bytes = self.read(limit).await;
             String::from_utf8(bytes.into()).unwrap_or_else(|error| {
                 let got = String::from_utf8_lossy(error.as_bytes()).into_owned();
@@ -102,13 +101,13 @@ impl TestResponse {
         })
     }
 
-    /// The whole body, read as JSON.
+    /// Reads the whole body and deserializes it from JSON.
     ///
     /// # Panics
-    /// As [`bytes`](Self::bytes); also when the body is no JSON of a `T`: the message shows it.
+    /// As [`bytes`](Self::bytes). Also when the body is not the JSON of a `T`: the message shows it.
     #[track_caller]
     pub fn json<T: DeserializeOwned + 'static>(mut self) -> Wait<'static, T> {
-        Wait::new(self.limit, |limit| async move {
+        Wait::new(self.timeout, |limit| async move {
             let bytes = self.read(limit).await;
             from_json(limit.caller(), &format!("the body of {}", self.line), &bytes)
         })
@@ -117,8 +116,8 @@ impl TestResponse {
     async fn read(&mut self, limit: Limit) -> Bytes {
         let mut body = BytesMut::new();
         loop {
-            match limit.wait(poll_fn(|cx| self.link.poll_piece(cx))).await {
-                // A body that is always ready would never let the time run out.
+            match limit.wait(poll_fn(|cx| self.client.poll_piece(cx))).await {
+                // A wait on a body that is always ready never times out by itself.
                 Some(Some(Ok(piece))) if !limit.is_over() => body.extend_from_slice(&piece),
                 Some(None) => return body.freeze(),
                 Some(Some(Err(reason))) => limit.fail(
@@ -126,7 +125,7 @@ impl TestResponse {
                     &[("reason", &reason), ("got", &shown(&body))],
                 ),
                 Some(Some(Ok(_))) | None => limit.fail(
-                    &format!("the body of {} did not end within {:?}", self.line, limit.longest()),
+                    &format!("the body of {} did not end within {:?}", self.line, limit.timeout()),
                     &[
                         ("got", &shown(&body)),
                         ("hint", "an event stream is read with `.events()` instead of `.send()`"),
@@ -136,29 +135,17 @@ impl TestResponse {
         }
     }
 
-    /// The event stream that this response must be.
-    pub(super) async fn open(mut self, limit: Limit, request: TestRequest, last_id: &str) -> Events {
-        let content_type = self.head.headers.get(CONTENT_TYPE).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let essence = content_type.as_deref().and_then(|value| value.split(';').next()).unwrap_or_default();
-        if self.head.status == StatusCode::OK && essence.trim().eq_ignore_ascii_case("text/event-stream") {
-            return Events::new(request, self.head, self.link, last_id);
-        }
-        let content_type = content_type.map_or("without a content type".to_owned(), Cow::into_owned);
-        let got = format!("{} {content_type}", self.head.status);
-        let body = self.glimpse().await;
-        limit.fail(
-            &format!("{} did not open an event stream", self.line),
-            &[("expected", "200 OK text/event-stream"), ("got", &got), ("body", &body)],
-        )
+    pub(super) fn into_parts(self) -> (Parts, TestClient) {
+        (self.head, self.client)
     }
 
-    /// The beginning of the body, as far as it comes soon.
-    async fn glimpse(&mut self) -> String {
+    /// Reads the beginning of the body, as far as it arrives soon.
+    pub(super) async fn glimpse(&mut self) -> String {
         let mut body = Vec::new();
-        let _ = tokio::time::timeout(SHOWN_WITHIN, async {
-            while let Some(Ok(piece)) = poll_fn(|cx| self.link.poll_piece(cx)).await {
+        let _ = tokio::time::timeout(SHOWN_TIMEOUT, async {
+            while let Some(Ok(piece)) = poll_fn(|cx| self.client.poll_piece(cx)).await {
                 body.extend_from_slice(&piece);
-                if body.len() > MOST_SHOWN {
+                if body.len() > MAX_SHOWN {
                     break;
                 }
             }
@@ -173,8 +160,8 @@ fn shown(body: &[u8]) -> String {
     if body.is_empty() {
         return "(empty)".to_owned();
     }
-    let more = if body.len() > MOST_SHOWN { "…" } else { "" };
-    String::from_utf8_lossy(&body[..body.len().min(MOST_SHOWN)]).into_owned() + more
+    let more = if body.len() > MAX_SHOWN { "…" } else { "" };
+    String::from_utf8_lossy(&body[..body.len().min(MAX_SHOWN)]).into_owned() + more
 }
 
 impl std::fmt::Debug for TestResponse {

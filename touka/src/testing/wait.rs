@@ -1,4 +1,4 @@
-//! [`Wait`], something that a test waits for, with a limit.
+//! [`Wait`], a future of the test kit that fails the test at its timeout.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
 
-type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+type BoxedWait<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Something that a test waits for. It has a limit, so that a test whose event never comes fails
-/// with a message instead of hanging.
+/// A future of the test kit, with a timeout: a test whose event never comes fails with a message
+/// instead of hanging.
 ///
-/// The limit is the app's, 5 s unless [`TestApp::within`](super::TestApp::within) set another one.
-/// It counts in tokio's time: where a test pauses the clock, it passes as soon as nothing in the
-/// program can run any more. A program that never rests keeps a paused clock from moving; if that
-/// is what the test reads, the wait ends after 30 s of real time.
+/// The timeout is that of the app, 5 s unless [`TestApp::timeout`](super::TestApp::timeout) has set
+/// another one. It is in tokio's time: where a test pauses the clock, it is over as soon as nothing
+/// in the program can run any more. A program that never becomes idle keeps a paused clock from
+/// advancing; if the test is reading from it, the wait ends after 30 s of real time.
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,56 +32,56 @@ type Running<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
 /// let mut events = TestApp::new(Router::new().mount(routes![late])).get("/late").events().await;
-/// let event = events.next_event().within(Duration::from_secs(70)).await.unwrap();
+/// let event = events.next_event().timeout(Duration::from_secs(70)).await.unwrap();
 /// assert_eq!(event.data, "here");
 /// # });
 /// ```
-#[must_use = "nothing is waited for unless this is awaited"]
+#[must_use = "nothing happens until this is awaited"]
 pub struct Wait<'a, T> {
-    limit: Duration,
+    timeout: Duration,
     caller: &'static Location<'static>,
-    stage: Stage<'a, T>,
+    state: WaitState<'a, T>,
 }
 
-enum Stage<'a, T> {
-    /// Not polled yet: the limit can still be changed.
-    New(Box<dyn FnOnce(Limit) -> Running<'a, T> + Send + 'a>),
-    Running(Running<'a, T>),
+enum WaitState<'a, T> {
+    /// Before the first poll: the timeout can still be changed.
+    New(Box<dyn FnOnce(Limit) -> BoxedWait<'a, T> + Send + 'a>),
+    Running(BoxedWait<'a, T>),
     Done,
 }
 
 impl<'a, T> Wait<'a, T> {
     #[track_caller]
-    pub(super) fn new<F>(limit: Duration, start: impl FnOnce(Limit) -> F + Send + 'a) -> Self
+    pub(super) fn new<F>(timeout: Duration, start: impl FnOnce(Limit) -> F + Send + 'a) -> Self
     where
         F: Future<Output = T> + Send + 'a,
     {
-        let start = |limit| -> Running<'a, T> { Box::pin(start(limit)) };
-        Self { limit, caller: Location::caller(), stage: Stage::New(Box::new(start)) }
+        let start = |limit| -> BoxedWait<'a, T> { Box::pin(start(limit)) };
+        Self { timeout, caller: Location::caller(), state: WaitState::New(Box::new(start)) }
     }
 
-    /// Sets how long this one wait may take.
-    pub const fn within(mut self, longest: Duration) -> Self {
-        self.limit = longest;
+    /// Sets the timeout of this wait only.
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
         self
     }
 }
 
-// What is pinned is in a box of its own.
+// The future is boxed.
 impl<T> Unpin for Wait<'_, T> {}
 
 impl<T> Future for Wait<'_, T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let mut running = match std::mem::replace(&mut self.stage, Stage::Done) {
-            Stage::New(start) => start(Limit::from_now(self.limit, self.caller)),
-            Stage::Running(running) => running,
-            Stage::Done => return Poll::Pending,
+        let mut running = match std::mem::replace(&mut self.state, WaitState::Done) {
+            WaitState::New(start) => start(Limit::from_now(self.timeout, self.caller)),
+            WaitState::Running(running) => running,
+            WaitState::Done => return Poll::Pending,
         };
         let polled = running.as_mut().poll(cx);
         if polled.is_pending() {
-            self.stage = Stage::Running(running);
+            self.state = WaitState::Running(running);
         }
         polled
     }
@@ -89,20 +89,21 @@ impl<T> Future for Wait<'_, T> {
 
 impl<T> fmt::Debug for Wait<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait").field("limit", &self.limit).finish_non_exhaustive()
+        f.debug_struct("Wait").field("timeout", &self.timeout).finish_non_exhaustive()
     }
 }
 
-/// How long in real time a wait may go on while a paused clock stands still.
+/// How long in real time a wait may last while a paused clock does not advance.
 const STANDSTILL: Duration = Duration::from_secs(30);
 
-const FOR_EVER: Duration = Duration::from_hours(24 * 365);
+/// Stands for a timeout that the clock cannot represent.
+const FAR_FUTURE: Duration = Duration::from_hours(24 * 365);
 
-/// The limit of a wait that has begun, and the line of the test that it stands for.
+/// The deadline of a wait that has begun, and the line of the test that waits.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Limit {
     deadline: Instant,
-    longest: Duration,
+    timeout: Duration,
     began: Instant,
     really_began: std::time::Instant,
     standstill: Duration,
@@ -110,14 +111,14 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    fn from_now(longest: Duration, caller: &'static Location<'static>) -> Self {
+    fn from_now(timeout: Duration, caller: &'static Location<'static>) -> Self {
         let (began, really_began) = (Instant::now(), std::time::Instant::now());
-        // Somebody may say `Duration::MAX` for "as long as it takes".
-        let deadline = began.checked_add(longest).unwrap_or(began + FOR_EVER);
-        Self { deadline, longest, began, really_began, standstill: STANDSTILL, caller }
+        // A test may pass `Duration::MAX` for "no timeout".
+        let deadline = began.checked_add(timeout).unwrap_or(began + FAR_FUTURE);
+        Self { deadline, timeout, began, really_began, standstill: STANDSTILL, caller }
     }
 
-    /// Waits for the future, or gives `None` when the time is over.
+    /// Waits for the future; `None` at the deadline.
     pub(super) async fn wait<F: Future>(self, future: F) -> Option<F::Output> {
         let mut waited = pin!(timeout_at(self.deadline, future));
         poll_fn(|cx| match waited.as_mut().poll(cx) {
@@ -132,8 +133,8 @@ impl Limit {
         Instant::now() >= self.deadline || self.stands_still()
     }
 
-    /// A paused clock does not move while a handler sends without a pause and the test reads it,
-    /// and so would let the two go on for ever.
+    /// Whether a paused clock has kept the deadline from coming. The clock does not advance while a handler sends
+    /// without a pause and the test reads, so the two would go on without end.
     fn stands_still(self) -> bool {
         let real = self.really_began.elapsed();
         real >= self.standstill && self.began.elapsed() < real / 2
@@ -143,27 +144,27 @@ impl Limit {
         self.caller
     }
 
-    pub(super) const fn longest(self) -> Duration {
-        self.longest
+    pub(super) const fn timeout(self) -> Duration {
+        self.timeout
     }
 
-    /// Fails the test: what was wrong, then a line for each detail, then where the test asked. The
-    /// panic's own location is a line of this kit, which tells the test's author nothing.
+    /// Fails the test with a message: what was wrong, a line for each detail, and the line of the test. The panic's own
+    /// location is a line of this kit, which does not help the author of the test.
     #[cold]
     pub(super) fn fail(self, what: &str, details: &[(&str, &str)]) -> ! {
-        let hint = ("hint", "something runs without a pause, so the paused clock stands still");
+        let hint = ("hint", "a task runs without a pause, so the paused clock does not advance");
         let hints: &[_] = if self.stands_still() { &[hint] } else { &[] };
         fail(self.caller, what, &[details, hints].concat())
     }
 }
 
-/// See [`Limit::fail`].
+/// Panics with the message of [`Limit::fail`].
 #[cold]
 pub(super) fn fail(caller: &Location<'_>, what: &str, details: &[(&str, &str)]) -> ! {
     let location = caller.to_string();
     let at = ("at", location.as_str());
     let lines = details.iter().chain([&at]).map(|(name, detail)| {
-        // A detail of several lines stays in its column.
+        // The lines of one detail are aligned.
         let detail = detail.trim_end().replace('\n', "\n            ");
         format!("\n  {name:>8}: {detail}")
     });
@@ -175,7 +176,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_clock_that_stands_still_is_no_way_to_wait_for_ever() {
+    async fn a_wait_ends_though_the_paused_clock_stands_still() {
         let limit = Limit { standstill: Duration::from_millis(20), ..Limit::from_now(LONG, Location::caller()) };
         let never_rests = poll_fn(|cx| -> Poll<()> {
             cx.waker().wake_by_ref();
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(limit.began.elapsed(), Duration::ZERO);
         assert!(limit.is_over());
 
-        // A clock that moves ahead of real time does not stand still.
+        // A clock that is ahead of real time does not stand still.
         tokio::time::advance(LONG / 2).await;
         assert!(!limit.is_over());
     }

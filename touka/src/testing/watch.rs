@@ -1,4 +1,4 @@
-//! Counts what is alive of an app, so that a test can assert that nothing is.
+//! [`Watch`], which counts what is alive of an app, so that a test can assert that nothing is.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,51 +13,50 @@ use tower_service::Service;
 
 use crate::stream::Link;
 
-/// What there can be of one request.
+/// The parts of one request that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
-    /// The test still has the client.
+pub(super) enum CountedPart {
+    /// The client, while the test has it.
     Client,
-    /// The server's task.
+    /// The server's task for the connection.
     Connection,
-    /// The handler has not answered.
+    /// The handler, until it has answered.
     Request,
-    /// The response has not ended.
+    /// The response body, until it is dropped.
     Body,
 }
 
-/// How messages call one of them, and several.
-const PARTS: [(Part, &str, &str); 4] = [
+/// The texts of a message for one of each part, and for several.
+const PARTS: [(CountedPart, &str, &str); 4] = [
     (
-        Part::Client,
+        CountedPart::Client,
         "client still connected (drop it, or call `disconnect`)",
         "clients still connected (drop them, or call `disconnect`)",
     ),
-    (Part::Connection, "connection", "connections"),
-    (Part::Request, "handler that has not answered", "handlers that have not answered"),
-    (Part::Body, "response body", "response bodies"),
+    (CountedPart::Connection, "connection", "connections"),
+    (CountedPart::Request, "handler that has not answered", "handlers that have not answered"),
+    (CountedPart::Body, "response body", "response bodies"),
 ];
 
-/// What is alive of one app.
+/// The counts of one app.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Watch(Arc<Mutex<Counts>>);
+pub(super) struct Watch(Arc<Mutex<LiveCounts>>);
 
 #[derive(Debug, Default)]
-struct Counts {
-    /// By request line. Sorted, so that a message reads alike in each run.
+struct LiveCounts {
+    /// By request line. Sorted, so that a message is the same in each run.
     alive: BTreeMap<String, [usize; PARTS.len()]>,
-    /// Event streams. They are known by their own word, not by their body: a layer can have taken
-    /// the body apart.
+    /// Event streams. They report their own end, because a layer can take the body of a response apart.
     streams: Vec<(String, Link)>,
 }
 
 impl Watch {
-    /// Watches what belongs to one request.
+    /// Begins to count the parts of one request.
     pub(super) fn exchange(&self, line: String) -> Exchange {
         Exchange { watch: self.clone(), line: line.into() }
     }
 
-    /// One line for each route of which something is alive.
+    /// Returns one line for each request line of which something is alive.
     pub(super) fn left(&self) -> Vec<String> {
         let mut counts = self.lock();
         counts.streams.retain(|(_, stream)| stream.is_open());
@@ -67,25 +66,25 @@ impl Watch {
             let texts = here.map(|&(part, one, more)| counted(alive[part as usize], one, more));
             left.entry(line).or_default().extend(texts);
         }
-        // A stream that has its body is named by it.
-        let stray = |line: &str| counts.alive.get(line).is_none_or(|alive| alive[Part::Body as usize] == 0);
+        // A stream whose body is alive is listed as that body.
+        let stray = |line: &str| counts.alive.get(line).is_none_or(|alive| alive[CountedPart::Body as usize] == 0);
         for (line, _) in counts.streams.iter().filter(|(line, _)| stray(line)) {
             left.entry(line).or_default().push("1 event stream that something took out of its response".to_owned());
         }
         left.into_iter().map(|(line, parts)| format!("{line}: {}", parts.join(", "))).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Counts> {
+    fn lock(&self) -> MutexGuard<'_, LiveCounts> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A number and what it counts.
+/// Formats a number with what it counts.
 pub(super) fn counted(number: usize, one: &str, more: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { more })
 }
 
-/// One request, for whoever watches its parts.
+/// One request, to which parts are added as they come alive.
 #[derive(Clone, Debug)]
 pub(super) struct Exchange {
     watch: Watch,
@@ -93,8 +92,8 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// Counts one part for as long as what is returned lives.
-    pub(super) fn alive(&self, part: Part) -> Alive {
+    /// LiveCounts one part until the returned guard is dropped.
+    pub(super) fn alive(&self, part: CountedPart) -> Alive {
         self.watch.lock().alive.entry(self.line.to_string()).or_default()[part as usize] += 1;
         Alive { exchange: self.clone(), part }
     }
@@ -104,11 +103,11 @@ impl Exchange {
     }
 }
 
-/// One part that is alive.
+/// A guard that counts one part.
 #[derive(Debug)]
 pub(super) struct Alive {
     exchange: Exchange,
-    part: Part,
+    part: CountedPart,
 }
 
 impl Drop for Alive {
@@ -123,46 +122,46 @@ impl Drop for Alive {
     }
 }
 
-/// A service whose request and response are counted.
+/// Wraps a service and counts its requests and responses.
 #[derive(Clone, Debug)]
-pub(super) struct Watched<V> {
+pub(super) struct CountedService<V> {
     pub(super) service: V,
     pub(super) exchange: Exchange,
 }
 
-impl<V, R, B> Service<R> for Watched<V>
+impl<V, R, B> Service<R> for CountedService<V>
 where
     V: Service<R, Response = http::Response<B>>,
 {
-    type Response = http::Response<WatchedBody<B>>;
+    type Response = http::Response<CountedBody<B>>;
     type Error = V::Error;
-    type Future = WatchedAnswer<V::Future>;
+    type Future = CountedAnswer<V::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), V::Error>> {
         self.service.poll_ready(cx)
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let alive = self.exchange.alive(Part::Request);
-        WatchedAnswer { answer: self.service.call(request), exchange: self.exchange.clone(), _alive: alive }
+        let alive = self.exchange.alive(CountedPart::Request);
+        CountedAnswer { answer: self.service.call(request), exchange: self.exchange.clone(), _alive: alive }
     }
 }
 
 pin_project! {
-    pub(super) struct WatchedAnswer<F> {
+    pub(super) struct CountedAnswer<F> {
         #[pin]
         answer: F,
         exchange: Exchange,
-        // After the future, so that it counts until that is gone.
+        // Dropped after the future, so that the handler counts until it is gone.
         _alive: Alive,
     }
 }
 
-impl<F, B, E> Future for WatchedAnswer<F>
+impl<F, B, E> Future for CountedAnswer<F>
 where
     F: Future<Output = Result<http::Response<B>, E>>,
 {
-    type Output = Result<http::Response<WatchedBody<B>>, E>;
+    type Output = Result<http::Response<CountedBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -170,20 +169,20 @@ where
         if let Some(stream) = response.extensions().get::<Link>() {
             this.exchange.stream(stream.clone());
         }
-        let alive = this.exchange.alive(Part::Body);
-        Poll::Ready(Ok(response.map(|body| WatchedBody { body, _alive: alive })))
+        let alive = this.exchange.alive(CountedPart::Body);
+        Poll::Ready(Ok(response.map(|body| CountedBody { body, _alive: alive })))
     }
 }
 
 pin_project! {
-    pub(super) struct WatchedBody<B> {
+    pub(super) struct CountedBody<B> {
         #[pin]
         body: B,
         _alive: Alive,
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for WatchedBody<B> {
+impl<B: Body<Data = Bytes>> Body for CountedBody<B> {
     type Data = Bytes;
     type Error = B::Error;
 

@@ -173,7 +173,7 @@ impl<T: 'static> Source<T> for Merged<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let this = &mut *self;
         match out {
-            Out::Batch(batch) => {
+            Out::Frame(batch) => {
                 if let Some(hello) = this.hello.pop() {
                     batch.append_own(&hello);
                     return Poll::Ready(Step::Event);

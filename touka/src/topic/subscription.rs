@@ -12,7 +12,7 @@ use super::reading::{FromEvent, Said, value};
 use super::shared_log::{SharedLog, State};
 use super::waiters::Place;
 use crate::event::Event;
-use crate::stream::{Batch, Failure, Out, Source, Step};
+use crate::stream::{Failure, FrameBuffer, Out, Source, Step};
 
 /// A place in a log, and what is to be said before it is read on.
 ///
@@ -78,7 +78,7 @@ impl Subscription {
     }
 
     /// Fills the batch with what the topic has to say.
-    fn fill<T>(&mut self, waker: &Waker, batch: &mut Batch<T>) -> Poll<Step<Failure>> {
+    fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
         if let Some(hello) = self.hello.take() {
             batch.append_own(&hello);
             return Poll::Ready(Step::Event);
@@ -130,7 +130,7 @@ impl<T: 'static> Source<T> for Subscribed<T> {
         let from_event = self.from_event;
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(Step::End) };
         let place = match out {
-            Out::Batch(batch) => return subscription.fill(cx.waker(), batch),
+            Out::Frame(batch) => return subscription.fill(cx.waker(), batch),
             Out::One(place) => place,
         };
         loop {

@@ -1,4 +1,4 @@
-//! The client's end of one connection: hyper's client, driven by whoever reads the body.
+//! [`TestClient`], the client's end of one connection: hyper's client, polled by the reader of the body.
 
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -19,29 +19,28 @@ use tokio::task::coop::unconstrained;
 use super::pipe::Valve;
 use super::watch::Alive;
 
-/// How much [`Link::arrive`] takes at most: far more than can have arrived, and yet an end where
-/// another thread writes as fast as this one reads.
-const MOST_ARRIVED: usize = 1024 * 1024;
+/// The most bytes that [`TestClient::arrive`] takes: far more than can have arrived, but a bound where another
+/// thread writes as fast as this one reads.
+const MAX_ARRIVED: usize = 1024 * 1024;
 
 /// A response's body and the connection that it comes over.
 ///
-/// No task reads it: bytes move only while a test waits for them or looks at them. So a handler
-/// that never pauses meets back-pressure instead of filling the memory, and a paused clock can
-/// stand still.
-pub(super) struct Link {
-    /// Gone when the body has ended.
-    wire: Option<Wire>,
-    /// Arrived and not yet read.
+/// No task reads the body: bytes move only while a test waits for them or looks at them. So a handler that
+/// never pauses gets back-pressure instead of filling the memory, and a paused clock can advance.
+pub(super) struct TestClient {
+    /// `None` when the body has ended.
+    wire: Option<LiveBody>,
+    /// Pieces that have arrived and are not read yet.
     arrived: VecDeque<Bytes>,
-    /// How the body broke off, if it did.
+    /// The error that ended the body, if there was one.
     broken: Option<String>,
     valve: Arc<Valve>,
 }
 
-struct Wire {
+struct LiveBody {
     body: Incoming,
     connection: Connection,
-    /// Without it hyper closes the connection once it has nothing to do.
+    /// hyper closes an idle connection whose sender is dropped.
     _requests: SendRequest<Full<Bytes>>,
     _alive: Alive,
 }
@@ -51,7 +50,7 @@ struct Connection(Option<Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>
 
 impl Connection {
     fn poll(&mut self, cx: &mut Context<'_>) {
-        // Its error also reaches the response or the body, with whoever waits for them.
+        // The error also reaches the response or the body.
         if let Some(connection) = &mut self.0
             && connection.as_mut().poll(cx).is_ready()
         {
@@ -60,7 +59,7 @@ impl Connection {
     }
 }
 
-impl Link {
+impl TestClient {
     /// Sends a request and reads the head of its response.
     pub(super) async fn open(
         stream: DuplexStream,
@@ -79,15 +78,15 @@ impl Link {
             .await?
         };
         let (head, body) = response.into_parts();
-        let wire = Wire { body, connection, _requests: requests, _alive: alive };
+        let wire = LiveBody { body, connection, _requests: requests, _alive: alive };
         let mut link = Self { wire: Some(wire), arrived: VecDeque::new(), broken: None, valve };
-        // A short response has come with its head. Its connection ends here, so that nothing of it
-        // is left while the test still looks at it.
+        // A short response has arrived with its head. The connection ends here, so that nothing of it counts
+        // as alive while the test still has the response.
         link.arrive();
         Ok((head, link))
     }
 
-    /// The next piece of the body; `None` at its end; an error, each time, where it broke off.
+    /// Polls for the next piece of the body: `None` at its end; an error, on each call, if it broke off.
     pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, String>>> {
         if let Some(piece) = self.arrived.pop_front() {
             return Poll::Ready(Some(Ok(piece)));
@@ -102,14 +101,14 @@ impl Link {
             };
             let frame = match Pin::new(&mut wire.body).poll_frame(cx) {
                 Poll::Pending => {
-                    // The body has said that it wants bytes: the connection reads them for it.
+                    // The body has asked for bytes: the connection reads them.
                     wire.connection.poll(cx);
                     ready!(Pin::new(&mut wire.body).poll_frame(cx))
                 }
                 Poll::Ready(frame) => frame,
             };
             match frame {
-                // Trailers are of no interest here.
+                // Trailers are ignored.
                 Some(Ok(frame)) => match frame.into_data() {
                     Ok(data) => return Poll::Ready(Some(Ok(data))),
                     Err(_trailers) => {}
@@ -123,22 +122,22 @@ impl Link {
         }
     }
 
-    /// Takes what has come until now, without waiting.
+    /// Reads what has arrived so far, without waiting.
     pub(super) fn arrive(&mut self) {
-        let mut room = MOST_ARRIVED;
-        while room > 0 {
+        let mut left = MAX_ARRIVED;
+        while left > 0 {
             let piece = {
-                // tokio's budget would make a full pipe look empty in a test that does much at once.
+                // tokio's budget would make a full pipe look empty in a test that does much without a pause.
                 let piece = pin!(unconstrained(poll_fn(|cx| self.poll_wire(cx))));
                 piece.poll(&mut Context::from_waker(Waker::noop()))
             };
             let Poll::Ready(Some(Ok(piece))) = piece else { return };
-            room = room.saturating_sub(piece.len());
+            left = left.saturating_sub(piece.len());
             self.arrived.push_back(piece);
         }
     }
 
-    /// What [`Link::arrive`] has taken.
+    /// Returns the pieces that [`TestClient::arrive`] has read.
     pub(super) fn arrived(&mut self) -> impl Iterator<Item = Bytes> {
         self.arrived.drain(..)
     }
@@ -148,7 +147,7 @@ impl Link {
     }
 }
 
-/// hyper's errors tell the cause only in their source.
+/// Describes an error of hyper's, whose cause is only in its source.
 pub(super) fn describe(error: &hyper::Error) -> String {
     std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
