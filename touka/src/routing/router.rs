@@ -162,7 +162,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                     "{} and {} both answer {} {}: give one of them another path or method",
                     twin.name(),
                     route.name(),
-                    route.method(),
+                    route.method_name(),
                     route.path()
                 );
             }
@@ -236,7 +236,7 @@ impl Router {
                 let routes = routes.iter().map(|&index| &self.plan.routes[index]);
                 Node {
                     path: routes.clone().next().map_or("", Route::path).into(),
-                    methods: routes.map(|route| (route.method().clone(), route.endpoint())).collect(),
+                    methods: routes.map(|route| (route.method().cloned(), route.endpoint())).collect(),
                 }
             };
             let table = Table {
