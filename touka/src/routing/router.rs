@@ -221,15 +221,38 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     }
 }
 
-impl Router {
+impl<S> Router<S> {
     /// Serves the app: [`Server::serve`] with the defaults.
     ///
     /// # Errors
     /// The address cannot be opened.
-    pub async fn serve(self, address: impl Listen) -> Result<()> {
-        Server::new().serve(address, self).await
+    pub async fn serve(self, address: impl Listen) -> Result<()>
+    where
+        S: StateGiven,
+    {
+        Server::new().serve(address, S::router(self)).await
     }
+}
 
+/// The state of a router that can be served: none. The compiler's error names [`Router::with_state`].
+#[diagnostic::on_unimplemented(
+    message = "the handlers of this router need a state of type `{Self}`",
+    label = "this router has no state yet",
+    note = "give the state before the router is served: `.with_state(state).serve(address)`"
+)]
+pub trait StateGiven: Sized {
+    #[doc(hidden)]
+    fn router(router: Router<Self>) -> Router;
+}
+
+#[diagnostic::do_not_recommend]
+impl StateGiven for () {
+    fn router(router: Router) -> Router {
+        router
+    }
+}
+
+impl Router {
     fn service(&self) -> &Endpoint {
         self.service.get_or_init(|| {
             let node = |routes: &Vec<usize>| {
