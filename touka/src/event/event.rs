@@ -115,13 +115,18 @@ impl Event {
         Ok(Self::data(json))
     }
 
+    // rustc quotes the line of a bound that is not met, so the remedy for a `String` is on that line.
+
     /// Names the event: what a client listens for. A literal, or an [`EventName`].
     ///
     /// # Panics
     /// The literal is not a valid name. Names known only at run time go through
     /// [`EventName::new`], which returns an error instead.
     #[must_use]
-    pub fn event(mut self, name: impl Into<EventName>) -> Self {
+    pub fn event(
+        mut self,
+        name: impl Into<EventName>, // convert a `String` with `EventName::new(name)?`
+    ) -> Self {
         self.event = Some(name.into());
         self
     }
@@ -132,7 +137,10 @@ impl Event {
     /// The literal is not a valid id. Ids known only at run time go through [`EventId::new`],
     /// which returns an error instead.
     #[must_use]
-    pub fn id(mut self, id: impl Into<EventId>) -> Self {
+    pub fn id(
+        mut self,
+        id: impl Into<EventId>, // convert a `String` with `EventId::new(id)?`
+    ) -> Self {
         self.id = Some(id.into());
         self
     }
