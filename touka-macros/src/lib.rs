@@ -1,16 +1,18 @@
 //! The macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
-//! A door here holds documentation and one call. The work is done in stages, each in a file that
-//! uses only those before it: `keyword → diagnostics → renamed → runtime → query → path → args →
-//! duration → options → model → placeholders → check → yields → infallible → fallback → expand →
-//! door`.
+//! # Layout
+//! This file has the entry points of the compiler; their documentation is in Markdown files beside it. An expansion runs
+//! in stages, and each file uses only those before its own: `keyword → diagnostics → renamed → runtime → query → path →
+//! args → duration → options → model → placeholders → closures → check → yields → infallible → fallback → expand → entry`. `derive/`
+//! has the stages of `#[derive(IntoEvent)]`.
 
 mod args;
 mod check;
+mod closures;
 mod derive;
 mod diagnostics;
-mod door;
 mod duration;
+mod entry;
 mod expand;
 mod fallback;
 mod infallible;
@@ -32,13 +34,13 @@ use proc_macro::TokenStream;
 #[doc = include_str!("sse_handler.md")]
 #[proc_macro_attribute]
 pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
-    door::sse_handler(args.into(), &item.into()).into()
+    entry::sse_handler(args.into(), &item.into()).into()
 }
 
 #[doc = include_str!("route.md")]
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
-    door::route(args.into(), &item.into()).into()
+    entry::route(args.into(), &item.into()).into()
 }
 
 #[doc = include_str!("into_event.md")]
@@ -47,12 +49,11 @@ pub fn into_event(item: TokenStream) -> TokenStream {
     derive::into_event(item.into()).into()
 }
 
-/// What `touka::sse!` calls, with the crate that it belongs to in front of the body. The
-/// documentation is there.
+/// Implements `touka::sse!`, which has the documentation. The input is `touka::sse!`'s `$crate`, then the body.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __sse(input: TokenStream) -> TokenStream {
     let mut tokens = proc_macro2::TokenStream::from(input).into_iter();
     let krate = tokens.next().into_iter().collect();
-    door::sse(krate, tokens.collect()).into()
+    entry::sse(krate, tokens.collect()).into()
 }
