@@ -55,8 +55,8 @@ fn is_async(handler: &Handler, attribute: &str, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// The return type is omitted, a stream, or a `Result` of one. A type of another name may be an alias, so the compiler
-/// checks it.
+/// The return type is omitted, a stream, or a `Result` of one. A type of another name may be an alias, so the
+/// compiler checks it.
 fn returns_a_stream(handler: &Handler, diagnostics: &mut Diagnostics) {
     const ALLOWED: &str =
         "omit the return type, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`";

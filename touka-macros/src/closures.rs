@@ -7,8 +7,8 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use crate::diagnostics::Diagnostics;
 use crate::keyword::EMIT;
 
-/// Reports each `emit!` in a plain closure, if the tokens leave no doubt that it is one: an argument or an initializer
-/// that begins with `|`. All other closures are left to the compiler.
+/// Reports each `emit!` in a plain closure, if the tokens leave no doubt that it is one: an argument or an
+/// initializer that begins with `|`. All other closures are left to the compiler.
 pub(crate) fn check(body: TokenStream, diagnostics: &mut Diagnostics) {
     find_closures(body, Delimiter::Brace, diagnostics);
 }

@@ -61,8 +61,8 @@ pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
     let body = Body::parse(body, &mut diagnostics);
     let can_fail = infallible::check(body.tokens.clone(), &mut diagnostics);
     let errors = diagnostics.finish();
-    // A body that is only incomplete is expanded, for editors. With any other mistake, the compiler would report it
-    // again.
+    // A body that is only incomplete is expanded, for editors. With any other mistake, the compiler would
+    // report it again.
     let stream = if body.sound && !can_fail { expand::sse(&body.tokens, &runtime) } else { expand::stub(&runtime) };
     match errors {
         None => stream,
@@ -72,7 +72,8 @@ pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
 
 /// The options of the `#[sse_handler]` that expands after this `#[route]`.
 ///
-/// `None` if that attribute reports errors: the route then expands to its stub, so that no error is reported twice.
+/// `None` if that attribute reports errors: the route then expands to its stub, so that no error is reported
+/// twice.
 fn sibling(handler: &Handler) -> Option<Options> {
     let mut theirs = Diagnostics::new();
     let options = handler.attribute(SSE_HANDLER).map(|attr| {
@@ -84,8 +85,8 @@ fn sibling(handler: &Handler) -> Option<Options> {
     (!broken).then(|| options.unwrap_or_default())
 }
 
-/// Passes the name of the end to a `#[route]` that expands after this `#[sse_handler]`. The route answers the clients
-/// that have seen the end.
+/// Passes the name of the end to a `#[route]` that expands after this `#[sse_handler]`. The route answers the
+/// clients that have seen the end.
 fn pass_end_to_route(handler: &mut Handler, options: &Options) {
     let (Some(end), Some(attr)) = (options.end(), handler.attribute_mut(ROUTE)) else { return };
     if let Meta::List(list) = &mut attr.meta {

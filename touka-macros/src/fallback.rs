@@ -1,5 +1,5 @@
-//! The stub that a function with errors expands to. It has the same signature, so that the uses of the function are not
-//! errors too.
+//! The stub that a function with errors expands to. It has the same signature, so that the uses of the
+//! function are not errors too.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};

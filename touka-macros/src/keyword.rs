@@ -60,8 +60,8 @@ pub(crate) const SSE_HANDLER: &str = "sse_handler";
 /// The attribute that gives a function a method and a path.
 pub(crate) const ROUTE: &str = "route";
 
-/// The documentation of the stub of a handler with errors. `#[route]`, which expands later, recognizes the stub by it
-/// and does not report the errors again.
+/// The documentation of the stub of a handler with errors. `#[route]`, which expands later, recognizes the
+/// stub by it and does not report the errors again.
 pub(crate) const STUB: &str = "This handler did not compile.";
 
 /// The type of the parameter that receives the emitter.

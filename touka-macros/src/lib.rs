@@ -1,10 +1,10 @@
 //! The macros of touka. Use them through the `touka` crate, which re-exports them.
 //!
 //! # Layout
-//! This file has the entry points of the compiler; their documentation is in Markdown files beside it. An expansion runs
-//! in stages, and each file uses only those before its own: `keyword → diagnostics → renamed → runtime → query → path →
-//! args → duration → options → model → placeholders → closures → check → yields → infallible → fallback → expand → entry`. `derive/`
-//! has the stages of `#[derive(IntoEvent)]`.
+//! This file has the entry points of the compiler; their documentation is in Markdown files beside it. An
+//! expansion runs in stages, and each file uses only those before its own: `keyword → diagnostics → renamed →
+//! runtime → query → path → args → duration → options → model → placeholders → closures → check → yields →
+//! infallible → fallback → expand → entry`. `derive/` has the stages of `#[derive(IntoEvent)]`.
 
 mod args;
 mod check;

@@ -12,8 +12,8 @@ use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_STREAM, EVENT_WRITER, STUB};
 
 /// An annotated function.
 ///
-/// The body is a group of tokens that is not parsed: it keeps the user's spans, and an incomplete body still expands, so
-/// that editors can complete it.
+/// The body is a group of tokens that is not parsed: it keeps the user's spans, and an incomplete body still
+/// expands, so that editors can complete it.
 pub(crate) struct Handler {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -38,8 +38,8 @@ impl Parse for Handler {
     }
 }
 
-/// Moves `#![…]` from the beginning of a body to the function, where it has the same meaning: in the expansion the body is
-/// a nested block, which cannot have inner attributes.
+/// Moves `#![…]` from the beginning of a body to the function, where it has the same meaning: in the
+/// expansion the body is a nested block, which cannot have inner attributes.
 fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Group {
     let begins_with = |index: usize, punct: char| {
         let token = body.stream().into_iter().nth(index);
@@ -108,7 +108,8 @@ pub(crate) fn name(param: &syn::PatType) -> Option<&Ident> {
     }
 }
 
-/// A parameter that `#[sse_handler]` provides, recognized by its type. It is not part of the function's signature.
+/// A parameter that `#[sse_handler]` provides, recognized by its type. It is not part of the function's
+/// signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Given {
     /// `Emitter<T>` or `&Emitter<T>`

@@ -13,8 +13,8 @@ pub(crate) struct RoutePath {
     pub(crate) literal: LitStr,
     pub(crate) captures: Vec<String>,
     pub(crate) queries: Vec<String>,
-    /// Whether the placeholders could be recognized. If not, they are not compared with the parameters, because that
-    /// would report the same mistake again.
+    /// Whether the placeholders could be recognized. If not, they are not compared with the parameters,
+    /// because that would report the same mistake again.
     pub(crate) legible: bool,
 }
 

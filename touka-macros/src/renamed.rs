@@ -5,9 +5,9 @@ use std::path::Path;
 
 /// The name of touka in the current crate, if the crate renames it.
 ///
-/// A macro does not know the path it was imported by. But it runs inside the compiler, whose command line names each
-/// dependency and its file: `--extern sse=…/libtouka-0123.rmeta`. The result only improves an error message: without
-/// such an argument it is `None`.
+/// A macro does not know the path it was imported by. But it runs inside the compiler, whose command line
+/// names each dependency and its file: `--extern sse=…/libtouka-0123.rmeta`. The result only improves an
+/// error message: without such an argument it is `None`.
 pub(crate) fn other_name() -> Option<String> {
     find(env::args())
 }

@@ -26,7 +26,8 @@ impl Runtime {
         quote!(#root::__private::#name)
     }
 
-    /// A path as [`Runtime::private`] makes it, with the location of the user's tokens, where the compiler reports errors.
+    /// A path as [`Runtime::private`] makes it, with the location of the user's tokens, where the compiler
+    /// reports errors.
     pub(crate) fn private_at(&self, at: Span, name: &str) -> TokenStream {
         let located = |mut token: TokenTree| {
             token.set_span(token.span().located_at(at));
@@ -49,8 +50,8 @@ impl Runtime {
     }
 }
 
-/// The span of generated code that has the location of the user's tokens: the compiler reports errors there, but applies
-/// no lints of style.
+/// The span of generated code that has the location of the user's tokens: the compiler reports errors there,
+/// but applies no lints of style.
 pub(crate) fn located(tokens: &impl ToTokens) -> Span {
     Span::call_site().located_at(tokens.span())
 }

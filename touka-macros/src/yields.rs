@@ -1,7 +1,7 @@
 //! Rewrites `yield value` in the body of an `sse!` to `emit!(value)`.
 //!
-//! The rewrite works on tokens: an incomplete body still expands, and a `yield` in the arguments of another macro, such
-//! as `select!`, is found. All other tokens keep their place and their spans.
+//! The rewrite works on tokens: an incomplete body still expands, and a `yield` in the arguments of another
+//! macro, such as `select!`, is found. All other tokens keep their place and their spans.
 
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -46,7 +46,7 @@ struct Place {
     ours: bool,
 }
 
-/// What precedes a token.
+/// The kind of the token before another.
 #[derive(Clone, Copy, PartialEq)]
 enum Before {
     /// The beginning of a statement.

@@ -70,8 +70,8 @@ fn is_associated(ty: &Type, params: &[Ident]) -> bool {
     path.qself.is_none() && segments.len() > 1 && params.contains(&segments[0].ident)
 }
 
-/// Whether the parameter occurs in the type by itself: not as part of a path, and not in a `PhantomData`, which needs no
-/// bound.
+/// Whether the parameter occurs in the type by itself: not as part of a path, and not in a `PhantomData`,
+/// which needs no bound.
 fn mentions(ty: TokenStream, param: &Ident) -> bool {
     let tokens: Vec<TokenTree> = ty.into_iter().collect();
     let colons = |at: Option<&TokenTree>| matches!(at, Some(TokenTree::Punct(punct)) if punct.as_char() == ':');

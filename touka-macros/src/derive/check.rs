@@ -21,8 +21,9 @@ pub(super) fn input(input: &Input, diagnostics: &mut Diagnostics) {
     readable(input, diagnostics);
 }
 
-/// A name is one that `EventName` accepts; the error is located at the literal. A name that passes this check but not
-/// `EventName`'s fails the build too, because the names are made by `EventName::from_static` in a `static`.
+/// A name is one that `EventName` accepts; the error is located at the literal. A name that passes this check
+/// but not `EventName`'s fails the build too, because the names are made by `EventName::from_static` in a
+/// `static`.
 fn name_is_fit_for_the_wire(message: &Message, diagnostics: &mut Diagnostics) {
     let Some(literal) = &message.name.literal else { return };
     let name = &message.name.text;
@@ -134,8 +135,8 @@ fn text_is_one_value(input: &Input, message: &Message, diagnostics: &mut Diagnos
     }
 }
 
-/// In an enum, a single unnamed payload beside an id has no serde attributes: serde's derive does not see it, so they
-/// would have no effect.
+/// In an enum, a single unnamed payload beside an id has no serde attributes: serde's derive does not see it,
+/// so they would have no effect.
 fn lone_payload_is_plain(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
     let mut data = message.data();
     let (Some(payload), None) = (data.next(), data.next()) else { return };

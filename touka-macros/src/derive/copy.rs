@@ -1,8 +1,8 @@
 //! A hidden copy of the type, on which serde's own derive works: its "remote derive".
 //!
-//! Thus every serde attribute keeps its meaning, and the functions that attributes name get references to the types of
-//! the fields. The id is marked as skipped. An enum is marked as untagged, because the event's name identifies the
-//! variant.
+//! Thus every serde attribute keeps its meaning, and the functions that attributes name get references to the
+//! types of the fields. The id is marked as skipped. An enum is marked as untagged, because the event's name
+//! identifies the variant.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};

@@ -128,8 +128,8 @@ fn send(input: &Input, payload: &Payload<'_>, paths: &Paths) -> TokenStream {
     }
 }
 
-/// A method call of the sink. The argument has the location of the field's type, from its first token to its last, where
-/// errors about the type are reported.
+/// A method call of the sink. The argument has the location of the field's type, from its first token to its
+/// last, where errors about the type are reported.
 fn call(method: &str, value: &Ident, ty: &Type, paths: &Paths) -> TokenStream {
     let (sink, method, out) = (paths.to("Sink"), Ident::new(method, Span::call_site()), out());
     let spans: Vec<Span> = ty.to_token_stream().into_iter().map(|token| located(token.span())).collect();
@@ -139,7 +139,8 @@ fn call(method: &str, value: &Ident, ty: &Type, paths: &Paths) -> TokenStream {
     quote!(#sink::#method(#out, #reborrow #value))
 }
 
-/// A variable. Its scope has no code of the user, so its name need only differ from the names of the user's constants.
+/// A variable. Its scope has no code of the user, so its name need only differ from the names of the user's
+/// constants.
 fn local(name: &str) -> Ident {
     Ident::new(&format!("__touka_{name}"), Span::call_site())
 }

@@ -1,8 +1,8 @@
 //! `#[derive(IntoEvent)]`.
 //!
 //! # Layout
-//! The stages, in order: `case → attr → serde → model → check → fallback → bounds → copy → read → expand`. `paths` has the
-//! paths that generated code may use.
+//! The stages, in order: `case → attr → serde → model → check → fallback → bounds → copy → read → expand`.
+//! `paths` has the paths that generated code may use.
 
 mod attr;
 mod bounds;

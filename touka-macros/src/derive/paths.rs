@@ -20,8 +20,8 @@ impl Paths {
     }
 }
 
-/// The span of generated code that has the location of the user's tokens: the compiler reports errors there, but applies
-/// no lints of style.
+/// The span of generated code that has the location of the user's tokens: the compiler reports errors there,
+/// but applies no lints of style.
 pub(super) fn located(at: Span) -> Span {
     Span::call_site().located_at(at)
 }

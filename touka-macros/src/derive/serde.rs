@@ -8,8 +8,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Token, WherePredicate};
 
-/// The attributes of an enum that concern its representation, which is the event's name here, or reading. All others are
-/// passed to serde, also misspelled ones, so that serde reports them.
+/// The attributes of an enum that concern its representation, which is the event's name here, or reading. All
+/// others are passed to serde, also misspelled ones, so that serde reports them.
 const NOT_OF_AN_ENUM: [&str; 13] = [
     "rename",
     "rename_all",

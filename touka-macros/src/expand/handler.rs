@@ -45,7 +45,8 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
     }
 }
 
-/// The return type for callers: the written one, except in the callback mode, where that is the type of one call.
+/// The return type for callers: the written one, except in the callback mode, where that is the type of one
+/// call.
 fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
     let given = || {
         let item = handler.params().find_map(model::given_item);
@@ -68,8 +69,8 @@ struct Parameters {
     inputs: syn::punctuated::Punctuated<FnArg, syn::Token![,]>,
     /// The statements that move the parameters into the body.
     ///
-    /// All of them move, also those that the body does not use: a permit or a guard is held until the stream ends, as in
-    /// an ordinary async function.
+    /// All of them move, also those that the body does not use: a permit or a guard is held until the stream
+    /// ends, as in an ordinary async function.
     moves: TokenStream,
     /// The statements that destructure patterns by reference, for the expressions of options.
     patterns: TokenStream,
@@ -142,8 +143,8 @@ fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
     words.into_iter()
 }
 
-/// A name for a parameter that is written as a pattern: `state` for `State(app): State<App>`. It is visible only in the
-/// documentation: its span is hygienic, so the body cannot name it.
+/// A name for a parameter that is written as a pattern: `state` for `State(app): State<App>`. It is visible
+/// only in the documentation: its span is hygienic, so the body cannot name it.
 fn readable_name(handler: &Handler, ty: &Type) -> Ident {
     let mut name = String::new();
     let typed = model::last_ident(ty).map_or_else(|| "value".to_owned(), ToString::to_string);

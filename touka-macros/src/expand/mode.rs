@@ -37,7 +37,8 @@ fn hand() -> Ident {
     Ident::new("__touka_hand", Span::mixed_site())
 }
 
-/// A body that runs once, inside the connection or on a task: the two differ only in the handle that takes its events.
+/// A body that runs once, inside the connection or on a task: the two differ only in the handle that takes
+/// its events.
 fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let hand = hand();
     let given =
@@ -59,7 +60,8 @@ fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &R
     quote_spanned!(name=> move |#hand| async move { #body })
 }
 
-/// A body that is called repeatedly. It is a block of its own in a loop, so that `return` ends a call and not the stream.
+/// A body that is called repeatedly. It is a block of its own in a loop, so that `return` ends a call and not
+/// the stream.
 fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let (hand, writer, again) =
         (hand(), Ident::new("__touka_writer", Span::mixed_site()), Ident::new("__touka_again", Span::mixed_site()));
@@ -143,8 +145,8 @@ fn done(handler: &Handler, place: Span) -> Option<TokenStream> {
     }
 }
 
-/// A statement that fixes the return type of the body first, so that a wrong `return` in it is the error and not its
-/// correct end.
+/// A statement that fixes the return type of the body first, so that a wrong `return` in it is the error and
+/// not its correct end.
 fn typed_return(done: Option<&TokenStream>, place: Span) -> Option<TokenStream> {
     let done = done?;
     Some(quote_spanned! {place=>

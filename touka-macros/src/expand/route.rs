@@ -12,8 +12,8 @@ use crate::runtime::{Runtime, located};
 
 /// The function, and the hidden type that makes the route for `routes!`.
 ///
-/// Functions and types have separate namespaces: `room(…)` calls the function, `routes![room]` names the type, and
-/// `use api::room` imports both.
+/// Functions and types have separate namespaces: `room(…)` calls the function, `routes![room]` names the
+/// type, and `use api::room` imports both.
 pub(crate) fn route(
     handler: &Handler,
     method: &Ident,
@@ -91,8 +91,8 @@ pub(crate) fn route(
 
 /// The arguments of the call, and the code that reads them from the request.
 struct Arguments {
-    /// The statements that read the arguments: placeholders first, then extractors, because the last extractor may
-    /// consume the request; each in the order of the parameters.
+    /// The statements that read the arguments: placeholders first, then extractors, because the last
+    /// extractor may consume the request; each in the order of the parameters.
     read: Vec<TokenStream>,
     /// The variables that are passed to the function.
     pass: Vec<Ident>,

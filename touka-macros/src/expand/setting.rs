@@ -60,8 +60,8 @@ pub(super) fn values(options: &Options) -> impl Iterator<Item = (&Ident, &Expr)>
     })
 }
 
-/// The statements that evaluate the expressions, before the parameters move into the body. `patterns` destructures
-/// parameters by reference.
+/// The statements that evaluate the expressions, before the parameters move into the body. `patterns`
+/// destructures parameters by reference.
 pub(super) fn evaluated(options: &Options, patterns: &TokenStream, runtime: &Runtime) -> TokenStream {
     let statement = |(name, value): (&Ident, &Expr)| {
         let (variable, place) = (variable(name), located(value));
