@@ -228,27 +228,27 @@ impl<S> Router<S> {
     /// The address cannot be opened.
     pub async fn serve(self, address: impl Listen) -> Result<()>
     where
-        S: StateGiven,
+        Self: StateGiven<S>,
     {
-        Server::new().serve(address, S::router(self)).await
+        Server::new().serve(address, self.router()).await
     }
 }
 
-/// The state of a router that can be served: none. The compiler's error names [`Router::with_state`].
+/// A router that can be served: its handlers need no state. The compiler's error names [`Router::with_state`].
 #[diagnostic::on_unimplemented(
-    message = "the handlers of this router need a state of type `{Self}`",
+    message = "the handlers of this router need a state of type `{S}`",
     label = "this router has no state yet",
     note = "give the state before the router is served: `.with_state(state).serve(address)`"
 )]
-pub trait StateGiven: Sized {
+pub trait StateGiven<S> {
     #[doc(hidden)]
-    fn router(router: Router<Self>) -> Router;
+    fn router(self) -> Router;
 }
 
 #[diagnostic::do_not_recommend]
-impl StateGiven for () {
-    fn router(router: Router) -> Router {
-        router
+impl StateGiven<()> for Router {
+    fn router(self) -> Router {
+        self
     }
 }
 
