@@ -224,6 +224,30 @@ fn a_router_lists_its_routes_by_their_full_names() {
     assert_eq!(routes, ["GET /api → routing::index", "GET /api/resume → routing::resume"]);
 }
 
+#[route(ANY, "/files/{*path}")]
+async fn proxy(path: String, method: Method) -> String {
+    format!("{method} {path}")
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_any_route_answers_the_methods_without_a_route() {
+    let router = Router::new().mount(routes![proxy, file]);
+    let listed: Vec<String> = router.routes().map(ToString::to_string).collect();
+    assert_eq!(listed, ["ANY /files/{*path} → routing::proxy", "GET /files/{*path} → routing::file"]);
+
+    let app = TestApp::new(router);
+    assert_eq!(get(&app, "/files/a").await, (200, "a".into()));
+    assert_eq!(app.delete("/files/a").send().await.text().await, "DELETE a");
+    let extension = app.request(Method::from_bytes(b"PURGE").unwrap(), "/files/a").send().await;
+    assert_eq!(extension.text().await, "PURGE a");
+    assert_eq!(app.request(Method::HEAD, "/files/a").send().await.status(), 200);
+
+    // HEAD without a route for GET.
+    let app = TestApp::new(Router::new().mount(routes![proxy]));
+    let head = app.request(Method::HEAD, "/files/a").send().await;
+    assert_eq!((head.status().as_u16(), head.text().await), (200, String::new()));
+}
+
 fn message(mount: impl FnOnce() -> Router + std::panic::UnwindSafe) -> String {
     let panic = std::panic::catch_unwind(mount).expect_err("it was mounted");
     panic.downcast_ref::<String>().expect("a text").clone()
@@ -240,6 +264,10 @@ fn a_conflict_names_both_handlers() {
     assert_eq!(
         message(|| Router::new().mount(routes![index, second_index])),
         "routing::index and routing::second_index both answer GET /: give one of them another path or method"
+    );
+    assert_eq!(
+        message(|| Router::new().mount(routes![proxy]).mount(routes![proxy])),
+        "routing::proxy and routing::proxy both answer ANY /files/{*path}: give one of them another path or method"
     );
     assert_eq!(
         message(|| Router::new().mount(routes![post]).mount(routes![other])),

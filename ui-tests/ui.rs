@@ -1,5 +1,5 @@
-//! Compiles every case, runs those that should compile, and compares the errors of the others with
-//! the `.stderr` beside them. README.md says how to bless.
+//! Compiles every case, runs the cases that should pass, and compares the errors of the others with the
+//! `.stderr` file beside each. README.md describes how to update them.
 
 #[test]
 fn ui() {

@@ -27,14 +27,14 @@ async fn lines(path: String) -> ::touka::EventStream<Line> {
                 macro_rules! emit {
                     ($event:expr $(,)?) => {
                         { let event : Line = $event;
-                        ::core::compile_error!("in a plain function, send with the `EventSender`: events.blocking_send(event)");
+                        ::core::compile_error!("`emit!` needs an async function: in a plain function, write `events.blocking_send(event)`");
                         }
                     };
                     () => {
-                        ::core::compile_error!("emit! hands over an event: write emit!(event)")
+                        ::core::compile_error!("`emit!` needs an event: write `emit!(event)`")
                     };
                     ($first:expr, $($more:tt)+) => {
-                        ::core::compile_error!("emit! takes one event: call it once for each, or build one with Event::data(…).event(…)")
+                        ::core::compile_error!("`emit!` takes one event: call it once for each event; the fields of one are set as in `Event::data(…).event(…)`")
                     };
                 }
                 let __touka_value: () = {

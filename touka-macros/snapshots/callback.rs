@@ -36,10 +36,10 @@ async fn poll(left: u32) -> Result<::touka::EventStream<Tick>, Refusal> {
                             await; }
                         };
                         () => {
-                            ::core::compile_error!("emit! hands over an event: write emit!(event)")
+                            ::core::compile_error!("`emit!` needs an event: write `emit!(event)`")
                         };
                         ($first:expr, $($more:tt)+) => {
-                            ::core::compile_error!("emit! takes one event: call it once for each, or build one with Event::data(…).event(…)")
+                            ::core::compile_error!("`emit!` takes one event: call it once for each event; the fields of one are set as in `Event::data(…).event(…)`")
                         };
                     }
                     let __touka_value: Result<bool, Refusal> = { Ok(left > 0) };

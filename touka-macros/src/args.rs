@@ -1,4 +1,4 @@
-//! The arguments of `#[route(…)]`, as they were written.
+//! [`RouteArgs`]: the arguments of `#[route(…)]`.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -14,17 +14,17 @@ pub(crate) struct RouteArgs {
     pub(crate) method: Option<Ident>,
     pub(crate) path: Option<LitStr>,
     pub(crate) krate: Option<Path>,
-    /// The id of the event after which there is nothing more to send.
+    /// The id of the event that ends the stream.
     pub(crate) end: Option<LitStr>,
 }
 
-/// What a user writes here. `end` comes from `#[sse_handler]`, which hands it on.
+/// The options for users. `end` is not one of them: `#[sse_handler]` passes it on.
 const OPTIONS: [&str; 1] = [CRATE];
 
-/// The whole of a route's attribute, for the messages.
-const EXAMPLE: &str = "as in #[route(GET, \"/rooms/{room}\")]";
+/// An example of a whole attribute, for error messages.
+const EXAMPLE: &str = "as in `#[route(GET, \"/rooms/{room}\")]`";
 
-/// A method or a path, where an option should be.
+/// The first token, if it is a method or a path and not an option.
 pub(crate) fn looks_like_a_route(input: ParseStream<'_>) -> Option<TokenTree> {
     let fork = input.fork();
     let word: TokenTree = fork.parse().ok()?;
@@ -37,13 +37,13 @@ impl RouteArgs {
     pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
         let mut args = Self::default();
         if tokens.is_empty() {
-            let text = format!("#[route] takes a method and a path, {EXAMPLE}");
+            let text = format!("`#[route]` takes a method and a path, {EXAMPLE}");
             diagnostics.add(syn::Error::new(Span::call_site(), text));
             return args;
         }
         let parser = |input: ParseStream<'_>| {
             if begins_with_the_path(input) {
-                // Every other framework's order, or a method left out: the path is checked as well.
+                // The order of other frameworks, or a missing method. The path is checked in either case.
                 let path: LitStr = input.parse()?;
                 diagnostics.error(&path, format!("the method is missing before the path, {EXAMPLE}"));
                 args.path = Some(path);
@@ -57,7 +57,7 @@ impl RouteArgs {
                 return Err(the_path_is_missing);
             }
             if !input.peek(Token![,]) {
-                return Err(input.error(format!("a comma stands between the method and the path, {EXAMPLE}")));
+                return Err(input.error(format!("expected a comma between the method and the path, {EXAMPLE}")));
             }
             input.parse::<Token![,]>()?;
             if input.is_empty() {
@@ -77,13 +77,13 @@ impl RouteArgs {
     }
 }
 
-/// The first argument is text, and not a method in quotes.
+/// Whether the first argument is a string other than a method in quotes.
 fn begins_with_the_path(input: ParseStream<'_>) -> bool {
     let first = input.fork().parse::<LitStr>();
     first.is_ok_and(|first| !METHODS.contains(&first.value().to_uppercase().as_str()))
 }
 
-/// Reads the method, in all the ways that people write it, and reports those that are wrong.
+/// Reads the method, and reports the forms that are not accepted.
 fn method(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Ident> {
     if input.peek(LitStr) {
         let text: LitStr = input.parse()?;
@@ -92,10 +92,10 @@ fn method(input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<
         return Ok(Ident::new(&upper, text.span()));
     }
     let Ok(path) = input.call(Path::parse_mod_style) else {
-        return Err(input.error(format!("the method comes first, {EXAMPLE}")));
+        return Err(input.error(format!("expected a method, {EXAMPLE}")));
     };
     if let (Some(last), true) = (path.segments.last(), path.segments.len() > 1) {
-        diagnostics.error(&path, format!("a method is written as one word: `{}`", last.ident));
+        diagnostics.error(&path, format!("a method is written without a path: `{}`", last.ident));
         return Ok(last.ident.clone());
     }
     let method = path.require_ident()?.clone();
@@ -112,18 +112,18 @@ fn check_method(method: &Ident, diagnostics: &mut Diagnostics) {
     if METHODS.contains(&upper.as_str()) {
         diagnostics.error(method, format!("methods are written in upper case: `{upper}`"));
     } else {
-        let hint = did_you_mean(&typed, &METHODS, "there are");
-        diagnostics.error(method, format!("`{typed}` is not an HTTP method{hint}"));
+        let hint = did_you_mean(&typed, METHODS);
+        diagnostics.error(method, format!("unknown method `{typed}`{hint}"));
     }
 }
 
-/// What to say where the path should be.
+/// The message about a second argument that is not a path.
 fn not_a_path(input: ParseStream<'_>) -> String {
     match input.fork().call(Ident::parse_any) {
         Ok(second) if METHODS.contains(&second.to_string().as_str()) => {
-            format!("a route has one method: write a second function for `{second}`, and let both call a third")
+            format!("a route has one method: write a second function for `{second}`, or `ANY` to match every method")
         }
-        _ => format!("the path is a string literal, {EXAMPLE}"),
+        _ => format!("expected the path as a string literal, {EXAMPLE}"),
     }
 }
 
@@ -131,19 +131,19 @@ fn not_a_path(input: ParseStream<'_>) -> String {
 fn options(input: ParseStream<'_>, args: &mut RouteArgs, diagnostics: &mut Diagnostics) -> syn::Result<()> {
     while !input.is_empty() {
         let Ok(name) = input.call(Ident::parse_any) else {
-            return Err(input.error("an option is a name and a value, as in `crate = touka`"));
+            return Err(input.error("expected an option, as in `crate = touka`"));
         };
         if name == CRATE {
             if let Some(path) = crate_path(&name, input, diagnostics)?
                 && args.krate.replace(path).is_some()
             {
-                diagnostics.error(&name, "`crate` is given twice: keep one");
+                diagnostics.error(&name, "`crate` is given twice: remove one");
             }
         } else if name == END {
             input.parse::<Token![=]>()?;
             args.end = Some(input.parse()?);
         } else {
-            let hint = did_you_mean(&name.to_string(), &OPTIONS, "there is only");
+            let hint = did_you_mean(&name.to_string(), OPTIONS);
             diagnostics.error(&name, format!("unknown option `{name}`{hint}"));
             skip_value(input)?;
         }
@@ -152,7 +152,7 @@ fn options(input: ParseStream<'_>, args: &mut RouteArgs, diagnostics: &mut Diagn
     Ok(())
 }
 
-/// The path behind `crate =`.
+/// The path after `crate =`.
 pub(crate) fn crate_path(
     name: &Ident,
     input: ParseStream<'_>,
@@ -176,15 +176,15 @@ pub(crate) fn crate_path(
     }
 }
 
-/// Steps over the comma between two arguments.
+/// Skips the comma between two arguments.
 pub(crate) fn comma(input: ParseStream<'_>) -> syn::Result<()> {
     if !input.is_empty() && input.parse::<Token![,]>().is_err() {
-        return Err(input.error("a comma stands between two arguments"));
+        return Err(input.error("expected a comma between two arguments"));
     }
     Ok(())
 }
 
-/// Steps over the value of an option that is not known, to find the mistakes behind it.
+/// Skips the value of an invalid option, so that mistakes after it are found too.
 pub(crate) fn skip_value(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() && !input.peek(Token![,]) {
         TokenTree::parse(input)?;

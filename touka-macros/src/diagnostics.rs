@@ -1,4 +1,4 @@
-//! Collects every error of one function, so that one build shows them all.
+//! [`Diagnostics`]: collects all errors of one expansion, so that one build reports them together.
 
 use std::thread;
 
@@ -7,8 +7,7 @@ use quote::ToTokens;
 
 /// The errors found so far.
 ///
-/// It must be finished: dropped with an error that nobody reported, it panics, so that a check
-/// cannot be forgotten.
+/// Panics if it is dropped with errors: call [`Diagnostics::finish`] to report them.
 pub(crate) struct Diagnostics {
     errors: Option<syn::Error>,
 }
@@ -18,7 +17,7 @@ impl Diagnostics {
         Self { errors: None }
     }
 
-    /// Adds an error at the user's tokens. The text says what is wrong and what to write instead.
+    /// Adds an error at the user's tokens. The text states the mistake and its remedy.
     pub(crate) fn error(&mut self, at: impl ToTokens, text: impl std::fmt::Display) {
         self.add(syn::Error::new_spanned(at, text));
     }
@@ -38,31 +37,34 @@ impl Diagnostics {
 
 impl Drop for Diagnostics {
     fn drop(&mut self) {
-        assert!(self.errors.is_none() || thread::panicking(), "errors were collected and not reported");
+        assert!(self.errors.is_none() || thread::panicking(), "collected errors were not reported");
     }
 }
 
-/// The known word that was probably meant: the nearest one, if it is at most two edits away.
+/// The known word nearest to a misspelled one, if it is at most two edits away.
 pub(crate) fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let typed = typed.to_lowercase();
     known
         .into_iter()
         .map(|word| (distance(&typed, &word.to_lowercase()), word))
-        // A word of which more than half would have to change is another word.
+        // A word is another one, not a misspelling, if more than half of it would have to change.
         .filter(|(edits, word)| *edits <= 2 && edits * 2 <= word.len())
         .min_by_key(|(edits, _)| *edits)
         .map(|(_, word)| word)
 }
 
-/// The end of a message about an unknown word: the known one that was probably meant, or all.
-pub(crate) fn did_you_mean(typed: &str, known: &[&str], all: &str) -> String {
-    match nearest(typed, known.iter().copied()) {
-        Some(word) => format!("; did you mean `{word}`?"),
-        None => format!(": {all} {}", known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")),
+/// The end of a message about an unknown word: the nearest known word, or all of them.
+pub(crate) fn did_you_mean<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    if let Some(word) = nearest(typed, known.iter().copied()) {
+        return format!("; did you mean `{word}`?");
     }
+    let all: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
+    let one_of = if all.len() > 1 { "one of " } else { "" };
+    format!("; expected {one_of}{}", all.join(", "))
 }
 
-/// How many letters must be inserted, removed or changed to make one word of the other.
+/// The Levenshtein distance: the number of letters to insert, remove or change.
 fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
@@ -83,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_nearest_word_is_near() {
+    fn the_nearest_word_is_at_most_two_edits_away() {
         let known = ["keep_alive", "retry", "end"];
         assert_eq!(nearest("keepalive", known), Some("keep_alive"));
         assert_eq!(nearest("RETRY", known), Some("retry"));
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "not reported")]
-    fn a_forgotten_error_is_noticed() {
+    fn dropping_unreported_errors_panics() {
         let mut diagnostics = Diagnostics::new();
         diagnostics.error(proc_macro2::TokenStream::new(), "something");
     }

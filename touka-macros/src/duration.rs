@@ -1,13 +1,13 @@
-//! Durations as the options write them: `"15s"`, `"1h30m"`, `"250ms"`.
+//! The syntax of durations in options: `"15s"`, `"1h30m"`, `"250ms"`.
 
 use std::time::Duration;
 
-/// The units, longest first, in milliseconds.
+/// The units and their milliseconds, longest first.
 const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
-const FORM: &str = "a duration is a whole number and a unit, as in \"15s\": there are `ms`, `s`, `m`, `h` and `d`";
+const FORM: &str = "a duration is a whole number with a unit (`ms`, `s`, `m`, `h` or `d`), as in \"15s\"";
 
-/// Reads a duration, or says how it is written.
+/// Parses a duration, or returns an error message.
 pub(crate) fn parse(text: &str) -> Result<Duration, String> {
     let mut total: u64 = 0;
     let mut rest = text;
@@ -19,16 +19,16 @@ pub(crate) fn parse(text: &str) -> Result<Duration, String> {
         let number: u64 = number.parse().map_err(|_| fault(text, unit))?;
         let (_, millis) = UNITS.iter().find(|(known, _)| *known == unit).ok_or_else(|| fault(text, unit))?;
         let part = number.checked_mul(*millis);
-        total = part.and_then(|part| total.checked_add(part)).ok_or("that is longer than a clock can count")?;
+        total = part.and_then(|part| total.checked_add(part)).ok_or("this duration is too long")?;
         rest = behind;
     }
     if text.is_empty() { Err(FORM.to_owned()) } else { Ok(Duration::from_millis(total)) }
 }
 
-/// What is wrong with it, where that can be guessed.
+/// The message about an invalid duration, with the remedy if the intention is clear.
 fn fault(text: &str, unit: &str) -> String {
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return format!("a duration has a unit: \"{text}s\" for seconds, \"{text}ms\" for milliseconds");
+        return format!("a duration needs a unit: \"{text}s\" for seconds, \"{text}ms\" for milliseconds");
     }
     let meant = match unit.to_ascii_lowercase().as_str() {
         "sec" | "secs" | "second" | "seconds" => "s",
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read() {
+    fn durations_are_parsed() {
         for (text, millis) in [
             ("15s", 15_000),
             ("0s", 0),
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_none_is_explained() {
+    fn messages_name_the_remedy() {
         for (text, part) in [
             ("", "\"15s\""),
             ("15", "\"15s\" for seconds"),
@@ -70,7 +70,7 @@ mod tests {
             ("-1s", "whole number"),
             ("5sec", "written `s`"),
             ("2hours", "written `h`"),
-            ("99999999999999999d", "longer"),
+            ("99999999999999999d", "too long"),
             ("s", "whole number"),
         ] {
             let fault = parse(text).expect_err(text);

@@ -1,5 +1,5 @@
-//! What a function with mistakes expands to: its errors, and a stub of the same shape, so that
-//! one mistake is one error and not also a "cannot find" wherever the function is used.
+//! The stub that a function with errors expands to. It has the same signature, so that the uses of the
+//! function are not errors too.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, format_ident, quote};
@@ -9,19 +9,19 @@ use crate::keyword::{ROUTE, STUB};
 use crate::model::{self, Handler};
 use crate::runtime::Runtime;
 
-/// The stub of an `#[sse_handler]`: callable and awaitable, with the return type it should have.
+/// The stub of an `#[sse_handler]`: an async function with the return type of the handler.
 pub(crate) fn handler(handler: &Handler, runtime: &Runtime) -> TokenStream {
     let Handler { attrs, vis, sig, .. } = handler;
     let mut sig = sig.clone();
     sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
     sig.inputs = sig.inputs.into_iter().filter(|input| !is_given(input)).collect();
-    // A body that only diverges is no `impl Trait`.
+    // A body that only diverges does not infer the type of an `impl Trait`.
     if handler.output().is_none_or(|output| matches!(output, Type::ImplTrait(_)) || model::returns_bool(output)) {
         let stream = runtime.event_stream();
         sig.output = syn::parse_quote!(-> #stream);
     }
     let mark = handler.has_attribute(ROUTE).then(|| quote!(#[doc = #STUB]));
-    // What the signature no longer mentions is still in use: nothing else is to be reported.
+    // The types of removed parameters stay in use, so that their imports are not reported as unused.
     let given = handler.params().filter(|param| model::given(param).is_some()).map(|param| &param.ty);
     quote! {
         #mark
@@ -38,14 +38,14 @@ fn is_given(input: &FnArg) -> bool {
     matches!(input, FnArg::Typed(param) if model::given(param).is_some())
 }
 
-/// The stub of a `#[route]`: the function as it is, and a type that `routes!` finds.
+/// The stub of a `#[route]`: the unchanged function, and the hidden type for `routes!`.
 pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
     let name = &handler.sig.ident;
     let vis = &handler.vis;
     let (route, state) = (runtime.private("Route"), format_ident!("S"));
     let function = handler.to_token_stream();
     if handler.sig.receiver().is_some() {
-        // In an `impl` there is no place for a type.
+        // A method is in an `impl`, which cannot contain a struct.
         return function;
     }
     quote! {

@@ -1,31 +1,30 @@
-//! The rule that an `sse!` block cannot fail.
+//! The rule that an `sse!` block has no `?`, because its stream cannot fail.
 
 use proc_macro2::{TokenStream, TokenTree};
 
 use crate::diagnostics::Diagnostics;
 
-/// A `?` of the block itself has nowhere to go: the block is a stream, and no `Result` of one.
+/// Reports each `?` of the block itself, and returns whether there was one.
 ///
-/// Where it may belong to something else, such as a closure or the call of a macro, the compiler
-/// decides. Tells whether there was one.
+/// A `?` that may belong to a nested function, a closure or a macro is left to the compiler.
 pub(crate) fn check(body: TokenStream, diagnostics: &mut Diagnostics) -> bool {
     let mut found = false;
     let mut last: Option<TokenTree> = None;
-    // The statement holds a function, a closure or a block whose `?` is its own.
+    // Whether the statement has a function, a closure or a block with a `?` of its own.
     let mut elsewhere = false;
     for token in body {
         match &token {
             TokenTree::Punct(punct) => match punct.as_char() {
                 ';' => elsewhere = false,
                 '|' => elsewhere = true,
-                // Not `T: ?Sized`, and not the `$(…)?` of a macro.
+                // Excludes `T: ?Sized` and the `$(…)?` of a macro.
                 '?' if !elsewhere && ends_an_expression(last.as_ref()) => {
                     found = true;
                     diagnostics.error(
                         punct,
-                        "an `sse!` block cannot fail, so `?` has nowhere to go: use it before the block, where it is the \
-                         function's, or handle the error here; a stream that can fail is made by #[sse_handler] with \
-                         `-> Result<EventStream, E>`, or by `EventStream::try_generate`",
+                        "`?` does not work in an `sse!` block, which cannot fail: use it before the block, where it returns \
+                         from the function, or handle the error here; for a stream that can fail, use `#[sse_handler]` \
+                         with `-> Result<EventStream, E>`, or `EventStream::try_generate`",
                     );
                 }
                 _ => {}
@@ -69,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_question_mark_of_the_block_is_found() {
+    fn a_question_mark_of_the_block_is_an_error() {
         for body in ["a()?;", "emit(a?)", "if a { b? }", "let x = y.await?.z;", "match a? {}", "for x in y[1]? {}"] {
             assert_eq!(errors(body), 1, "{body}");
         }
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_something_else_is_not() {
+    fn a_question_mark_of_nested_code_is_not() {
         for body in [
             "let a = |x| x?;",
             "async { a()?; Ok(()) }.await",

@@ -1,4 +1,4 @@
-//! A handler, as it was written: signature parsed, body untouched.
+//! [`Handler`]: an annotated function, with its signature parsed and its body unchanged.
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -12,8 +12,8 @@ use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_STREAM, EVENT_WRITER, STUB};
 
 /// An annotated function.
 ///
-/// Its body is a group of tokens that nobody parses: every span stays the user's, and a body that
-/// is half typed still expands.
+/// The body is a group of tokens that is not parsed: it keeps the user's spans, and an incomplete body still
+/// expands, so that editors can complete it.
 pub(crate) struct Handler {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -26,20 +26,20 @@ impl Parse for Handler {
         let mut attrs = input.call(Attribute::parse_outer)?;
         let vis = input.parse()?;
         let sig = input.parse()?;
-        // As a token, because a block that a `macro_rules!` captured is a group around a group.
+        // As a token tree, because a block that a `macro_rules!` captured is a group around a group.
         let TokenTree::Group(body) = input.parse()? else {
             return Err(input.error("expected the function's body"));
         };
         let body = without_inner_attributes(body, &mut attrs);
         if !input.is_empty() {
-            return Err(input.error("nothing is expected after the function's body"));
+            return Err(input.error("unexpected tokens after the function's body"));
         }
         Ok(Self { attrs, vis, sig, body })
     }
 }
 
-/// Takes `#![…]` from the beginning of a body and puts it on the function: it means the same there,
-/// and the body becomes a block that is not a function's own.
+/// Moves `#![…]` from the beginning of a body to the function, where it has the same meaning: in the
+/// expansion the body is a nested block, which cannot have inner attributes.
 fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Group {
     let begins_with = |index: usize, punct: char| {
         let token = body.stream().into_iter().nth(index);
@@ -49,7 +49,7 @@ fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Group {
         return body;
     }
     let split = |input: ParseStream<'_>| Ok((input.call(Attribute::parse_inner)?, input.parse::<TokenStream>()?));
-    // Half typed it stays, for the compiler to explain.
+    // An incomplete attribute stays in the body, where the compiler reports it.
     let Ok((inner, rest)) = split.parse2(body.stream()) else { return body };
     attrs.extend(inner.into_iter().map(|attr| Attribute { style: AttrStyle::Outer, ..attr }));
     let mut group = Group::new(body.delimiter(), rest);
@@ -58,7 +58,7 @@ fn without_inner_attributes(body: Group, attrs: &mut Vec<Attribute>) -> Group {
 }
 
 impl Handler {
-    /// The parameters, without a `self`.
+    /// The parameters, without `self`.
     pub(crate) fn params(&self) -> impl Iterator<Item = &syn::PatType> {
         self.sig.inputs.iter().filter_map(|input| match input {
             FnArg::Typed(param) => Some(param),
@@ -74,13 +74,13 @@ impl Handler {
         }
     }
 
-    /// The function is what is left of a handler whose mistakes `#[sse_handler]` has reported.
+    /// Whether the function is the stub of a handler whose errors `#[sse_handler]` has reported.
     pub(crate) fn is_stub(&self) -> bool {
         let text = |attr: &Attribute| Some(attr.meta.require_name_value().ok()?.value.to_token_stream().to_string());
         self.attrs.iter().filter_map(text).any(|text| text.contains(STUB))
     }
 
-    /// The function carries an attribute of this name, whatever path leads to it.
+    /// Whether the function has an attribute of this name, with any path.
     pub(crate) fn has_attribute(&self, name: &str) -> bool {
         self.attribute(name).is_some()
     }
@@ -90,7 +90,7 @@ impl Handler {
         self.attrs.iter().find(|attr| is_called(attr, name))
     }
 
-    /// The attribute of this name, to add to it.
+    /// The attribute of this name, mutable.
     pub(crate) fn attribute_mut(&mut self, name: &str) -> Option<&mut Attribute> {
         self.attrs.iter_mut().find(|attr| is_called(attr, name))
     }
@@ -100,7 +100,7 @@ fn is_called(attr: &Attribute, name: &str) -> bool {
     attr.path().segments.last().is_some_and(|last| last.ident == name)
 }
 
-/// The parameter's name, if its pattern is nothing but a name.
+/// The parameter's name, if its pattern is a plain name.
 pub(crate) fn name(param: &syn::PatType) -> Option<&Ident> {
     match &*param.pat {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(&pat.ident),
@@ -108,7 +108,8 @@ pub(crate) fn name(param: &syn::PatType) -> Option<&Ident> {
     }
 }
 
-/// What `#[sse_handler]` gives to a parameter, by the parameter's type. Callers do not see it.
+/// A parameter that `#[sse_handler]` provides, recognized by its type. It is not part of the function's
+/// signature.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Given {
     /// `Emitter<T>` or `&Emitter<T>`
@@ -119,7 +120,7 @@ pub(crate) enum Given {
     Sender,
 }
 
-/// What the attribute gives to this parameter, if the caller does not.
+/// The kind of the parameter, if the attribute provides it and not the caller.
 pub(crate) fn given(param: &syn::PatType) -> Option<Given> {
     let name = last_ident(without_reference(&param.ty))?;
     [(EMITTER, Given::Emitter), (EVENT_WRITER, Given::Writer), (EVENT_SENDER, Given::Sender)]
@@ -127,7 +128,7 @@ pub(crate) fn given(param: &syn::PatType) -> Option<Given> {
         .find_map(|(known, given)| (name == known).then_some(given))
 }
 
-/// The `T` of what the attribute gives, as in `EventSender<T>`.
+/// The `T` of a provided parameter, as in `EventSender<T>`.
 pub(crate) fn given_item(param: &syn::PatType) -> Option<&Type> {
     given(param)?;
     match &last_segment(without_reference(&param.ty))?.arguments {
@@ -143,7 +144,7 @@ fn without_reference(ty: &Type) -> &Type {
     }
 }
 
-/// The last word of a type's path: `Vec` of `std::vec::Vec<u8>`.
+/// The last identifier of a type's path: `Vec` of `std::vec::Vec<u8>`.
 pub(crate) fn last_ident(ty: &Type) -> Option<&Ident> {
     last_segment(ty).map(|last| &last.ident)
 }
@@ -151,14 +152,14 @@ pub(crate) fn last_ident(ty: &Type) -> Option<&Ident> {
 fn last_segment(ty: &Type) -> Option<&PathSegment> {
     match ty {
         Type::Path(path) => path.path.segments.last(),
-        // What a `macro_rules!` captured as a type comes in a group that cannot be seen.
+        // A type that a `macro_rules!` captured is in an invisible group.
         Type::Group(group) => last_segment(&group.elem),
         Type::Paren(paren) => last_segment(&paren.elem),
         _ => None,
     }
 }
 
-/// The return type with another type in place of what `Result` holds.
+/// The return type, with the first type argument of its `Result` replaced.
 pub(crate) fn with_stream(output: &Type, stream: &Type) -> Type {
     let mut output = output.clone();
     if let Type::Path(path) = &mut output
@@ -174,7 +175,7 @@ pub(crate) fn with_stream(output: &Type, stream: &Type) -> Type {
     output
 }
 
-/// The stream within a return type: `EventStream<T>` of `Result<EventStream<T>, E>`.
+/// The stream in a return type: `EventStream<T>` of `Result<EventStream<T>, E>`.
 pub(crate) fn stream(output: &Type) -> &Type {
     let Some(last) = last_segment(output).filter(|_| fallible(output)) else { return output };
     match &last.arguments {
@@ -183,7 +184,7 @@ pub(crate) fn stream(output: &Type) -> &Type {
     }
 }
 
-/// The `T` of `EventStream<T>`, if the stream is written like that.
+/// The `T` of `EventStream<T>`, if it is written out.
 pub(crate) fn item(stream: &Type) -> Option<&Type> {
     let last = last_segment(stream).filter(|last| last.ident == EVENT_STREAM)?;
     match &last.arguments {
@@ -192,7 +193,7 @@ pub(crate) fn item(stream: &Type) -> Option<&Type> {
     }
 }
 
-/// The `E` of `Result<EventStream, E>`, if both are written.
+/// The `E` of `Result<EventStream, E>`, if both are written out.
 pub(crate) fn error(output: &Type) -> Option<&Type> {
     let last = last_segment(output).filter(|_| fallible(output))?;
     match &last.arguments {
@@ -208,27 +209,27 @@ fn of_type(argument: &GenericArgument) -> Option<&Type> {
     }
 }
 
-/// The type is `bool`.
+/// Whether the type is `bool`.
 pub(crate) fn is_bool(ty: &Type) -> bool {
     last_ident(ty).is_some_and(|ident| ident == "bool")
 }
 
-/// The return type is `bool`, or a `Result` of it, as a callback's is.
+/// Whether the return type is that of a callback: `bool`, or a `Result` of it.
 pub(crate) fn returns_bool(output: &Type) -> bool {
     is_bool(stream(output))
 }
 
-/// The return type says `Result`.
+/// Whether the return type is written as a `Result`.
 pub(crate) fn fallible(output: &Type) -> bool {
     last_ident(output).is_some_and(|ident| ident == "Result")
 }
 
-/// The stream names no event type, so it takes whatever is `Into<Event>`.
+/// Whether the stream has no event type, so that it takes any `Into<Event>`.
 pub(crate) fn untyped(stream: &Type) -> bool {
     is_stream(stream) && item(stream).is_none()
 }
 
-/// The type is written `EventStream`, with an event type or without.
+/// Whether the type is written as `EventStream`, with or without an event type.
 pub(crate) fn is_stream(ty: &Type) -> bool {
     last_ident(ty).is_some_and(|ident| ident == EVENT_STREAM)
 }

@@ -1,4 +1,4 @@
-//! The options of `#[sse_handler(…)]`.
+//! [`Options`]: the options of `#[sse_handler(…)]`.
 
 use std::time::Duration;
 
@@ -15,24 +15,24 @@ use crate::keyword::{
     ON_ERROR, OPEN_AFTER, OPTIONS, RETRY, WHOLE_BLOCKS, WRITE_TIMEOUT,
 };
 
-/// What was written, each option with its name, which is where an error about it stands.
+/// The options, each with its name, which is the location of errors about it.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) krate: Option<Path>,
     pub(crate) mode: Mode,
-    /// In the order they were written.
+    /// The settings, in the order of the source.
     pub(crate) settings: Vec<(Ident, Setting)>,
 }
 
 /// How the body runs.
 #[derive(Default)]
 pub(crate) enum Mode {
-    /// Inside the connection, emitting.
+    /// Polled by the connection.
     #[default]
     Generator,
-    /// Called again and again.
+    /// Called repeatedly.
     Callback(Ident),
-    /// On a task of its own, with a queue of this length.
+    /// On a task of its own, with a queue of this capacity.
     Channel(Ident, LitInt),
 }
 
@@ -47,7 +47,7 @@ pub(crate) enum Setting {
     End(LitStr),
     OnError(Path),
     OnClose(Path),
-    /// A value that is made of the handler's parameters, before the body runs.
+    /// An expression that may use the handler's parameters. It is evaluated before the body runs.
     Value(Box<Expr>),
 }
 
@@ -64,18 +64,18 @@ impl Options {
     fn read(&mut self, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         if let Some(word) = looks_like_a_route(input) {
             diagnostics
-                .error(word, "a method and a path belong to an attribute of their own: #[route(METHOD, \"/path\")]");
+                .error(word, "the method and the path belong in a separate attribute: `#[route(METHOD, \"/path\")]`");
             let _rest: TokenStream = input.parse()?;
             return Ok(());
         }
         let mut seen: Vec<String> = Vec::new();
         while !input.is_empty() {
             let Ok(name) = input.call(Ident::parse_any) else {
-                return Err(input.error("an option is a name and a value, as in `retry = \"3s\"`"));
+                return Err(input.error("expected an option, as in `retry = \"3s\"`"));
             };
             let word = name.to_string();
             if seen.contains(&word) {
-                diagnostics.error(&name, format!("`{word}` is given twice: keep one"));
+                diagnostics.error(&name, format!("`{word}` is given twice: remove one"));
                 skip_value(input)?;
             } else {
                 self.option(&name, input, diagnostics)?;
@@ -108,7 +108,7 @@ impl Options {
             ON_CLOSE => function(name, input, diagnostics)?.map(Setting::OnClose),
             CLOSE_AT | CLOSE_WHEN | EXPIRED_EVENT | LABEL => expression(name, input, diagnostics)?,
             _ => {
-                let hint = did_you_mean(&word, &OPTIONS, "there are");
+                let hint = did_you_mean(&word, OPTIONS);
                 diagnostics.error(name, format!("unknown option `{word}`{hint}"));
                 skip_value(input)?;
                 None
@@ -120,7 +120,7 @@ impl Options {
 
     fn read_mode(&mut self, name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
         if !matches!(self.mode, Mode::Generator) {
-            diagnostics.error(name, "a handler runs in one mode: keep `callback` or `channel`");
+            diagnostics.error(name, "a handler has one mode: keep either `callback` or `channel`");
             return skip_value(input);
         }
         if name == CALLBACK {
@@ -128,11 +128,11 @@ impl Options {
             self.mode = Mode::Callback(name.clone());
             return Ok(());
         }
-        // Whatever is wrong with the length, the mode is known: nothing else is said about it.
+        // With an invalid capacity the mode is still known, so that the checks of the mode report nothing else.
         let one = LitInt::new("1", name.span());
         let length = value::<LitInt>(input)?.filter(|length| length.base10_parse::<usize>().is_ok_and(|n| n > 0));
         if length.is_none() {
-            let text = "`channel` takes the length of its queue, at least 1, as in `channel = 32`";
+            let text = "`channel` takes the capacity of its queue, at least 1, as in `channel = 32`";
             diagnostics.error(name, text);
             skip_value(input)?;
         }
@@ -149,16 +149,16 @@ impl Options {
     }
 }
 
-/// Reports a value behind an option that has none.
+/// Reports a value of an option that takes none.
 fn alone(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
     if input.is_empty() || input.peek(Token![,]) {
         return Ok(());
     }
-    diagnostics.error(name, format!("`{name}` stands alone, without a value"));
+    diagnostics.error(name, format!("`{name}` takes no value"));
     skip_value(input)
 }
 
-/// The value behind `=`, if there is one of this kind.
+/// The value after `=`, if it is of this type.
 fn value<T: syn::parse::Parse>(input: ParseStream<'_>) -> syn::Result<Option<T>> {
     if !input.peek(Token![=]) {
         return Ok(None);
@@ -195,7 +195,7 @@ fn keep_alive(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
     Ok(None)
 }
 
-/// The end's name becomes an id, which comes back as a header: it obeys the rules of both.
+/// Reads the name of the end. It is also an id, which comes back as a header, so the rules of both apply.
 fn the_end(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
     let Some(text) = value::<LitStr>(input)? else {
         diagnostics.error(name, "`end` takes the name of the last event in quotes, as in `end = \"done\"`");
@@ -204,13 +204,13 @@ fn the_end(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) 
     };
     let end = text.value();
     let fault = if end.is_empty() {
-        "the name of the last event is empty: take one such as \"done\""
+        "the name of the last event is empty: write one such as \"done\""
     } else if end.chars().any(char::is_control) {
-        "the name of the last event holds a control character, which would break the event stream"
+        "the name of the last event contains a control character, which would break the stream"
     } else if end.trim_matches(' ') != end {
-        "the name of the last event starts or ends with a space, which clients drop"
+        "the name of the last event starts or ends with a space, which clients remove"
     } else if end.len() > 256 {
-        "the name of the last event is longer than 256 bytes, more than a request header should carry back"
+        "the name of the last event is longer than 256 bytes, the limit for a `Last-Event-ID` header"
     } else {
         return Ok(Some(Setting::End(text)));
     };
@@ -218,13 +218,13 @@ fn the_end(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) 
     Ok(None)
 }
 
-/// A value that depends on the request.
+/// Reads an expression that may use the handler's parameters.
 fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
     if name == CLOSE_AT && input.peek(Token![=]) && input.peek2(LitStr) {
         let _equals: TokenTree = input.parse()?;
         let text: LitStr = input.parse()?;
         let lifetime =
-            format!("`close_at` takes a moment: for a length of time there is `max_lifetime = {:?}`", text.value());
+            format!("`close_at` takes a point in time: for a duration, write `max_lifetime = {:?}`", text.value());
         diagnostics.error(&text, lifetime);
         skip_value(input)?;
         return Ok(None);
@@ -248,7 +248,7 @@ fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
 
 fn function(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Path>> {
     if let Some(path) = value::<Path>(input)? {
-        // A closure or a call begins like a path.
+        // A closure or a call may begin with a path.
         if input.is_empty() || input.peek(Token![,]) {
             return Ok(Some(path));
         }
@@ -258,7 +258,7 @@ fn function(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics)
     Ok(None)
 }
 
-/// Steps over a value whose own commas cannot be told from those between options.
+/// Skips all remaining tokens, for a value whose own commas cannot be distinguished from those between options.
 fn skip_all(input: ParseStream<'_>) -> syn::Result<()> {
     while !input.is_empty() {
         input.parse::<TokenTree>()?;

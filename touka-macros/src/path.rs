@@ -1,4 +1,4 @@
-//! The path of a route: its captures, checked with the router's own grammar, and its query.
+//! The path of a route: its captures, checked with the router's own parser, and its query.
 
 use syn::ext::IdentExt;
 use syn::parse::Parser;
@@ -9,17 +9,17 @@ use crate::query;
 
 /// The path of a route and the names of its placeholders, in order.
 pub(crate) struct RoutePath {
-    /// As it was written, with the query.
+    /// The path as written, with the query.
     pub(crate) literal: LitStr,
     pub(crate) captures: Vec<String>,
     pub(crate) queries: Vec<String>,
-    /// Its placeholders are what the user meant. Where they are not, no parameter is compared with
-    /// them: that mistake would only be the same one again.
+    /// Whether the placeholders could be recognized. If not, they are not compared with the parameters,
+    /// because that would report the same mistake again.
     pub(crate) legible: bool,
 }
 
 impl RoutePath {
-    /// Checks the path and reports what is wrong.
+    /// Parses the path and reports its mistakes.
     pub(crate) fn parse(literal: LitStr, diagnostics: &mut Diagnostics) -> Self {
         let text = literal.value();
         let (path, query) = query::split(&text);
@@ -31,7 +31,7 @@ impl RoutePath {
         let mut captures: Vec<String> = Vec::new();
         for name in names(path) {
             if captures.contains(&name) {
-                diagnostics.error(&literal, format!("the capture `{{{name}}}` stands in the path twice: rename one"));
+                diagnostics.error(&literal, format!("the path has two captures named `{{{name}}}`: rename one"));
                 continue;
             }
             if let Some(text) = no_parameter_name(&name).filter(|_| legible) {
@@ -49,11 +49,11 @@ impl RoutePath {
         }) {
             if queries.contains(&name) {
                 let text = format!(
-                    "the name `{{{name}}}` stands in the query twice: once is enough, and a `Vec` takes what is repeated"
+                    "the query has `{{{name}}}` twice: remove one; for a parameter that is repeated, take a `Vec`"
                 );
                 diagnostics.error(&literal, text);
             } else if captures.contains(&name) {
-                let text = format!("`{{{name}}}` stands in the path and in the query: rename one");
+                let text = format!("`{{{name}}}` is both in the path and in the query: rename one");
                 diagnostics.error(&literal, text);
             } else {
                 queries.push(name);
@@ -62,30 +62,30 @@ impl RoutePath {
         Self { literal, captures, queries, legible }
     }
 
-    /// What the router gets: the path without its query.
+    /// The path for the router, without the query.
     pub(crate) fn of_the_router(&self) -> LitStr {
         LitStr::new(query::split(&self.literal.value()).0, self.literal.span())
     }
 
-    /// The path captures a value for a parameter of this name.
+    /// Whether the path has a capture for a parameter of this name.
     pub(crate) fn captures(&self, name: &Ident) -> bool {
         let name = name.unraw();
         self.captures.iter().any(|known| name == known)
     }
 
-    /// The query has a value for a parameter of this name.
+    /// Whether the query has a name for a parameter of this name.
     pub(crate) fn queries(&self, name: &Ident) -> bool {
         let name = name.unraw();
         self.queries.iter().any(|known| name == known)
     }
 
-    /// A placeholder has this name.
+    /// Whether a placeholder has this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.captures.iter().chain(&self.queries).any(|known| known == name)
     }
 }
 
-/// Why no parameter can have the name of a capture.
+/// The message about a capture whose name is not an identifier.
 fn no_parameter_name(name: &str) -> Option<String> {
     if Ident::parse_any.parse_str(name).is_ok() {
         return None;
@@ -93,18 +93,17 @@ fn no_parameter_name(name: &str) -> Option<String> {
     let valid: String = name.chars().map(|letter| if letter.is_alphanumeric() { letter } else { '_' }).collect();
     let hint =
         if Ident::parse_any.parse_str(&valid).is_ok() { format!(", such as `{{{valid}}}`") } else { String::new() };
-    Some(format!(
-        "the capture `{{{name}}}` is named like the parameter that takes it, so it must be an identifier{hint}"
-    ))
+    Some(format!("the capture `{{{name}}}` must be named like a function parameter, so it must be an identifier{hint}"))
 }
 
-/// What is wrong with a path.
+/// A mistake in a path.
 struct Fault {
     text: String,
+    /// See [`RoutePath::legible`].
     legible: bool,
 }
 
-/// What the router would refuse, with the remedy where there is one.
+/// The first mistake that the router would reject, with its remedy.
 fn fault(path: &str, query: Option<&str>) -> Option<Fault> {
     let legible = |text: String| Some(Fault { text, legible: true });
     let garbled = |text: String| Some(Fault { text, legible: false });
@@ -117,7 +116,7 @@ fn fault(path: &str, query: Option<&str>) -> Option<Fault> {
         ));
     }
     if path.contains('#') || query.is_some_and(|query| query.contains('#')) {
-        return garbled("a fragment never reaches a server: leave out what begins with `#`".to_owned());
+        return garbled("a fragment is never sent to a server: remove everything from the `#` on".to_owned());
     }
     if let Some(name) = path.split('/').find_map(|part| part.strip_prefix(':')).filter(|name| !name.is_empty()) {
         return garbled(format!("a capture is written in braces: `{{{name}}}` instead of `:{name}`"));
@@ -128,24 +127,22 @@ fn fault(path: &str, query: Option<&str>) -> Option<Fault> {
     if !path.starts_with('/') {
         return legible(format!("a path begins with `/`: write \"/{path}\""));
     }
-    // The router itself decides the rest, so that the two cannot disagree.
+    // The router's own parser decides about the rest, so that the two cannot disagree.
     let error = matchit::Router::new().insert(path, ()).err()?;
     garbled(match error {
         matchit::InsertError::InvalidCatchAll => {
-            "a `{*capture}` takes the rest of the path, so it stands at its end and after a `/`".to_owned()
+            "a `{*capture}` captures the rest of the path, so it must be at the end, after a `/`".to_owned()
         }
         matchit::InsertError::InvalidParam => {
-            "a capture is `{name}`, with a name and closed; a brace that means itself is doubled: `{{` or `}}`"
+            "a capture needs a name and a closing brace, as in `{name}`; a literal brace is doubled: `{{` or `}}`"
                 .to_owned()
         }
-        matchit::InsertError::InvalidParamSegment => {
-            "a part of a path between two `/` can hold one capture only".to_owned()
-        }
+        matchit::InsertError::InvalidParamSegment => "a path segment can have only one capture".to_owned(),
         other => other.to_string(),
     })
 }
 
-/// The names between braces; doubled braces mean themselves.
+/// The names in braces; doubled braces are literal.
 fn names(path: &str) -> Vec<String> {
     let mut names = Vec::new();
     let mut rest = path;
@@ -170,26 +167,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn captures_are_found_and_escapes_are_not() {
+    fn escaped_braces_are_not_captures() {
         assert_eq!(names("/"), [""; 0]);
         assert_eq!(names("/a/{b}/c.{d}"), ["b", "d"]);
         assert_eq!(names("/{{no}}/{*rest}"), ["rest"]);
     }
 
     #[test]
-    fn faults_carry_their_remedy() {
+    fn messages_name_the_remedy() {
         for (path, part) in [
             ("", "\"/\""),
             ("rooms", "\"/rooms\""),
             ("/a#b", "fragment"),
             ("/:id", "`{id}`"),
             ("/<id>", "`{id}`"),
-            ("/{*all}/x", "at its end"),
-            ("/{", "closed"),
-            ("/{}", "with a name"),
+            ("/{*all}/x", "at the end"),
+            ("/{", "closing brace"),
+            ("/{}", "a name"),
             ("/{a}{b}", "one capture"),
         ] {
-            let fault = fault(path, None).unwrap_or_else(|| panic!("{path} was taken"));
+            let fault = fault(path, None).unwrap_or_else(|| panic!("{path} was accepted"));
             assert!(fault.text.contains(part), "{path}: {}", fault.text);
         }
         assert!(fault("/a", Some("{b}#c")).is_some_and(|fault| fault.text.contains("fragment")));

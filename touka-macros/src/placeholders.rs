@@ -1,4 +1,4 @@
-//! The rules between the placeholders of a route and the parameters of its function.
+//! The rules about the placeholders of a route and the parameters of its function.
 
 use syn::ext::IdentExt;
 use syn::{GenericArgument, PathArguments, Type};
@@ -8,7 +8,7 @@ use crate::keyword::SSE_HANDLER;
 use crate::model::{self, Handler};
 use crate::path::RoutePath;
 
-/// Every rule of them.
+/// Applies every rule.
 pub(crate) fn check(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
     placeholders_have_parameters(handler, path, diagnostics);
     values_are_owned(handler, path, diagnostics);
@@ -16,27 +16,26 @@ pub(crate) fn check(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagn
     plain_values_have_placeholders(handler, path, diagnostics);
 }
 
-/// Each placeholder has the parameter that takes it.
+/// Each placeholder has a parameter of the same name.
 fn placeholders_have_parameters(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
     let names = names(handler);
     let free: Vec<&str> = names.iter().filter(|name| !path.has(name)).map(String::as_str).collect();
     let captures = path.captures.iter().map(|name| ("capture", name));
-    let queries = path.queries.iter().map(|name| ("name", name));
+    let queries = path.queries.iter().map(|name| ("query parameter", name));
     for (kind, placeholder) in captures.chain(queries).filter(|(_, placeholder)| !names.contains(placeholder)) {
         let name = &handler.sig.ident;
         let remedy = match nearest(placeholder, free.iter().copied()) {
-            Some(meant) => format!("; there is `{meant}`: give both the same name"),
-            None => format!(": add `{placeholder}: String`, or a type of yours that is `FromStr`"),
+            Some(meant) => format!("if `{meant}` is meant, give both the same name"),
+            None => format!("add `{placeholder}: String`, or another type that is `FromStr`"),
         };
-        let of = if kind == "name" { " of the query" } else { "" };
-        let text = format!("no parameter of `{name}` takes the {kind} `{{{placeholder}}}`{of}{remedy}");
+        let text = format!("`{name}` has no parameter for the {kind} `{{{placeholder}}}`: {remedy}");
         diagnostics.error(&path.literal, text);
     }
 }
 
-/// A value of the request is made for the call, and nobody keeps its text.
+/// The parameters of placeholders are owned: a value is parsed for the call, and its text is not kept.
 fn values_are_owned(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
-    // With both attributes, the other one says so.
+    // With both attributes, `#[sse_handler]` reports it.
     if handler.has_attribute(SSE_HANDLER) || handler.is_stub() {
         return;
     }
@@ -45,7 +44,7 @@ fn values_are_owned(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagn
         let Some(name) = model::name(param) else { continue };
         let kind = match () {
             () if path.captures(name) => "captured value",
-            () if path.queries(name) => "value of the query",
+            () if path.queries(name) => "query parameter",
             () => continue,
         };
         let text = format!("a {kind} is owned: take `String` instead of `&str`, or another type without the `&`");
@@ -53,7 +52,7 @@ fn values_are_owned(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagn
     }
 }
 
-/// A path without its capture is another path, and no path has it twice. A query has what it likes.
+/// A capture is present exactly once, unlike a query parameter.
 fn captures_are_there_once(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
     for param in handler.params() {
         let Some(name) = model::name(param).filter(|name| path.captures(name)) else { continue };
@@ -61,24 +60,24 @@ fn captures_are_there_once(handler: &Handler, path: &RoutePath, diagnostics: &mu
         let name = name.unraw();
         if ty == "Option" {
             let text = format!(
-                "a path without its capture does not match, so the value is always there: take it without the \
-                 `Option`, or take it from the query, as in `?{{{name}}}`"
+                "a capture always has a value, because the path does not match without it: remove the `Option`, \
+                 or move it to the query, as in `?{{{name}}}`"
             );
             diagnostics.error(&param.ty, text);
         } else if ty == "Vec" {
             let text = format!(
-                "a capture is one text: take `String`, or a type of yours that is `FromStr`; what may be repeated \
-                 belongs into the query, as in `?{{{name}}}`"
+                "a capture is one value: take `String`, or another type that is `FromStr`; a parameter that can be \
+                 repeated belongs in the query, as in `?{{{name}}}`"
             );
             diagnostics.error(&param.ty, text);
         }
     }
 }
 
-/// A number or a flag cannot come from anywhere but a placeholder.
+/// A parameter that is a number or a flag has a placeholder: no extractor has such a type.
 fn plain_values_have_placeholders(handler: &Handler, path: &RoutePath, diagnostics: &mut Diagnostics) {
     let names = names(handler);
-    // A near miss was reported at the placeholder already.
+    // A misspelled name is already reported at the placeholder.
     let orphans = path.captures.iter().chain(&path.queries).filter(|placeholder| !names.contains(placeholder));
     let orphans: Vec<&str> = orphans.map(String::as_str).collect();
     for param in handler.params().filter(|param| is_plain(&param.ty)) {
@@ -87,8 +86,8 @@ fn plain_values_have_placeholders(handler: &Handler, path: &RoutePath, diagnosti
         if path.has(&name) || nearest(&name, orphans.iter().copied()).is_some() {
             continue;
         }
-        let (begins, place) = if path.queries.is_empty() { ('?', "behind it") } else { ('&', "to the query") };
-        // What may be missing or repeated has no place in the path.
+        let (begins, place) = if path.queries.is_empty() { ('?', "after it") } else { ('&', "to the query") };
+        // An `Option` or a `Vec` cannot be a capture.
         let (neither, remedy) = if is_of_a_query(&param.ty) {
             ("in the query", format!("add `{begins}{{{name}}}` to it"))
         } else {
@@ -102,7 +101,7 @@ fn plain_values_have_placeholders(handler: &Handler, path: &RoutePath, diagnosti
     }
 }
 
-/// A type that no extractor has: a number or a flag, perhaps within an `Option` or a `Vec`.
+/// Whether no extractor has this type: a number or a flag, or an `Option` or `Vec` of one or of a `String`.
 fn is_plain(ty: &Type) -> bool {
     const PLAIN: [&str; 16] = [
         "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "u8", "u16", "u32", "u64", "u128",
@@ -112,12 +111,12 @@ fn is_plain(ty: &Type) -> bool {
     plain(ty) || is_of_a_query(ty) && within(ty).is_some_and(|ty| plain(ty) || is_text(ty))
 }
 
-/// `String` alone reads the body.
+/// Whether the type is `String`, which by itself is the extractor of the body.
 fn is_text(ty: &Type) -> bool {
     model::last_ident(ty).is_some_and(|ty| ty == "String")
 }
 
-/// A type for what may be missing or repeated.
+/// Whether the type is one of a parameter that may be missing or repeated.
 fn is_of_a_query(ty: &Type) -> bool {
     model::last_ident(ty).is_some_and(|ty| ty == "Option" || ty == "Vec")
 }
@@ -132,7 +131,7 @@ fn within(ty: &Type) -> Option<&Type> {
     })
 }
 
-/// The names of the parameters that have one.
+/// The names of the parameters whose pattern is a plain name.
 fn names(handler: &Handler) -> Vec<String> {
     handler.params().filter_map(model::name).map(|name| name.unraw().to_string()).collect()
 }

@@ -4,35 +4,35 @@ use syn::Ident;
 use syn::ext::IdentExt;
 use syn::parse::Parser;
 
-/// Splits the literal of a route where its query begins.
+/// Splits the path of a route from its query.
 pub(crate) fn split(text: &str) -> (&str, Option<&str>) {
     text.split_once('?').map_or((text, None), |(path, query)| (path, Some(query)))
 }
 
-/// The names of a query, in order, or what is wrong with it.
+/// The names of a query, in order, or an error message.
 pub(crate) fn names(query: &str) -> Result<Vec<String>, String> {
     if query.is_empty() {
-        return Err("no name follows the `?`: write `?{name}`, or leave it out".to_owned());
+        return Err("the query is empty: write `?{name}`, or remove the `?`".to_owned());
     }
     query.split('&').map(name).collect()
 }
 
-/// The name within the braces of one part.
+/// The name in the braces of one part.
 fn name(part: &str) -> Result<String, String> {
     if part.is_empty() {
-        return Err("a `{name}` stands on both sides of a `&`: leave out the one too many".to_owned());
+        return Err("expected a `{name}` on both sides of each `&`: remove the extra `&`".to_owned());
     }
     if part.contains('?') {
-        return Err("a path has one `?`: names after the first are separated by `&`".to_owned());
+        return Err("a path has one `?`: separate the query parameters with `&`".to_owned());
     }
     if part.matches('{').count() > 1 {
-        return Err(format!("names of the query are separated by `&`: write `{}`", separated(part)));
+        return Err(format!("query parameters are separated by `&`: write `{}`", separated(part)));
     }
     let Some(name) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
         return Err(not_in_braces(part));
     };
     if name.starts_with('*') {
-        return Err("a query has no rest to capture: take all of it with the extractor `Query<T>`".to_owned());
+        return Err("a query has no catch-all: to read all of it, use the extractor `Query<T>`".to_owned());
     }
     if Ident::parse_any.parse_str(name).is_err() {
         return Err(not_a_name(name));
@@ -46,21 +46,21 @@ fn separated(part: &str) -> String {
     names.collect::<Vec<_>>().join("&")
 }
 
-/// `since`, `since={since}` and `since=3` are what people write who have seen a query.
+/// The message about a part such as `since`, `since={since}` or `since=3`.
 fn not_in_braces(part: &str) -> String {
     let name = part.split(['=', '{', '}']).find(|name| !name.is_empty()).unwrap_or("name");
     let remedy = if Ident::parse_any.parse_str(name).is_ok() { name } else { "name" };
-    format!("a query is made of names in braces: write `{{{remedy}}}` instead of `{part}`")
+    format!("a query parameter is a name in braces: write `{{{remedy}}}` instead of `{part}`")
 }
 
-/// A parameter of the function has the name, so it is an identifier. That of the wire need not be.
+/// The message about a name that is not an identifier, which a function parameter cannot have.
 fn not_a_name(name: &str) -> String {
     if name.is_empty() {
-        return "a name stands in the braces, that of the parameter which takes it: write `{name}`".to_owned();
+        return "the braces are empty: write the name of the function parameter, as in `{name}`".to_owned();
     }
     format!(
-        "the name `{{{name}}}` of the query is that of the parameter which takes it, so it must be an identifier; \
-         for another name take the extractor `Query<T>` and serde's `rename`"
+        "the query parameter `{{{name}}}` must be named like a function parameter, so it must be an identifier; \
+         for any other name, use the extractor `Query<T>` and serde's `rename`"
     )
 }
 
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn faults_carry_their_remedy() {
+    fn messages_name_the_remedy() {
         for (query, part) in [
             ("", "`?{name}`"),
             ("{a}&", "both sides"),

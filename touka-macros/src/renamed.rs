@@ -1,13 +1,13 @@
-//! Notices a crate that has touka under another name.
+//! Detects a crate that depends on touka under another name.
 
 use std::env;
 use std::path::Path;
 
-/// The name under which this crate has touka, if it is another one.
+/// The name of touka in the current crate, if the crate renames it.
 ///
-/// An attribute cannot know where it was imported from, but it runs inside the compiler, whose
-/// command line names each dependency and its file: `--extern sse=…/libtouka-0123.rmeta`. This only
-/// makes a message better: where there is no such argument, nothing is said.
+/// A macro does not know the path it was imported by. But it runs inside the compiler, whose command line
+/// names each dependency and its file: `--extern sse=…/libtouka-0123.rmeta`. The result only improves an
+/// error message: without such an argument it is `None`.
 pub(crate) fn other_name() -> Option<String> {
     find(env::args())
 }
@@ -18,7 +18,7 @@ fn find(args: impl Iterator<Item = String>) -> Option<String> {
     for arg in args {
         let value = if before == "--extern" { Some(arg.as_str()) } else { arg.strip_prefix("--extern=") };
         if let Some((name, file)) = value.and_then(|value| value.split_once('=')) {
-            // Options may stand before the name: `priv:sse`.
+            // Options may precede the name: `priv:sse`.
             let name = name.rsplit(':').next().unwrap_or(name);
             if name == "touka" {
                 return None;
@@ -32,7 +32,7 @@ fn find(args: impl Iterator<Item = String>) -> Option<String> {
     found
 }
 
-/// The file is called as cargo calls touka's: `libtouka-0123456789abcdef.rmeta`.
+/// Whether the file has the name that cargo gives to touka's: `libtouka-0123456789abcdef.rmeta`.
 fn is_touka(file: &Path) -> bool {
     file.file_stem()
         .and_then(|stem| stem.to_str())

@@ -1,10 +1,10 @@
-//! Every path that generated code may name, in one place.
+//! [`Runtime`]: the paths that generated code may use.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 
-/// Where generated code finds touka: `::touka`, or what the `crate` option says.
+/// The path of touka in generated code: `::touka`, or the value of the `crate` option.
 pub(crate) struct Runtime {
     root: TokenStream,
 }
@@ -14,19 +14,20 @@ impl Runtime {
         Self { root: root.map_or_else(|| quote!(::touka), ToTokens::to_token_stream) }
     }
 
-    /// Where a `macro_rules!` of touka says that touka is.
+    /// Takes the `$crate` of a `macro_rules!` of touka.
     pub(crate) const fn at(root: TokenStream) -> Self {
         Self { root }
     }
 
-    /// A path inside the hidden module that belongs to the macros.
+    /// A path in the hidden module of the macros.
     pub(crate) fn private(&self, name: &str) -> TokenStream {
         let root = &self.root;
         let name = Ident::new(name, Span::call_site());
         quote!(#root::__private::#name)
     }
 
-    /// The same, located at the user's tokens that it serves: what is wrong with them is said there.
+    /// A path as [`Runtime::private`] makes it, with the location of the user's tokens, where the compiler
+    /// reports errors.
     pub(crate) fn private_at(&self, at: Span, name: &str) -> TokenStream {
         let located = |mut token: TokenTree| {
             token.set_span(token.span().located_at(at));
@@ -35,22 +36,22 @@ impl Runtime {
         self.private(name).into_iter().map(located).collect()
     }
 
-    /// The function that takes what an option takes, located at the option's value.
+    /// The function that converts the value of an option, with the location of that value.
     pub(crate) fn option_at(&self, at: Span, option: &Ident) -> TokenStream {
         let values = self.private_at(at, "values");
         let option = Ident::new(&option.to_string(), Span::call_site().located_at(at));
         quote!(#values::#option)
     }
 
-    /// The stream type of a handler that names none.
+    /// The stream type of a handler without a return type.
     pub(crate) fn event_stream(&self) -> TokenStream {
         let root = &self.root;
         quote!(#root::EventStream)
     }
 }
 
-/// The place of the user's tokens for code that is not theirs: errors point there, lints of the
-/// user's style do not.
+/// The span of generated code that has the location of the user's tokens: the compiler reports errors there,
+/// but applies no lints of style.
 pub(crate) fn located(tokens: &impl ToTokens) -> Span {
     Span::call_site().located_at(tokens.span())
 }

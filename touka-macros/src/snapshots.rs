@@ -1,14 +1,14 @@
-//! What each form of an attribute expands to, kept in files, so that a change of the expansion is
-//! read by whoever makes it. `SNAPSHOTS=overwrite cargo test -p touka-macros` writes them anew.
+//! The expansion of each form of an attribute, kept in files, so that a change is visible in review.
+//! `SNAPSHOTS=overwrite cargo test -p touka-macros` rewrites them.
 
 use std::path::Path;
 use std::{env, fs};
 
 use proc_macro2::TokenStream;
 
-use crate::door;
+use crate::entry;
 
-/// The forms: a name, the attributes from the outer one inwards, and the function below them.
+/// The forms: a name, the outer attribute, and the function with the inner attributes.
 const FORMS: [(&str, &str, &str); 13] = [
     ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
     ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
@@ -56,8 +56,7 @@ fn expand(attributes: &str, function: &str) -> String {
     });
     let [arguments, function]: [TokenStream; 2] = [arguments, function].map(|text| text.parse().expect("it lexes"));
     let expanded =
-        if name == "route" { door::route(arguments, &function) } else { door::sse_handler(arguments, &function) };
-    // A method stands in an `impl`, which a file cannot be.
+        if name == "route" { entry::route(arguments, &function) } else { entry::sse_handler(arguments, &function) };
     match syn::parse2::<syn::File>(expanded.clone()) {
         Ok(file) => prettyplease::unparse(&file),
         Err(error) => panic!("{error}: {expanded}"),
@@ -65,7 +64,7 @@ fn expand(attributes: &str, function: &str) -> String {
 }
 
 #[test]
-fn each_form_expands_as_it_is_written_down() {
+fn each_form_expands_to_its_snapshot() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("snapshots");
     let overwrite = env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite");
     let mut changed = Vec::new();
@@ -82,8 +81,8 @@ fn each_form_expands_as_it_is_written_down() {
     let changed = changed.join("\n");
     assert!(
         changed.is_empty(),
-        "these expand to something else now; if that is meant, SNAPSHOTS=overwrite cargo test -p touka-macros\n\n{changed}"
+        "these expansions changed; if that is intended, run SNAPSHOTS=overwrite cargo test -p touka-macros\n\n{changed}"
     );
     let known = fs::read_dir(&folder).expect("the folder").count();
-    assert_eq!(known, FORMS.len(), "a snapshot whose form is gone: delete its file");
+    assert_eq!(known, FORMS.len(), "a snapshot has no form: delete its file");
 }

@@ -1,7 +1,7 @@
-//! `yield value` in the body of an `sse!` becomes `emit!(value)`.
+//! Rewrites `yield value` in the body of an `sse!` to `emit!(value)`.
 //!
-//! It works on tokens: a body that is half typed still expands, and one that stands in the call of
-//! another macro, such as `select!`, is found there. Everything else stays what and where it is.
+//! The rewrite works on tokens: an incomplete body still expands, and a `yield` in the arguments of another
+//! macro, such as `select!`, is found. All other tokens keep their place and their spans.
 
 use proc_macro2::{Delimiter, Group, Ident, Punct, Spacing, Span, TokenStream, TokenTree};
 use syn::parse::{ParseStream, Parser};
@@ -10,21 +10,21 @@ use syn::{Expr, Token};
 use crate::diagnostics::Diagnostics;
 use crate::keyword::{EMIT, YIELD};
 
-/// Macros whose `yield` is their own.
+/// Macros with a `yield` of their own.
 const GENERATORS: [&str; 7] = ["gen", "quote", "quote_spanned", "sse", "stream", "try_fn_stream", "try_stream"];
 
-/// What to write instead, for every `yield` that is none.
+/// The remedy for a `yield` that cannot be rewritten.
 const STATEMENT: &str = "write `yield value;`, or `emit!(value)`";
 
-/// A body whose `yield`s are emits.
+/// A body whose `yield`s are rewritten to emits.
 pub(crate) struct Body {
     pub(crate) tokens: TokenStream,
-    /// What is left is a body: its only mistakes are values that are not typed yet.
+    /// Whether the body can still be expanded: its only mistakes are missing values.
     pub(crate) sound: bool,
 }
 
 impl Body {
-    /// Replaces each `yield`, and reports those that cannot be.
+    /// Rewrites each `yield`, and reports those that cannot be rewritten.
     pub(crate) fn parse(tokens: TokenStream, diagnostics: &mut Diagnostics) -> Self {
         let mut rewrite = Rewrite { diagnostics, sound: true };
         let tokens = rewrite.tokens(tokens, Place { statements: true, ours: true });
@@ -37,25 +37,25 @@ struct Rewrite<'a> {
     sound: bool,
 }
 
-/// Where a sequence of tokens stands.
+/// The context of a sequence of tokens.
 #[derive(Clone, Copy)]
 struct Place {
-    /// A statement can begin where it begins.
+    /// Whether a statement can begin at its first token.
     statements: bool,
-    /// It is Rust, and not the language of another macro, whose `yield` may be another word.
+    /// Whether the tokens are Rust. The arguments of another macro may use `yield` with another meaning.
     ours: bool,
 }
 
-/// What stands before a token.
+/// The kind of the token before another.
 #[derive(Clone, Copy, PartialEq)]
 enum Before {
-    /// A statement begins here.
+    /// The beginning of a statement.
     Statement,
-    /// The body of a match arm begins here: it ends at a comma.
+    /// The beginning of a match arm's body, which ends at a comma.
     Arm,
-    /// What makes the next word a name: `'yield`, `$yield`, `#yield`.
+    /// A prefix that makes the next word a name: `'yield`, `$yield`, `#yield`.
     Sigil,
-    /// Anything else, after which only an operand can stand.
+    /// Any other token, which only an operand can follow.
     Operand,
 }
 
@@ -65,7 +65,7 @@ impl Rewrite<'_> {
         let mut rest: Vec<TokenTree> = tokens.into_iter().collect();
         rest.reverse();
         let mut before = if place.statements { Before::Statement } else { Before::Operand };
-        // The last tokens, to tell the call of a macro: `name !` and then a group.
+        // The last two tokens, to recognize the call of a macro: `name !`, then a group.
         let mut last: [Option<TokenTree>; 2] = [None, None];
         while let Some(token) = rest.pop() {
             let token = match token {
@@ -98,7 +98,7 @@ impl Rewrite<'_> {
         }
         let statements = match group.delimiter() {
             Delimiter::Brace => true,
-            // What a `macro_rules!` captured stands where it was put.
+            // The invisible group of a `macro_rules!` capture.
             Delimiter::None => before == Before::Statement,
             Delimiter::Parenthesis | Delimiter::Bracket => false,
         };
@@ -108,7 +108,7 @@ impl Rewrite<'_> {
         inner.into()
     }
 
-    /// The emit that stands for a `yield` and its value, which are taken from `rest`.
+    /// The emit that replaces a `yield`. The value is taken from `rest`.
     fn yielded(
         &mut self,
         word: &Ident,
@@ -120,7 +120,7 @@ impl Rewrite<'_> {
             Before::Sigil => return None,
             Before::Operand if !place.ours => return None,
             Before::Operand => {
-                let text = format!("a `yield` gives nothing back, so it is a statement of its own: {STATEMENT}");
+                let text = format!("`yield` has no value, so it must be a statement of its own: {STATEMENT}");
                 self.diagnostics.error(word, text);
                 self.sound = false;
                 return None;
@@ -129,8 +129,8 @@ impl Rewrite<'_> {
         }
         let value = if before == Before::Arm { arm(rest) } else { statement(rest) };
         if value.is_empty() {
-            // Without it the rest of the body is what it was, and an editor goes on with it.
-            self.diagnostics.error(word, format!("a `yield` hands over an event: {STATEMENT}"));
+            // An empty block in its place lets an editor complete the rest of the body.
+            self.diagnostics.error(word, format!("`yield` needs an event: {STATEMENT}"));
             return Some(TokenTree::from(Group::new(Delimiter::Brace, TokenStream::new())).into());
         }
         let value = self.tokens(value, Place { statements: false, ours: place.ours });
@@ -138,7 +138,7 @@ impl Rewrite<'_> {
     }
 }
 
-/// `emit!(value)`, as if it stood where the `yield` stands.
+/// `emit!(value)`, with the span of the `yield`.
 fn emit(span: Span, value: TokenStream) -> TokenStream {
     let mut bang = Punct::new('!', Spacing::Alone);
     bang.set_span(span);
@@ -147,12 +147,12 @@ fn emit(span: Span, value: TokenStream) -> TokenStream {
     [TokenTree::Ident(Ident::new(EMIT, span)), bang.into(), value.into()].into_iter().collect()
 }
 
-/// What can stand after a token.
+/// The context after a token.
 fn after(token: &TokenTree, previous: Option<&TokenTree>) -> Before {
     let follows = |sign: char| matches!(previous, Some(TokenTree::Punct(found)) if found.as_char() == sign);
     match token {
         TokenTree::Group(group) if group.delimiter() == Delimiter::Brace => Before::Statement,
-        // An attribute.
+        // The end of an attribute.
         TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket && follows('#') => Before::Statement,
         TokenTree::Punct(punct) => match punct.as_char() {
             ';' => Before::Statement,
@@ -164,15 +164,15 @@ fn after(token: &TokenTree, previous: Option<&TokenTree>) -> Before {
     }
 }
 
-/// Takes what stands before the `;` or the end.
+/// Takes the tokens up to the next `;` or the end.
 fn statement(rest: &mut Vec<TokenTree>) -> TokenStream {
     let semicolon = |token: &TokenTree| matches!(token, TokenTree::Punct(punct) if punct.as_char() == ';');
     let end = rest.iter().rposition(semicolon).map_or(0, |end| end + 1);
     rest.drain(end..).rev().collect()
 }
 
-/// Takes the expression that is the body of a match arm, or what stands before the comma where it
-/// is not one yet. A comma alone does not tell: `yield parse::<A, B>(text),` has two.
+/// Takes the expression that is the body of a match arm. It is parsed, because it may contain commas, as in
+/// `yield parse::<A, B>(text),`. If it is incomplete, takes the tokens up to the next comma.
 fn arm(rest: &mut Vec<TokenTree>) -> TokenStream {
     let ahead: TokenStream = rest.iter().rev().cloned().collect();
     let split = |input: ParseStream<'_>| {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn a_yield_is_an_emit_up_to_the_end_of_its_statement() {
+    fn a_yield_statement_becomes_an_emit() {
         for (body, expected) in [
             ("yield 3;", "emit!(3);"),
             ("yield 3", "emit!(3)"),
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_call_of_another_macro_a_statement_is_one_too() {
+    fn a_yield_in_the_arguments_of_a_macro_becomes_an_emit() {
         for (body, expected) in [
             ("select! { x = a => { yield x } }", "select! { x = a => { emit!(x) } }"),
             ("select! { x = a => yield x, y = b => yield y }", "select! { x = a => emit!(x), y = b => emit!(y) }"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_yield_of_ours_stays() {
+    fn other_uses_of_the_word_are_kept() {
         for body in [
             "sse! { yield 1; }",
             "touka::sse! { yield 1; let x = yield; }",
@@ -253,12 +253,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_an_emit_is_explained() {
+    fn a_yield_that_cannot_be_an_emit_is_an_error() {
         for body in
             ["yield;", "yield", "a(); { yield }", "match a { B => yield, _ => c }", "select! { _ = a => yield, }"]
         {
             let (left, errors) = rewritten(body);
-            assert!(errors.is_some_and(|errors| errors.contains("hands over an event")), "{body}");
+            assert!(errors.is_some_and(|errors| errors.contains("needs an event")), "{body}");
             assert!(!left.contains("yield"), "{body}: {left}");
         }
         for body in

@@ -1,4 +1,4 @@
-//! What stands in `#[event(…)]`, as it was written. Knows which word belongs where.
+//! [`Attrs`]: the options of `#[event(…)]`, and where each is allowed.
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::ext::IdentExt;
@@ -6,7 +6,7 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
 
 use super::case::Case;
-use crate::diagnostics::{Diagnostics, nearest};
+use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::keyword::CRATE;
 
 const EVENT: &str = "event";
@@ -17,7 +17,7 @@ const ID: &str = "id";
 const RETRY: &str = "retry";
 const READ: &str = "read";
 
-/// What an attribute stands on.
+/// The item that an attribute is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Enum,
@@ -27,8 +27,8 @@ pub(super) enum Place {
 }
 
 impl Place {
-    /// The words that belong here.
-    const fn words(self) -> &'static [&'static str] {
+    /// The options that are allowed here.
+    const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Enum => &[RENAME_ALL, READ, CRATE],
             Self::Struct => &[NAME, DATA, READ, CRATE],
@@ -47,21 +47,21 @@ impl Place {
     }
 }
 
-/// Where a word belongs, for whoever wrote it elsewhere.
-const BELONGS: [(&str, &str); 7] = [
-    (NAME, "names one event: write it on a variant, or on a struct"),
+/// The meaning of each option, and the item that it goes on.
+const MEANINGS: [(&str, &str); 7] = [
+    (NAME, "is the name of one event: write it on a variant, or on a struct"),
     (
         RENAME_ALL,
-        "spells the names of all variants: write it on an enum; fields are renamed with #[serde(rename_all = \"…\")]",
+        "is the case of all names of an enum: write it on an enum; fields are renamed with `#[serde(rename_all = \"…\")]`",
     ),
-    (DATA, "is about one event: write it on a variant, or on a struct"),
-    (ID, "marks the field whose value is the event's id: write it on that field"),
-    (RETRY, "marks the field whose value is the reconnection time: write it on that field"),
-    (READ, "lets values be read back from events: write it on the whole type"),
-    (CRATE, "says where touka is: write it on the whole type"),
+    (DATA, "is the format of one event: write it on a variant, or on a struct"),
+    (ID, "marks the field that is the event's id: write it on that field"),
+    (RETRY, "marks the field that is the reconnection time: write it on that field"),
+    (READ, "allows values to be read from events: write it on the type"),
+    (CRATE, "is the path of touka: write it on the type"),
 ];
 
-/// The attributes of one item.
+/// The options of one item.
 #[derive(Default)]
 pub(super) struct Attrs {
     pub(super) krate: Option<Path>,
@@ -79,7 +79,7 @@ impl Attrs {
         let mut found = Self::default();
         let mut seen = Vec::new();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident(EVENT)) {
-            let example = format!("#[event({})]", example(place.words()[0]));
+            let example = format!("`#[event({})]`", example(place.options()[0]));
             let Meta::List(list) = &attr.meta else {
                 diagnostics.error(attr, format!("an option is missing, as in {example}"));
                 continue;
@@ -105,13 +105,13 @@ impl Attrs {
         while !input.is_empty() {
             if input.peek(LitStr) {
                 let name: LitStr = input.parse()?;
-                let text = format!("a string needs its word: write `{NAME} = {:?}`", name.value());
+                let text = format!("a string needs the name of its option: write `{NAME} = {:?}`", name.value());
                 diagnostics.error(&name, text);
             } else {
                 let word: Ident = input.call(Ident::parse_any)?;
                 self.option(&word, input, place, seen, diagnostics)?;
             }
-            // What is left of a value that was not understood is part of that mistake.
+            // The rest of an invalid value belongs to the mistake that was reported.
             rest_of_option(input)?;
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
@@ -129,19 +129,20 @@ impl Attrs {
         diagnostics: &mut Diagnostics,
     ) -> syn::Result<()> {
         let typed = word.to_string();
-        if !place.words().contains(&typed.as_str()) {
+        if !place.options().contains(&typed.as_str()) {
             diagnostics.error(word, misplaced(&typed, place));
             return Ok(());
         }
         if seen.contains(&typed) {
-            diagnostics.error(word, format!("`{typed}` is given twice: keep one"));
+            diagnostics.error(word, format!("`{typed}` is given twice: remove one"));
             return Ok(());
         }
         seen.push(typed.clone());
         match typed.as_str() {
             ID | RETRY | READ => {
                 if !input.is_empty() && !input.peek(Token![,]) {
-                    let why = if typed == READ { "all of the type is read" } else { "the field's own value is sent" };
+                    let why =
+                        if typed == READ { "it applies to the whole type" } else { "the value of the field is sent" };
                     diagnostics.error(rest_of_option(input)?, format!("`{typed}` takes no value: {why}"));
                 }
                 let mark = match typed.as_str() {
@@ -175,23 +176,23 @@ impl Attrs {
             RENAME_ALL => {
                 self.rename_all = Case::parse(&value);
                 if self.rename_all.is_none() {
-                    let hint = hint(&value, Case::names());
-                    diagnostics.error(literal, format!("`{value}` is not a way to spell names{hint}"));
+                    let hint = did_you_mean(&value, Case::names());
+                    diagnostics.error(literal, format!("unknown case `{value}`{hint}"));
                 }
             }
             _ => match value.as_str() {
                 "json" => {}
                 "text" => self.text = Some(literal),
                 _ => {
-                    let hint = hint(&value, ["json", "text"]);
-                    diagnostics.error(literal, format!("data is not sent as `{value}`{hint}"));
+                    let hint = did_you_mean(&value, ["json", "text"]);
+                    diagnostics.error(literal, format!("unknown data format `{value}`{hint}"));
                 }
             },
         }
     }
 }
 
-/// The string literal behind a word and its `=`.
+/// The string literal after an option and its `=`.
 fn text_value(word: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<LitStr>> {
     let usage = format!("`{word}` takes a string literal, as in `{}`", example(&word.to_string()));
     if !input.peek(Token![=]) {
@@ -219,20 +220,10 @@ fn rest_of_option(input: ParseStream<'_>) -> syn::Result<TokenStream> {
 }
 
 fn misplaced(typed: &str, place: Place) -> String {
-    match BELONGS.iter().find(|(word, _)| *word == typed) {
-        Some((word, belongs)) => format!("not on {}: `{word}` {belongs}", place.article()),
-        None => format!("unknown option `{typed}`{}", hint(typed, place.words().iter().copied())),
+    match MEANINGS.iter().find(|(word, _)| *word == typed) {
+        Some((word, meaning)) => format!("not an option of {}: `{word}` {meaning}", place.article()),
+        None => format!("unknown option `{typed}`{}", did_you_mean(typed, place.options().iter().copied())),
     }
-}
-
-/// The end of a message about an unknown word: the known one that was probably meant, or all.
-fn hint<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    let known: Vec<&str> = known.into_iter().collect();
-    if let Some(word) = nearest(typed, known.iter().copied()) {
-        return format!("; did you mean `{word}`?");
-    }
-    let known: Vec<String> = known.iter().map(|word| format!("`{word}`")).collect();
-    format!(": there is {}", known.join(", "))
 }
 
 fn example(word: &str) -> &'static str {

@@ -1,4 +1,4 @@
-//! What a generic type's parameters must be able to do, found as serde's derive finds it.
+//! The bounds on the parameters of a generic type, inferred as serde's derive infers them.
 
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -7,7 +7,7 @@ use syn::{Generics, Ident, Type, WherePredicate, parse_quote};
 use super::model::{Field, Input, Message, Payload};
 use super::paths::Paths;
 
-/// What makes a field need no bound of its own.
+/// The serde attributes of a field for which no bound is inferred.
 const NOT_INFERRED: [&str; 5] = ["skip", "skip_serializing", "serialize_with", "with", "bound"];
 
 /// The type's generics with the bounds of the impl.
@@ -63,15 +63,15 @@ fn json(message: &Message, params: &[Ident], serialize: &TokenStream, predicates
     }
 }
 
-/// `T::Item`, of a parameter `T`.
+/// Whether the type is an associated type of a parameter: `T::Item`.
 fn is_associated(ty: &Type, params: &[Ident]) -> bool {
     let Type::Path(path) = ty else { return false };
     let segments = &path.path.segments;
     path.qself.is_none() && segments.len() > 1 && params.contains(&segments[0].ident)
 }
 
-/// The parameter stands in the type by itself: not as part of a path, and not in a `PhantomData`,
-/// which serialises whatever it is of.
+/// Whether the parameter occurs in the type by itself: not as part of a path, and not in a `PhantomData`,
+/// which needs no bound.
 fn mentions(ty: TokenStream, param: &Ident) -> bool {
     let tokens: Vec<TokenTree> = ty.into_iter().collect();
     let colons = |at: Option<&TokenTree>| matches!(at, Some(TokenTree::Punct(punct)) if punct.as_char() == ':');

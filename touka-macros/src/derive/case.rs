@@ -1,6 +1,6 @@
-//! From a Rust name to an event name: the rules of serde's `rename_all`, letter by letter.
+//! [`Case`]: the conversion of Rust names to event names, with the rules of serde's `rename_all`.
 
-/// How a name is spelt.
+/// The case of a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Case {
     Lower,
@@ -13,7 +13,7 @@ pub(super) enum Case {
     ScreamingKebab,
 }
 
-/// As the user writes them.
+/// The cases, as the user writes them.
 const CASES: [(&str, Case); 8] = [
     ("lowercase", Case::Lower),
     ("UPPERCASE", Case::Upper),
@@ -34,7 +34,7 @@ impl Case {
         CASES.iter().map(|(name, _)| *name)
     }
 
-    /// Spells a `PascalCase` name.
+    /// Converts a `PascalCase` name to this case.
     pub(super) fn apply(self, name: &str) -> String {
         match self {
             Self::Pascal => name.to_owned(),
@@ -69,10 +69,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_spelt_as_serde_spells_them() {
-        let spelt = |name: &str| CASES.map(|(_, case)| case.apply(name));
+    fn cases_are_those_of_serde() {
+        let converted = |name: &str| CASES.map(|(_, case)| case.apply(name));
         assert_eq!(
-            spelt("VeryTasty"),
+            converted("VeryTasty"),
             [
                 "verytasty",
                 "VERYTASTY",
@@ -84,7 +84,7 @@ mod tests {
                 "VERY-TASTY"
             ]
         );
-        assert_eq!(spelt("A"), ["a", "A", "A", "a", "a", "A", "a", "A"]);
+        assert_eq!(converted("A"), ["a", "A", "A", "a", "a", "A", "a", "A"]);
         assert_eq!(Case::Kebab.apply("HTTPError2"), "h-t-t-p-error2");
         assert_eq!(Case::Kebab.apply("Été"), "Été");
     }

@@ -1,4 +1,4 @@
-//! The rules that look at more than one attribute. One rule, one function.
+//! The rules that concern more than one attribute, one function for each.
 
 use quote::ToTokens;
 use syn::Ident;
@@ -6,7 +6,7 @@ use syn::Ident;
 use super::model::{Field, Input, Kind, Message, Style};
 use crate::diagnostics::Diagnostics;
 
-/// Every rule.
+/// Applies every rule.
 pub(super) fn input(input: &Input, diagnostics: &mut Diagnostics) {
     for message in &input.messages {
         name_is_fit_for_the_wire(message, diagnostics);
@@ -21,36 +21,38 @@ pub(super) fn input(input: &Input, diagnostics: &mut Diagnostics) {
     readable(input, diagnostics);
 }
 
-/// What `EventName` refuses is refused here, at the literal. What slipped through would still fail
-/// the build, as the names are made by `EventName::from_static` in a `static`.
+/// A name is one that `EventName` accepts; the error is located at the literal. A name that passes this check
+/// but not `EventName`'s fails the build too, because the names are made by `EventName::from_static` in a
+/// `static`.
 fn name_is_fit_for_the_wire(message: &Message, diagnostics: &mut Diagnostics) {
     let Some(literal) = &message.name.literal else { return };
     let name = &message.name.text;
     if name.is_empty() {
-        diagnostics.error(literal, "an event's name is not empty: write `name = \"message\"` to send none");
+        diagnostics
+            .error(literal, "an event's name cannot be empty: for an event without a name, write `name = \"message\"`");
     } else if name.contains(char::is_control) {
-        diagnostics.error(literal, "a control character in an event's name would break the stream: leave it out");
+        diagnostics.error(literal, "a control character in an event's name would break the stream: remove it");
     } else if name.starts_with(' ') || name.ends_with(' ') {
-        let text = format!("clients drop spaces around an event's name: write {:?}", name.trim_matches(' '));
+        let text = format!("clients remove spaces around an event's name: write {:?}", name.trim_matches(' '));
         diagnostics.error(literal, text);
     }
 }
 
-/// `EventSource` fires `open` and `error` itself, so whoever sends them says so in so many words.
+/// A name is not `open` or `error` unless it is written out, because `EventSource` fires these events itself.
 fn name_is_not_event_sources_own(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
     let name = &message.name.text;
     if message.name.literal.is_none() && ["open", "error"].contains(&name.as_str()) {
         let what = if input.kind == Kind::Enum { "variant" } else { "struct" };
         let text = format!(
-            "this {what} would be sent as `{name}`, an event that `EventSource` fires for its own use: give it another name, \
-             as in #[event(name = \"{example}\")], or write #[event(name = \"{name}\")] if you mean that one",
+            "this {what} would be sent as `{name}`, an event that `EventSource` fires itself: give it another name, \
+             as in `#[event(name = \"{example}\")]`, or write `#[event(name = \"{name}\")]` to use this one",
             example = if name == "open" { "opened" } else { "failed" },
         );
         diagnostics.error(&message.ident, text);
     }
 }
 
-/// A client tells events apart by their names. Those without one are told apart by their data.
+/// Each name is used once, because clients distinguish events by name. Any number of events may be without one.
 fn names_differ(input: &Input, diagnostics: &mut Diagnostics) {
     for (index, message) in input.messages.iter().enumerate() {
         let same = |other: &&Message| other.name.text == message.name.text;
@@ -59,7 +61,7 @@ fn names_differ(input: &Input, diagnostics: &mut Diagnostics) {
         }
         if let Some(other) = input.messages[..index].iter().find(same) {
             let text = format!(
-                "`{}` and `{}` are both sent as `{}`: give one of them another name, as in #[event(name = \"…\")]",
+                "`{}` and `{}` are both sent as `{}`: give one of them another name, as in `#[event(name = \"…\")]`",
                 other.ident, message.ident, message.name.text
             );
             diagnostics.error(message.name.tokens(&message.ident), text);
@@ -67,17 +69,17 @@ fn names_differ(input: &Input, diagnostics: &mut Diagnostics) {
     }
 }
 
-/// What `read` cannot read is told where it stands.
+/// A type with `read` uses only what `read` supports.
 fn readable(input: &Input, diagnostics: &mut Diagnostics) {
     let Some(read) = &input.read else { return };
     if !input.generics.params.is_empty() {
-        let text = "a type with parameters is not read: implement `IntoEvent` by hand, with `from_event`";
+        let text = "`read` does not support generic types: implement `IntoEvent` by hand, with `from_event`";
         diagnostics.error(read, text);
     }
     let mut unnamed = input.messages.iter().filter(|message| message.name.is_left_out());
     if let (Some(first), Some(second)) = (unnamed.next(), unnamed.next()) {
         let text = format!(
-            "`{}` and `{}` are both sent as `message`, so `read` cannot tell which to make: give one of them another name",
+            "`{}` and `{}` are both sent as `message`, so `read` cannot distinguish them: give one of them another name",
             first.ident, second.ident
         );
         diagnostics.error(second.name.tokens(&second.ident), text);
@@ -86,13 +88,13 @@ fn readable(input: &Input, diagnostics: &mut Diagnostics) {
     let of_variants = input.messages.iter().map(|message| message.serde.first_of(&["with", "serialize_with"]));
     for (word, tokens) in of_type.into_iter().chain(of_variants).flatten() {
         let text = format!(
-            "`read` does not know serde's `{word}` here: write it on the fields, or implement `IntoEvent` by hand, with `from_event`"
+            "`read` does not support serde's `{word}` here: write it on the fields, or implement `IntoEvent` by hand, with `from_event`"
         );
         diagnostics.error(tokens, text);
     }
 }
 
-/// An event has one id and one reconnection time.
+/// An event has at most one id and one reconnection time.
 fn one_of<'a>(
     message: &'a Message,
     what: &str,
@@ -103,20 +105,23 @@ fn one_of<'a>(
     let Some((first, _)) = marked.next() else { return };
     for (_, mark) in marked {
         let first = first.member.to_token_stream();
-        diagnostics.error(mark, format!("an event has one {what}, and field `{first}` is it: keep one of the two"));
+        diagnostics.error(
+            mark,
+            format!("an event has one {what}, and the field `{first}` is marked already: remove one of the two"),
+        );
     }
 }
 
-/// A field goes to one place.
+/// A field has one role.
 fn one_role(message: &Message, diagnostics: &mut Diagnostics) {
     for field in &message.fields {
         if let (Some(_), Some(retry)) = (&field.id, &field.retry) {
-            diagnostics.error(retry, "a field is the id or the reconnection time, not both: keep one");
+            diagnostics.error(retry, "a field cannot be both the id and the reconnection time: keep one");
         }
     }
 }
 
-/// Text has no structure, so it is one value.
+/// Text data is one field.
 fn text_is_one_value(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
     let Some(text) = &message.text else { return };
     let name = &message.ident;
@@ -125,23 +130,20 @@ fn text_is_one_value(input: &Input, message: &Message, diagnostics: &mut Diagnos
         0 => diagnostics.error(text, format!("`{name}` has no field to send as text: remove `data = \"text\"`")),
         _ => {
             let remedy = if input.kind == Kind::Enum { "send JSON" } else { "implement `IntoEvent` by hand" };
-            diagnostics.error(
-                text,
-                format!("text is the value of one field, and `{name}` has several: keep one, or {remedy}"),
-            );
+            diagnostics.error(text, format!("text data is one field, and `{name}` has several: keep one, or {remedy}"));
         }
     }
 }
 
-/// In an enum, the payload beside an id is not seen by serde's derive, so serde's attributes on it
-/// would do nothing.
+/// In an enum, a single unnamed payload beside an id has no serde attributes: serde's derive does not see it,
+/// so they would have no effect.
 fn lone_payload_is_plain(input: &Input, message: &Message, diagnostics: &mut Diagnostics) {
     let mut data = message.data();
     let (Some(payload), None) = (data.next(), data.next()) else { return };
     let beside_an_id = input.kind == Kind::Enum && message.style == Style::Tuple && message.fields.len() > 1;
     if beside_an_id && message.text.is_none() && input.asks_serde(message, payload) {
         let text = format!(
-            "serde's attributes do not reach the only payload beside an id: write `{}` with named fields, or make the payload a type of its own",
+            "serde's attributes do not apply to a single unnamed payload beside an id: name the fields of `{}`, or make the payload a type of its own",
             message.ident
         );
         diagnostics.error(&payload.ty, text);

@@ -1,8 +1,8 @@
 //! A hidden copy of the type, on which serde's own derive works: its "remote derive".
 //!
-//! So every attribute of serde means here what it means to serde, and the functions it names get
-//! references to the very types of the fields. The id is marked as skipped, and an enum is marked as
-//! untagged: what the tag would say, the event's name says.
+//! Thus every serde attribute keeps its meaning, and the functions that attributes name get references to the
+//! types of the fields. The id is marked as skipped. An enum is marked as untagged, because the event's name
+//! identifies the variant.
 
 use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
@@ -13,7 +13,7 @@ use super::paths::{Paths, located};
 pub(super) const COPY: &str = "__ToukaData";
 const SERDE: &str = "__touka_serde";
 
-/// The copy, if any message needs it, and how a value of the type is serialised as it says.
+/// The copy, if any message needs it, and the function that serializes a value of the type with it.
 pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> TokenStream {
     let whole = |message: &Message| matches!(input.payload(message), Payload::Whole);
     if !input.messages.iter().any(whole) {
@@ -36,7 +36,7 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
                     let fields = fields(input, message, true);
                     quote!(#attributes #name #fields)
                 } else {
-                    // Written by other means.
+                    // Not serialized through the copy.
                     let fields = fields(input, message, false);
                     quote!(#[serde(skip)] #name #fields)
                 }
@@ -57,7 +57,7 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
             }
         }
     };
-    // serde's path is an alias: a path through `$crate` would not survive its way into a string.
+    // serde's path is an alias: a path through `$crate` cannot be written in a string.
     quote! {
         use #serde as #serde_alias;
 
@@ -79,7 +79,7 @@ pub(super) fn copy(input: &Input, generics: &syn::Generics, paths: &Paths) -> To
     }
 }
 
-/// The fields in the shape of the original.
+/// The fields, in the form of the original.
 fn fields(input: &Input, message: &Message, attributed: bool) -> TokenStream {
     let fields = message.fields.iter().map(|field| {
         let attributes = attributed.then(|| attributes(field));
@@ -100,7 +100,7 @@ fn attributes(field: &Field) -> TokenStream {
     if field.is_data() { field.serde.attributes() } else { quote!(#[serde(skip)]) }
 }
 
-/// In the copy, `Self` would be the copy.
+/// The type with `Self` replaced: in the copy, `Self` would be the copy.
 pub(super) fn resolve_self(ty: TokenStream, input: &Input) -> TokenStream {
     let (_, ty_generics, _) = input.generics.split_for_impl();
     let resolve = |token: TokenTree| match token {

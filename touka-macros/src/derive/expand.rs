@@ -1,4 +1,4 @@
-//! From a checked type to its `IntoEvent`.
+//! The expansion of the derive, from a checked type to its `IntoEvent`.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,7 +10,7 @@ use super::model::{Field, Input, Kind, Message, Payload};
 use super::paths::{Paths, located};
 use super::read;
 
-/// The impl. The event is written once, for a sink that is either the buffer or an `Event`.
+/// The impl. One function writes the event, to a sink that is either the buffer or an `Event`.
 pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
     let generics = bounds::infer(input, paths);
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
@@ -54,7 +54,7 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
     }
 }
 
-/// One variant, or the struct: its fields in the order of the wire.
+/// The match arm of one variant, or of the struct: its fields in the order of the wire.
 fn arm(input: &Input, message: &Message, paths: &Paths) -> TokenStream {
     let (ident, name) = (&input.ident, &message.ident);
     let constructor = if input.kind == Kind::Enum { quote!(#ident::#name) } else { quote!(#ident) };
@@ -84,7 +84,7 @@ fn arm(input: &Input, message: &Message, paths: &Paths) -> TokenStream {
     }
 }
 
-/// Gives a field to the sink, where it has a value.
+/// Writes a field to the sink, unless it is `None`.
 fn give(field: &Field, method: &str, failure: Option<&TokenStream>, paths: &Paths) -> TokenStream {
     let value = local(method);
     let optional = field.optional();
@@ -101,7 +101,7 @@ fn give(field: &Field, method: &str, failure: Option<&TokenStream>, paths: &Path
     }
 }
 
-/// Gives the event its name. An event called `message` needs none.
+/// Writes the event's name. An event called `message` needs none.
 fn event_name(message: &Message, paths: &Paths) -> Option<TokenStream> {
     if message.name.is_left_out() {
         return None;
@@ -128,8 +128,8 @@ fn send(input: &Input, payload: &Payload<'_>, paths: &Paths) -> TokenStream {
     }
 }
 
-/// A call whose argument stands at the field's type, from its first token to its last: what the
-/// type lacks is said there.
+/// A method call of the sink. The argument has the location of the field's type, from its first token to its
+/// last, where errors about the type are reported.
 fn call(method: &str, value: &Ident, ty: &Type, paths: &Paths) -> TokenStream {
     let (sink, method, out) = (paths.to("Sink"), Ident::new(method, Span::call_site()), out());
     let spans: Vec<Span> = ty.to_token_stream().into_iter().map(|token| located(token.span())).collect();
@@ -139,8 +139,8 @@ fn call(method: &str, value: &Ident, ty: &Type, paths: &Paths) -> TokenStream {
     quote!(#sink::#method(#out, #reborrow #value))
 }
 
-/// A variable. No code of the user's stands beside it, so its name need only differ from those of
-/// the user's constants.
+/// A variable. Its scope has no code of the user, so its name need only differ from the names of the user's
+/// constants.
 fn local(name: &str) -> Ident {
     Ident::new(&format!("__touka_{name}"), Span::call_site())
 }

@@ -1,5 +1,4 @@
-//! What a type with mistakes expands to beside its errors: an impl of the same shape, so that one
-//! mistake is one error and not also a "cannot be sent as an event" wherever the type is used.
+//! The stub that a type with errors expands to: an impl, so that the uses of the type are not errors too.
 
 use proc_macro2::TokenStream;
 use quote::quote;

@@ -1,5 +1,8 @@
-//! `#[derive(IntoEvent)]`. Its stages: `case → attr → serde → model → check → fallback → bounds →
-//! copy → read → expand`.
+//! `#[derive(IntoEvent)]`.
+//!
+//! # Layout
+//! The stages, in order: `case → attr → serde → model → check → fallback → bounds → copy → read → expand`.
+//! `paths` has the paths that generated code may use.
 
 mod attr;
 mod bounds;
@@ -21,7 +24,7 @@ use self::paths::Paths;
 use crate::diagnostics::Diagnostics;
 use crate::renamed;
 
-/// The derive.
+/// Expands the derive.
 pub(crate) fn into_event(item: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let input = match syn::parse2(item) {
@@ -36,10 +39,10 @@ pub(crate) fn into_event(item: TokenStream) -> TokenStream {
     };
     let other_name = renamed::other_name().filter(|_| input.krate.is_none());
     if let Some(name) = &other_name {
-        let text = format!("this crate has touka under the name `{name}`: write #[event(crate = {name})]");
+        let text = format!("this crate depends on touka as `{name}`: write `#[event(crate = {name})]`");
         diagnostics.add(syn::Error::new(Span::call_site(), text));
     }
-    // The stub finds it there, so that this is the only error.
+    // The stub uses the detected name, so that this is the only error.
     let found = other_name.and_then(|name| syn::parse_str(&format!("::{name}")).ok());
     let paths = Paths::new(input.krate.as_ref().or(found.as_ref()));
     check::input(&input, &mut diagnostics);
@@ -64,10 +67,9 @@ mod tests {
         prettyplease::unparse(&file)
     }
 
-    /// Whatever a half-typed attribute holds, the type stays an event type: an editor that completes
-    /// by it must not lose it.
+    /// While the user types an attribute, the type keeps its impl, which editors need for completion.
     #[test]
-    fn half_typed_attributes_are_one_error_and_keep_the_impl() {
+    fn incomplete_attributes_are_one_error_and_keep_the_impl() {
         let attributes = [
             "event",
             "event()",
@@ -101,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_is_made_only_where_serde_is_needed() {
+    fn a_copy_is_generated_only_if_serde_is_needed() {
         let lone = expanded("enum Chat<T> { Usage(T), Done, #[event(data = \"text\")] Line { text: String } }");
         assert!(!lone.contains("__ToukaData"), "{lone}");
         assert!(lone.contains("T: ::touka::__private::derived::serde::Serialize"), "{lone}");

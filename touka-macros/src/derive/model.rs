@@ -1,4 +1,4 @@
-//! The type as the derive sees it: messages, each with a name and fields that have a role.
+//! [`Input`]: the type of a derive, as messages with a name and fields that have a role.
 
 use proc_macro2::TokenStream;
 use quote::ToTokens;
@@ -10,12 +10,12 @@ use super::case::Case;
 use super::serde::Entries;
 use crate::diagnostics::Diagnostics;
 
-/// The type.
+/// The type of a derive.
 pub(super) struct Input {
     pub(super) ident: Ident,
     pub(super) generics: Generics,
     pub(super) krate: Option<Path>,
-    /// Values can be read back from events.
+    /// The option that allows values to be read from events.
     pub(super) read: Option<Ident>,
     pub(super) serde: Entries,
     pub(super) kind: Kind,
@@ -26,11 +26,11 @@ pub(super) struct Input {
 pub(super) enum Kind {
     Enum,
     Struct,
-    /// Not supported; here so that it can be told.
+    /// An unsupported kind, kept so that the stub can be generated.
     Union,
 }
 
-/// A variant, or the struct: what becomes one event.
+/// A variant, or the struct. Each value of it is one event.
 pub(super) struct Message {
     pub(super) ident: Ident,
     pub(super) name: Name,
@@ -43,7 +43,7 @@ pub(super) struct Message {
 /// The event's name.
 pub(super) struct Name {
     pub(super) text: String,
-    /// The literal, where the user wrote one.
+    /// The literal, if the user wrote one.
     pub(super) literal: Option<LitStr>,
 }
 
@@ -58,20 +58,21 @@ pub(super) struct Field {
     pub(super) member: Member,
     pub(super) ty: Type,
     pub(super) serde: Entries,
-    /// The word that gave it its role.
+    /// The option that marks the field as the id.
     pub(super) id: Option<Ident>,
+    /// The option that marks the field as the reconnection time.
     pub(super) retry: Option<Ident>,
 }
 
-/// What a message sends as data.
+/// The data of a message.
 pub(super) enum Payload<'a> {
-    /// The empty text, so that the event fires.
+    /// Empty text, so that clients fire the event.
     Empty,
-    /// What the field's `Display` writes.
+    /// The output of the field's `Display`.
     Text(&'a Field),
     /// The JSON of one field.
     Lone(&'a Field),
-    /// The JSON that serde's own derive makes of all fields that are data.
+    /// The JSON that serde's own derive writes for all data fields.
     Whole,
 }
 
@@ -81,7 +82,7 @@ impl Input {
             Item::Struct(item) => {
                 let attrs = Attrs::parse(&item.attrs, Place::Struct, diagnostics);
                 let (krate, read) = (attrs.krate.clone(), attrs.read.clone());
-                // What serde is told about a struct is told of its one message.
+                // The serde attributes of a struct are those of the type, not of its one message.
                 let message =
                     Message::read(&item.ident, item.fields, attrs, Entries::default(), Case::Kebab, diagnostics);
                 Self {
@@ -114,7 +115,7 @@ impl Input {
                 }
             }
             Item::Union(item) => {
-                let text = "a union cannot be sent, as nothing tells what it holds: use an enum";
+                let text = "a union cannot be an event, because its active field is unknown: use an enum";
                 diagnostics.error(item.union_token, text);
                 Self {
                     ident: item.ident,
@@ -130,7 +131,7 @@ impl Input {
         })
     }
 
-    /// What the message sends as data.
+    /// The data of a message.
     pub(super) fn payload<'a>(&self, message: &'a Message) -> Payload<'a> {
         let mut data = message.data();
         let (first, second) = (data.next(), data.next());
@@ -144,7 +145,7 @@ impl Input {
         }
     }
 
-    /// Something is said to serde about the message's only payload.
+    /// Whether serde attributes apply to the message's single payload.
     pub(super) fn asks_serde(&self, message: &Message, payload: &Field) -> bool {
         let of_the_type = self.kind == Kind::Struct && !self.serde.is_empty();
         of_the_type || !message.serde.is_empty() || !payload.serde.is_empty()
@@ -180,19 +181,19 @@ impl Message {
         Self { ident: ident.clone(), name: Name { text, literal: attrs.name }, text: attrs.text, serde, style, fields }
     }
 
-    /// The fields that are neither id nor retry.
+    /// The data fields: those that are neither the id nor the reconnection time.
     pub(super) fn data(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter().filter(|field| field.is_data())
     }
 }
 
 impl Name {
-    /// `message` is what an event without a name is called.
+    /// Whether the `event` line is omitted: `message` is the name of an event without one.
     pub(super) fn is_left_out(&self) -> bool {
         self.text == "message"
     }
 
-    /// The user's tokens that made the name.
+    /// The user's tokens of the name.
     pub(super) fn tokens(&self, ident: &Ident) -> TokenStream {
         self.literal.as_ref().map_or_else(|| ident.to_token_stream(), ToTokens::to_token_stream)
     }
@@ -203,7 +204,7 @@ impl Field {
         self.id.is_none() && self.retry.is_none()
     }
 
-    /// The `T` of an `Option<T>`: a field that may leave its line out.
+    /// The `T` of an `Option<T>`, whose line is omitted for `None`.
     pub(super) fn optional(&self) -> Option<&Type> {
         let Type::Path(path) = &self.ty else { return None };
         let last = path.path.segments.last().filter(|last| last.ident == "Option")?;

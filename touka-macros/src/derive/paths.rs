@@ -1,11 +1,11 @@
-//! Every path that a derived impl may name, in one place.
+//! [`Paths`]: the paths that a derived impl may use.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use crate::runtime::Runtime;
 
-/// The hidden module that belongs to the derive.
+/// The path of the hidden module of the derive.
 pub(super) struct Paths(TokenStream);
 
 impl Paths {
@@ -13,15 +13,15 @@ impl Paths {
         Self(Runtime::new(krate).private("derived"))
     }
 
-    /// A path inside that module.
+    /// A path in the hidden module.
     pub(super) fn to(&self, name: &str) -> TokenStream {
         let (module, name) = (&self.0, Ident::new(name, Span::call_site()));
         quote!(#module::#name)
     }
 }
 
-/// The place of the user's tokens for code that is not theirs: errors point there, lints of the
-/// user's style do not.
+/// The span of generated code that has the location of the user's tokens: the compiler reports errors there,
+/// but applies no lints of style.
 pub(super) fn located(at: Span) -> Span {
     Span::call_site().located_at(at)
 }

@@ -1,7 +1,6 @@
-//! The way back, for a type with `#[event(read)]`: from an event to a value.
+//! The expansion of `#[event(read)]`: the method that makes a value of an event.
 //!
-//! Data that is more than one value is read by serde's own derive, into a hidden struct of the fields
-//! that are data.
+//! Data of more than one value is read by serde's own derive, into a hidden struct of the data fields.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -13,7 +12,7 @@ use super::paths::{Paths, located};
 
 const SERDE: &str = "__touka_serde_read";
 
-/// The hidden structs, and the method `from_event`; nothing for a type that is not read.
+/// The hidden structs, and the method `from_event`. Empty for a type without `read`.
 pub(super) fn read(input: &Input, paths: &Paths) -> (TokenStream, TokenStream) {
     if input.read.is_none() {
         return (TokenStream::new(), TokenStream::new());
@@ -43,7 +42,7 @@ fn reader_name(number: usize) -> Ident {
     format_ident!("__ToukaRead{number}")
 }
 
-/// The struct that serde reads the message's data into, if serde has a say in it.
+/// The struct that serde reads the message's data into, if the data is more than one value.
 fn reader(input: &Input, number: usize, message: &Message) -> Option<TokenStream> {
     if !matches!(input.payload(message), Payload::Whole) {
         return None;
@@ -74,7 +73,7 @@ fn reader(input: &Input, number: usize, message: &Message) -> Option<TokenStream
     })
 }
 
-/// Makes the value of one message.
+/// The match arm that makes the value of one message.
 fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
     let (ident, variant, name) = (&input.ident, &message.ident, &message.name.text);
     let constructor = if input.kind == Kind::Enum { quote!(#ident::#variant) } else { quote!(#ident) };
@@ -83,7 +82,7 @@ fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
         let reader = reader_name(number);
         quote!(let __touka_data: #reader = __touka_reading.json()?;)
     });
-    // In a hidden struct of a tuple, only the data have a number.
+    // The index in the hidden struct, which has only the data fields.
     let mut place = 0_u32;
     let fields = message.fields.iter().map(|field| {
         let member = &field.member;
@@ -122,7 +121,7 @@ fn call(what: &str, field: &Field) -> TokenStream {
     }
 }
 
-/// A call that is located at the field's type: what the type lacks is said there.
+/// A call with the location of the field's type, where errors about the type are reported.
 fn plain(method: &str, ty: &Type) -> TokenStream {
     let span = ty.to_token_stream().into_iter().next().map_or_else(Span::call_site, |token| located(token.span()));
     let method = Ident::new(method, span);

@@ -1,6 +1,6 @@
-//! The user's `#[serde(…)]` attributes: which of them speak of the data, to be handed on to serde.
+//! [`Entries`]: the user's `#[serde(…)]` attributes that concern the data, to be passed on to serde.
 //!
-//! Their grammar stays serde's. Here they are only cut at their commas.
+//! The attributes are not parsed, only split at their commas: serde checks them.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::quote;
@@ -8,8 +8,8 @@ use syn::parse::{ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::{Attribute, LitStr, Meta, Token, WherePredicate};
 
-/// What an enum's attributes say of its representation, which here the event's name carries, or of
-/// reading. The rest goes to serde, the misspelt too, so that serde reports it.
+/// The attributes of an enum that concern its representation, which is the event's name here, or reading. All
+/// others are passed to serde, also misspelled ones, so that serde reports them.
 const NOT_OF_AN_ENUM: [&str; 13] = [
     "rename",
     "rename_all",
@@ -29,13 +29,13 @@ const NOT_OF_A_STRUCT: [&str; 2] = ["remote", "crate"];
 const NOT_OF_A_VARIANT: [&str; 8] =
     ["rename", "alias", "skip", "skip_serializing", "skip_deserializing", "other", "untagged", "borrow"];
 
-/// One word of an attribute, with its value.
+/// One option of an attribute, with its value.
 pub(super) struct Entry {
     word: String,
     tokens: TokenStream,
 }
 
-/// All entries of an item.
+/// The options of an item.
 #[derive(Default)]
 pub(super) struct Entries(Vec<Entry>);
 
@@ -72,31 +72,31 @@ impl Entries {
         self.0.iter().any(|entry| words.contains(&entry.word.as_str()))
     }
 
-    /// The value of a word, as it follows the word.
+    /// The tokens after an option's name.
     pub(super) fn value(&self, word: &str) -> Option<TokenStream> {
         let entry = self.0.iter().find(|entry| entry.word == word)?;
         Some(entry.tokens.clone().into_iter().skip(1).collect())
     }
 
-    /// The first of these words that is there, with its value.
+    /// The first option with one of these names, and its tokens.
     pub(super) fn first_of(&self, words: &[&str]) -> Option<(&str, &TokenStream)> {
         let entry = self.0.iter().find(|entry| words.contains(&entry.word.as_str()))?;
         Some((&entry.word, &entry.tokens))
     }
 
-    /// The attributes, for the copy that serde sees.
+    /// The attributes, for the hidden copy.
     pub(super) fn attributes(&self) -> TokenStream {
         self.0.iter().map(|Entry { tokens, .. }| quote!(#[serde(#tokens)])).collect()
     }
 
-    /// What `bound` says of serialising, which replaces what would be inferred.
+    /// The predicates of `bound` for serializing, which replace the inferred ones.
     pub(super) fn bounds(&self) -> Option<Vec<WherePredicate>> {
         let entry = self.0.iter().find(|entry| entry.word == "bound")?;
         bound.parse2(entry.tokens.clone()).ok().flatten()
     }
 }
 
-/// Cuts at the commas.
+/// Splits tokens at the commas.
 fn split(tokens: TokenStream) -> Vec<Entry> {
     let mut entries = vec![TokenStream::new()];
     for token in tokens {
@@ -115,8 +115,7 @@ fn split(tokens: TokenStream) -> Vec<Entry> {
         .collect()
 }
 
-/// `bound = "T: Trait"`, or `bound(serialize = "T: Trait", …)`. What is neither is serde's to
-/// refuse.
+/// Parses `bound = "T: Trait"` or `bound(serialize = "T: Trait", …)`. serde reports any other form.
 fn bound(input: ParseStream<'_>) -> syn::Result<Option<Vec<WherePredicate>>> {
     input.parse::<Ident>()?;
     if input.peek(Token![=]) {

@@ -1,4 +1,4 @@
-//! `#[sse_handler]`: the body moves into a stream, word for word.
+//! The expansion of `#[sse_handler]`: the body moves into a stream, unchanged.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -10,7 +10,7 @@ use crate::model::{self, Handler};
 use crate::options::{Mode, Options};
 use crate::runtime::{Runtime, located};
 
-/// The function with its public signature, and its body as the body of a stream.
+/// The function with its public signature, whose body returns the stream.
 pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -> TokenStream {
     let Handler { attrs, vis, .. } = handler;
     let output = output(handler, &options.mode, runtime);
@@ -18,10 +18,10 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
     let Parameters { inputs, moves, patterns } = parameters(handler, options);
     sig.inputs = inputs;
     sig.output = syn::parse_quote!(-> #output);
-    // It is awaited like any other handler, also where its body runs on a thread of its own.
+    // A handler is always awaited, also if its body runs on a thread of its own.
     sig.asyncness = Some(syn::Token![async](sig.fn_token.span));
 
-    // What is wrong with the return type is said there.
+    // Errors about the return type are located there.
     let place = handler.output().map_or_else(|| located(&sig.ident), located);
     let opens = setting::opens(options);
     let (start, body) = mode::run(handler, options, &moves, place, runtime);
@@ -45,8 +45,8 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
     }
 }
 
-/// What the function returns to its caller: what is written, unless the mode wants something else
-/// written there.
+/// The return type for callers: the written one, except in the callback mode, where that is the type of one
+/// call.
 fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
     let given = || {
         let item = handler.params().find_map(model::given_item);
@@ -62,17 +62,17 @@ fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// What becomes of the parameters.
+/// The parameters in the expansion.
 #[derive(Default)]
 struct Parameters {
-    /// Those of the public signature.
+    /// The parameters of the public signature.
     inputs: syn::punctuated::Punctuated<FnArg, syn::Token![,]>,
-    /// The statements that bring them into the body.
+    /// The statements that move the parameters into the body.
     ///
-    /// All of them move, also those that the body never mentions: a permit or a guard is held until
-    /// the stream ends, as it would be in an ordinary async function.
+    /// All of them move, also those that the body does not use: a permit or a guard is held until the stream
+    /// ends, as in an ordinary async function.
     moves: TokenStream,
-    /// The statements that take those apart that are written as patterns, by reference, for the values of options.
+    /// The statements that destructure patterns by reference, for the expressions of options.
     patterns: TokenStream,
 }
 
@@ -99,12 +99,12 @@ fn parameters(handler: &Handler, options: &Options) -> Parameters {
                 name
             }
         };
-        // `mut` belongs to the body's own variable; on the outer one it would be unused.
+        // `mut` goes on the variable in the body; on the parameter it would be unused.
         inputs.push(syn::parse_quote!(#cfg #outer: #ty));
-        // What a value uses need not be used by the body as well.
+        // A parameter that an option uses need not be used by the body.
         let used = names(pat.to_token_stream()).any(|name| used.iter().any(|value| value.contains(&name)));
         let used = used.then(|| quote!(#[allow(unused_variables)]));
-        // A name like `_guard` is used here, and only here.
+        // This statement uses names such as `_guard`.
         moves.extend(quote! {
             #[allow(clippy::no_effect_underscore_binding, clippy::used_underscore_binding)]
             #used
@@ -115,7 +115,7 @@ fn parameters(handler: &Handler, options: &Options) -> Parameters {
     Parameters { inputs, moves, patterns }
 }
 
-/// A pattern without its `mut` and `ref`, which it may not have where it takes a reference apart.
+/// A pattern without `mut` and `ref`, which are not allowed where a reference is destructured.
 fn without_modifiers(pattern: TokenStream) -> TokenStream {
     let keep = |token: TokenTree| match token {
         TokenTree::Ident(word) if word == "mut" || word == "ref" => None,
@@ -129,7 +129,7 @@ fn without_modifiers(pattern: TokenStream) -> TokenStream {
     pattern.into_iter().filter_map(keep).collect()
 }
 
-/// The words of a pattern, among them the names that it binds.
+/// The identifiers of a pattern, which include the names that it binds.
 fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
     let mut words = Vec::new();
     let mut rest: Vec<TokenTree> = pattern.into_iter().collect();
@@ -143,8 +143,8 @@ fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
     words.into_iter()
 }
 
-/// A name for a parameter that is written as a pattern: `state` for `State(app): State<App>`. It
-/// shows in the documentation and nowhere else: its span keeps it out of the body's reach.
+/// A name for a parameter that is written as a pattern: `state` for `State(app): State<App>`. It is visible
+/// only in the documentation: its span is hygienic, so the body cannot name it.
 fn readable_name(handler: &Handler, ty: &Type) -> Ident {
     let mut name = String::new();
     let typed = model::last_ident(ty).map_or_else(|| "value".to_owned(), ToString::to_string);
@@ -161,7 +161,7 @@ fn readable_name(handler: &Handler, ty: &Type) -> Ident {
         handler.params().any(same) || handler.params().filter(alike).count() > 1
     };
     if taken(&name) {
-        // Two of a kind: tell them apart by where they stand.
+        // Several parameters of one type: add the index.
         let place = handler.params().position(|other| std::ptr::eq(&raw const *other.ty, ty)).unwrap_or_default();
         name = format!("{name}_{place}");
     }

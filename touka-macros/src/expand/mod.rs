@@ -1,4 +1,4 @@
-//! From a checked function to the code that stands for it.
+//! The expansions, from checked functions to tokens.
 
 mod emit;
 mod handler;

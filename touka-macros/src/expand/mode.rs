@@ -1,4 +1,4 @@
-//! How the body runs: the closure around it, for each of the modes.
+//! The closure around the body, for each mode.
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
@@ -10,7 +10,7 @@ use crate::model::{self, Handler};
 use crate::options::{Mode, Options};
 use crate::runtime::{Runtime, located};
 
-/// What to start with, and what to give it.
+/// The function that starts the stream, and its arguments.
 pub(super) fn run(
     handler: &Handler,
     options: &Options,
@@ -32,13 +32,13 @@ pub(super) fn run(
     }
 }
 
-/// What the connection gives to the body. The body cannot name it.
+/// The variable of the handle that takes events. It is hygienic, so the body cannot name it.
 fn hand() -> Ident {
     Ident::new("__touka_hand", Span::mixed_site())
 }
 
-/// A body that runs once, inside the connection or on a task: the two differ only in who takes its
-/// events.
+/// A body that runs once, inside the connection or on a task: the two differ only in the handle that takes
+/// its events.
 fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let hand = hand();
     let given =
@@ -60,7 +60,8 @@ fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &R
     quote_spanned!(name=> move |#hand| async move { #body })
 }
 
-/// The body is a block of its own in a loop, so that `return` ends a call and not the stream.
+/// A body that is called repeatedly. It is a block of its own in a loop, so that `return` ends a call and not
+/// the stream.
 fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let (hand, writer, again) =
         (hand(), Ident::new("__touka_writer", Span::mixed_site()), Ident::new("__touka_again", Span::mixed_site()));
@@ -95,7 +96,7 @@ fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runti
             if !#again {
                 break;
             }
-            // A call that neither wrote nor waited must not keep the thread for itself.
+            // A call that neither wrote nor awaited anything must not block the thread.
             #give_way().await;
         }
         #finished
@@ -103,26 +104,25 @@ fn callback(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runti
     quote_spanned!(name=> move |#hand| async move { #run })
 }
 
-/// On a thread of its own there is nothing to await, so there is no `emit!` either.
+/// A body that runs on a thread of its own. It cannot await, so `emit!` is an error.
 fn blocking(handler: &Handler, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
     let hand = hand();
     let given = given(handler, |borrowed| if borrowed { quote!(&#hand) } else { quote!(#hand) });
     let done = done(handler, place);
     let head = typed_return(done.as_ref(), place);
-    let emit = emit::emit(handler, &hand, By::Nobody, runtime);
+    let emit = emit::emit(handler, &hand, By::None, runtime);
     let end = end(handler, done.as_ref(), runtime);
     let name = located(&handler.sig.ident);
     quote_spanned!(name=> move |#hand| { #head #moves #given #emit #end })
 }
 
-/// The statement that fills the parameter which the attribute gives; the value depends on whether
-/// it is borrowed.
+/// The statement that binds the parameter which the attribute provides. `value` takes whether it is a reference.
 fn given(handler: &Handler, value: impl Fn(bool) -> TokenStream) -> TokenStream {
     let mut statements = TokenStream::new();
     for param in handler.params().filter(|param| model::given(param).is_some()) {
         let PatType { attrs, pat, ty, .. } = param;
         let value = value(matches!(&**ty, Type::Reference(_)));
-        // Located at the type, which is what can be wrong about it.
+        // Errors about the type are located there.
         let own = Ident::new("__touka_own", Span::mixed_site().located_at(ty.span()));
         statements.extend(quote! {
             let #own = #value;
@@ -134,7 +134,7 @@ fn given(handler: &Handler, value: impl Fn(bool) -> TokenStream) -> TokenStream 
     statements
 }
 
-/// What the body returns, if the return type is not an alias, whose end is found out later.
+/// The return type of the body. `None` for an alias, whose type is inferred.
 fn done(handler: &Handler, place: Span) -> Option<TokenStream> {
     match handler.output().filter(|output| !model::is_stream(output)) {
         None => Some(quote_spanned!(place=> ())),
@@ -145,8 +145,8 @@ fn done(handler: &Handler, place: Span) -> Option<TokenStream> {
     }
 }
 
-/// Tells the compiler first what the body returns, so that a wrong `return` in it is the mistake,
-/// and not the right end.
+/// A statement that fixes the return type of the body first, so that a wrong `return` in it is the error and
+/// not its correct end.
 fn typed_return(done: Option<&TokenStream>, place: Span) -> Option<TokenStream> {
     let done = done?;
     Some(quote_spanned! {place=>
@@ -158,13 +158,13 @@ fn typed_return(done: Option<&TokenStream>, place: Span) -> Option<TokenStream> 
     })
 }
 
-/// The variable that takes the body's value. What is wrong with it is said where the body ends.
+/// The variable of the body's value. Errors about the value are located at the end of the body.
 fn value(handler: &Handler) -> Ident {
     let at = Span::call_site().located_at(last(&handler.body));
     Ident::new("__touka_value", Span::mixed_site().located_at(at))
 }
 
-/// The body, and its value in the form that the stream takes.
+/// The body, and the conversion of its value to the type that the stream takes.
 fn end(handler: &Handler, done: Option<&TokenStream>, runtime: &Runtime) -> TokenStream {
     let (body, value) = (&handler.body, value(handler));
     if handler.output().is_none_or(model::is_stream) {
@@ -174,7 +174,7 @@ fn end(handler: &Handler, done: Option<&TokenStream>, runtime: &Runtime) -> Toke
             return #value;
         };
     }
-    // With `Result`, the body may end with nothing, with `Ok(())`, or never.
+    // With a `Result`, the body may end without a value, with `Ok(())`, or never.
     let at = Span::call_site().located_at(last(body));
     let finish = runtime.private_at(at, "finish");
     let done = done.map_or_else(|| quote!(_), ToTokens::to_token_stream);
@@ -186,10 +186,10 @@ fn end(handler: &Handler, done: Option<&TokenStream>, runtime: &Runtime) -> Toke
     }
 }
 
-/// The place where a body ends: its last word, or its brace.
+/// The location of the end of a body: its last token, or its closing brace.
 fn last(body: &Group) -> Span {
     match body.stream().into_iter().last() {
-        // What a `macro_rules!` captured as a block is a group around a group.
+        // A block that a `macro_rules!` captured is a group around a group.
         Some(TokenTree::Group(inner)) if body.delimiter() == Delimiter::None => last(&inner),
         Some(TokenTree::Punct(punct)) if punct.as_char() == ';' => body.span_close(),
         Some(token) => token.span(),

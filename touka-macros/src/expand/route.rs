@@ -1,19 +1,19 @@
-//! `#[route]`: the function stays as it is; a type of the same name makes the route.
+//! The expansion of `#[route]`: the unchanged function, and a hidden type of the same name that makes the route.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{LitStr, PatType};
 
-use crate::keyword::SSE_HANDLER;
+use crate::keyword::{ANY, SSE_HANDLER};
 use crate::model::{self, Handler};
 use crate::path::RoutePath;
 use crate::runtime::{Runtime, located};
 
-/// The function, and beside it the hidden type that `routes!` asks for the route.
+/// The function, and the hidden type that makes the route for `routes!`.
 ///
-/// A function's name and a type's do not collide, so `room(…)` calls the one and `routes![room]`
-/// finds the other; `use api::room` brings both.
+/// Functions and types have separate namespaces: `room(…)` calls the function, `routes![room]` names the
+/// type, and `use api::room` imports both.
 pub(crate) fn route(
     handler: &Handler,
     method: &Ident,
@@ -23,13 +23,15 @@ pub(crate) fn route(
 ) -> TokenStream {
     let function = handler.to_token_stream();
     let (name, vis, literal) = (&handler.sig.ident, &handler.vis, path.of_the_router());
-    // Type parameters are not hygienic: their names must be nobody else's.
+    // Type parameters are not hygienic, so their names must be unique.
     let [state, via, request, parts, whole, query] =
         ["__ToukaState", "__ToukaVia", "request", "parts", "body", "query"]
             .map(|name| Ident::new(name, Span::mixed_site()));
     let Arguments { read, pass, bounds, takes_body } =
         arguments(handler, path, runtime, &[&state, &via, &parts, &whole, &query]);
     let [route, any_state, method_type] = ["Route", "AnyState", "Method"].map(|name| runtime.private(name));
+    // The compiler's notes about a private route point at the function.
+    let hidden_struct = quote_spanned!(located(name)=> struct #name {});
     let generics = if takes_body { quote!(<#state, #via>) } else { quote!(<#state>) };
     let bound_of_via = takes_body.then(|| quote!(#via: 'static,));
     let split = quote! {
@@ -40,7 +42,7 @@ pub(crate) fn route(
         let params = runtime.private("QueryParams");
         quote!(let #query = #params::of(&#parts);)
     });
-    // A client that has seen the end is told so before anything is read or run.
+    // A client that has seen the end is answered before any parameter is read.
     let ended = end.map(|end| {
         let ended = runtime.private("ended");
         quote! {
@@ -49,17 +51,19 @@ pub(crate) fn route(
             }
         }
     });
-    // What the answer lacks is said at the return type, or at the name where there is none.
+    // Errors about the answer are located at the return type, or at the name if there is none.
     let at = handler.output().map_or_else(|| located(name), located);
     let (respond, answer) = (runtime.private("respond"), Ident::new("answer", Span::mixed_site().located_at(at)));
+    let (new, method) =
+        if method == ANY { (quote!(any), None) } else { (quote!(new), Some(quote!(#method_type::#method,))) };
     quote! {
-        // It is async because it must be.
+        // The function may be async only because a route must be.
         #[allow(clippy::unused_async)]
         #function
 
         #[doc(hidden)]
         #[allow(non_camel_case_types, dead_code, missing_debug_implementations, clippy::empty_structs_with_brackets)]
-        #vis struct #name {}
+        #vis #hidden_struct
 
         #[allow(private_bounds, private_interfaces)]
         impl #name {
@@ -71,7 +75,7 @@ pub(crate) fn route(
                 #bound_of_via
                 #(#bounds)*
             {
-                #route::new(#method_type::#method, #literal, |#request, __touka_state: #state| async move {
+                #route::#new(#method #literal, |#request, __touka_state: #state| async move {
                     #split
                     #ended
                     #split_query
@@ -85,16 +89,16 @@ pub(crate) fn route(
     }
 }
 
-/// How the arguments of the call come from the request.
+/// The arguments of the call, and the code that reads them from the request.
 struct Arguments {
-    /// Statements that read them: placeholders first, then extractors, because the last one may
-    /// take the request apart; each in the order of the parameters.
+    /// The statements that read the arguments: placeholders first, then extractors, because the last
+    /// extractor may consume the request; each in the order of the parameters.
     read: Vec<TokenStream>,
-    /// The variables to pass.
+    /// The variables that are passed to the function.
     pass: Vec<Ident>,
-    /// What each type must be.
+    /// The bounds on the types of extractors.
     bounds: Vec<TokenStream>,
-    /// The last parameter may take the whole request.
+    /// Whether the last parameter may consume the whole request.
     takes_body: bool,
 }
 
@@ -105,7 +109,7 @@ fn arguments(
     [state, via, parts, whole, query]: &[&Ident; 5],
 ) -> Arguments {
     let mut arguments = Arguments { read: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
-    // `#[sse_handler]` takes what it gives out of the signature, if it has not done so already.
+    // `#[sse_handler]` removes the parameters that it provides, if it has not expanded yet.
     let emits = handler.has_attribute(SSE_HANDLER);
     let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
     let last = params.iter().rposition(|param| placeholder(param, path).is_none());
@@ -113,7 +117,7 @@ fn arguments(
     for (index, param) in params.iter().enumerate() {
         let ty = &param.ty;
         let argument = format_ident!("__touka_{index}", span = Span::mixed_site());
-        // Located at the type: what it lacks is said there.
+        // Errors about the type are located there.
         let at = located(ty);
         let private = |name| runtime.private_at(at, name);
         let placeholder = placeholder(param, path);
@@ -150,13 +154,13 @@ fn arguments(
     arguments
 }
 
-/// What fills a parameter by its name.
+/// A placeholder that provides a parameter by name.
 enum Placeholder {
     Capture(String),
     Query(String),
 }
 
-/// The placeholder that has the parameter's name, if there is one.
+/// The placeholder with the parameter's name.
 fn placeholder(param: &PatType, path: &RoutePath) -> Option<Placeholder> {
     let name = model::name(param)?;
     let text = name.unraw().to_string();

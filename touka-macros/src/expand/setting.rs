@@ -1,4 +1,4 @@
-//! The settings of a handler as calls on its stream.
+//! The settings of a handler, as method calls on its stream.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use syn::Expr;
 use crate::options::{Options, Setting};
 use crate::runtime::{Runtime, located};
 
-/// Something is set of the wait before the response opens.
+/// Whether a setting concerns the `Opening`, the future before the response opens.
 pub(super) fn opens(options: &Options) -> bool {
     options.settings.iter().any(|(_, setting)| is_of_the_opening(setting))
 }
@@ -18,19 +18,19 @@ const fn is_of_the_opening(setting: &Setting) -> bool {
     matches!(setting, Setting::OpenAfter(_) | Setting::OnError(_))
 }
 
-/// The calls on the wait before the response opens.
+/// The method calls on the `Opening`.
 pub(super) fn of_the_opening(options: &Options) -> TokenStream {
     options.settings.iter().filter(|(_, setting)| is_of_the_opening(setting)).map(call).collect()
 }
 
-/// The calls on the stream, if there are any.
+/// The method calls on the stream, if there are any.
 pub(super) fn of_the_stream(options: &Options) -> Option<TokenStream> {
     let calls: TokenStream =
         options.settings.iter().filter(|(_, setting)| !is_of_the_opening(setting)).map(call).collect();
     (!calls.is_empty()).then_some(calls)
 }
 
-/// One call. The option has the name of the method.
+/// One method call. An option and its method have the same name.
 fn call((name, setting): &(Ident, Setting)) -> TokenStream {
     match setting {
         Setting::WholeBlocks => quote!(.#name()),
@@ -52,7 +52,7 @@ fn call((name, setting): &(Ident, Setting)) -> TokenStream {
     }
 }
 
-/// The settings whose values are made of the parameters.
+/// The settings whose values are expressions.
 pub(super) fn values(options: &Options) -> impl Iterator<Item = (&Ident, &Expr)> {
     options.settings.iter().filter_map(|(name, setting)| match setting {
         Setting::Value(value) => Some((name, &**value)),
@@ -60,12 +60,12 @@ pub(super) fn values(options: &Options) -> impl Iterator<Item = (&Ident, &Expr)>
     })
 }
 
-/// The statements that make these values, before the parameters move into the body. `patterns` takes those apart that
-/// are written as patterns, by reference.
+/// The statements that evaluate the expressions, before the parameters move into the body. `patterns`
+/// destructures parameters by reference.
 pub(super) fn evaluated(options: &Options, patterns: &TokenStream, runtime: &Runtime) -> TokenStream {
     let statement = |(name, value): (&Ident, &Expr)| {
         let (variable, place) = (variable(name), located(value));
-        // A function of the option's name, which takes what the option takes.
+        // The function of the option's name, which converts the value.
         let option = runtime.option_at(place, name);
         let made = quote_spanned!(place=> #option(#value));
         quote! {
@@ -79,13 +79,13 @@ pub(super) fn evaluated(options: &Options, patterns: &TokenStream, runtime: &Run
     values(options).map(statement).collect()
 }
 
-/// The variable of a value. Neither the body nor another value can name it.
+/// The variable of a value. It is hygienic, so the body and the other expressions cannot name it.
 fn variable(name: &Ident) -> Ident {
     format_ident!("__touka_{name}", span = Span::mixed_site())
 }
 
 fn value(duration: Duration) -> TokenStream {
-    // The grammar of durations has no more than `u64` milliseconds.
+    // A parsed duration has at most `u64::MAX` milliseconds.
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))
 }

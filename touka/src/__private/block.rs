@@ -29,9 +29,9 @@ where
 /// A value that an `sse!` block can emit.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be emitted into an `EventStream<{T}>`",
-    label = "not a value that this stream takes",
-    note = "where no type is asked for, an `sse!` block takes text and `Event`s: make one of the value, as in `Event::data(value.to_string())`",
-    note = "a block of values of your own is given their type, which is `IntoEvent`: `let stream: EventStream<Tick> = sse! {{ … }};`"
+    label = "not the event type of this stream",
+    note = "to emit values of a type that is `IntoEvent`, give the stream that type, as in `let stream: EventStream<Tick> = sse! {{ … }};`",
+    note = "without a type, an `sse!` block takes text and `Event`s: convert the value, as in `Event::data(value.to_string())`"
 )]
 pub trait Emitted<T> {
     fn emitted(self) -> T;

@@ -12,9 +12,9 @@ pub const fn item<T>(_: &Emitter<T>, event: T) -> T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be emitted here",
     label = "neither text nor an `Event`",
-    note = "make an event of the value: `Event::json(&value)?`, or `Event::data(value.to_string())`",
-    note = "or return `EventStream<T>`, where `T` is a type of yours that implements `IntoEvent`",
-    note = "if it is a `Result`, put a `?` behind it"
+    note = "to emit values of a type that is `IntoEvent`, write the return type: `-> EventStream<{Self}>`",
+    note = "to emit another value, convert it to an event: `Event::json(&value)?` or `Event::data(value.to_string())`",
+    note = "to emit the value of a `Result`, add a `?`"
 )]
 pub trait Emittable {
     fn into_event(self) -> Event;
@@ -36,7 +36,7 @@ pub fn event<V: Emittable>(value: V) -> Event {
 #[diagnostic::on_unimplemented(
     message = "the body of this handler ends with `{Self}`",
     label = "expected nothing, `Ok(())`, or an `Err` of the handler's error type",
-    note = "values are emitted with `emit!(…)`"
+    note = "events are emitted with `emit!(…)`"
 )]
 pub trait Finish<Done> {
     fn finish(self) -> Done;

@@ -13,7 +13,7 @@ use crate::stream::{Emitter, EventSender, EventStream, Opening};
 #[diagnostic::on_unimplemented(
     message = "an `#[sse_handler]` cannot return `{Self}`",
     label = "not a stream of events",
-    note = "leave the return type out, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`"
+    note = "omit the return type, or write `EventStream`, `EventStream<T>` or `Result<EventStream<T>, E>`"
 )]
 pub trait Returns: Sized {
     /// The type that `emit!` takes.
@@ -113,9 +113,9 @@ where
 
 /// The return types of a handler that can fail, whose opening has settings.
 #[diagnostic::on_unimplemented(
-    message = "`open_after` and `on_error` are for a handler that can fail",
+    message = "`open_after` and `on_error` need a handler that can fail",
     label = "this handler cannot fail",
-    note = "let it return a `Result`, as in `-> Result<EventStream, E>`"
+    note = "return a `Result`, as in `-> Result<EventStream, E>`"
 )]
 pub trait Opens: Returns {
     type Error;
@@ -175,7 +175,9 @@ pub async fn give_way() {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "the error of this handler is not a response",
-    note = "implement axum's `IntoResponse` for `{Self}`: before the stream opens the error is the answer, with a status of its own"
+    note = "until the stream opens, an error is sent as the response, so it must be axum's `IntoResponse`",
+    note = "implement `IntoResponse` for an error type of your own, and `From` for each error that `?` converts",
+    note = "`Box<dyn Error>` cannot implement it: wrap it in a type of your own, or convert it, as in `.map_err(|_| StatusCode::BAD_GATEWAY)?`"
 )]
 pub trait Refusal: IntoResponse + Send + 'static {}
 

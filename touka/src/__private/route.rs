@@ -19,9 +19,9 @@ impl<S: Clone + Send + Sync + 'static> AnyState for S {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
     label = "one of its parameters is neither a placeholder nor an extractor",
-    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
+    note = "give the parameter the name of a capture or of a query parameter, or take a type that is `FromRequestParts<S>`, where `S` is the router's state",
     note = "a type that takes the body, such as `Json`, must be the last parameter",
-    note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
+    note = "`State<T>` needs a router whose state is `T` or contains a `T` (`FromRef`), as in `Router::<T>::new()`; the state is given by `with_state`"
 )]
 pub trait Extractor<S>: FromRequestParts<S> + Send + 'static {}
 
@@ -32,8 +32,8 @@ impl<S, T: FromRequestParts<S> + Send + 'static> Extractor<S> for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a parameter of this route",
     label = "one of its parameters is neither a placeholder nor an extractor",
-    note = "name the parameter like a placeholder of the path or of the query, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
-    note = "`State<T>` needs a router whose state is `T`, or has a `T` in it (`FromRef`)"
+    note = "give the parameter the name of a capture or of a query parameter, or take a type that is `FromRequestParts<S>` or `FromRequest<S>`, where `S` is the router's state",
+    note = "`State<T>` needs a router whose state is `T` or contains a `T` (`FromRef`), as in `Router::<T>::new()`; the state is given by `with_state`"
 )]
 pub trait LastExtractor<S, M>: FromRequest<S, M> + Send + 'static {}
 
@@ -43,8 +43,8 @@ impl<S, M, T: FromRequest<S, M> + Send + 'static> LastExtractor<S, M> for T {}
 /// A parameter that is read from a capture of the path.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from a capture of the path",
-    label = "cannot be made of the captured text",
-    note = "implement `FromStr` for `{Self}`, with an error that is `Display`: the client is told what was wrong"
+    label = "cannot be parsed from the captured text",
+    note = "implement `FromStr` for `{Self}`, with an error that is `Display`: its text is sent to the client"
 )]
 pub trait Capture: Sized {
     /// Reads the capture. The error is the response that says why it is not valid.
@@ -62,9 +62,9 @@ impl<T: FromStr<Err: fmt::Display>> Capture for T {
 /// A parameter that is read from the query. `M` distinguishes the kinds and is inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from the query",
-    label = "cannot be made of the text of a query parameter",
-    note = "take a type that is `FromStr`, with an error that is `Display`: the client is told what was wrong",
-    note = "or an `Option` of one where the parameter may be missing, or a `Vec` of one where it may be repeated"
+    label = "cannot be parsed from a query parameter",
+    note = "take a type that is `FromStr`, with an error that is `Display`: its text is sent to the client",
+    note = "take an `Option` of such a type if the parameter may be missing, or a `Vec` if it may be repeated"
 )]
 pub trait FromQuery<M>: Sized {
     /// Reads the parameter. The error is the response that says why it is not valid.
@@ -124,8 +124,9 @@ pub fn ended(parts: &Parts, name: &str) -> Option<Response> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the answer of a route",
     label = "not a response",
-    note = "return a type that is axum's `IntoResponse`, such as `String` or `StatusCode`; of a `Result` both types must be",
-    note = "a function that emits events is an `#[sse_handler]` too"
+    note = "return a type that is axum's `IntoResponse`, such as `String` or `StatusCode`; both types of a `Result` must be, so its error cannot be `Box<dyn Error>`",
+    note = "a subscription is a response once it is awaited: `topic.subscribe(from).await`",
+    note = "a function that emits events needs `#[sse_handler]` too"
 )]
 pub trait Answer {
     fn answer(self) -> Response;

@@ -31,7 +31,8 @@ type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 /// let router = Router::new().mount([greet]);
 /// ```
 pub struct Route<S = ()> {
-    method: Method,
+    /// `None` matches every method.
+    method: Option<Method>,
     path: String,
     name: &'static str,
     handler: Handler<S>,
@@ -63,7 +64,17 @@ impl<S> Route<S> {
                 response
             })
         };
-        Self { method, path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }
+        Self { method: Some(method), path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }
+    }
+
+    /// Makes a route for every method, also for those that are not standard. At the same path, a route for one
+    /// method has precedence.
+    pub fn any<H, F>(path: impl Into<String>, handler: H) -> Self
+    where
+        H: Fn(Request, S) -> F + Send + Sync + 'static,
+        F: Future<Output: IntoResponse> + Send + 'static,
+    {
+        Self { method: None, ..Self::new(Method::GET, path, handler) }
     }
 
     /// Names the handler, for error messages and the list of routes.
@@ -73,9 +84,14 @@ impl<S> Route<S> {
         self
     }
 
-    /// The method it answers. A route for GET answers HEAD too.
-    pub const fn method(&self) -> &Method {
-        &self.method
+    /// The method of the route, or `None` if it matches every method. A route for GET answers HEAD too.
+    pub const fn method(&self) -> Option<&Method> {
+        self.method.as_ref()
+    }
+
+    /// The method as `#[route]` spells it.
+    pub(super) fn method_name(&self) -> &str {
+        self.method.as_ref().map_or("ANY", Method::as_str)
     }
 
     /// The path as it was written, with the prefix it is mounted under.
@@ -133,9 +149,9 @@ impl<S> fmt::Debug for Route<S> {
     }
 }
 
-/// Method, path and handler, as in `GET /clock → demo::clock`.
+/// Method, path and handler, as in `GET /clock → demo::clock` or `ANY /proxy → demo::proxy`.
 impl<S> fmt::Display for Route<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} → {}", self.method, self.path, self.name)
+        write!(f, "{} {} → {}", self.method_name(), self.path, self.name)
     }
 }

@@ -162,7 +162,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
                     "{} and {} both answer {} {}: give one of them another path or method",
                     twin.name(),
                     route.name(),
-                    route.method(),
+                    route.method_name(),
                     route.path()
                 );
             }
@@ -221,22 +221,45 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     }
 }
 
-impl Router {
+impl<S> Router<S> {
     /// Serves the app: [`Server::serve`] with the defaults.
     ///
     /// # Errors
     /// The address cannot be opened.
-    pub async fn serve(self, address: impl Listen) -> Result<()> {
-        Server::new().serve(address, self).await
+    pub async fn serve(self, address: impl Listen) -> Result<()>
+    where
+        Self: StateGiven<S>,
+    {
+        Server::new().serve(address, self.router()).await
     }
+}
 
+/// A router that can be served: its handlers need no state. The compiler's error names [`Router::with_state`].
+#[diagnostic::on_unimplemented(
+    message = "the handlers of this router need a state of type `{S}`",
+    label = "this router has no state yet",
+    note = "give the state before the router is served: `.with_state(state).serve(address)`"
+)]
+pub trait StateGiven<S> {
+    #[doc(hidden)]
+    fn router(self) -> Router;
+}
+
+#[diagnostic::do_not_recommend]
+impl StateGiven<()> for Router {
+    fn router(self) -> Router {
+        self
+    }
+}
+
+impl Router {
     fn service(&self) -> &Endpoint {
         self.service.get_or_init(|| {
             let node = |routes: &Vec<usize>| {
                 let routes = routes.iter().map(|&index| &self.plan.routes[index]);
                 Node {
                     path: routes.clone().next().map_or("", Route::path).into(),
-                    methods: routes.map(|route| (route.method().clone(), route.endpoint())).collect(),
+                    methods: routes.map(|route| (route.method().cloned(), route.endpoint())).collect(),
                 }
             };
             let table = Table {

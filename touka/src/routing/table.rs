@@ -23,7 +23,8 @@ pub(super) struct Table {
 /// One path, and what answers each of its methods.
 pub(super) struct Node {
     pub(super) path: Arc<str>,
-    pub(super) methods: Vec<(Method, Endpoint)>,
+    /// The method is `None` for the endpoint that answers all other methods.
+    pub(super) methods: Vec<(Option<Method>, Endpoint)>,
 }
 
 impl Table {
@@ -35,10 +36,12 @@ impl Table {
             };
         };
         let Some(Node { path, methods }) = self.nodes.get(*matched.value) else { return ready(not_found(&request)) };
-        let find =
-            |wanted: &Method| methods.iter().find_map(|(method, endpoint)| (method == wanted).then_some(endpoint));
+        let find = |wanted: Option<&Method>| {
+            methods.iter().find_map(|(method, endpoint)| (method.as_ref() == wanted).then_some(endpoint))
+        };
         let head = request.method() == Method::HEAD;
-        let Some(endpoint) = find(request.method()).or_else(|| if head { find(&Method::GET) } else { None }) else {
+        let get = || if head { find(Some(&Method::GET)) } else { None };
+        let Some(endpoint) = find(Some(request.method())).or_else(get).or_else(|| find(None)) else {
             return ready(not_allowed(&request, methods));
         };
         let params = Params::decode(matched.params.iter());
@@ -63,8 +66,8 @@ fn not_found(request: &Request) -> Response {
     refusal(StatusCode::NOT_FOUND, &line)
 }
 
-fn not_allowed(request: &Request, methods: &[(Method, Endpoint)]) -> Response {
-    let mut allowed: Vec<&str> = methods.iter().map(|(method, _)| method.as_str()).collect();
+fn not_allowed(request: &Request, methods: &[(Option<Method>, Endpoint)]) -> Response {
+    let mut allowed: Vec<&str> = methods.iter().filter_map(|(method, _)| method.as_ref().map(Method::as_str)).collect();
     if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
         allowed.push("HEAD");
     }

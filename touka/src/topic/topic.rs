@@ -200,6 +200,11 @@ impl<T: Send + 'static> Topic<T> {
 
 /// What the body of a feed comes to: nothing, a `Result<(), E>` whose error is a response, or no end
 /// at all. The error's status is what subscribers are told of it, as with any handler that fails.
+#[diagnostic::on_unimplemented(
+    message = "the body of `fed_by` cannot end with `{Self}`",
+    label = "expected nothing, or a `Result<(), E>` whose error is a response",
+    note = "to use `?`, end the body with `Ok::<(), E>(())`, where `E` is axum's `IntoResponse`, such as `HubError`"
+)]
 pub trait FeedResult: Send + 'static {
     /// The error's type.
     type Error: IntoResponse;
@@ -219,6 +224,7 @@ impl FeedResult for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
     type Error = E;
 

@@ -1,4 +1,4 @@
-//! The two attributes stand in either order.
+//! The two attributes may be in either order.
 
 use futures_util::StreamExt;
 use touka::{Emitter, Router, route, routes, sse_handler};
@@ -31,7 +31,7 @@ async fn main() {
     assert_eq!(routes[0].path(), "/handler-first/{count}");
     assert!(routes[1].name().ends_with("::route_first"), "{}", routes[1].name());
     let _: Router = Router::new().mount(routes);
-    // The emitter is no parameter of the function that others call.
+    // The emitter is not a parameter of the public signature.
     assert_eq!(handler_first(3).await.count().await, 3);
     assert_eq!(route_first(2).await.count().await, 2);
     assert_eq!(paths().await.count().await, 1);

@@ -1,4 +1,4 @@
-//! Other attributes stay where they are.
+//! Other attributes keep their place.
 
 #![deny(warnings)]
 

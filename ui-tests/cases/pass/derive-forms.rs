@@ -1,4 +1,4 @@
-//! The forms of the documentation.
+//! The forms of the derive, as documented.
 #![deny(
     warnings,
     missing_docs,
@@ -11,13 +11,13 @@
 use serde::Serialize;
 use touka::IntoEvent;
 
-/// What a model has used.
+/// The usage of a model.
 #[derive(Debug, Serialize)]
 pub struct Usage {
     input: u32,
 }
 
-/// What a chat sends.
+/// The events of a chat.
 #[derive(Debug, IntoEvent)]
 pub enum Chat {
     /// A piece of text.
@@ -25,26 +25,26 @@ pub enum Chat {
         /// The piece.
         text: String,
     },
-    /// The bill.
+    /// A bill.
     #[event(name = "usage")]
     Bill(Usage),
     /// A cursor.
     Moved {
-        /// Counts up.
+        /// The sequence number.
         #[event(id)]
         seq: u64,
-        /// Where.
+        /// The coordinate.
         x: f64,
     },
-    /// No more.
+    /// The end of a turn.
     TurnIsOver,
-    /// The log.
+    /// A log line.
     #[event(data = "text")]
     Line(String),
-    /// Of old.
+    /// The last event, in the format of older clients.
     #[deprecated]
     Old {
-        /// Nothing.
+        /// The text.
         x: u8,
     },
 }

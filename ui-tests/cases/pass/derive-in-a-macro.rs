@@ -1,4 +1,4 @@
-//! A macro of the user's can make event types, and find touka through its own crate.
+//! A macro of another crate can define event types, and find touka through that crate.
 
 pub use touka;
 

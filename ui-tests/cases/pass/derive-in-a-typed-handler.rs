@@ -1,4 +1,4 @@
-//! A derived type is what a typed handler emits.
+//! A typed handler emits values of a derived type.
 
 use futures_util::StreamExt;
 use touka::{EventStream, IntoEvent, sse_handler};

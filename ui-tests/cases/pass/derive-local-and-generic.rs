@@ -1,4 +1,4 @@
-//! Types inside of functions, that borrow, that are generic, that hold themselves.
+//! Local types, and types that borrow, are generic or are recursive.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! A type whose values are read back, in a crate with words of its own.
+//! A type whose values are read back, without the prelude and with constants named like generated variables.
 #![no_implicit_prelude]
 #![deny(warnings)]
 #![allow(dead_code)]

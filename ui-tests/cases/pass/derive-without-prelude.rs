@@ -1,4 +1,4 @@
-//! Nothing that generated code names comes from the user's scope.
+//! Generated code does not depend on the user's scope.
 #![no_implicit_prelude]
 #![allow(dead_code)]
 

@@ -1,4 +1,4 @@
-//! `emit!` works wherever an await does.
+//! `emit!` works wherever `.await` does.
 
 use std::future::Future;
 use std::time::Duration;
@@ -58,7 +58,7 @@ async fn concurrent() {
     .await;
     let later = async move { emit!("async move block") };
     later.await;
-    // A reference is enough, so blocks that move can be many.
+    // `emit!` uses a reference, so several `async move` blocks can emit.
     futures_util::future::join(async move { emit!("first") }, async move { emit!("second") }).await;
 }
 

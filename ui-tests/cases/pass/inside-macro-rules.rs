@@ -1,4 +1,4 @@
-//! Handlers that a `macro_rules!` writes, whoever wrote which part of them.
+//! Handlers that a `macro_rules!` generates, with parts from the macro and from its caller.
 
 use futures_util::StreamExt;
 use touka::{EventStream, Router, route, routes, sse_handler};

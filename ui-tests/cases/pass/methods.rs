@@ -1,4 +1,4 @@
-//! All the standard methods.
+//! All standard methods, and `ANY`.
 
 use touka::{route, routes};
 
@@ -11,11 +11,11 @@ macro_rules! handlers {
     };
 }
 
-handlers!(connect CONNECT delete DELETE get GET head HEAD options OPTIONS patch PATCH post POST put PUT trace TRACE);
+handlers!(connect CONNECT delete DELETE get GET head HEAD options OPTIONS patch PATCH post POST put PUT trace TRACE any ANY);
 
 fn main() {
-    let routes: [touka::routing::Route; 9] = routes![connect, delete, get, head, options, patch, post, put, trace];
-    let methods: Vec<&str> = routes.iter().map(|route| route.method().as_str()).collect();
-    assert_eq!(methods, ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"]);
+    let routes: [touka::routing::Route; 10] = routes![connect, delete, get, head, options, patch, post, put, trace, any];
+    let methods: Vec<&str> = routes.iter().map(|route| route.method().map_or("ANY", |method| method.as_str())).collect();
+    assert_eq!(methods, ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "ANY"]);
     let _: touka::Router = touka::Router::new().mount(routes);
 }

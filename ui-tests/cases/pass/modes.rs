@@ -1,4 +1,4 @@
-//! The modes and the options in the forms that the documentation names.
+//! The modes and the options, in the forms of the documentation.
 
 #![deny(warnings)]
 
@@ -68,7 +68,7 @@ impl App {
 
 struct State<S>(S);
 
-// A parameter that only a value uses is used.
+// A parameter that only an option uses causes no warning.
 #[sse_handler(
     close_at = claims.expires,
     close_when = app.ended(),

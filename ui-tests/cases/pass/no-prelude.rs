@@ -1,4 +1,4 @@
-//! The expansion names nothing that a prelude brings.
+//! The expansions do not depend on a prelude.
 
 #![no_implicit_prelude]
 

@@ -1,4 +1,4 @@
-//! The expansion gives the compiler nothing to warn about.
+//! The expansions cause no warnings.
 
 #![deny(warnings, unused, future_incompatible, nonstandard_style, rust_2018_idioms, rust_2024_compatibility)]
 #![deny(
@@ -27,19 +27,19 @@
     variant_size_differences
 )]
 
-/// Handlers that others see.
+/// Public handlers.
 pub mod api {
     use http::StatusCode;
     use touka::extract::{LastEventId, State};
     use touka::{EventStream, route, sse, sse_handler};
 
-    /// Of the query.
+    /// A route with a query parameter.
     #[route(GET, "/log?{level}&{since}&{tag}")]
     pub async fn log(level: u8, tag: Vec<String>, since: Option<u64>) -> String {
         format!("{level} {since:?} {tag:?}")
     }
 
-    /// Blocks that never emit, never end, return early, and end with a value of no use.
+    /// Blocks that never emit, never end, return early, or end with an unused value.
     pub fn blocks(early: bool) -> [EventStream; 4] {
         [
             sse! {},
@@ -58,7 +58,7 @@ pub mod api {
         ]
     }
 
-    /// Untyped.
+    /// An untyped handler.
     #[sse_handler]
     #[route(GET, "/clock/{name}")]
     pub async fn clock(name: String, _last: LastEventId, State(count): State<u32>) {
@@ -67,7 +67,7 @@ pub mod api {
         }
     }
 
-    /// Fallible, ends with a value.
+    /// A handler that can fail and ends with a value.
     #[route(GET, "/fallible")]
     #[sse_handler]
     pub async fn fallible() -> Result<EventStream<String>, StatusCode> {
@@ -75,11 +75,11 @@ pub mod api {
         Ok(())
     }
 
-    /// Fallible, ends with nothing, and never emits.
+    /// A handler that can fail, ends with nothing, and never emits.
     #[sse_handler]
     pub async fn silent() -> Result<EventStream, StatusCode> {}
 
-    /// Never ends.
+    /// A handler that never ends.
     #[sse_handler]
     pub async fn endless(mut count: u64) {
         loop {
@@ -88,7 +88,7 @@ pub mod api {
         }
     }
 
-    /// Never ends, in a `Result`.
+    /// A handler that can fail and never ends.
     #[sse_handler]
     pub async fn endless_in_a_result() -> Result<EventStream, StatusCode> {
         loop {
@@ -96,13 +96,13 @@ pub mod api {
         }
     }
 
-    /// Only fails.
+    /// A handler that always fails.
     #[sse_handler]
     pub async fn fails() -> Result<EventStream, StatusCode> {
         Err(StatusCode::NOT_FOUND)
     }
 
-    /// Ends in a panic.
+    /// A handler that ends in a panic.
     #[sse_handler]
     pub async fn panics() {
         panic!("on purpose")
@@ -114,7 +114,7 @@ pub mod api {
         body
     }
 
-    /// Without a parameter.
+    /// A handler without parameters.
     #[route(DELETE, "/plain")]
     pub async fn nothing() {}
 

@@ -1,4 +1,4 @@
-//! Parameters as in any function: `mut`, patterns, raw words, `self`, generics, the emitter.
+//! Parameters of any form: `mut`, patterns, raw identifiers, `self`, generics, the emitter.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -121,7 +121,7 @@ async fn main() {
     assert_eq!(Arc::new(Clock(1)).shared(2).await.count().await, 2);
     assert_eq!(Clock::without_self(Clock(1)).await.count().await, 1);
 
-    // A parameter that the body never mentions lives as long as the stream.
+    // A parameter that the body does not use lives as long as the stream.
     let (named, unnamed) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
     let mut stream = holds(Guard(Arc::clone(&named)), Guard(Arc::clone(&unnamed))).await;
     assert!(stream.next().await.is_some());

@@ -1,4 +1,4 @@
-//! `#[route]` alone, on a function that answers with anything.
+//! `#[route]` alone, on functions with any response.
 
 use axum::Json;
 use axum::response::IntoResponse;

@@ -1,4 +1,4 @@
-//! Placeholders of the query take what is there once, maybe, or any number of times.
+//! Query parameters that are required, optional or repeated.
 
 use std::net::IpAddr;
 
@@ -21,21 +21,21 @@ async fn log(
     format!("{app} {level} {since:?} {tag:?} {type:?} {from} {}", all.len())
 }
 
-/// With both attributes, and nothing but a query.
+/// Both attributes, with query parameters only.
 #[sse_handler]
 #[route(GET, "/?{from}")]
 async fn countdown(_last: LastEventId, from: u32) -> Result<EventStream, http::StatusCode> {
     emit!(from.to_string());
 }
 
-/// The other way round.
+/// Both attributes in the other order.
 #[route(GET, "/up?{to}")]
 #[sse_handler]
 async fn up(to: u32) {
     emit!(to.to_string());
 }
 
-/// Made by a macro: the names are those of the caller.
+/// A route that a macro generates: the names are the caller's.
 macro_rules! echo {
     ($function:ident $path:literal $name:ident $type:ty) => {
         #[route(GET, $path)]

@@ -1,4 +1,4 @@
-//! `?` converts with `From`, as everywhere.
+//! `?` converts errors with `From`, as in any function.
 
 use axum::response::IntoResponse;
 use futures_util::StreamExt;

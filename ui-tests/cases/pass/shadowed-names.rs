@@ -1,4 +1,4 @@
-//! What the user calls things is none of the expansion's business.
+//! Names of the user do not conflict with those of the expansion.
 
 #![allow(dead_code, non_camel_case_types, unused_macros)]
 
@@ -48,7 +48,7 @@ async fn clock(
 }
 
 mod inner {
-    /// A handler called like one of the extractors' variables.
+    /// A handler with the name of a variable of the expansion.
     #[touka::route(GET, "/request")]
     pub async fn request(state: String) -> String {
         state

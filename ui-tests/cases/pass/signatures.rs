@@ -1,4 +1,4 @@
-//! Every form that a handler's return type can have, and every end that a body can have.
+//! All forms of return types, and all ends of bodies.
 
 use futures_util::StreamExt;
 use http::StatusCode;
@@ -125,7 +125,7 @@ async fn count<T>(stream: EventStream<T>) -> usize {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    // One of the handlers panics on purpose; nobody needs to read about it.
+    // One of the handlers panics on purpose: its message is noise.
     std::panic::set_hook(Box::new(|_| {}));
     assert_eq!(count(panics().await.unwrap()).await, 1);
     drop(std::panic::take_hook());

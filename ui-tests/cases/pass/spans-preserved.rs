@@ -1,4 +1,4 @@
-//! The body is where the user wrote it.
+//! The body keeps the user's line and column numbers.
 
 use futures_util::StreamExt;
 use touka::{EventStream, sse, sse_handler};

@@ -1,4 +1,4 @@
-//! `sse!` wherever an expression can stand, with `yield` wherever a statement can.
+//! `sse!` in any expression, with `yield` as any statement.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -18,7 +18,7 @@ impl IntoEvent for Tick {
     }
 }
 
-/// Where no type is asked for, the stream takes what is `Into<Event>`; one function may have both.
+/// A stream whose event type is not inferred takes any `Into<Event>`; one function may have both.
 #[route(GET, "/report?{format}")]
 async fn report(format: Option<String>) -> Response {
     let steps = vec!["one".to_owned(), "two".to_owned()];
@@ -42,7 +42,7 @@ async fn report(format: Option<String>) -> Response {
     }
 }
 
-/// As the answer of a function, which says what it is.
+/// The return value of a function, whose signature has the event type.
 async fn typed(from: u64) -> EventStream<Tick> {
     sse! {
         for number in from.. {
@@ -123,7 +123,7 @@ async fn anywhere() -> Vec<Event> {
     stream.collect().await
 }
 
-/// Inside a `select!`, as one of the futures.
+/// A block as one of the futures of a `select!`.
 async fn raced() -> Option<Event> {
     let mut stream: EventStream = sse! { yield "first" };
     tokio::select! {
@@ -132,7 +132,7 @@ async fn raced() -> Option<Event> {
     }
 }
 
-/// A block has its own `emit!`, and the handler around it keeps its own.
+/// A block in a handler: each has its own `emit!`.
 #[sse_handler]
 async fn around() {
     emit!("before");
@@ -146,7 +146,7 @@ fn generic<T: IntoEvent + Send + 'static>(event: T) -> EventStream<T> {
     sse! { yield event }
 }
 
-/// Made by a macro of the user's, with words from both sides.
+/// A block that a macro generates, with parts from the macro and from its caller.
 macro_rules! stream_of {
     ($($value:expr),* ; $($last:tt)*) => {
         sse! {

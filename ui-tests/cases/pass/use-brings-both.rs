@@ -1,4 +1,4 @@
-//! One `use` brings the function and its route; a rename renames both.
+//! One `use` imports the function and its route; a rename renames both.
 
 use futures_util::StreamExt;
 use touka::{Router, routes};
@@ -28,7 +28,7 @@ async fn main() {
     let _: Router = Router::new().nest("/api", routes![api::rooms::room,]);
     let _: Router = Router::new().mount(routes![self::other]).mount(routes![]);
 
-    // Inside a function as well.
+    // In a function as well.
     #[touka::route(GET, "/local")]
     async fn local() -> &'static str {
         "local"

@@ -1,5 +1,5 @@
-//! A crate that knows touka only as `sse`. It is the test: were there a `::touka` in an expansion,
-//! nothing here would compile.
+//! A crate that depends on touka as `sse`. It compiles only if no expansion contains the path
+//! `::touka`.
 
 use sse::{EventStream, IntoEvent, Router, route, routes, sse, sse_handler};
 
@@ -29,7 +29,7 @@ pub async fn ticks(count: u64, _last: sse::extract::LastEventId) -> Result<Event
     }
 }
 
-/// A block, which finds touka by itself; and a query.
+/// An `sse!` block, which needs no `crate` option; and a query parameter.
 #[route(GET, "/block?{count}", crate = sse)]
 pub async fn block(count: Option<u64>) -> EventStream<Tick> {
     sse! {
@@ -39,13 +39,13 @@ pub async fn block(count: Option<u64>) -> EventStream<Tick> {
     }
 }
 
-/// No stream at all.
+/// A route without a stream.
 #[route(POST, "/plain", crate = ::sse)]
 pub async fn plain(body: String) -> String {
     body
 }
 
-/// All of them.
+/// The routes.
 pub fn router() -> Router {
     Router::new().mount(routes![greet, ticks, block, plain])
 }

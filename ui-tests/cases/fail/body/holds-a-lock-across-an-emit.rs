@@ -1,4 +1,4 @@
-//! A lock that is held while the client takes its time stops everybody who needs it.
+//! A lock guard held across an emit would block others until the client has taken the event.
 
 use std::sync::{Arc, Mutex};
 

@@ -1,4 +1,4 @@
-//! A handler runs in one mode.
+//! A handler has one mode.
 
 use touka::{EventWriter, sse_handler};
 

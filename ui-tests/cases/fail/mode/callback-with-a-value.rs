@@ -1,4 +1,4 @@
-//! `callback` has no value.
+//! `callback` takes no value.
 
 use touka::{EventWriter, sse_handler};
 

@@ -1,4 +1,4 @@
-//! A callback says whether it is to be called again.
+//! A callback returns whether to call it again.
 
 use touka::{EventStream, EventWriter, sse_handler};
 

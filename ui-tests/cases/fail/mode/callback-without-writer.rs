@@ -1,4 +1,4 @@
-//! A callback writes to something.
+//! The callback mode needs a writer.
 
 use touka::sse_handler;
 

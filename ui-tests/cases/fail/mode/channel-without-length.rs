@@ -1,4 +1,4 @@
-//! A queue has a length, and holds at least one event.
+//! The queue has a capacity of at least one event.
 
 use touka::{EventSender, sse_handler};
 

@@ -1,4 +1,4 @@
-//! In the channel mode events are sent.
+//! The channel mode needs a sender.
 
 use touka::{Emitter, sse_handler};
 

@@ -1,4 +1,4 @@
-//! A plain function cannot wait, so it has no `emit!`.
+//! A plain function cannot await, so `emit!` is an error there.
 
 use touka::{EventSender, sse_handler};
 

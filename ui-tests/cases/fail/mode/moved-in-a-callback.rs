@@ -1,4 +1,4 @@
-//! A callback runs again, so it cannot give its parameters away.
+//! A callback is called repeatedly, so it cannot move out of its parameters.
 
 use touka::{EventWriter, sse_handler};
 

@@ -1,4 +1,4 @@
-//! What a mode gives needs the mode.
+//! A sender needs the channel mode, a writer the callback mode.
 
 use touka::{EventSender, EventWriter, route, sse_handler};
 

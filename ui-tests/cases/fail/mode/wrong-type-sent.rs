@@ -1,4 +1,4 @@
-//! The sender takes the type of its signature.
+//! The sender takes the event type of its signature.
 
 use touka::{Event, EventSender, IntoEvent, sse_handler};
 

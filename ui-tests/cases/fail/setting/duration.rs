@@ -1,4 +1,4 @@
-//! Durations are checked where they are written.
+//! Errors in durations are reported at the literal.
 
 use touka::sse_handler;
 

@@ -1,4 +1,4 @@
-//! The end's name becomes an id, which comes back in a header.
+//! The name of the end is also an id, which comes back in a header.
 
 use touka::sse_handler;
 

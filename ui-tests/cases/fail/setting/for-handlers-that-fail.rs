@@ -1,4 +1,4 @@
-//! What belongs to errors needs a handler that can have one.
+//! The options about errors need a handler that can fail.
 
 use touka::{Event, EventStream, sse_handler};
 

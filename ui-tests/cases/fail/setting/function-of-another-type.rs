@@ -1,4 +1,4 @@
-//! A hook takes what it is called with.
+//! A hook has a fixed argument type.
 
 use touka::{Event, EventStream, sse_handler};
 

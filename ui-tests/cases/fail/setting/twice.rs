@@ -1,4 +1,4 @@
-//! An option is given once.
+//! An option is given at most once.
 
 use touka::sse_handler;
 

@@ -1,4 +1,4 @@
-//! What is wrong with a value is said at the value.
+//! Type errors in expressions are reported at the expression.
 
 use std::time::Duration;
 

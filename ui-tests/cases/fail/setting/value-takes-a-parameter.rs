@@ -1,4 +1,4 @@
-//! The body gets the parameters afterwards, so a value neither moves them nor borrows from them for long.
+//! Expressions are evaluated before the body, so they can neither move its parameters nor borrow from them for long.
 
 use touka::sse_handler;
 

@@ -1,4 +1,4 @@
-//! A value of the request is an expression.
+//! The value of a credential option is an expression.
 
 use touka::sse_handler;
 

@@ -1,4 +1,4 @@
-//! `whole_blocks` is said, or not: it takes no value.
+//! `whole_blocks` takes no value.
 
 use touka::sse_handler;
 

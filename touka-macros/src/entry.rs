@@ -1,4 +1,4 @@
-//! From an attribute's tokens to its expansion: the stages in their order.
+//! The macros, from tokens to expansion: the stages in their order.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
@@ -23,7 +23,7 @@ pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream 
     };
     let runtime = runtime(options.krate.as_ref(), SSE_HANDLER, &mut diagnostics);
     check::handler(&handler, &options, &mut diagnostics);
-    tell_route(&mut handler, &options);
+    pass_end_to_route(&mut handler, &options);
     match diagnostics.finish() {
         None => expand::handler(&handler, &options, &runtime),
         Some(errors) => {
@@ -54,15 +54,15 @@ pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     }
 }
 
-/// The body of an `sse!` block, behind the crate that it was written for.
+/// Expands an `sse!` block. `krate` is the `$crate` of its `macro_rules!`.
 pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let runtime = Runtime::at(krate);
     let body = Body::parse(body, &mut diagnostics);
     let can_fail = infallible::check(body.tokens.clone(), &mut diagnostics);
     let errors = diagnostics.finish();
-    // Only a body that is merely unfinished goes on: of the others the compiler would say the same
-    // once more.
+    // A body that is only incomplete is expanded, for editors. With any other mistake, the compiler would
+    // report it again.
     let stream = if body.sound && !can_fail { expand::sse(&body.tokens, &runtime) } else { expand::stub(&runtime) };
     match errors {
         None => stream,
@@ -70,9 +70,10 @@ pub(crate) fn sse(krate: TokenStream, body: TokenStream) -> TokenStream {
     }
 }
 
-/// The options of the `#[sse_handler]` that expands after this `#[route]`. There are none to speak
-/// of where it will report mistakes, or has reported them: here that makes the function a stub, with
-/// nothing said twice.
+/// The options of the `#[sse_handler]` that expands after this `#[route]`.
+///
+/// `None` if that attribute reports errors: the route then expands to its stub, so that no error is reported
+/// twice.
 fn sibling(handler: &Handler) -> Option<Options> {
     let mut theirs = Diagnostics::new();
     let options = handler.attribute(SSE_HANDLER).map(|attr| {
@@ -84,9 +85,9 @@ fn sibling(handler: &Handler) -> Option<Options> {
     (!broken).then(|| options.unwrap_or_default())
 }
 
-/// Hands the name of the end on to a `#[route]` that expands after this `#[sse_handler]`: it
-/// answers the clients that have seen it.
-fn tell_route(handler: &mut Handler, options: &Options) {
+/// Passes the name of the end to a `#[route]` that expands after this `#[sse_handler]`. The route answers the
+/// clients that have seen the end.
+fn pass_end_to_route(handler: &mut Handler, options: &Options) {
     let (Some(end), Some(attr)) = (options.end(), handler.attribute_mut(ROUTE)) else { return };
     if let Meta::List(list) = &mut attr.meta {
         let (written, word) = (&list.tokens, Ident::new(END, end.span()));
@@ -94,7 +95,7 @@ fn tell_route(handler: &mut Handler, options: &Options) {
     }
 }
 
-/// What stands between an attribute's parentheses.
+/// The tokens in an attribute's parentheses.
 fn arguments(attr: &Attribute) -> TokenStream {
     match &attr.meta {
         Meta::List(list) => list.tokens.clone(),
@@ -102,29 +103,29 @@ fn arguments(attr: &Attribute) -> TokenStream {
     }
 }
 
-/// Where touka is. A crate that has it under another name must say so.
+/// The paths of touka. Reports a crate that renames touka without the `crate` option.
 fn runtime(krate: Option<&Path>, attribute: &str, diagnostics: &mut Diagnostics) -> Runtime {
     let Some(name) = renamed::other_name().filter(|_| krate.is_none()) else { return Runtime::new(krate) };
     let example = if attribute == ROUTE { "METHOD, \"/path\", " } else { "" };
-    let text = format!("this crate has touka under the name `{name}`: write #[{attribute}({example}crate = {name})]");
+    let text = format!("this crate depends on touka as `{name}`: write `#[{attribute}({example}crate = {name})]`");
     diagnostics.add(syn::Error::new(Span::call_site(), text));
-    // The stub finds it there, so that this is the only error.
+    // The stub uses the detected name, so that this is the only error.
     Runtime::new(syn::parse_str(&format!("::{name}")).ok().as_ref())
 }
 
-/// The annotated function, or the error that it is none.
+/// The annotated function. Reports an item of another kind.
 fn function(item: &TokenStream, attribute: &str, diagnostics: &mut Diagnostics) -> Option<Handler> {
     let parsed = syn::parse2::<Handler>(item.clone());
     if parsed.as_ref().is_ok_and(check::is_block) {
         return parsed.ok();
     }
-    // The parser's own words would speak of the token where it gave up.
+    // The parser's own error would point at the token where it stopped.
     let what = kind.parse2(item.clone()).unwrap_or_else(|_| item.clone());
-    diagnostics.error(what, format!("#[{attribute}] goes on an `async fn` with a body"));
+    diagnostics.error(what, format!("`#[{attribute}]` goes on an `async fn` with a body"));
     None
 }
 
-/// The word that says what an item is: `struct` of `pub struct Clock;`.
+/// The keyword of an item: `struct` of `pub struct Clock;`.
 fn kind(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     input.call(Attribute::parse_outer)?;
     input.parse::<Visibility>()?;
@@ -133,7 +134,7 @@ fn kind(input: ParseStream<'_>) -> syn::Result<TokenStream> {
     Ok(kind.into())
 }
 
-/// The item as it is, beside its errors: what is no function is none of ours to change.
+/// The unchanged item, and its errors.
 fn with_errors(diagnostics: Diagnostics, item: &TokenStream) -> TokenStream {
     let errors = diagnostics.finish();
     quote!(#errors #item)
@@ -149,7 +150,7 @@ mod tests {
         TokenStream::from_str(text).unwrap_or_else(|error| panic!("{text}: {error}"))
     }
 
-    /// Without the spaces, which depend on how the tokens were made.
+    /// The text without spaces, which depend on how the tokens were made.
     fn squeezed(text: &(impl ToString + ?Sized)) -> String {
         text.to_string().split_whitespace().collect()
     }
@@ -162,9 +163,9 @@ mod tests {
         squeezed(&super::route(tokens(args), &tokens(item)))
     }
 
-    /// What an editor sees while the user types: the function is there, and so is what was typed.
+    /// While the user types, an editor sees the function and its incomplete body.
     #[test]
-    fn half_typed_bodies_expand() {
+    fn incomplete_bodies_expand() {
         for body in [
             "",
             "let x = ;",
@@ -186,7 +187,7 @@ mod tests {
             "#![allow(unused)] let",
             ") (",
         ] {
-            // What does not even lex never reaches a macro.
+            // A body that cannot be tokenized never reaches a macro.
             let Ok(body) = TokenStream::from_str(body) else { continue };
             let item = quote!(pub async fn room(State(app): State<App>, id: u64) { #body });
             let expanded = squeezed(&super::sse_handler(TokenStream::new(), &item));
@@ -204,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn half_typed_blocks_expand() {
+    fn incomplete_blocks_expand() {
         for body in
             ["", "let x = ;", "foo.", "yield", "yield foo.", "emit!", "match x { A => yield", "x; y.", "#!", "yield ,;"]
         {
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_with_mistakes_is_still_a_stream() {
+    fn a_block_with_errors_is_still_a_stream() {
         for body in ["let x = yield 3;", "a()?;", "yield;"] {
             let expanded = squeezed(&super::sse(quote!(touka), tokens(body)));
             assert_eq!(
@@ -229,9 +230,9 @@ mod tests {
         }
     }
 
-    /// One mistake is one error, so whatever uses the function must find it.
+    /// The uses of the function must find it, or they would be errors too.
     #[test]
-    fn a_handler_with_mistakes_leaves_a_stub() {
+    fn a_handler_with_errors_leaves_a_stub() {
         for (item, stub) in [
             ("fn clock() {}", "async fn clock() -> ::touka::EventStream"),
             ("async fn clock(a: &str) {}", "async fn clock(a: &str) -> ::touka::EventStream"),
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_with_mistakes_leaves_the_function_and_its_type() {
+    fn a_route_with_errors_leaves_the_function_and_its_type() {
         let whole = "async fn room(id: u64) -> u8 { 3 }";
         for args in [
             "",
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_function_stays_as_it_is() {
+    fn an_item_other_than_a_function_is_kept() {
         for item in ["struct Clock;", "pub enum E {}", "async fn clock(self);", "3 + 4", "mod m {}"] {
             for expanded in [handler(item), route("GET, \"/\"", item)] {
                 assert!(expanded.contains("compile_error"), "{expanded}");
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn every_mistake_is_reported_in_one_run() {
+    fn all_errors_are_reported_in_one_run() {
         let expanded = route("get, \"rooms/{room}\", x = 1", "fn enter(seat: u32) {}");
         assert_eq!(expanded.matches("compile_error").count(), 6, "{expanded}");
     }

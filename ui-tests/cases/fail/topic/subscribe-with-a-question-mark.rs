@@ -1,0 +1,13 @@
+use touka::extract::{LastEventId, State};
+use touka::topic::HubError;
+use touka::{Event, EventStream, Hub, route};
+
+#[route(GET, "/news")]
+async fn news(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
+    let stream = hub.topic::<Event>("news")?.subscribe(from)?;
+    Ok(stream)
+}
+
+fn main() {
+    let _ = touka::routes![news];
+}
