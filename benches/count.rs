@@ -54,7 +54,7 @@ impl Quote {
 }
 
 fn hub() -> Hub {
-    Hub::memory().retention(Retention::new().events(KEPT))
+    Hub::builder().retention(Retention::new().events(KEPT)).memory()
 }
 
 fn topic(hub: &Hub) -> Topic<Quote> {

@@ -83,7 +83,7 @@ async fn a_client_goes_on_with_its_id_after_a_restart() {
     let path = folder.path("hub");
     for durability in [Durability::Immediate, Durability::Eventual] {
         let name = &format!("{durability:?}");
-        let node = Node::on(Disk::at(&path).durability(durability));
+        let node = Node::on(Disk::new(&path).durability(durability));
         let ids = node.publish(name, 0..5).await;
         node.end().await;
 
@@ -203,7 +203,7 @@ async fn a_place_in_several_topics_is_one_after_a_restart() {
 async fn what_is_over_the_retention_leaves_the_disk() {
     let folder = Folder::new();
     let path = folder.path("hub");
-    let of_ten = || Node::with(Hub::open(&path).unwrap().retention(Retention::new().events(10)));
+    let of_ten = || Node::with(Hub::builder().retention(Retention::new().events(10)).open(&path).unwrap());
     let node = of_ten();
     let topic = node.topic("a");
     let payload = "x".repeat(40_000);
@@ -234,7 +234,7 @@ async fn what_is_over_the_retention_leaves_the_disk() {
 async fn a_topic_that_left_the_memory_is_read_again() {
     let folder = Folder::new();
     let path = folder.path("hub");
-    let node = Node::with(Hub::open(&path).unwrap().max_topics(1).expire_after(std::time::Duration::ZERO));
+    let node = Node::with(Hub::builder().max_topics(1).expire_after(std::time::Duration::ZERO).open(&path).unwrap());
     let ids = node.publish("a", 0..3).await;
     // There is room for one topic only.
     node.publish("b", 0..1).await;
@@ -295,7 +295,7 @@ async fn a_hub_that_is_dropped_writes_first_what_it_has_acknowledged() {
     let folder = Folder::new();
     let path = folder.path("hub");
     for durability in [Durability::Immediate, Durability::Eventual] {
-        let hub = Hub::open(Disk::at(&path).durability(durability)).unwrap();
+        let hub = Hub::open(Disk::new(&path).durability(durability)).unwrap();
         let topic = hub.topic::<Event>(format!("{durability:?}")).unwrap();
         let first = topic.publish("0").await.unwrap();
         for number in 1..10 {

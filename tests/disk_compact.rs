@@ -22,13 +22,14 @@ async fn half_empty(path: &str) -> u64 {
     let forgets = hub.topic::<Event>("forgets").expect("it works");
     for number in 0..100 {
         keeps.publish(number.to_string()).await.expect("it works");
-        let forgets = forgets.clone().retention(Retention::new().bytes(usize::MAX));
+        forgets.set_retention(Retention::new().bytes(usize::MAX));
         forgets.publish(large.as_str()).await.expect("it works");
     }
     keeps.publish(large.as_str()).await.expect("it works");
-    forgets.retention(Retention::new().events(1)).publish("end").await.expect("it works");
+    forgets.set_retention(Retention::new().events(1));
+    forgets.publish("end").await.expect("it works");
     keeps.publish("end").await.expect("it works");
-    drop((keeps, hub));
+    drop((keeps, forgets, hub));
     fs::metadata(path).expect("it works").len()
 }
 
@@ -45,7 +46,7 @@ async fn forgotten_space_is_given_back_on_request_only() {
     assert!(before > 10_000_000, "{before}");
     drop(Hub::open(&path).unwrap());
     let opened = fs::metadata(&path).unwrap().len();
-    drop(Hub::open(Disk::at(&path).compact()).unwrap());
+    drop(Hub::open(Disk::new(&path).compact()).unwrap());
     let compacted = fs::metadata(&path).unwrap().len();
     assert!(compacted < 1_500_000 && compacted < opened, "{before}, {opened}, {compacted}");
     let mut program = start(&path, "").await;

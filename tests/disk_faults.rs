@@ -203,7 +203,7 @@ async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
                     continue;
                 }
                 refused += 1;
-                let words = ["not published", &path, "File too large", "make room and publish again"];
+                let words = ["not published", &path, "File too large", "free some space and publish again"];
                 assert!(words.iter().all(|word| answer.contains(word)), "{answer}");
             }
             // Readers have what there was, and no more.

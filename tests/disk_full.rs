@@ -34,7 +34,7 @@ async fn topics_are_read_first_while_the_disk_is_full() {
         for topic in ["b", "c"] {
             assert_eq!(program.ask(&format!("read {topic}")).await, format!("{topic}0 {topic}1 {topic}2"));
             let refused = program.ask(&format!("publish {topic} {large}")).await;
-            assert!(refused.contains("make room and publish again") || durability == "eventual", "{refused}");
+            assert!(refused.contains("free some space and publish again") || durability == "eventual", "{refused}");
         }
         // It has room again, and nothing was made of what was read meanwhile.
         assert_eq!(program.ask("limit none").await, "ok");

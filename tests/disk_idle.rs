@@ -44,8 +44,9 @@ async fn events_of_unused_topics_leave_the_disk_when_they_are_too_old() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let large = "x".repeat(100_000);
-    let hub = Hub::open(&path).unwrap().retention(Retention::new().age(Duration::from_mins(45)));
-    let keeps = hub.topic::<Event>("keeps").unwrap().retention(Retention::new());
+    let hub = Hub::builder().retention(Retention::new().age(Duration::from_mins(45))).open(&path).unwrap();
+    let keeps = hub.topic::<Event>("keeps").unwrap();
+    keeps.set_retention(Retention::new());
     for topic in 0..30 {
         let topic = hub.topic::<Event>(format!("{topic}")).unwrap();
         for _ in 0..4 {

@@ -37,7 +37,7 @@ struct Kept {
 }
 
 async fn kept() -> Kept {
-    let hub = Hub::memory().retention(Retention::new().events(3));
+    let hub = Hub::builder().retention(Retention::new().events(3)).memory();
     let app = TestApp::new(Router::new().mount(routes![topic, earliest, live, again]).with_state(hub.clone()));
     let topic: Topic = hub.topic("a").expect("it can be a topic");
     let mut ids = Vec::new();

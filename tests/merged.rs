@@ -127,7 +127,7 @@ fn gap(event: Option<Received>) -> (String, Value, String) {
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_names_its_topic_and_the_others_go_on_without_one() {
-    let hub = Hub::memory().retention(Retention::new().events(2));
+    let hub = Hub::builder().retention(Retention::new().events(2)).memory();
     let app = app(&hub);
     let [quote, b] = topics(&hub, ["a \"quoted\" one", "b"]);
     let path = "/all/a%20%22quoted%22%20one,b";
@@ -150,7 +150,7 @@ async fn a_gap_names_its_topic_and_the_others_go_on_without_one() {
 
 #[tokio::test(start_paused = true)]
 async fn each_topic_has_a_gap_of_its_own_and_who_is_cut_off_between_them_hears_the_rest() {
-    let hub = Hub::memory().retention(Retention::new().events(2));
+    let hub = Hub::builder().retention(Retention::new().events(2)).memory();
     let app = app(&hub);
     let [a, b, c] = topics(&hub, ["a", "b", "c"]);
     let begin = || async {
@@ -241,7 +241,7 @@ async fn an_id_of_other_topics_is_malformed() {
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_topic_starves_no_other() {
-    let hub = Hub::memory().retention(Retention::new().events(100_000).bytes(64 << 20));
+    let hub = Hub::builder().retention(Retention::new().events(100_000).bytes(64 << 20)).memory();
     let [busy, quiet] = topics(&hub, ["busy", "quiet"]);
     for number in 0..2000 {
         publish(&busy, &format!("{number} {}", "x".repeat(1000))).await;
@@ -258,7 +258,7 @@ async fn a_busy_topic_starves_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn one_topic_can_lag_alone() {
-    let hub = Hub::memory().retention(Retention::new().events(3));
+    let hub = Hub::builder().retention(Retention::new().events(3)).memory();
     let [busy, quiet] = topics(&hub, ["busy", "quiet"]);
     let app = app(&hub);
     for (path, goes_on) in [("/skip/busy,quiet", true), ("/all/busy,quiet", false)] {

@@ -24,7 +24,7 @@ async fn default(State(hub): State<Hub>, from: LastEventId) -> Result<EventStrea
 const WITHOUT: [&str; 2] = ["/one", "/both"];
 
 fn scene(retention: Retention) -> (TestApp, Topic) {
-    let hub = Hub::memory().retention(retention);
+    let hub = Hub::builder().retention(retention).memory();
     let topic = hub.topic("a").expect("a topic");
     (TestApp::new(Router::new().mount(routes![one, both, default]).with_state(hub)), topic)
 }

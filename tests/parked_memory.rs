@@ -30,7 +30,7 @@ fn allocated() -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_are_within_a_large_event_share_its_bytes() {
-    let hub = Hub::memory().retention(Retention::new().bytes(64 * EVENT));
+    let hub = Hub::builder().retention(Retention::new().bytes(64 * EVENT)).memory();
     let topic: Topic = hub.topic("a").unwrap();
     let server = Server::new().write_timeout(PATIENCE * 2);
     let handle = server.handle();

@@ -47,7 +47,7 @@ struct Test {
 /// With so many events kept.
 fn test(kept: usize) -> Test {
     ask_each_time();
-    let hub = Hub::memory().retention(Retention::new().events(kept));
+    let hub = Hub::builder().retention(Retention::new().events(kept)).memory();
     let topic = hub.topic("a").expect("it can be a topic");
     let (tell, closed) = unbounded_channel();
     let app = TestApp::new(Router::new().mount(routes![follow]).with_state(App { hub, closed: tell }));

@@ -139,7 +139,8 @@ async fn a_subscriber_after_an_end_follows_the_topic() {
 
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_skips_stops_at_its_end_too() {
-    let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(2));
+    let topic = Hub::memory().topic::<touka::Event>("a").unwrap();
+    topic.set_retention(Retention::new().events(2));
     let body = feed(&topic, "1").await;
     let (slow, reason) = Reason::of(topic.subscribe(None).on_lag(OnLag::Skip).await.unwrap());
     topic.publish("2").await.unwrap();
@@ -213,7 +214,8 @@ fn a_feed_whose_task_was_never_polled_runs_again_too() {
 
 #[tokio::test(start_paused = true)]
 async fn who_follows_the_newest_of_each_key_gets_no_gap_for_what_was_said_anew() {
-    let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(2));
+    let topic = Hub::memory().topic::<touka::Event>("a").unwrap();
+    topic.set_retention(Retention::new().events(2));
     topic.publish_keyed("x", "x0").await.unwrap();
     let id = topic.publish_keyed("y", "y0").await.unwrap();
     for number in 1..9 {
@@ -241,7 +243,8 @@ async fn who_follows_the_newest_of_each_key_gets_no_gap_for_what_was_said_anew()
 #[tokio::test(start_paused = true)]
 async fn who_follows_the_newest_of_each_key_gets_the_newest_up_to_its_end() {
     for (kept, expected) in [(10, ["position", "of the first"]), (1, ["position", "gap"])] {
-        let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(kept));
+        let topic = Hub::memory().topic::<touka::Event>("a").unwrap();
+        topic.set_retention(Retention::new().events(kept));
         let (end, told) = tokio::sync::oneshot::channel::<()>();
         let fed = topic.fed_by(|_| async { drop(told.await) });
         let stream = fed.subscribe(None).on_lag(OnLag::Latest).await.unwrap();

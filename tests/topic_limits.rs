@@ -53,7 +53,7 @@ async fn kept(app: &TestApp) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn no_more_events_are_kept_than_asked_for_and_always_the_newest() {
     for (most, expected) in [(0, &["5"][..]), (1, &["5"]), (3, &["3", "4", "5"]), (9, &["1", "2", "3", "4", "5"])] {
-        let hub = Hub::memory().retention(Retention::new().events(most));
+        let hub = Hub::builder().retention(Retention::new().events(most)).memory();
         for number in 1..=5 {
             untyped(&hub, "a").publish(number.to_string()).await.unwrap();
         }
@@ -77,14 +77,14 @@ async fn bytes_are_those_of_the_wire() {
         (2 * chunk, &["4", "5"]),
         (3 * chunk, &["3", "4", "5"]),
     ] {
-        let hub = Hub::memory().retention(Retention::new().bytes(bytes));
+        let hub = Hub::builder().retention(Retention::new().bytes(bytes)).memory();
         for number in 1..=5 {
             untyped(&hub, "a").publish(number.to_string()).await.unwrap();
         }
         assert_eq!(kept(&app(&hub)).await, expected, "{bytes} of {chunk} for each");
     }
     // One that is larger than all that may be kept is kept alone.
-    let hub = Hub::memory().retention(Retention::new().bytes(2 * chunk));
+    let hub = Hub::builder().retention(Retention::new().bytes(2 * chunk)).memory();
     for text in ["1", "2", &"x".repeat(1000)] {
         untyped(&hub, "a").publish(text.to_owned()).await.unwrap();
     }
@@ -93,7 +93,7 @@ async fn bytes_are_those_of_the_wire() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_gets_what_is_too_old_though_nothing_new_has_come() {
-    let hub = Hub::memory().retention(Retention::new().age(3 * A_MINUTE));
+    let hub = Hub::builder().retention(Retention::new().age(3 * A_MINUTE)).memory();
     let (app, topic) = (app(&hub), untyped(&hub, "a"));
     for number in 1..=3 {
         topic.publish(number.to_string()).await.unwrap();
@@ -110,13 +110,14 @@ async fn nobody_gets_what_is_too_old_though_nothing_new_has_come() {
 
 #[tokio::test(start_paused = true)]
 async fn one_topic_can_keep_more_or_less_than_the_others() {
-    let hub = Hub::memory().retention(Retention::new().events(2));
-    let topic = untyped(&hub, "a").retention(Retention::new().events(4));
+    let hub = Hub::builder().retention(Retention::new().events(2)).memory();
+    let topic = untyped(&hub, "a");
+    topic.set_retention(Retention::new().events(4));
     for number in 1..=5 {
         topic.publish(number.to_string()).await.unwrap();
     }
     assert_eq!(kept(&app(&hub)).await, ["2", "3", "4", "5"]);
-    let topic = topic.retention(Retention::default().events(1));
+    topic.set_retention(Retention::default().events(1));
     assert_eq!(kept(&app(&hub)).await, ["5"], "what is too much goes at once");
     drop(topic);
     assert_eq!(kept(&app(&hub)).await, ["5"], "it is the topic's, not the handle's");
@@ -133,7 +134,7 @@ fn look(hub: &Hub, name: &str) -> Vec<String> {
 #[tokio::test(start_paused = true)]
 async fn a_topic_that_nobody_uses_is_forgotten() {
     // Older than that, no event keeps its topic.
-    let hub = Hub::memory().expire_after(10 * A_MINUTE).retention(Retention::new().age(A_MINUTE / 2));
+    let hub = Hub::builder().expire_after(10 * A_MINUTE).retention(Retention::new().age(A_MINUTE / 2)).memory();
     let app = app(&hub);
     let held = untyped(&hub, "held");
     let id = untyped(&hub, "a").publish("1").await.unwrap();
@@ -161,7 +162,7 @@ async fn a_topic_that_nobody_uses_is_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn who_comes_back_within_the_retention_misses_nothing_though_nobody_was_there() {
-    let hub = Hub::memory().retention(Retention::new().age(60 * A_MINUTE));
+    let hub = Hub::builder().retention(Retention::new().age(60 * A_MINUTE)).memory();
     let app = app(&hub);
     let topic = untyped(&hub, "a");
     let id = topic.publish("1").await.unwrap();
@@ -175,7 +176,7 @@ async fn who_comes_back_within_the_retention_misses_nothing_though_nobody_was_th
 
 #[tokio::test(start_paused = true)]
 async fn names_of_strangers_do_not_fill_the_memory() {
-    let hub = Hub::memory().max_topics(3);
+    let hub = Hub::builder().max_topics(3).memory();
     let app = app(&hub);
     let held = untyped(&hub, "held");
     untyped(&hub, "history").publish("1").await.unwrap();
@@ -233,7 +234,7 @@ async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
 
 #[tokio::test(start_paused = true)]
 async fn keys_count_in_the_retention_and_have_a_longest() {
-    let hub = Hub::memory().retention(Retention::new().bytes(10_000));
+    let hub = Hub::builder().retention(Retention::new().bytes(10_000)).memory();
     let topic = untyped(&hub, "a");
     // Each key is new, and larger than its event.
     for number in 0..200 {
@@ -257,7 +258,7 @@ async fn keys_count_in_the_retention_and_have_a_longest() {
 #[tokio::test(start_paused = true)]
 async fn the_retention_of_one_topic_outlives_its_being_forgotten() {
     let hub = Hub::memory();
-    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    untyped(&hub, "a").set_retention(Retention::new().events(2));
     tokio::time::advance(60 * A_MINUTE).await;
     assert_eq!(look(&hub, "new"), ["new"]);
     for number in 1..=5 {
@@ -268,10 +269,10 @@ async fn the_retention_of_one_topic_outlives_its_being_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others() {
-    let hub = Hub::memory().max_topics(3).expire_after(A_MINUTE);
-    drop(untyped(&hub, "a").retention(Retention::new().events(2)));
+    let hub = Hub::builder().max_topics(3).expire_after(A_MINUTE).memory();
+    untyped(&hub, "a").set_retention(Retention::new().events(2));
     for number in 0..50 {
-        drop(untyped(&hub, &number.to_string()).retention(Retention::new().events(7)));
+        untyped(&hub, &number.to_string()).set_retention(Retention::new().events(7));
         tokio::time::advance(2 * A_MINUTE).await;
     }
     for number in 1..=5 {
@@ -287,7 +288,7 @@ async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
     let folder = support::Folder::new();
     let path = folder.path("hub");
     let all = Retention::new().events(EVENTS as usize).bytes(usize::MAX);
-    let hub = Hub::open(Disk::at(&path).durability(Durability::Eventual)).unwrap().retention(all);
+    let hub = Hub::builder().retention(all).open(Disk::new(&path).durability(Durability::Eventual)).unwrap();
     let topic = untyped(&hub, "a");
     let publishes = (0..EVENTS).map(|number| topic.publish(number.to_string()));
     futures_util::future::try_join_all(publishes).await.unwrap();
@@ -295,13 +296,13 @@ async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
 
     // Less than the hub's, and more than the hub's.
     for (of_the_hub, of_the_topic, kept) in [(all.events(1), all, EVENTS), (all, all.events(2), 2)] {
-        let hub = Hub::open(&path).unwrap().retention(of_the_hub);
+        let hub = Hub::builder().retention(of_the_hub).open(&path).unwrap();
         let topic = untyped(&hub, "a");
         let mut opens = topic.subscribe(None).earliest().into_future();
         // The file is being read from here on, by another thread.
         assert!((&mut opens).now_or_never().is_none());
         std::thread::yield_now();
-        drop(topic.clone().retention(of_the_topic));
+        topic.set_retention(of_the_topic);
         let stream = opens.await.unwrap();
         let events = stream.take(kept as usize + 1);
         let events: Vec<_> = events.collect().await;
@@ -317,7 +318,7 @@ async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
 
 #[tokio::test(start_paused = true)]
 async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
-    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    let hub = Hub::builder().retention(Retention::new().age(A_MINUTE)).memory();
     drop((untyped(&hub, "a"), untyped(&hub, "b")));
     tokio::time::advance(9 * A_MINUTE).await;
     untyped(&hub, "b").publish("1").await.unwrap();
@@ -328,7 +329,7 @@ async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
 
 #[tokio::test(start_paused = true)]
 async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
-    let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
+    let hub = Hub::builder().retention(Retention::new().age(A_MINUTE)).memory();
     for number in 0..2000 {
         untyped(&hub, &number.to_string()).publish("1").await.unwrap();
     }
@@ -340,12 +341,12 @@ async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
 
 #[tokio::test(start_paused = true)]
 async fn topics_that_expire_never_stay_and_the_longest_time_is_no_panic() {
-    let hub = Hub::memory().expire_after(Duration::MAX).retention(Retention::new().age(A_MINUTE));
+    let hub = Hub::builder().expire_after(Duration::MAX).retention(Retention::new().age(A_MINUTE)).memory();
     untyped(&hub, "a").publish("1").await.unwrap();
     tokio::time::sleep(100_000 * A_MINUTE).await;
     assert_eq!(look(&hub, "new"), ["a", "new"]);
     // The shortest is none either: what is not in use goes when somebody looks.
-    let hub = Hub::memory().expire_after(Duration::ZERO).retention(Retention::new().age(Duration::ZERO));
+    let hub = Hub::builder().expire_after(Duration::ZERO).retention(Retention::new().age(Duration::ZERO)).memory();
     untyped(&hub, "a").publish("1").await.unwrap();
     tokio::time::sleep(A_MINUTE).await;
     assert_eq!(look(&hub, "new"), ["new"]);

@@ -146,7 +146,7 @@ fn assert_whole(got: &[Got], published: &HashMap<u64, String>) -> (usize, usize)
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_story_is_whole_on_several_threads() {
     for kept in [20, 200, 100_000] {
-        let hub = Hub::memory().retention(Retention::new().events(kept).bytes(1 << 30));
+        let hub = Hub::builder().retention(Retention::new().events(kept).bytes(1 << 30)).memory();
         let topic: Topic = hub.topic("a").expect("it can be a topic");
         let clients: Vec<_> = (0..CLIENTS).map(|seed| tokio::spawn(follow(topic.clone(), seed))).collect();
         let publishers: Vec<_> = (0..PUBLISHERS).map(|name| tokio::spawn(publish(topic.clone(), name))).collect();

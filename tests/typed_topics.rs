@@ -263,7 +263,8 @@ async fn a_conversion_that_panics_costs_its_own_stream_and_may_use_the_topic() {
 
 #[tokio::test]
 async fn a_reader_of_values_goes_on_past_gaps() {
-    let topic = Hub::memory().topic::<Line>("a").unwrap().retention(Retention::new().events(1));
+    let topic = Hub::memory().topic::<Line>("a").unwrap();
+    topic.set_retention(Retention::new().events(1));
     let mut stream = topic.subscribe(None).on_lag(OnLag::Skip).await.unwrap();
     for text in ["1", "2", "3"] {
         topic.publish(Line(text.into())).await.unwrap();

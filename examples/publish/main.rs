@@ -77,7 +77,8 @@ async fn follow_all(State(app): State<App>, topic: Vec<Name>, from: LastEventId)
 /// and it stops after the last.
 #[route(GET, "/prices")]
 async fn prices(State(app): State<App>, from: LastEventId) -> Result<EventStream<Price>, HubError> {
-    let topic = app.hub.topic(name::PRICES)?.retention(market::RETENTION);
+    let topic = app.hub.topic(name::PRICES)?;
+    topic.set_retention(market::RETENTION);
     // Who is slow needs no price that has changed since.
     topic.fed_by(market::trade).subscribe(from).earliest().on_lag(OnLag::Latest).await
 }
@@ -104,7 +105,8 @@ fn is_same(given: &str, token: &str) -> bool {
 }
 
 fn app(hub: Hub, token: &str) -> Router {
-    let app = App { hub: hub.retention(Retention::new().events(1_000)), token: token.into() };
+    hub.set_retention(Retention::new().events(1_000));
+    let app = App { hub, token: token.into() };
     Router::new().mount(routes![index, publish, follow, follow_all, prices]).with_state(app)
 }
 

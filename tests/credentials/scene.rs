@@ -146,7 +146,11 @@ impl Scene {
     pub(crate) async fn with(server: Server) -> Self {
         let (tell, ends) = unbounded_channel();
         let app = App {
-            topic: Hub::memory().retention(Retention::new().bytes(64 * 1024 * 1024)).topic("a").expect("a topic"),
+            topic: Hub::builder()
+                .retention(Retention::new().bytes(64 * 1024 * 1024))
+                .memory()
+                .topic("a")
+                .expect("a topic"),
             held: Count::default(),
             ends: tell,
             go: Arc::default(),

@@ -65,7 +65,7 @@ impl Scene {
         tune: impl Fn(EventStream) -> EventStream + Send + Sync + 'static,
     ) -> Self {
         let (folder, certificate) = (Folder::new(), (form.kind() == Kind::Tls).then(Certificate::new));
-        let hub = Hub::memory().retention(retention);
+        let hub = Hub::builder().retention(retention).memory();
         let topic = hub.topic(TOPIC).expect("a topic");
         let held = Count::default();
         let (says, _) = broadcast::channel(4096);

@@ -144,7 +144,7 @@ pub(crate) struct Scene {
 impl Scene {
     pub(crate) async fn with(park: Park, retention: Retention, set: impl FnOnce(Server) -> Server) -> Self {
         let (ends_tell, ends) = unbounded_channel();
-        let hub = Hub::memory().retention(retention);
+        let hub = Hub::builder().retention(retention).memory();
         let held = Count::default();
         let stop = Arc::new(Notify::new());
         let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell, stop: Arc::clone(&stop) };

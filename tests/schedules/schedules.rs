@@ -115,7 +115,7 @@ fn whoever_waits_is_woken_and_misses_nothing() {
 #[test]
 fn whoever_lags_is_told_exactly_where() {
     try_orders(2000, || {
-        let topic = topic(&Hub::memory().retention(Retention::new().events(2)));
+        let topic = topic(&Hub::builder().retention(Retention::new().events(2)).memory());
         let publishers = vec![publisher(&topic, "y", 4), publisher(&topic, "z", 4)];
         let begin = topic.clone();
         let follower = thread::spawn(move || follow(&begin, None, 8));

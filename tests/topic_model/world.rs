@@ -72,7 +72,7 @@ impl World {
             Step::Publish { topic, key, times } => (0..times).for_each(|_| self.publish(topic, key)),
             Step::Retain { topic, events, bytes } => {
                 let retention = self.stories[topic].retain(events, bytes);
-                drop(self.topics[topic].clone().retention(retention));
+                self.topics[topic].set_retention(retention);
             }
             Step::Connect { client, topics, on_lag, max_lag, from } => {
                 let follows: Vec<_> = (0..TOPICS.len()).filter(|topic| topics >> topic & 1 == 1).collect();

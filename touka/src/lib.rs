@@ -110,6 +110,7 @@ mod response;
 pub mod routing;
 pub mod server;
 pub mod stream;
+mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod topic;
@@ -119,7 +120,7 @@ pub use event::{Event, EventId, EventName, IntoEvent};
 pub use routing::Router;
 pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
-pub use topic::{Hub, Topic};
+pub use topic::{Hub, HubError, Topic};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
 

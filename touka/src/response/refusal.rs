@@ -18,6 +18,9 @@ impl IntoResponse for HubError {
         if self.is_name() || self.is_key() {
             return refusal(StatusCode::BAD_REQUEST, &self.to_string());
         }
+        if self.is_removed() {
+            return refusal(StatusCode::GONE, &self.to_string());
+        }
         if self.is_too_large() {
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, &self.to_string());
         }

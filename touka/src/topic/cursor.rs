@@ -1,63 +1,64 @@
-//! [`Cursor`], one subscriber's place in a log: all that a slow reader costs.
+//! [`Cursor`], a subscriber's position in a log and how it moves.
 
 use std::mem;
 use std::sync::Arc;
 
 use super::encoded::Encoded;
+use super::gap::{GapReason, gap};
 use super::generation::Generation;
 use super::log::Log;
 use super::position::Mark;
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// What becomes of a subscriber that reads more slowly than events come.
+/// The policy for a subscriber that reads more slowly than events are published.
 ///
-/// It has no queue of its own: it is only a place in the topic's log. It is too slow when what it
-/// would read next is not kept any more, or when it is further behind than
+/// A subscriber has no queue of its own: it is a position in the topic's log. It lags when the event that it would
+/// read next is no longer retained, or when it is further behind than
 /// [`Subscribe::max_lag`](super::Subscribe::max_lag) allows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnLag {
-    /// Its stream is closed: [`Lagged`](crate::CloseReason::Lagged). It comes back with its last
-    /// id, and gets what is still there.
+    /// Closes the stream with [`Lagged`](crate::CloseReason::Lagged). The client reconnects with its last id and gets
+    /// the events that are still retained.
     #[default]
     Disconnect,
-    /// It gets a `gap` event, and goes on with what comes next.
+    /// Sends a `gap` event and continues with the next event that is published.
     Skip,
-    /// For topics whose events have keys: whenever it is behind, it gets of each key the newest
-    /// event only. When even those are not kept any more, a `gap` event and what is.
+    /// Sends only the newest event of each key while the subscriber is behind: for topics whose events have keys. If
+    /// some of those are no longer retained, a `gap` event comes first.
     Latest,
 }
 
-/// When somebody is too slow, and what follows.
+/// When a subscriber lags, and what happens then.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct LagRule {
     pub(super) on_lag: OnLag,
-    /// How many events and bytes it may be behind.
+    /// The number of events and of bytes that the subscriber may be behind.
     pub(super) most: Option<(u64, u64)>,
 }
 
-/// A place in a log.
+/// A subscriber's position in a log.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     /// The last event that was handed out.
     seen: Mark,
     rule: LagRule,
-    /// It has read to the end once. What was there before it came is not its lag.
+    /// Whether the subscriber has reached the end of the log once. The events before that are not its lag.
     caught_up: bool,
-    /// It stops where this ends.
+    /// The generation that the subscriber belongs to. Its stream ends where the generation ends.
     generation: Arc<Generation>,
 }
 
-/// What a cursor finds.
+/// The outcome of one step of a cursor.
 pub(crate) enum Ahead<'l> {
-    /// The next event; the cursor is past it now.
+    /// The next event. The cursor is past it now.
     Event(&'l Encoded),
-    /// The events between these two are missing, and the cursor is past them now.
+    /// The events between these two marks were skipped. The cursor is past them now.
     Skipped { from: Mark, to: Mark },
-    /// Nothing yet.
+    /// No event for now.
     Nothing,
-    /// Nothing ever: the stream is to be closed, after this last event.
+    /// The end of the stream, after this last event.
     End(CloseReason, Option<Event>),
 }
 
@@ -70,22 +71,22 @@ impl Cursor {
         self.seen
     }
 
-    /// It wants every event, and never goes anywhere but to the next one.
+    /// Whether the cursor visits every event, one after the other.
     pub(crate) fn is_plain(&self) -> bool {
         self.rule.on_lag == OnLag::Disconnect && self.rule.most.is_none()
     }
 
-    /// How many ends of the log were past when it came.
+    /// The number of generations that had ended when the subscriber came.
     pub(crate) fn ends(&self) -> u64 {
         self.generation.number()
     }
 
-    /// It has everything up to this place, and nothing after it.
+    /// Moves the cursor to this mark.
     pub(crate) const fn skip_to(&mut self, seen: Mark) {
         self.seen = seen;
     }
 
-    /// Joins the log's current generation. False if it is in that one already.
+    /// Joins the log's current generation. Returns whether the cursor was in another one.
     pub(crate) fn pass_end(&mut self, log: &Log) -> bool {
         !Arc::ptr_eq(&mem::replace(&mut self.generation, Arc::clone(log.generation())), log.generation())
     }
@@ -106,19 +107,19 @@ impl Cursor {
             }
             let trimmed = self.seen.offset < log.tail().offset;
             if trimmed && self.rule.on_lag == OnLag::Latest && log.spares(self.seen.offset, ends_at) {
-                // It would have been spared all of that.
+                // All of the trimmed events are superseded, so the cursor would have skipped them anyway.
                 self.seen = log.tail();
                 continue;
             }
             if trimmed || self.is_too_far_behind(log) {
-                return self.lagged(log);
+                return self.lag(log);
             }
             let offset = self.seen.offset + 1;
-            let Some(entry) = log.get(offset) else { return self.lagged(log) };
+            let Some(entry) = log.get(offset) else { return self.lag(log) };
             self.seen = Mark { offset, tag: entry.tag };
-            // A newer event that comes after the reader's end is none for this reader.
-            let is_said_anew = entry.superseded_by.is_some_and(|newer| ends_at.is_none_or(|end| newer <= end));
-            if is_said_anew && self.rule.on_lag == OnLag::Latest {
+            // A newer event after the end of the generation does not count: this subscriber never gets it.
+            let is_superseded = entry.superseded_by.is_some_and(|newer| ends_at.is_none_or(|end| newer <= end));
+            if is_superseded && self.rule.on_lag == OnLag::Latest {
                 continue;
             }
             return Ahead::Event(&entry.event);
@@ -126,21 +127,27 @@ impl Cursor {
     }
 
     fn is_too_far_behind(&self, log: &Log) -> bool {
-        // Who skips what is superseded comes through as much as is kept.
+        // With `Latest` superseded events are skipped, so the subscriber may read everything that is retained.
         let counts = self.caught_up && self.rule.on_lag != OnLag::Latest;
         let Some((events, bytes)) = self.rule.most.filter(|_| counts) else { return false };
         let behind = log.behind(self.seen.offset);
         behind.0 > events || behind.1 > bytes
     }
 
-    fn lagged<'l>(&mut self, log: &Log) -> Ahead<'l> {
+    /// Applies the policy for a subscriber that lags.
+    fn lag<'l>(&mut self, log: &Log) -> Ahead<'l> {
         let to = match self.rule.on_lag {
             OnLag::Disconnect => return Ahead::End(CloseReason::Lagged, None),
             OnLag::Skip => log.head(),
             OnLag::Latest => log.tail(),
         };
-        // What comes after the reader's end is not missed.
+        // Events after the end of the generation are not missed.
         let to = self.generation.end().filter(|end| end.at < to.offset).map_or(to, |end| log.mark(end.at));
         Ahead::Skipped { from: mem::replace(&mut self.seen, to), to }
     }
+}
+
+/// The `gap` event for [`Ahead::Skipped`].
+pub(crate) fn lagged(log: &Log, from: Mark, to: Mark) -> Event {
+    gap(GapReason::Lagged, &log.id(from), &log.id(to))
 }

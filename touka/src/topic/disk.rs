@@ -1,17 +1,17 @@
-//! [`Disk`], where a hub keeps its events so that they survive it.
+//! [`Disk`], the file in which a hub keeps its events.
 
 use std::path::{Path, PathBuf};
 
-/// The file in which a hub keeps its events, and how surely: what [`Hub::open`](crate::Hub::open)
-/// takes. A path alone is a `Disk` with the defaults.
+/// The file in which a hub keeps its events, and its options. [`Hub::open`](crate::Hub::open) takes it. A path alone
+/// converts to a `Disk` with the defaults.
 ///
 /// ```no_run
 /// use touka::Hub;
 /// use touka::topic::{Disk, Durability};
 ///
-/// # fn run() -> Result<(), touka::topic::HubError> {
-/// // Cursors on a shared page: many a second, and none that would be missed for long.
-/// let hub = Hub::open(Disk::at("cursors.touka").durability(Durability::Eventual))?;
+/// # fn run() -> Result<(), touka::HubError> {
+/// // Cursors on a shared page: there are many events, and losing the last ones does no harm.
+/// let hub = Hub::open(Disk::new("cursors.touka").durability(Durability::Eventual))?;
 /// # Ok(())
 /// # }
 /// ```
@@ -23,30 +23,30 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// A file. It is made if there is none; its folder must be there.
-    pub fn at(path: impl AsRef<Path>) -> Self {
+    /// A file at this path. It is created if there is none; its folder must exist.
+    pub fn new(path: impl AsRef<Path>) -> Self {
         Self { path: path.as_ref().to_owned(), durability: Durability::default(), compact: false }
     }
 
-    /// Sets when a publish is acknowledged: by default, when the event is on the disk.
+    /// Sets when a publish is acknowledged. By default that is when the event is on the disk.
     #[must_use]
     pub const fn durability(mut self, durability: Durability) -> Self {
         self.durability = durability;
         self
     }
 
-    /// Makes the file smaller when it is opened: the space of events that were forgotten is given back
-    /// to the file system. By default it is kept, and used again for new events.
+    /// Compacts the file when it is opened: the space of removed events is returned to the file system. By default it is
+    /// kept and reused for new events.
     ///
-    /// Opening the file takes longer then, up to the time that it takes to write all of it. A process
-    /// that is killed meanwhile loses nothing.
+    /// Opening takes longer then, up to the time that writing the whole file takes. A process that is killed meanwhile
+    /// loses nothing.
     ///
     /// ```no_run
     /// use touka::Hub;
     /// use touka::topic::Disk;
     ///
-    /// # fn run() -> Result<(), touka::topic::HubError> {
-    /// let hub = Hub::open(Disk::at("events.touka").compact())?;
+    /// # fn run() -> Result<(), touka::HubError> {
+    /// let hub = Hub::open(Disk::new("events.touka").compact())?;
     /// # Ok(())
     /// # }
     /// ```
@@ -59,32 +59,30 @@ impl Disk {
 
 impl<P: AsRef<Path>> From<P> for Disk {
     fn from(path: P) -> Self {
-        Self::at(path)
+        Self::new(path)
     }
 }
 
-/// When a publish to a hub on disk is acknowledged, and seen by subscribers.
+/// When a publish to a hub on disk is acknowledged, and visible to subscribers.
 ///
-/// What waits for the disk is written together, so that one who publishes after the other pays for
-/// each `fsync`, and many who publish at once share it. Of events of 100 bytes, on a virtual machine
-/// of two cores whose `fsync` took from 0.2 to 3 ms, so many were published a second:
+/// Publishes that are queued at the same time share one `fsync`; a sequence of publishes pays for one each. Events of
+/// 100 bytes that were published per second, on a virtual machine with two cores and an `fsync` of 0.2 to 3 ms:
 ///
 /// | | one at a time | 64 at once |
 /// |---|---|---|
 /// | `Immediate` | 950 to 4,900 | 14,000 to 94,000 |
 /// | `Eventual` | 17,000 to 25,000 | 150,000 to 210,000 |
 ///
-/// A disk that is slower to sync lowers the first line in proportion, and hardly the second.
+/// On a disk with a slower `fsync`, the first line is lower in proportion. The second hardly changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// When the disk has it: `fsync` has returned. What was acknowledged survives the end of the
-    /// process, in whatever way it ends, and of the machine.
+    /// When the event is on the disk: `fsync` has returned. Acknowledged events survive a crash of the process and of the
+    /// machine.
     #[default]
     Immediate,
-    /// At once; the disk has it a tenth of a second later. A process that is killed, or a machine
-    /// that loses its power, may lose that last moment. Clients that have seen something of it are
-    /// told when they come back, by a gap event whose reason is `future` or `forked`. A process
-    /// that drops its hub loses nothing.
+    /// At once. The event is on the disk a tenth of a second later. A process that is killed, or a machine that loses
+    /// power, may lose the events of that time. Clients that have seen one of them get a gap event when they reconnect,
+    /// with the reason `future` or `forked`. A process that drops its hub loses nothing.
     Eventual,
 }

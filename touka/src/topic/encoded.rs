@@ -1,4 +1,4 @@
-//! [`Encoded`], one event as every subscriber gets it.
+//! [`Encoded`], one event as all subscribers get it.
 
 use std::fmt::Write as _;
 use std::ops::Range;
@@ -9,41 +9,41 @@ use super::error::HubError;
 use super::position::Position;
 use crate::event::IntoEvent;
 
-/// An event is held whole, and sent whole, to every subscriber.
-const MOST_EVENT: usize = 16 * 1024 * 1024;
+/// The maximum size of an event in bytes. Events are kept in memory as a whole.
+const MAX_EVENT: usize = 16 * 1024 * 1024;
 
-/// An event that is to be published: encoded, but without its place.
+/// An encoded event that has no position yet.
 #[derive(Debug)]
 pub(crate) struct Draft {
     wire: BytesMut,
-    /// Where the id belongs: after a comment and a `retry`. In the range stands the id that the
-    /// event had of its own, if it had one.
+    /// The range of the line with the event's own id. If it has none, the empty range where the id belongs: after a
+    /// comment and a `retry`.
     id: Range<usize>,
 }
 
 impl Draft {
-    /// Encodes the event. An id of its own is left out: in a topic the id is the place.
+    /// Encodes the event. In a topic its position replaces its own id.
     ///
     /// # Errors
-    /// It cannot be encoded, or has more than [`MOST_EVENT`] bytes.
+    /// The event cannot be encoded, or has more than [`MAX_EVENT`] bytes.
     pub(crate) fn of(event: impl IntoEvent) -> Result<Self, HubError> {
         let mut wire = BytesMut::with_capacity(256);
         event.encode_into(&mut wire).map_err(HubError::event)?;
-        if wire.len() > MOST_EVENT {
-            return Err(HubError::too_large(wire.len(), MOST_EVENT));
+        if wire.len() > MAX_EVENT {
+            return Err(HubError::too_large(wire.len(), MAX_EVENT));
         }
         let id = id_line(&wire);
         Ok(Self { wire, id })
     }
 
-    /// An event that was encoded before, and has lost its id since.
+    /// A draft from the bytes of an event without its id.
     #[cfg(feature = "disk")]
     pub(crate) fn stored(wire: &[u8]) -> Self {
         let id = id_line(wire);
         Self { wire: wire.into(), id }
     }
 
-    /// What stands before the id and after it.
+    /// The bytes before the id and those after it.
     #[cfg(feature = "disk")]
     pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
         (&self.wire[..self.id.start], &self.wire[self.id.end..])
@@ -55,14 +55,14 @@ impl Draft {
         self.wire.len()
     }
 
-    /// The memory that the encoded event takes, in bytes.
+    /// The memory of the encoded event, in bytes.
     #[cfg(feature = "disk")]
     pub(crate) fn capacity(&self) -> usize {
         self.wire.capacity()
     }
 }
 
-/// Where the line of the id is, or would be.
+/// The range of the line with the id, or the empty range where it belongs.
 fn id_line(wire: &[u8]) -> Range<usize> {
     let mut start = 0;
     while let Some(length) = memchr::memchr(b'\n', &wire[start..]) {
@@ -78,35 +78,35 @@ fn id_line(wire: &[u8]) -> Range<usize> {
     start..start
 }
 
-/// One event with its place, encoded once: as a chunk of HTTP/1.1, with the plain event in it.
+/// One event with its position, encoded as a chunk of HTTP/1.1. The event itself is a range of the chunk.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoded {
     chunk: Bytes,
-    /// Where the event is in the chunk.
+    /// The range of the event in the chunk.
     wire: Range<u32>,
-    /// Where the line of the id is in the chunk.
+    /// The range of the line with the id in the chunk.
     id: Range<u32>,
 }
 
-/// The longest line of an id: `id: 1.`, 8 digits, 20, 6, two dots and the line end.
-const MOST_ID: usize = 43;
+/// The maximum length of the line with the id: `id: 1.`, 8, 20 and 6 digits, two dots and the end of the line.
+const MAX_ID_LINE: usize = 43;
 
-/// The longest head of a chunk, 8 digits and CRLF, and its CRLF at the end.
-const MOST_FRAMING: usize = 12;
+/// The maximum length of a chunk's own bytes: 8 digits and CRLF before the event, and CRLF after it.
+const MAX_FRAMING: usize = 12;
 
 impl Encoded {
     pub(crate) fn new(draft: &Draft, position: Position) -> Self {
         let Draft { wire, id } = draft;
         let mut line = Line::default();
-        // The line has room for every position, so this cannot fail.
+        // The line has the capacity for every position, so this cannot fail.
         let _ = writeln!(line, "id: {position}");
         let line = line.as_bytes();
-        // An event without an id, a name or data has no blank line on the wire. With its position it is a checkpoint,
-        // which needs one.
+        // An event without an id, a name or data has no blank line on the wire. With its position it needs one, so that
+        // clients store the id.
         let rest = &wire[id.end..];
         let end: &[u8] = if rest.is_empty() { b"\n" } else { rest };
         let length = id.start + line.len() + end.len();
-        let mut chunk = BytesMut::with_capacity(length + MOST_FRAMING);
+        let mut chunk = BytesMut::with_capacity(length + MAX_FRAMING);
         let _ = write!(chunk, "{length:x}\r\n");
         let head = chunk.len();
         chunk.put_slice(&wire[..id.start]);
@@ -119,29 +119,29 @@ impl Encoded {
         Self { chunk: chunk.freeze(), wire, id: short(id_start)..short(id_end) }
     }
 
-    /// The event as a whole chunk.
+    /// The event as a chunk.
     pub(crate) const fn chunk(&self) -> &Bytes {
         &self.chunk
     }
 
-    /// The length of the event without the chunk's own bytes.
+    /// The length of the event in bytes, without the chunk's own bytes.
     pub(crate) const fn wire_len(&self) -> usize {
         (self.wire.end - self.wire.start) as usize
     }
 
-    /// The event, sharing its bytes.
+    /// The event itself. It shares the bytes of the chunk.
     pub(crate) fn wire(&self) -> Bytes {
         self.chunk.slice(range(&self.wire))
     }
 
-    /// What stands before the id and after it.
+    /// The bytes before the id and those after it.
     #[cfg(feature = "disk")]
     pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
         let (wire, own) = (range(&self.wire), range(&self.id));
         (&self.chunk[wire.start..own.start], &self.chunk[own.end..wire.end])
     }
 
-    /// The event with another line for its id, appended to `buf`.
+    /// Appends the event to `buf`, with another line for its id.
     pub(crate) fn put_with_id(&self, id: &[u8], buf: &mut BytesMut) {
         let (wire, own) = (range(&self.wire), range(&self.id));
         buf.put_slice(&self.chunk[wire.start..own.start]);
@@ -149,13 +149,13 @@ impl Encoded {
         buf.put_slice(&self.chunk[own.end..wire.end]);
     }
 
-    /// Bytes that it takes in a log.
+    /// The number of bytes that the event takes in a log.
     pub(crate) fn len(&self) -> usize {
         self.chunk.len()
     }
 }
 
-/// A draft is bounded, so everything in its chunk is far below 4 GiB.
+/// An offset in a chunk. The size of an event is bounded, so it is far below 4 GiB.
 fn short(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
@@ -164,15 +164,15 @@ const fn range(range: &Range<u32>) -> Range<usize> {
     range.start as usize..range.end as usize
 }
 
-/// A line on the stack.
+/// A buffer for one line, on the stack.
 struct Line {
-    text: [u8; MOST_ID + 5],
+    text: [u8; MAX_ID_LINE + 5],
     length: usize,
 }
 
 impl Default for Line {
     fn default() -> Self {
-        Self { text: [0; MOST_ID + 5], length: 0 }
+        Self { text: [0; MAX_ID_LINE + 5], length: 0 }
     }
 }
 
@@ -185,8 +185,8 @@ impl Line {
 impl std::fmt::Write for Line {
     fn write_str(&mut self, text: &str) -> std::fmt::Result {
         let end = self.length + text.len();
-        let place = self.text.get_mut(self.length..end).ok_or(std::fmt::Error)?;
-        place.copy_from_slice(text.as_bytes());
+        let free = self.text.get_mut(self.length..end).ok_or(std::fmt::Error)?;
+        free.copy_from_slice(text.as_bytes());
         self.length = end;
         Ok(())
     }

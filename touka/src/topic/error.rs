@@ -1,4 +1,4 @@
-//! [`HubError`], what can go wrong with topics.
+//! [`HubError`], the error of a hub and its topics.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,14 +9,21 @@ use crate::error::Error;
 
 /// An error of a [`Hub`](crate::Hub) or one of its topics.
 ///
-/// Ask what it is with the `is_*` methods. Its text is for people and may change;
-/// [`source`](StdError::source) has the cause. As a response it is a status and one line, and tells
-/// nothing of the inside.
+/// The `is_*` methods tell its kind. Its text is for people and may change; [`source`](StdError::source) has the cause.
+/// As a response it is a status and one line, without internal details.
+///
+/// | kind | response |
+/// |---|---|
+/// | [`is_name`](Self::is_name), [`is_key`](Self::is_key) | 400 |
+/// | [`is_removed`](Self::is_removed) | 410 |
+/// | [`is_too_large`](Self::is_too_large) | 413 |
+/// | [`is_too_many_topics`](Self::is_too_many_topics) | 503 |
+/// | others | 500 |
 pub struct HubError(Box<Inner>);
 
 struct Inner {
     kind: Kind,
-    /// What was attempted, and the remedy where one is known.
+    /// The operation that failed, and the remedy if one is known.
     text: String,
     source: Option<BoxError>,
 }
@@ -29,6 +36,7 @@ pub(super) enum Kind {
     Event,
     TooLarge,
     Key,
+    Removed,
     #[cfg(feature = "disk")]
     Storage,
 }
@@ -39,14 +47,14 @@ impl HubError {
     }
 
     pub(super) fn name(name: &str, reason: &str) -> Self {
-        // A hostile name can be of any length; the message need not be.
+        // A name from a request may be of any length.
         let shown: String = name.chars().take(40).collect();
         let more = if shown.len() < name.len() { "…" } else { "" };
-        Self::new(Kind::Name, format!("{shown:?}{more} cannot be a topic: {reason}"), None)
+        Self::new(Kind::Name, format!("{shown:?}{more} cannot be the name of a topic: {reason}"), None)
     }
 
     pub(super) fn too_many_topics(most: usize) -> Self {
-        let text = format!("there are {most} topics already, all in use; `Hub::max_topics` sets how many there may be");
+        let text = format!("there are {most} topics already, all in use; `HubBuilder::max_topics` sets the maximum");
         Self::new(Kind::TooManyTopics, text, None)
     }
 
@@ -58,7 +66,7 @@ impl HubError {
     pub(super) fn other_type(name: &str, known: &str, asked: &str) -> Self {
         let shown: String = name.chars().take(40).collect();
         let text = format!(
-            "the topic {shown:?} has values of the type `{known}`, and was asked for with `{asked}`: use one type for a \
+            "the topic {shown:?} has values of the type `{known}`, and was asked for with `{asked}`: use one type per \
              name, or two names; with `Event` every topic can be published to and read"
         );
         Self::new(Kind::Type, text, None)
@@ -69,56 +77,71 @@ impl HubError {
     }
 
     pub(super) fn too_large(bytes: usize, most: usize) -> Self {
-        let text =
-            format!("an event of {bytes} bytes is too large for a topic: {most} is the most; send a reference to it");
+        let text = format!(
+            "an event of {bytes} bytes is too large for a topic: the maximum is {most}; send a reference to it"
+        );
         Self::new(Kind::TooLarge, text, None)
     }
 
     pub(super) fn key(bytes: usize, most: usize) -> Self {
-        let text = format!(
-            "a key of {bytes} bytes is too long: {most} bytes is the longest; publish under a hash of it, or a shorter name"
-        );
+        let text =
+            format!("a key of {bytes} bytes is too long: the maximum is {most}; use a hash of it, or a shorter name");
         Self::new(Kind::Key, text, None)
     }
 
-    /// The name cannot be a topic's, or there are too few or too many of them for one stream.
+    pub(super) fn removed(name: &str) -> Self {
+        Self::new(Kind::Removed, Self::removed_text(name), None)
+    }
+
+    pub(super) fn removed_text(name: &str) -> String {
+        let shown: String = name.chars().take(40).collect();
+        format!("the topic {shown:?} was removed; `Hub::topic` creates it anew")
+    }
+
+    /// Returns true if the name cannot be a topic's, or if there are too few or too many names for one stream.
     pub fn is_name(&self) -> bool {
         self.0.kind == Kind::Name
     }
 
-    /// The hub has as many topics as it may.
+    /// Returns true if the hub has its maximum number of topics, all of them in use.
     pub fn is_too_many_topics(&self) -> bool {
         self.0.kind == Kind::TooManyTopics
     }
 
-    /// The topic has values of another type: two places of the program use one name for two types.
+    /// Returns true if the topic has values of another type: the program uses one name for two types.
     pub fn is_type(&self) -> bool {
         self.0.kind == Kind::Type
     }
 
-    /// The event could not be encoded, or is too large. Nothing was published.
+    /// Returns true if the event cannot be encoded, or [is too large](Self::is_too_large). It was not published.
     pub fn is_event(&self) -> bool {
         matches!(self.0.kind, Kind::Event | Kind::TooLarge)
     }
 
-    /// The event is larger than a topic takes.
-    pub(crate) fn is_too_large(&self) -> bool {
+    /// Returns true if the event is larger than 16 MiB. It was not published.
+    pub fn is_too_large(&self) -> bool {
         self.0.kind == Kind::TooLarge
     }
 
-    /// The key of a keyed event is too long. Nothing was published.
+    /// Returns true if the key of the event is too long. The event was not published.
     pub fn is_key(&self) -> bool {
         self.0.kind == Kind::Key
     }
 
-    /// What keeps the log failed. Nothing was published, as far as this process knows.
+    /// Returns true if the topic was [removed](crate::Hub::remove). The event was not published.
+    pub fn is_removed(&self) -> bool {
+        self.0.kind == Kind::Removed
+    }
+
+    /// Returns true if the engine that keeps the events has failed. As far as this process knows, the event was not
+    /// published.
     #[cfg(feature = "disk")]
     pub fn is_storage(&self) -> bool {
         self.0.kind == Kind::Storage
     }
 }
 
-/// For a `main` that returns [`touka::Result`](crate::Result):
+/// Converts the error for a function that returns [`touka::Result`](crate::Result):
 ///
 /// ```
 /// use touka::{Hub, Topic};
@@ -164,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn as_an_error_of_touka_it_says_the_same() {
+    fn the_converted_error_has_the_same_text_and_cause() {
         let hub_error = || HubError::event(Error::display());
         let error = Error::from(hub_error());
         assert!(error.is_hub() && !error.is_serialize());

@@ -1,7 +1,6 @@
-//! [`Fed`], a topic whose events come from one shared body.
+//! [`Feed`], one body that publishes to a topic for all its subscribers.
 
 use std::convert::Infallible;
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -11,54 +10,50 @@ use std::time::Duration;
 use axum_core::response::IntoResponse;
 use tokio::time::timeout;
 
-use super::engine::Engine;
 use super::shared_log::SharedLog;
-use super::subscribe::Subscribe;
-use super::topic::Topic;
 use crate::error::CloseReason;
-use crate::event::{Event, EventId};
+use crate::event::Event;
 use crate::stream::{Abort, Failure, Panic, catch, contained};
 
-/// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
-/// not start everything anew.
-const LINGER: Duration = Duration::from_secs(5);
+/// The time that a body continues to run after its last subscriber has left, so that reloading a page does not
+/// restart it.
+const FEED_LINGER: Duration = Duration::from_secs(5);
 
 /// The body of a feed, ready to start.
-pub(super) struct Feed<T>(Box<dyn FnOnce(Topic<T>) -> Running + Send>);
+pub(super) struct Feed(Box<dyn FnOnce() -> Running + Send>);
 
 /// The body of a feed, until it ends by itself.
 type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 
-impl<T: Send + 'static> Feed<T> {
-    pub(super) fn new<E, B>(body: impl FnOnce(Topic<T>) -> B + Send + 'static) -> Self
+impl Feed {
+    pub(super) fn new<B, O>(body: impl FnOnce() -> B + Send + 'static) -> Self
     where
-        E: IntoResponse,
-        B: Future<Output = Result<(), E>> + Send + 'static,
+        B: Future<Output = O> + Send + 'static,
+        O: FeedResult,
     {
-        Self(Box::new(|topic| {
-            let body = body(topic);
-            Box::pin(async move { body.await.map_err(|error| Abort::Error(error).into_failure()) })
+        Self(Box::new(|| {
+            let body = body();
+            Box::pin(async move { body.await.into_result().map_err(|error| Abort::Error(error).into_failure()) })
         }))
     }
 
-    /// Runs the body on a task of its own, until it ends or nobody wants it any more. The caller
-    /// has marked the topic as fed.
-    pub(super) fn start(self, engine: &Engine, log: &Arc<SharedLog>) {
-        let topic = Topic::new(engine.clone(), Arc::clone(log));
+    /// Runs the body on a task of its own, until it ends or has had no subscriber for [`FEED_LINGER`]. The caller has
+    /// marked the topic as fed.
+    pub(super) fn start(self, log: &Arc<SharedLog>) {
         let feeding = Feeding { log: Arc::clone(log), runs: true };
         let (task, _ended) = contained(async move {
-            // Dropped after the body, whatever drops the task.
+            // Declared first, so that it is dropped after the body even if the task is cancelled.
             let feeding = feeding;
             let log = Arc::clone(&feeding.log);
-            // Made inside, where its panic is caught like those of its polls.
-            let body = async move { (self.0)(topic).await };
+            // Created in an `async` block, where its panic is caught like those of its polls.
+            let body = async move { (self.0)().await };
             let mut body = pin!(body);
             let mut deserted = pin!(deserted(&log));
             let ended = poll_fn(|cx| {
                 if deserted.as_mut().poll(cx).is_ready() {
                     return Poll::Ready(None);
                 }
-                // Not polled again after a panic, so what that left half done is only dropped.
+                // Not polled again after a panic: what the panic left half done is only dropped.
                 match catch(|| body.as_mut().poll(cx)) {
                     Ok(polled) => polled.map(Some),
                     Err(panic) => Poll::Ready(Some(Err(panicked(panic)))),
@@ -75,15 +70,17 @@ impl<T: Send + 'static> Feed<T> {
     }
 }
 
-/// Keeps the topic marked as fed. Dropped while the body still runs, because the runtime has ended say,
-/// it ends the subscribers' streams, and the next subscriber starts a body again.
+/// Guard that keeps the topic marked as fed.
+///
+/// If it is dropped while the body still runs, for example because the runtime shuts down, it ends the subscribers'
+/// streams, and the next subscriber starts a body again.
 struct Feeding {
     log: Arc<SharedLog>,
     runs: bool,
 }
 
 impl Feeding {
-    /// The body has ended, and so do the streams of all subscribers.
+    /// Ends the streams of all subscribers, because the body has ended.
     fn end(mut self, reason: CloseReason, last: Option<Event>) {
         self.runs = false;
         self.log.change(|state| {
@@ -92,7 +89,7 @@ impl Feeding {
         });
     }
 
-    /// The topic is not marked any more.
+    /// Disarms the guard. The topic is no longer marked as fed.
     fn unmark(mut self) {
         self.runs = false;
     }
@@ -113,13 +110,13 @@ fn panicked(panic: Panic) -> Failure {
     Abort::<Infallible>::Panic(panic).into_failure()
 }
 
-/// Ready when there has been no subscriber for a while, or when the log was closed. The topic is not fed
-/// from then on: the next subscriber finds it so.
+/// Completes when there has been no subscriber for [`FEED_LINGER`], or when the log is closed. The topic is then no
+/// longer marked as fed, so the next subscriber starts a body.
 async fn deserted(log: &SharedLog) {
     loop {
         log.deserted.notified().await;
-        // Somebody may have come and left again meanwhile: then the time begins anew.
-        while !log.is_closed() && timeout(LINGER, log.deserted.notified()).await.is_ok() {}
+        // A notification within the time means that a subscriber has come and left again: the time starts anew.
+        while !log.is_closed() && timeout(FEED_LINGER, log.deserted.notified()).await.is_ok() {}
         let mut state = log.lock();
         if state.subscribers == 0 || state.log.is_closed() {
             state.fed = false;
@@ -128,23 +125,57 @@ async fn deserted(log: &SharedLog) {
     }
 }
 
-/// A topic that is fed by one body for all its subscribers: [`Topic::fed_by`] makes it.
-#[must_use = "the body runs when somebody subscribes"]
-pub struct Fed<T = crate::Event> {
-    pub(super) engine: Engine,
-    pub(super) log: Arc<SharedLog>,
-    pub(super) feed: Feed<T>,
+/// The result of a feed's body: nothing, a `Result<(), E>` whose error is a response, or `!` for a body that never ends.
+///
+/// Of an error, subscribers are sent its status only, as with any handler that fails.
+#[diagnostic::on_unimplemented(
+    message = "the body of `fed_by` cannot end with `{Self}`",
+    label = "expected nothing, or a `Result<(), E>` whose error is a response",
+    note = "to use `?`, end the body with `Ok::<(), E>(())`, where `E` is axum's `IntoResponse`, such as `HubError`"
+)]
+pub trait FeedResult: Send + 'static {
+    /// The type of the error.
+    type Error: IntoResponse;
+
+    /// Converts the value to a `Result`.
+    ///
+    /// # Errors
+    /// The body has failed.
+    fn into_result(self) -> Result<(), Self::Error>;
 }
 
-impl<T> Fed<T> {
-    /// Follows the topic, as [`Topic::subscribe`] does. Unless the body runs already, it is started.
-    pub fn subscribe(self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
-        Subscribe::new(self.engine, vec![self.log], from.into(), Some(self.feed))
+impl FeedResult for () {
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<(), Infallible> {
+        Ok(())
     }
 }
 
-impl<T> fmt::Debug for Fed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fed").field("topic", &self.log.name()).finish_non_exhaustive()
+#[diagnostic::do_not_recommend]
+impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
+    type Error = E;
+
+    fn into_result(self) -> Self {
+        self
     }
+}
+
+/// A body that loops forever has the type `!`, which stable Rust can only name as the result of a function.
+impl FeedResult for <fn() -> ! as Returns>::Output {
+    type Error = Infallible;
+
+    fn into_result(self) -> Result<(), Infallible> {
+        self
+    }
+}
+
+/// A function type, as a means to name its result.
+pub trait Returns {
+    /// The type of the result.
+    type Output;
+}
+
+impl<T> Returns for fn() -> T {
+    type Output = T;
 }

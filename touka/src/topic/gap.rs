@@ -1,23 +1,60 @@
-//! The `gap` event: what a client is told when it may have missed something.
+//! The `gap` event, which tells a client that it may have missed events, and its [`GapReason`].
 
 use crate::event::{Event, EventId, EventName};
 
-use super::gap_reason::GapReason;
-use super::log::Log;
-use super::position::Mark;
+/// The reason why a client may have missed events.
+///
+/// | reason | meaning | the stream continues |
+/// |---|---|---|
+/// | `malformed` | the client's id is not an id of a topic | with the next event |
+/// | `foreign` | the id belongs to another log: another topic's, or the topic was created anew | at the oldest retained event |
+/// | `future` | the log has lost its newest events, and the client has seen some of them | with the next event |
+/// | `trimmed` | the events after the client's id are no longer retained | at the oldest retained event |
+/// | `forked` | the log has lost its newest events, and other events have taken their offsets | with the next event |
+/// | `lagged` | the client was too slow, and the topic has skipped events for it | as its [`OnLag`](super::OnLag) says |
+///
+/// A stream continues where the client gets every event that is available and none that it is known to have seen.
+/// [`Subscribe::on_gap`](super::Subscribe::on_gap) overrides that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GapReason {
+    /// The client's id is not an id of a topic.
+    Malformed,
+    /// The id belongs to another log.
+    Foreign,
+    /// The log has lost its newest events.
+    Future,
+    /// The events after the client's id are no longer retained.
+    Trimmed,
+    /// The log has lost its newest events, and other events have taken their offsets.
+    Forked,
+    /// The client was too slow.
+    Lagged,
+}
 
-/// `event: gap`, with the reason, the id that the client came with, and the one from which it goes
-/// on. That one is the event's own id, too: whoever is cut off right now is not told twice.
+impl GapReason {
+    /// The reason as one word in lower case, as in the event's data.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Foreign => "foreign",
+            Self::Future => "future",
+            Self::Trimmed => "trimmed",
+            Self::Forked => "forked",
+            Self::Lagged => "lagged",
+        }
+    }
+}
+
+/// The `gap` event of a stream that follows one topic.
+///
+/// Its data has the reason, the id that the client came with, and the id at which the stream continues. The latter is
+/// also the event's own id, so a client that is cut off right after the event does not get it again.
 pub(super) fn gap(reason: GapReason, from: &EventId, resumed_at: &EventId) -> Event {
     event(&Data { reason: reason.as_str(), topic: None, from, resumed_at }, resumed_at)
 }
 
-/// What a subscriber is told who was too slow.
-pub(crate) fn lagged(log: &Log, from: Mark, to: Mark) -> Event {
-    gap(GapReason::Lagged, &log.id(from), &log.id(to))
-}
-
-/// The same of one topic among several.
+/// The `gap` event of one topic on a stream that follows several.
 pub(super) fn gap_of(topic: &str, reason: GapReason, from: &EventId, resumed_at: &EventId) -> Event {
     event(&Data { reason: reason.as_str(), topic: Some(topic), from, resumed_at }, resumed_at)
 }
@@ -31,7 +68,7 @@ struct Data<'a> {
 
 fn event(data: &Data<'_>, id: &EventId) -> Event {
     const GAP: EventName = EventName::from_static("gap");
-    // Names and ids may hold what must be escaped in JSON.
+    // Names and ids may contain characters that JSON escapes.
     let quoted = |text: String| serde_json::Value::from(text).to_string();
     let topic = data.topic.map(|topic| format!(r#","topic":{}"#, quoted(topic.to_owned()))).unwrap_or_default();
     let (from, resumed_at) = (quoted(data.from.to_string()), quoted(data.resumed_at.to_string()));
@@ -41,10 +78,10 @@ fn event(data: &Data<'_>, id: &EventId) -> Event {
         .id(id.clone())
 }
 
-/// The first event of a subscriber's stream: its position, or a comment where the position is switched off.
+/// The first event of a subscriber's stream: its position, or a comment if the position is switched off.
 ///
-/// The comment fires nothing at any client. It gives the stream a first frame, by which the server knows whether it
-/// may park the connection.
+/// The comment fires no event in any client. It gives the stream a first frame, which the server needs to decide
+/// whether it may park the connection.
 pub(super) fn opening(at: &EventId, has_position: bool) -> Event {
     if has_position { Event::new().id(at.clone()) } else { Event::new().comment("open") }
 }

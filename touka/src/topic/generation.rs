@@ -1,50 +1,49 @@
-//! [`Generations`]: where a log ends, for whom, and why.
+//! [`Generations`]: where a log ends for which readers, and why.
 //!
 //! # The model
 //! A log is one sequence of events. Its readers are divided into *generations*:
 //!
 //! - A reader belongs to the generation that is current when it subscribes.
-//! - A generation ends once, or never: at the newest event of that moment, with a reason and perhaps a
-//!   last event. The next generation begins there.
-//! - A reader stops where its own generation has ended, as soon as it has read that far. Earlier ends
-//!   are not its ends, and events after its end are not its events, however slow it is.
-//! - The end of a feed's body ends the current generation. A body that is dropped because nobody
-//!   follows it ends none.
-//! - A log can be closed: its last generation ends, and no other begins. A reader that comes later
-//!   belongs to that ended generation: it gets what is kept up to its end, and stops.
+//! - A generation ends at most once: at the event that is then the newest, with a reason and perhaps a last event. The
+//!   next generation begins there.
+//! - A reader stops at the end of its own generation, once it has read that far. Earlier ends do not concern it, and it
+//!   never gets events after its end, however slow it is.
+//! - The end of a feed's body ends the current generation. Dropping a body because it has no subscriber does not.
+//! - A log can be closed: its last generation ends, and no other one begins. A later reader belongs to that generation:
+//!   it gets the retained events up to its end, and stops.
 //!
-//! A generation is kept by the readers that belong to it, and by the log if it is current. So there
-//! are never more ends in memory than readers.
+//! A generation is referenced by its readers, and by the log if it is current. So there are never more ends in memory
+//! than readers.
 
 use std::sync::{Arc, OnceLock};
 
 use crate::error::CloseReason;
 use crate::event::Event;
 
-/// The readers that have an end in common.
+/// The readers that have a common end.
 #[derive(Debug, Default)]
 pub(crate) struct Generation {
-    /// How many generations were before it.
+    /// The number of generations before this one.
     number: u64,
-    /// Set once, under the log's lock.
+    /// Set at most once, under the log's lock.
     end: OnceLock<End>,
 }
 
 /// The end of a generation.
 #[derive(Debug)]
 pub(crate) struct End {
-    /// The offset of the newest event at that moment.
+    /// The offset of the newest event when the generation ended.
     pub(super) at: u64,
     pub(super) reason: CloseReason,
-    /// The event that is sent after all others.
+    /// The event that is sent after all others, if any.
     pub(super) last: Option<Event>,
 }
 
-/// The generations of one log: the current one, and how it goes on.
+/// The current generation of a log, and whether it is the last one.
 #[derive(Debug, Default)]
 pub(crate) struct Generations {
     current: Arc<Generation>,
-    /// The current generation has ended, and is the last.
+    /// Whether the log is closed: the current generation has ended and is the last one.
     closed: bool,
 }
 
@@ -67,23 +66,23 @@ impl Generations {
         self.closed
     }
 
-    /// How many generations have ended.
+    /// The number of generations that have ended.
     pub(super) fn ends(&self) -> u64 {
         self.current.number + u64::from(self.closed)
     }
 
-    /// Ends the current generation and begins another. A closed log has no more ends.
+    /// Ends the current generation and begins another one, unless the log is closed.
     pub(super) fn end(&mut self, end: End) {
         if self.closed {
             return;
         }
         let next = Generation { number: self.current.number + 1, end: OnceLock::new() };
         let ended = std::mem::replace(&mut self.current, Arc::new(next));
-        // The current generation has no end yet, so this one is set.
+        // Always succeeds: the current generation of an open log has no end.
         let _ = ended.end.set(end);
     }
 
-    /// Ends the current generation, and with it the log.
+    /// Ends the current generation and closes the log.
     pub(super) fn close(&mut self, end: End) {
         if !self.closed {
             self.closed = true;
@@ -91,7 +90,7 @@ impl Generations {
         }
     }
 
-    /// Moves the end of a closed log that was not read yet when it was closed: its events are of before.
+    /// Moves the end of a log that was closed before its events were loaded: they come before the end.
     #[cfg(feature = "disk")]
     pub(super) fn move_close(&mut self, at: u64) {
         let end = self.current.end().filter(|_| self.closed);

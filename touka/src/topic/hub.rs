@@ -1,7 +1,7 @@
 //! [`Hub`], the topics of an app.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -9,25 +9,27 @@ use tokio::time::Instant;
 use super::engine::Engine;
 use super::error::HubError;
 use super::janitor;
-use super::places::MOST_TOPICS;
+use super::merged_position::MAX_TOPICS;
+use super::position::Position;
 use super::retention::Retention;
 use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
-use super::table::{Swept, Table, lock};
 use super::topic::Topic;
+use super::topic_table::{HubSettings, Swept, TopicTable};
+use crate::error::CloseReason;
 use crate::event::{Event, EventId};
+use crate::sync::{Mutex, MutexGuard};
 
-/// A name goes into keys of storage engines, and often comes from a request's path.
-const MOST_NAME: usize = 255;
+/// The maximum length of a name in bytes. Names are keys of storage engines, and often come from the path of a request.
+const MAX_NAME: usize = 255;
 
-/// The topics of an app, by name. Clones are the same hub: give one to the router as state.
+/// The topics of an app, by name. Clones share their topics and settings: give one to the router as state.
 ///
 /// ```
 /// use touka::extract::State;
-/// use touka::topic::HubError;
-/// use touka::{Event, Hub, Router, route, routes};
+/// use touka::{Event, Hub, HubError, Router, route, routes};
 ///
-/// // Whoever may post here, publishes to everybody in the room.
+/// /// Publishes the text to all clients in the room.
 /// #[route(POST, "/rooms/{room}")]
 /// async fn say(State(hub): State<Hub>, room: String, text: String) -> Result<String, HubError> {
 ///     let id = hub.topic::<Event>(&room)?.publish(text).await?;
@@ -41,47 +43,44 @@ pub struct Hub(Arc<Inner>);
 
 struct Inner {
     engine: Engine,
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<TopicTable>>,
 }
 
 impl Hub {
-    /// A hub whose topics are kept in this process's memory, and gone with it.
+    /// A hub whose topics are kept in the memory of this process, with the default settings.
     pub fn memory() -> Self {
-        Self::on(Engine::Memory)
+        Self::new(Engine::memory(), HubSettings::default())
     }
 
-    /// A hub whose topics are kept in a file, and survive the process: clients that come back to
-    /// another process, or to this machine when it has started again, go on with their ids.
+    /// A hub whose topics are kept in a file and survive the process, with the default settings.
     ///
-    /// The file is made if there is none; its folder must be there. One hub at a time has it open, and
-    /// locked: also while the disk is full. A publish that was acknowledged is in the file, even if
-    /// the process is killed, unless [`Durability`](super::Durability) says otherwise; subscribers see
-    /// nothing that is not.
+    /// Clients that reconnect to another process, or to this machine after a restart, continue with their ids.
     ///
-    /// Each topic is read into memory when it is first used. Events that leave it by its [`Retention`]
-    /// leave the file with the next publish; events that are too old leave it without one, also in
-    /// topics that nobody uses, by the age that the topic's retention had at its last publish. The
-    /// newest event stays. Space in the file is used again; [`Disk::compact`](super::Disk::compact)
-    /// gives it back to the file system.
+    /// The file is created if there is none; its folder must exist. One hub at a time has it open and locked, also while
+    /// the disk is full. A publish that was acknowledged is in the file, even if the process is killed, unless
+    /// [`Durability`](super::Durability) says otherwise. Subscribers see no event before it is acknowledged.
     ///
-    /// Publishes wait in memory for the disk, up to 32 MiB of them. Those beyond that wait in their
-    /// callers' hands. A publish whose caller has left is dropped, unless it is being written already.
+    /// Each topic is read into memory when it is first used. Events that leave it by its [`Retention`] leave the file
+    /// with the next publish. Events that are too old leave it without a publish, even in topics that are not in use, by
+    /// the age that the topic's retention had at its last publish. The newest event stays. Space in the file is reused;
+    /// [`Disk::compact`](super::Disk::compact) returns it to the file system.
     ///
-    /// All of the file is read here, to see that it is whole, on the calling thread: open it
-    /// before you serve. When the last of the hub's clones and topics is dropped, that waits until
-    /// what was published is written; then the file can be opened again.
+    /// Publishes are queued in memory while the disk is busy, up to 32 MiB. A publish beyond that waits in its caller's
+    /// future. A publish whose future was dropped is dropped, unless it is being written already.
+    ///
+    /// This reads and verifies the whole file on the calling thread: open a hub before you serve. Dropping the last of
+    /// the hub's clones and topics blocks until all published events are written. Then the file can be opened again.
     ///
     /// # Errors
-    /// The file cannot be made, read or written; it is open already; it is damaged; it is none of
-    /// touka's, or of another version's. [`HubError::is_storage`] is true of them all. A file that
-    /// exists opens on a full disk, too, for those who read.
+    /// The file cannot be created, read or written; it is open already; it is damaged; or it is not a file of this
+    /// version of touka. [`HubError::is_storage`] is true for all of them. A file that exists opens on a full disk,
+    /// too, for reading.
     ///
-    /// When a write fails later, those who publish get an error, and nothing of theirs is
-    /// published. Readers notice nothing: topics are read from the file as before. When the disk can
-    /// be written again, so can the hub: nothing needs to be restarted. While the file is not at its
-    /// path, because it was moved away, removed or replaced, every publish is refused. It is refused
-    /// for good if another hub has opened the file after a failure, which is possible only where the
-    /// file system has no locks.
+    /// When a write fails later, the publishes in it get an error, and none of their events is published. Readers are
+    /// not affected: topics are loaded from the file as before. When the disk can be written again, publishing works
+    /// again without a restart. While the file is not at its path, because it was moved, removed or replaced, every
+    /// publish is refused. If another hub has opened the file after a failure, which is possible only where the file
+    /// system has no locks, publishes are refused for good.
     ///
     /// ```no_run
     /// use touka::{Hub, Router};
@@ -95,116 +94,161 @@ impl Hub {
     /// ```
     #[cfg(feature = "disk")]
     pub fn open(disk: impl Into<super::Disk>) -> Result<Self, HubError> {
-        Ok(Self::on(Engine::Disk(Arc::new(super::engine::DiskEngine::open(disk.into())?))))
+        Ok(Self::new(Engine::open(disk.into())?, HubSettings::default()))
     }
 
-    fn on(engine: Engine) -> Self {
-        let table = Table::new(engine.is_lasting());
+    pub(super) fn new(engine: Engine, settings: HubSettings) -> Self {
+        let table = TopicTable::new(engine.is_lasting(), Arc::clone(engine.epochs()), settings);
         Self(Arc::new(Inner { engine, table: Arc::new(Mutex::new(table)) }))
     }
 
-    /// Sets how much is kept of each topic that is made from now on; [`Retention::new`] has the
-    /// defaults.
-    #[must_use]
-    pub fn retention(self, retention: Retention) -> Self {
+    /// Sets how much is retained of each topic that is created or loaded from now on. Topics that are in memory keep
+    /// their retention; [`Topic::set_retention`] sets it for one of them.
+    pub fn set_retention(&self, retention: Retention) {
         self.lock().set_retention(retention);
-        self
     }
 
-    /// Sets after how long a topic is forgotten that nobody uses: that has no subscriber and no
-    /// [`Topic`] handle, and to which nothing was published; 10 minutes by default. In memory it is
-    /// kept for as long as its newest event would be, too: who comes back within the retention misses
-    /// nothing. A client that comes back later is told of a gap. On disk a topic is read again.
-    ///
-    /// Topics are looked at when the hub is called and, from the first call within a tokio runtime on,
-    /// by a task of the hub's. A retention that was [set for one topic](Topic::retention) is
-    /// remembered when the topic is forgotten, for as many names as [`Hub::max_topics`] allows topics.
-    #[must_use]
-    pub fn expire_after(self, unused: Duration) -> Self {
+    /// Sets the time after which a topic that is not in use is evicted from memory:
+    /// [`HubBuilder::expire_after`](super::HubBuilder::expire_after).
+    pub fn set_expire_after(&self, unused: Duration) {
         self.lock().set_expiry(unused);
-        self
     }
 
-    /// Sets how many topics there are at most, 65,536 by default. Names often come from requests,
-    /// and whoever sends one must not fill the memory. Where all are in use it is looked once a second
-    /// whether one of them is not any more.
-    #[must_use]
-    pub fn max_topics(self, most: usize) -> Self {
-        self.lock().set_most(most);
-        self
+    /// Sets the maximum number of topics in memory: [`HubBuilder::max_topics`](super::HubBuilder::max_topics). Topics
+    /// beyond a lower number stay until they are evicted.
+    pub fn set_max_topics(&self, most: usize) {
+        self.lock().set_max_topics(most);
     }
 
-    /// The topic of that name, which is made if there is none. It costs nothing until something is
-    /// published.
+    /// The topic with this name, which is created if there is none. It takes little memory until an event is published.
+    ///
+    /// A topic has one type of values: the first one that it is asked for with, other than [`Event`]. As a
+    /// `Topic<Event>`, every topic can be published to and read.
     ///
     /// # Errors
-    /// The name is empty or longer than 255 bytes, or there are too many topics, all of them in use.
-    ///
-    /// A topic has one type of values: the first that it was asked for with, other than
-    /// [`Event`]. With another type the answer is [`HubError::is_type`]. With `Event`, every topic can
-    /// be published to and read.
+    /// The name is empty or longer than 255 bytes ([`HubError::is_name`]); the topic has another type of values
+    /// ([`HubError::is_type`]); or there are too many topics, all of them in use ([`HubError::is_too_many_topics`]).
     pub fn topic<T: 'static>(&self, name: impl AsRef<str>) -> Result<Topic<T>, HubError> {
-        let log = self.log(name.as_ref())?;
-        log.takes::<T>()?;
-        Ok(Topic::new(self.0.engine.clone(), log))
+        self.handle(self.log(name.as_ref())?)
     }
 
-    /// Ends all streams of the hub's topics, with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown)
-    /// and a time to reconnect after that differs from client to client.
+    /// The topic with this name, if it exists. Unlike [`Hub::topic`], this never creates one.
     ///
-    /// A server other than touka's waits at its shutdown for streams that never end: call this when
-    /// the shutdown begins. touka's own [`Server`](crate::Server) ends streams by itself, so that it
-    /// needs no call.
+    /// A topic exists while it is in memory: from the first call of [`Hub::topic`] until it is evicted or removed. On
+    /// disk it also exists while the file has events of it.
     ///
-    /// Each stream ends after what was published before. A stream that is opened later gets what was
-    /// published up to the call, from its client's place on, and ends at once in the same way: an error
-    /// would keep a browser from coming back to the next process. The bodies of
-    /// [`Topic::fed_by`] are dropped, and none is started. Publishing goes on: what a request that is
-    /// still under way publishes is kept. A hub that was closed stays closed.
+    /// # Errors
+    /// The topic has another type of values ([`HubError::is_type`]). On disk: the file cannot be read, or there are too
+    /// many topics in memory, all of them in use.
     ///
-    /// ```no_run
-    /// use std::sync::Arc;
+    /// ```
+    /// use axum_core::response::{IntoResponse, Response};
+    /// use http::StatusCode;
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::{Event, Hub, HubError, route};
     ///
-    /// use tokio::sync::Notify;
-    /// use touka::Hub;
-    ///
-    /// # async fn run(app: axum::Router, listener: tokio::net::TcpListener) -> std::io::Result<()> {
-    /// let hub = Hub::memory();
-    /// let stop = Arc::new(Notify::new());
-    /// let shutdown = {
-    ///     let (hub, stop) = (hub.clone(), stop.clone());
-    ///     async move {
-    ///         stop.notified().await;
-    ///         hub.close();
+    /// /// Follows a job. Clients cannot create topics with names of their choice.
+    /// #[route(GET, "/jobs/{job}")]
+    /// async fn job(State(hub): State<Hub>, job: String, from: LastEventId) -> Result<Response, HubError> {
+    ///     match hub.get::<Event>(job).await? {
+    ///         Some(topic) => Ok(topic.subscribe(from).await?.into_response()),
+    ///         None => Ok(StatusCode::NOT_FOUND.into_response()),
     ///     }
-    /// };
-    /// axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+    /// }
+    /// ```
+    pub async fn get<T: 'static>(&self, name: impl AsRef<str>) -> Result<Option<Topic<T>>, HubError> {
+        let name = name.as_ref();
+        // In a statement of its own, so that the lock is released before the await.
+        let known = self.lock().get(name);
+        let log = match known {
+            Some(log) => log,
+            None if self.0.engine.has(name).await? => self.log(name)?,
+            None => return Ok(None),
+        };
+        self.handle(log).map(Some)
+    }
+
+    /// The topic that an event id belongs to, for protocols whose clients resume with an id alone.
+    ///
+    /// `None` for any other text, for an id of several topics, and for an id of a topic that does not exist any more. A
+    /// topic that was removed and created anew is another topic: its earlier ids belong to none.
+    ///
+    /// An id is not a credential: check [`Topic::name`] before a client may read the topic.
+    ///
+    /// # Errors
+    /// On disk: the file cannot be read, or there are too many topics in memory, all of them in use. No id is an error.
+    ///
+    /// ```
+    /// use touka::{Event, EventId, Hub, HubError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), HubError> {
+    /// let hub = Hub::memory();
+    /// let id = hub.topic::<Event>("sessions/7")?.publish("hello").await?;
+    /// assert_eq!(hub.topic_of(&id).await?.unwrap().name(), "sessions/7");
+    /// assert!(hub.topic_of(&EventId::new("of another server").unwrap()).await?.is_none());
+    /// # Ok(())
     /// # }
     /// ```
-    pub fn close(&self) {
-        let logs = self.lock().close();
-        for log in logs {
-            log.close();
-        }
+    pub async fn topic_of(&self, id: &EventId) -> Result<Option<Topic>, HubError> {
+        let Some(Position { epoch, .. }) = Position::parse(id) else { return Ok(None) };
+        let known = self.lock().with_epoch(epoch);
+        let log = match known {
+            Some(log) => log,
+            None => match self.0.engine.name_of(epoch).await? {
+                Some(name) => self.log(&name)?,
+                None => return Ok(None),
+            },
+        };
+        self.handle(log).map(Some)
     }
 
-    /// Follows several topics on one stream: a page needs one connection for all it shows. A
-    /// browser has no more than six to a server over HTTP/1.1.
+    /// Removes a topic with all its events. Returns whether it existed, as [`Hub::get`] defines it.
     ///
-    /// One id names the places in all of them, in the order in which they are listed here. Events
-    /// of one topic come in their order; between topics there is none. Give events names, so that
-    /// the page can tell them apart.
+    /// The streams of its subscribers end after the events that were published before, as
+    /// [`Completed`](crate::CloseReason::Completed): a removed topic is a log that has come to its end. A stream of
+    /// several topics continues with the others. The body of [`Topic::fed_by`] is dropped. [`Topic`] handles stay valid,
+    /// but publishing to them is an error, [`HubError::is_removed`], and a new stream of them ends at once.
     ///
-    /// Such a stream is never parked, and starts no body of [`Topic::fed_by`]: it gets what a topic
-    /// is fed while somebody else follows that.
+    /// A browser reconnects after the end of its stream. If the handler calls [`Hub::topic`], that creates an empty
+    /// topic with new ids, and the client gets a `gap` event with the reason `foreign`. If it calls [`Hub::get`], it can
+    /// answer 204, which makes an `EventSource` stop. The retention of the removed topic and its type are forgotten.
     ///
     /// # Errors
-    /// As [`Hub::topic`]; also when there is no topic, or more than ten.
+    /// On disk: the file cannot be written. Then the topic is as before.
+    ///
+    /// # Cancellation
+    /// If this future is dropped before it is ready, the topic may be removed or not.
+    pub async fn remove(&self, name: impl AsRef<str>) -> Result<bool, HubError> {
+        let name = name.as_ref();
+        let known = self.lock().get(name);
+        if known.is_none() && !self.0.engine.has(name).await? {
+            self.lock().forget_retention(name);
+            return Ok(false);
+        }
+        let log = self.lock().topic_to_remove(name);
+        // A topic that is loaded is restored if writing fails half-way. One that cannot be loaded can still be removed.
+        let _ = self.0.engine.load(&log).await;
+        self.0.engine.remove(&log).await?;
+        self.lock().forget(&log);
+        Ok(true)
+    }
+
+    /// Subscribes to several topics on one stream, so that a page needs one connection for all that it shows. A browser
+    /// has at most six connections to a server over HTTP/1.1.
+    ///
+    /// One id names the positions in all of them, in the order in which they are listed here. Events of one topic keep
+    /// their order; between topics there is none. Give events names, so that the page can tell them apart.
+    ///
+    /// Such a stream is never parked. It does not start a body of [`Topic::fed_by`], but gets the events of one that
+    /// another subscriber has started.
+    ///
+    /// # Errors
+    /// As [`Hub::topic`]; also if no topic is given, or more than ten.
     ///
     /// ```
     /// use touka::extract::{LastEventId, State};
-    /// use touka::topic::HubError;
-    /// use touka::{EventStream, Hub, route};
+    /// use touka::{EventStream, Hub, HubError, route};
     ///
     /// #[route(GET, "/page/{user}")]
     /// async fn page(State(hub): State<Hub>, user: String, from: LastEventId) -> Result<EventStream, HubError> {
@@ -222,33 +266,64 @@ impl Hub {
             if !logs.iter().any(|known| Arc::ptr_eq(known, &log)) {
                 logs.push(log);
             }
-            if logs.len() > MOST_TOPICS {
-                return Err(HubError::too_many_merged(MOST_TOPICS));
+            if logs.len() > MAX_TOPICS {
+                return Err(HubError::too_many_merged(MAX_TOPICS));
             }
         }
         if logs.is_empty() {
-            return Err(HubError::too_many_merged(MOST_TOPICS));
+            return Err(HubError::too_many_merged(MAX_TOPICS));
         }
         Ok(Subscribe::new(self.0.engine.clone(), logs, from.into(), None))
     }
 
-    /// The topics that this process has in memory, by name.
+    /// The names of the topics in the memory of this process, sorted.
     pub fn topics(&self) -> Vec<String> {
         let mut names = self.lock().names();
         names.sort_unstable();
         names
     }
 
+    /// Ends all streams of the hub's topics with [`CloseReason::Shutdown`], each with a random reconnection time.
+    ///
+    /// A server other than touka's waits at its shutdown for streams that never end: call this when the shutdown begins.
+    /// touka's own [`Server`](crate::Server) ends streams by itself.
+    ///
+    /// Each stream ends after the events that were published before. A stream that is opened later gets the events up to
+    /// the call that its client has not seen, and ends in the same way: an error status would keep a browser from
+    /// reconnecting to the next process. The bodies of [`Topic::fed_by`] are dropped, and none is started. Publishing
+    /// continues to work, for requests that are still being handled. A closed hub cannot be reopened.
+    ///
+    /// ```no_run
+    /// # async fn run(app: axum::Router, listener: tokio::net::TcpListener, hub: touka::Hub) -> std::io::Result<()> {
+    /// let shutdown = async move {
+    ///     tokio::signal::ctrl_c().await.expect("a signal handler");
+    ///     hub.close();
+    /// };
+    /// axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+    /// # }
+    /// ```
+    pub fn close(&self) {
+        let logs = self.lock().close();
+        for log in logs {
+            log.close(CloseReason::Shutdown);
+        }
+    }
+
+    fn handle<T: 'static>(&self, log: Arc<SharedLog>) -> Result<Topic<T>, HubError> {
+        log.takes::<T>()?;
+        Ok(Topic::new(self.0.engine.clone(), log))
+    }
+
     fn log(&self, name: &str) -> Result<Arc<SharedLog>, HubError> {
         if name.is_empty() {
             return Err(HubError::name(name, "a name has at least one character"));
         }
-        if name.len() > MOST_NAME {
+        if name.len() > MAX_NAME {
             return Err(HubError::name(name, "a name has at most 255 bytes"));
         }
         let mut swept = Swept::default();
         let mut table = self.lock();
-        // Before the sweep, so that it finds this topic in use.
+        // Before the sweep, so that the sweep finds this topic in use.
         let log = table.topic(name, &mut swept);
         swept.add(table.sweep(Instant::now()));
         drop(table);
@@ -257,8 +332,14 @@ impl Hub {
         log
     }
 
-    fn lock(&self) -> MutexGuard<'_, Table> {
-        lock(&self.0.table)
+    fn lock(&self) -> MutexGuard<'_, TopicTable> {
+        self.0.table.lock()
+    }
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self::memory()
     }
 }
 

@@ -1,36 +1,37 @@
-//! The task that forgets a hub's topics while nobody calls the hub.
+//! The task that evicts topics while the hub is not called.
 
-use std::sync::{Arc, Mutex, Weak};
+use std::sync::{Arc, Weak};
 
 use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep_until};
 
-use super::table::{Table, lock};
+use super::topic_table::TopicTable;
 use crate::stream::catch;
+use crate::sync::Mutex;
 
-/// Starts the task if it does not run yet and this is called within a runtime. The task ends with the
-/// hub, with its runtime, or when there is no topic any more; the next call starts another.
-pub(super) fn start(table: &Arc<Mutex<Table>>) {
+/// Starts the task if it does not run yet and this is called within a runtime. The task ends with the hub, with its
+/// runtime, or when there is no topic left; the next call starts another one.
+pub(super) fn start(table: &Arc<Mutex<TopicTable>>) {
     let Ok(runtime) = Handle::try_current() else { return };
-    if lock(table).starts_janitor() {
+    if table.lock().starts_janitor() {
         let janitor = Janitor { table: Arc::downgrade(table), runs: true };
         runtime.spawn(janitor.run());
     }
 }
 
-/// The table is marked as having a janitor for as long as this lives.
+/// The task. The table is marked as having a janitor while this lives.
 struct Janitor {
-    table: Weak<Mutex<Table>>,
+    table: Weak<Mutex<TopicTable>>,
     runs: bool,
 }
 
 impl Janitor {
     async fn run(mut self) {
         while let Some(next) = self.sweep() {
-            // A sweep that takes several turns lets the other tasks run between them.
+            // Other tasks run between the turns of a sweep.
             tokio::task::yield_now().await;
-            // A runtime without timers panics here. The table stays marked, so that not each call of the hub
-            // starts a task that panics: the calls themselves do the sweeps.
+            // A runtime without timers panics here. The table stays marked, so that later calls of the hub do not start
+            // tasks that panic as well. The calls themselves do the sweeps then.
             let Ok(sleep) = catch(|| sleep_until(next)) else {
                 self.runs = false;
                 return;
@@ -39,14 +40,14 @@ impl Janitor {
         }
     }
 
-    /// Does a turn of a sweep, and says when the next is due; never, when there is nothing to do.
+    /// Takes a turn of a sweep and returns the time of the next one. `None` if the task must end.
     fn sweep(&mut self) -> Option<Instant> {
         let table = self.table.upgrade()?;
-        let swept = lock(&table).sweep(Instant::now());
+        let swept = table.lock().sweep(Instant::now());
         swept.finish();
-        let mut table = lock(&table);
+        let mut table = table.lock();
         if table.is_empty() {
-            // Under the lock under which it was found empty: a topic that is made now starts another.
+            // Under the same lock as the check: a topic that is created afterwards starts another janitor.
             table.janitor_ended();
             self.runs = false;
             return None;
@@ -60,7 +61,7 @@ impl Drop for Janitor {
         if self.runs
             && let Some(table) = self.table.upgrade()
         {
-            lock(&table).janitor_ended();
+            table.lock().janitor_ended();
         }
     }
 }

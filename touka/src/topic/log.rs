@@ -1,4 +1,4 @@
-//! [`Log`], the events of one topic that are kept, each at its place.
+//! [`Log`], the retained events of one topic.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::encoded::{Draft, Encoded};
-use super::gap_reason::GapReason;
+use super::gap::GapReason;
 use super::generation::{End, Generation, Generations};
 use super::position::{Epoch, Mark, Position, Tag};
 use super::retention::Retention;
@@ -14,71 +14,73 @@ use crate::error::CloseReason;
 use crate::event::{Event, EventId};
 use crate::stream::random;
 
-/// A log is its newest events, one after the other without a hole, and the place before the first
-/// of them. It has no lock, no clock and no one who waits: those are around it. Where it ends, and for
-/// whom, its [`Generations`] say.
+/// The newest events of a topic, at consecutive offsets, and the mark before the first of them.
+///
+/// It has no lock and no clock: [`SharedLog`](super::SharedLog) adds those. [`Generations`] determine where it ends.
 #[derive(Debug)]
 pub(crate) struct Log {
     epoch: Epoch,
-    /// The epoch was drawn for this log: a position with this epoch is one of this log's.
+    /// Whether the epoch was drawn for this log. Then every position with this epoch was given out by this log.
     is_own_epoch: bool,
-    /// The place before the first event that is kept. Its tag is what a client has that has seen
-    /// all that was trimmed.
+    /// The mark before the first retained event. A client that has seen everything that was trimmed has this tag.
     tail: Mark,
-    /// The newest event's place.
+    /// The mark of the newest event.
     head: Mark,
-    entries: VecDeque<Entry>,
-    /// Bytes of all that was ever appended, keys included, up to the head.
+    entries: VecDeque<LogEntry>,
+    /// The bytes of all events that were ever appended, keys included.
     written: u64,
     retention: Retention,
-    /// The last event that was trimmed though no newer one of its key was there.
+    /// The offset of the last event that was trimmed while it was the newest of its key, or had no key.
     lost: u64,
-    /// The newest of the events that say anew what trimmed ones have said.
-    said_anew: u64,
-    /// The tags of the events that were trimmed last, from the lost one on: proof that a client has
-    /// seen one of them. Empty where the epoch is proof enough.
+    /// The highest offset of an event that supersedes a trimmed one.
+    newest_superseding: u64,
+    /// The tags of the events that were trimmed last, from the lost one on: proof that a client has seen one of them.
+    /// Empty if the epoch is proof enough.
     trimmed: VecDeque<Tag>,
-    /// The newest event of each key.
+    /// The offset of the newest event of each key.
     keys: HashMap<Arc<str>, u64>,
     generations: Generations,
 }
 
-/// How many tags of trimmed events a log keeps.
-const MOST_TAGS: usize = 4096;
+/// The maximum number of tags of trimmed events that a log keeps.
+const MAX_TRIMMED_TAGS: usize = 4096;
 
-/// One event at its place.
+/// One event of a log.
 #[derive(Debug)]
-pub(crate) struct Entry {
+pub(crate) struct LogEntry {
     pub(crate) event: Encoded,
     pub(crate) tag: Tag,
-    /// The offset of the next event with its key, if there is one: it says anew what this one says.
+    /// The offset of the next event with the same key, if there is one.
     pub(crate) superseded_by: Option<u64>,
     key: Option<Arc<str>>,
-    /// Bytes that were written before it.
+    /// The value of [`Log::written`] before this event.
     start: u64,
+    /// The time at which the event was published.
     pub(crate) since: Instant,
 }
 
 #[cfg(feature = "disk")]
-impl Entry {
+impl LogEntry {
     pub(crate) const fn key(&self) -> Option<&Arc<str>> {
         self.key.as_ref()
     }
 }
 
-/// Where a client goes on, and what it is to be told.
+/// The mark at which a client continues, and the gap that it is notified of.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Resumed {
-    /// What it has seen, or is to be taken to have seen.
+    /// The mark of the last event that the client has seen, or is treated as having seen.
     pub(crate) seen: Mark,
     pub(crate) gap: Option<GapReason>,
 }
 
 impl Log {
+    /// An empty log with a random epoch.
     pub(crate) fn new(retention: Retention) -> Self {
         Self { is_own_epoch: true, ..Self::begin(Epoch::from_bits(random()), retention) }
     }
 
+    /// An empty log with an epoch that another process may have used.
     pub(crate) fn begin(epoch: Epoch, retention: Retention) -> Self {
         Self {
             epoch,
@@ -89,22 +91,21 @@ impl Log {
             written: 0,
             retention,
             lost: 0,
-            said_anew: 0,
+            newest_superseding: 0,
             trimmed: VecDeque::new(),
             keys: HashMap::new(),
             generations: Generations::default(),
         }
     }
 
-    /// A log that goes on where another process has left it: nothing up to `tail` is kept.
+    /// A log that continues where another process has stopped. No event up to `tail` is retained.
     #[cfg(feature = "disk")]
     pub(crate) fn resumed(epoch: Epoch, tail: Mark, retention: Retention) -> Self {
-        // Whether the other process has lost anything of a key with what it trimmed is not known.
+        // The other process may have trimmed events that were the newest of their keys.
         Self { tail, head: tail, lost: tail.offset, ..Self::begin(epoch, retention) }
     }
 
-    /// Replaces the events by those that were read from elsewhere. What readers and topic handles
-    /// have set meanwhile stays.
+    /// Replaces the events by those that an engine has loaded. The retention and the generations stay.
     #[cfg(feature = "disk")]
     pub(crate) fn load(&mut self, mut loaded: Self, now: Instant) {
         loaded.retention = self.retention;
@@ -114,20 +115,18 @@ impl Log {
         *self = loaded;
     }
 
-    // ===== its end =====
-
-    /// Where the next event will be. Its tag is drawn now.
+    /// Draws a tag and returns the position of the next event.
     pub(crate) fn next_position(&self) -> Position {
         Self::position_after(self.epoch, self.head)
     }
 
-    /// Where the event after that one will be. Its tag is drawn now.
+    /// Draws a tag and returns the position of the event after `newest`.
     pub(crate) fn position_after(epoch: Epoch, newest: Mark) -> Position {
         let tag = Tag::from_bits((random() >> 32) as u32);
         Position { epoch, mark: Mark { offset: newest.offset + 1, tag } }
     }
 
-    /// Adds an event after the newest, and forgets what is over the retention.
+    /// Appends an event and trims the log.
     pub(crate) fn append(&mut self, draft: &Draft, key: Option<&str>, now: Instant) -> Position {
         let position = self.next_position();
         self.push(position.mark, Encoded::new(draft, position), key, now);
@@ -135,18 +134,18 @@ impl Log {
         position
     }
 
-    /// Adds an event that has its place already: the one after the newest.
+    /// Appends an event that has its mark already: the one after the head.
     pub(crate) fn push(&mut self, mark: Mark, event: Encoded, key: Option<&str>, since: Instant) {
         debug_assert_eq!(mark.offset, self.head.offset + 1);
         let key = key.map(|key| self.supersede(key, mark.offset));
         let length = event.len() as u64 + key.as_ref().map_or(0, |key| key.len() as u64);
         let start = self.written;
-        self.entries.push_back(Entry { event, tag: mark.tag, superseded_by: None, key, start, since });
+        self.entries.push_back(LogEntry { event, tag: mark.tag, superseded_by: None, key, start, since });
         self.written += length;
         self.head = mark;
     }
 
-    /// The key's event before this one is not its newest any more.
+    /// Marks the previous event of this key as superseded, and returns the key, shared with it.
     fn supersede(&mut self, key: &str, offset: u64) -> Arc<str> {
         let key = match self.keys.get_key_value(key) {
             Some((key, _)) => Arc::clone(key),
@@ -160,17 +159,15 @@ impl Log {
         key
     }
 
-    /// Ends the stream of every reader of now; readers that come later get what comes later.
+    /// Ends the streams of all present readers. Readers that come later get later events.
     pub(crate) fn end(&mut self, reason: CloseReason, last: Option<Event>) {
         self.generations.end(End { at: self.head.offset, reason, last });
     }
 
-    /// Ends the stream of every reader of now and of all that come later.
+    /// Ends the streams of all readers, present and future.
     pub(crate) fn close(&mut self, reason: CloseReason) {
         self.generations.close(End { at: self.head.offset, reason, last: None });
     }
-
-    // ===== its beginning =====
 
     pub(crate) const fn set_retention(&mut self, retention: Retention) {
         self.retention = retention;
@@ -180,7 +177,7 @@ impl Log {
         self.retention
     }
 
-    /// Forgets what is over the retention. The newest event stays.
+    /// Removes the events that exceed the retention. The newest event stays.
     pub(crate) fn trim(&mut self, now: Instant) {
         let Retention { events, bytes, age } = self.retention;
         while let Some(first) = self.entries.front()
@@ -191,21 +188,21 @@ impl Log {
             if self.entries.len() <= events && kept <= bytes && !old {
                 break;
             }
-            self.forget_first();
+            self.trim_first();
         }
     }
 
-    fn forget_first(&mut self) {
+    fn trim_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
         self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
         if let Some(newer) = entry.superseded_by {
-            self.said_anew = self.said_anew.max(newer);
+            self.newest_superseding = self.newest_superseding.max(newer);
         } else {
             self.lost = self.tail.offset;
             self.trimmed.clear();
         }
         if !self.is_own_epoch {
-            if self.trimmed.len() == MOST_TAGS {
+            if self.trimmed.len() == MAX_TRIMMED_TAGS {
                 self.trimmed.pop_front();
             }
             self.trimmed.push_back(entry.tag);
@@ -217,7 +214,13 @@ impl Log {
         }
     }
 
-    // ===== what is in it =====
+    /// Takes all events out, as if they had been trimmed.
+    pub(crate) fn take_events(&mut self) -> VecDeque<LogEntry> {
+        (self.tail, self.lost) = (self.head, self.head.offset);
+        self.keys = HashMap::new();
+        self.trimmed = VecDeque::new();
+        std::mem::take(&mut self.entries)
+    }
 
     pub(crate) const fn epoch(&self) -> Epoch {
         self.epoch
@@ -231,37 +234,36 @@ impl Log {
         self.tail
     }
 
-    /// Whether a reader that has seen this much, and reads up to its end, misses nothing of what was
-    /// trimmed but what newer events of the same keys say anew. It gets those up to its end only.
+    /// Whether every trimmed event after `seen` is superseded by an event that the reader will get: one up to `end`.
     pub(crate) fn spares(&self, seen: u64, end: Option<u64>) -> bool {
-        seen >= self.lost && end.is_none_or(|end| end >= self.said_anew)
+        seen >= self.lost && end.is_none_or(|end| end >= self.newest_superseding)
     }
 
-    /// The generation of a reader that comes now.
+    /// The current generation.
     pub(crate) const fn generation(&self) -> &Arc<Generation> {
         self.generations.current()
     }
 
-    /// How many generations of readers have ended.
+    /// The number of generations that have ended.
     pub(crate) fn ends(&self) -> u64 {
         self.generations.ends()
     }
 
-    /// Nothing is read any more but what was there when it was closed.
+    /// Whether the log is closed: readers get only the events from before the closing.
     pub(crate) const fn is_closed(&self) -> bool {
         self.generations.is_closed()
     }
 
-    /// When all that is kept is older than it need be kept; `None` for never. The newest event alone
-    /// stays whatever its age.
+    /// The time at which all events have exceeded the retention's age; `None` for never. [`Log::trim`] keeps the newest
+    /// event nevertheless.
     pub(crate) fn stale_at(&self, now: Instant) -> Option<Instant> {
         self.entries.back().map_or(Some(now), |newest| newest.since.checked_add(self.retention.age))
     }
 
-    /// [`Log::trim`] would forget something that is too old.
+    /// Whether [`Log::trim`] would remove events for their age.
     pub(crate) fn has_old(&self, now: Instant) -> bool {
         let age = self.retention.age;
-        let is_old = |first: &Entry| now.saturating_duration_since(first.since) > age;
+        let is_old = |first: &LogEntry| now.saturating_duration_since(first.since) > age;
         self.entries.len() > 1 && self.entries.front().is_some_and(is_old)
     }
 
@@ -273,14 +275,14 @@ impl Log {
         Position { epoch: self.epoch, mark }
     }
 
-    /// The event at that place, if it is kept.
-    pub(crate) fn get(&self, offset: u64) -> Option<&Entry> {
+    /// The event at this offset, if it is retained.
+    pub(crate) fn get(&self, offset: u64) -> Option<&LogEntry> {
         self.entries.get(self.index(offset)?)
     }
 
-    /// The events that are kept, the oldest first.
+    /// The retained events, the oldest first.
     #[cfg(feature = "disk")]
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Mark, &Entry)> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Mark, &LogEntry)> {
         let first = self.tail.offset + 1;
         (first..).zip(&self.entries).map(|(offset, entry)| (Mark { offset, tag: entry.tag }, entry))
     }
@@ -289,26 +291,24 @@ impl Log {
         usize::try_from(offset.checked_sub(self.tail.offset + 1)?).ok()
     }
 
-    /// How many events and bytes a reader who has seen this much is behind.
+    /// The number of events and of bytes that a reader is behind.
     pub(crate) fn behind(&self, seen: u64) -> (u64, u64) {
         let bytes = self.get(seen + 1).map_or(0, |next| self.written - next.start);
         (self.head.offset.saturating_sub(seen), bytes)
     }
 
-    // ===== those who come back =====
-
-    /// Where somebody goes on who has seen what is at that position.
+    /// The mark at which a client continues that has seen the event at this position.
     ///
-    /// The tag decides what the number alone cannot: whether the log that the client has seen is
-    /// this one. That takes the tag of the event before the first that is kept, too.
+    /// The tag proves that the client has seen this event, and not another one with the same offset. That is why the
+    /// tail has a tag, too.
     ///
-    /// With `latest` a client misses nothing whose key has a newer event.
+    /// With `latest`, events that are superseded do not count as missed.
     pub(crate) fn resume(&self, position: Position, latest: bool) -> Resumed {
         let Position { epoch, mark } = position;
         self.resume_where(mark.offset, epoch == self.epoch, |tag| tag == mark.tag, latest)
     }
 
-    /// [`Log::resume`] for one who knows only a part of the epoch and of the tag.
+    /// [`Log::resume`] for a position with a truncated epoch and tag.
     pub(crate) fn resume_where(
         &self,
         offset: u64,
@@ -331,19 +331,19 @@ impl Log {
         if is_tag(seen.tag) { Resumed { seen, gap: None } } else { gap(GapReason::Forked, self.head) }
     }
 
-    /// The client has seen an event of this log at that number, which is not kept any more.
+    /// Whether the client has seen the event of this log at this offset, which is trimmed.
     fn is_proven(&self, offset: u64, is_tag: impl Fn(Tag) -> bool) -> bool {
         let back = usize::try_from(self.tail.offset - offset).unwrap_or(usize::MAX);
         let tag = self.trimmed.len().checked_sub(back.saturating_add(1)).and_then(|index| self.trimmed.get(index));
         self.is_own_epoch || tag.is_some_and(|&tag| is_tag(tag))
     }
 
-    /// The place of the event with that number: one that is kept, or the one before the first.
+    /// The mark of the event at this offset: a retained one, or the tail.
     pub(crate) fn mark(&self, offset: u64) -> Mark {
         self.get(offset).map_or(self.tail, |entry| Mark { offset, tag: entry.tag })
     }
 
-    /// The id of a place in it.
+    /// The event id of a mark.
     pub(crate) fn id(&self, mark: Mark) -> EventId {
         self.position(mark).to_id()
     }

@@ -1,5 +1,6 @@
-//! Several topics on one stream.
+//! [`Merged`], one subscriber of several topics.
 
+use std::mem;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -9,210 +10,155 @@ use tokio::time::Instant;
 
 use super::cursor::{Ahead, Cursor};
 use super::encoded::Encoded;
-use super::gap::{gap, gap_of};
-use super::gap_reason::GapReason;
-use super::places::{Part, Places, list};
-use super::reading::{FromEvent, Said, value};
-use super::shared_log::{SharedLog, State};
-use super::subscribe::Wish;
-use super::waiters::Place;
+use super::gap::{GapReason, gap, gap_of};
+use super::merged_position::{MergedPosition, ShortPosition, list_hash};
+use super::reading::{FromEvent, Reader, TopicItem, poll_value};
+use super::shared_log::{LogState, SharedLog};
+use super::subscribe_options::SubscribeOptions;
+use super::waiters::WaiterSlot;
 use crate::error::CloseReason;
-use crate::event::{Event, EventId, IntoEvent};
-use crate::stream::{EventStream, Failure, Out, Source, Step};
+use crate::event::{Event, EventId};
+use crate::stream::{FrameBuffer, Failure, Out, Source, Step};
 
-/// A place in each of several logs. Each event's id names all of them, so it is put into the event
-/// for each subscriber anew; the rest of the event's bytes are those of its topic.
-struct Merged<T> {
+/// The subscriber of several topics.
+///
+/// An event's id names the positions in all of them, so the id line is written for each subscriber anew. The rest of
+/// the event's bytes are those of its topic.
+pub(super) struct Merged {
     followed: Vec<Followed>,
-    places: Places,
-    list: u16,
-    /// What is to be said before anything is read.
-    hello: Vec<Event>,
-    /// Whose turn it is: a busy topic must not silence the others.
+    position: MergedPosition,
+    list_hash: u16,
+    /// The events that are sent before any published event, the first one last.
+    notices: Vec<Event>,
+    /// The index of the topic that is read next. Topics take turns, so a busy one does not starve the others.
     turn: usize,
-    from_event: FromEvent<T>,
 }
 
 /// One of the topics.
 struct Followed {
     log: Arc<SharedLog>,
     cursor: Cursor,
-    place: Place,
-    /// Its feed has come to an end while this stream followed it, and has not begun again.
+    slot: WaiterSlot,
+    /// Whether its feed has ended while this stream followed it, and has not started again.
     ended: bool,
 }
 
 impl Drop for Followed {
     fn drop(&mut self) {
-        self.log.leave(&mut self.place);
+        self.log.leave(&mut self.slot);
     }
 }
 
-pub(super) fn subscribe<T: IntoEvent + Send + 'static>(
-    logs: Vec<Arc<SharedLog>>,
-    from: Option<&EventId>,
-    wish: &Wish,
-) -> EventStream<T> {
-    let list = list(logs.iter().map(|log| log.name()));
-    let known = from.and_then(|id| Places::parse(id, list, logs.len()));
-    let now = Instant::now();
-    let (mut parts, mut reasons) = (Vec::new(), Vec::new());
-    let mut follow = |(index, log): (usize, Arc<SharedLog>)| {
-        let mut state = log.lock();
-        state.touch();
-        state.subscribers += 1;
-        state.log.trim(now);
-        let epoch = state.log.epoch();
-        let seen = match &known {
-            Some(Places(parts)) => {
-                let part = parts[index];
-                let resumed =
-                    state.log.resume_where(part.offset(), part.is_of(epoch), |tag| part.has(tag), wish.is_latest());
-                reasons.extend(resumed.gap.map(|reason| (index, reason)));
-                wish.after(&state.log, &resumed)
-            }
-            None => wish.first(&state.log, from.is_some()),
-        };
-        parts.push(Part::new(epoch, seen));
-        let cursor = wish.cursor(seen, &state.log);
-        drop(state);
-        Followed { log, cursor, place: Place::NONE, ended: false }
-    };
-    let followed: Vec<_> = logs.into_iter().enumerate().map(&mut follow).collect();
-    let places = Places(parts);
-    let id = places.to_id(list);
-    let hello = match (from, &known) {
-        (None, _) => vec![wish.opening(&id)],
-        (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
-        (Some(from), Some(Places(before))) => {
-            // A client that is cut off between two of them has an id with which it is told of the
-            // rest: each moves its own topic's place only.
-            let mut so_far = Places(before.clone());
-            let told = |(index, reason): (usize, GapReason)| {
-                so_far.0[index] = places.0[index];
-                gap_of(followed[index].log.name(), reason, from, &so_far.to_id(list))
+impl Merged {
+    /// Subscribes to the topics, each of which is loaded.
+    pub(super) fn subscribe(logs: Vec<Arc<SharedLog>>, from: Option<&EventId>, options: &SubscribeOptions) -> Self {
+        let list_hash = list_hash(logs.iter().map(|log| log.name()));
+        let known = from.and_then(|id| MergedPosition::parse(id, list_hash, logs.len()));
+        let now = Instant::now();
+        let (mut positions, mut reasons) = (Vec::new(), Vec::new());
+        let mut follow = |(index, log): (usize, Arc<SharedLog>)| {
+            let mut state = log.lock();
+            state.touch();
+            state.subscribers += 1;
+            state.log.trim(now);
+            let epoch = state.log.epoch();
+            let seen = match &known {
+                Some(MergedPosition(known)) => {
+                    let part = known[index];
+                    let is_tag = |tag| part.has_tag(tag);
+                    let resumed = state.log.resume_where(part.offset(), part.is_in(epoch), is_tag, options.is_latest());
+                    reasons.extend(resumed.gap.map(|reason| (index, reason)));
+                    options.after(&state.log, &resumed)
+                }
+                None => options.first(&state.log, from.is_some()),
             };
-            let mut gaps: Vec<_> = reasons.into_iter().map(told).collect();
-            // The first is taken from the end.
-            gaps.reverse();
-            if gaps.is_empty() { vec![wish.opening(&id)] } else { gaps }
-        }
-    };
-    EventStream::from_source(Box::pin(Merged { followed, places, list, hello, turn: 0, from_event: T::from_event }))
+            positions.push(ShortPosition::new(epoch, seen));
+            let cursor = options.cursor(seen, &state.log);
+            drop(state);
+            Followed { log, cursor, slot: WaiterSlot::NONE, ended: false }
+        };
+        let followed: Vec<_> = logs.into_iter().enumerate().map(&mut follow).collect();
+        let position = MergedPosition(positions);
+        let id = position.to_id(list_hash);
+        let notices = match (from, &known) {
+            (None, _) => vec![options.opening(&id)],
+            (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
+            (Some(from), Some(MergedPosition(before))) => {
+                // Each gap event moves the position of its own topic only. So a client that is cut off between two of
+                // them gets the rest when it comes back.
+                let mut so_far = MergedPosition(before.clone());
+                let gap_of_topic = |(index, reason): (usize, GapReason)| {
+                    so_far.0[index] = position.0[index];
+                    gap_of(followed[index].log.name(), reason, from, &so_far.to_id(list_hash))
+                };
+                let mut gaps: Vec<_> = reasons.into_iter().map(gap_of_topic).collect();
+                gaps.reverse();
+                if gaps.is_empty() { vec![options.opening(&id)] } else { gaps }
+            }
+        };
+        Self { followed, position, list_hash, notices, turn: 0 }
+    }
 }
 
-/// What became of one topic's turn.
+/// The outcome of one topic's turn.
 enum Turn {
-    /// All of it was read, and its news will wake the stream.
+    /// The topic is read to its end, and the waker is registered.
     Waits,
-    /// There may be more, and the stream wants nothing more now.
+    /// The reader wants no more for now, though the topic may have more.
     Sends,
     Ends(CloseReason, Option<Event>),
 }
 
-impl<T: 'static> Merged<T> {
-    /// Reads on in one of the topics, until `take` has enough. It is called under the topic's lock.
-    fn read(&mut self, index: usize, waker: &Waker, mut take: impl FnMut(Said) -> bool) -> Turn {
-        // A waker is code of the reader's: it is cloned before the lock, and dropped after it.
+impl Merged {
+    /// Reads one topic until `take` returns false. `take` runs under the topic's lock.
+    fn read(&mut self, index: usize, waker: &Waker, mut take: impl FnMut(TopicItem) -> bool) -> Turn {
+        // A waker is the reader's code: it is cloned before the lock is taken and dropped after its release.
         let mut waker = Some(waker.clone());
-        let Self { followed, places, list, .. } = self;
-        let Followed { log: shared, cursor, place, ended } = &mut followed[index];
+        let Self { followed, position, list_hash, .. } = self;
+        let Followed { log: shared, cursor, slot, ended } = &mut followed[index];
         let mut state = shared.lock();
-        let State { log, waiters, fed, .. } = &mut *state;
-        let mut wait = |place: &mut Place| {
+        let LogState { log, waiters, fed, .. } = &mut *state;
+        let mut wait = |slot: &mut WaiterSlot| {
             if let Some(own) = waker.take() {
-                waker = waiters.wait(place, own);
+                waker = waiters.wait(slot, own);
             }
             Turn::Waits
         };
         loop {
             let ahead = cursor.step(log);
-            let before = places.0[index];
-            places.0[index] = Part::new(log.epoch(), cursor.seen());
-            let said = match ahead {
-                Ahead::Event(event) => Said::Event(with_id(event, &places.to_id(*list))),
+            let before = position.0[index];
+            position.0[index] = ShortPosition::new(log.epoch(), cursor.seen());
+            let item = match ahead {
+                Ahead::Event(event) => TopicItem::Published(with_id(event, &position.to_id(*list_hash))),
                 Ahead::Skipped { .. } => {
-                    let now = places.to_id(*list);
-                    let after = std::mem::replace(&mut places.0[index], before);
-                    let from = places.to_id(*list);
-                    places.0[index] = after;
-                    Said::Own(gap_of(shared.name(), GapReason::Lagged, &from, &now))
+                    let now = position.to_id(*list_hash);
+                    let after = mem::replace(&mut position.0[index], before);
+                    let from = position.to_id(*list_hash);
+                    position.0[index] = after;
+                    TopicItem::Notice(gap_of(shared.name(), GapReason::Lagged, &from, &now))
                 }
                 Ahead::Nothing => {
                     *ended &= !*fed;
-                    return wait(place);
+                    return wait(slot);
                 }
-                // The others may have more, and this one too, if another body feeds it.
+                // The other topics may have more, and so may this one if another body feeds it.
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
                     if cursor.pass_end(log) {
                         continue;
                     }
-                    return wait(place);
+                    return wait(slot);
                 }
                 Ahead::End(reason, last) => return Turn::Ends(reason, last),
             };
-            if !take(said) {
+            if !take(item) {
                 return Turn::Sends;
             }
         }
     }
-}
 
-fn with_id(event: &Encoded, id: &EventId) -> Bytes {
-    let mut line = BytesMut::with_capacity(event.len() + 256);
-    line.put_slice(b"id: ");
-    line.put_slice(id.to_string().as_bytes());
-    line.put_u8(b'\n');
-    let mut wire = BytesMut::with_capacity(event.len() + line.len());
-    event.put_with_id(&line, &mut wire);
-    wire.freeze()
-}
-
-impl<T: 'static> Source<T> for Merged<T> {
-    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
-        let this = &mut *self;
-        match out {
-            Out::Frame(batch) => {
-                if let Some(hello) = this.hello.pop() {
-                    batch.append_own(&hello);
-                    return Poll::Ready(Step::Event);
-                }
-                this.poll_topics(cx.waker(), |said| {
-                    match said {
-                        Said::Event(event) => batch.append_encoded(event),
-                        Said::Own(event) => batch.append_own(&event),
-                    }
-                    !batch.is_full()
-                })
-            }
-            Out::One(place) => loop {
-                let mut next = this.hello.pop().map(Said::Own);
-                if next.is_none() {
-                    let polled = this.poll_topics(cx.waker(), |said| {
-                        next = Some(said);
-                        false
-                    });
-                    if next.is_none() {
-                        return polled;
-                    }
-                }
-                match next.map_or(Ok(None), |said| value(said, this.from_event)) {
-                    Ok(None) => {}
-                    Ok(event) => {
-                        **place = event;
-                        return Poll::Ready(Step::Event);
-                    }
-                    Err(end) => return Poll::Ready(end),
-                }
-            },
-        }
-    }
-}
-
-impl<T: 'static> Merged<T> {
-    /// Gives each topic its turn, until `take` has enough.
-    fn poll_topics(&mut self, waker: &Waker, mut take: impl FnMut(Said) -> bool) -> Poll<Step<Failure>> {
+    /// Gives each topic its turn, until `take` returns false.
+    fn poll_topics(&mut self, waker: &Waker, mut take: impl FnMut(TopicItem) -> bool) -> Poll<Step<Failure>> {
         let topics = self.followed.len();
         let first = self.turn;
         for index in (first..first + topics).map(|nth| nth % topics) {
@@ -227,4 +173,68 @@ impl<T: 'static> Merged<T> {
         }
         if self.followed.iter().all(|followed| followed.ended) { Poll::Ready(Step::End) } else { Poll::Pending }
     }
+
+    /// Fills the batch with events.
+    fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
+        if let Some(notice) = self.notices.pop() {
+            batch.append_own(&notice);
+            return Poll::Ready(Step::Event);
+        }
+        self.poll_topics(waker, |item| {
+            match item {
+                TopicItem::Published(event) => batch.append_encoded(event),
+                TopicItem::Notice(event) => batch.append_own(&event),
+            }
+            !batch.is_full()
+        })
+    }
+}
+
+impl Reader for Merged {
+    fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>> {
+        let mut next = self.notices.pop().map(TopicItem::Notice);
+        if next.is_none() {
+            let polled = self.poll_topics(waker, |item| {
+                next = Some(item);
+                false
+            });
+            if next.is_none() {
+                return polled.map(Err);
+            }
+        }
+        next.map_or(Poll::Pending, |item| Poll::Ready(Ok(item)))
+    }
+}
+
+/// The source of a stream that follows several topics.
+pub(super) struct MergedSource<T> {
+    merged: Merged,
+    from_event: FromEvent<T>,
+}
+
+impl<T> MergedSource<T> {
+    pub(super) const fn new(merged: Merged, from_event: FromEvent<T>) -> Self {
+        Self { merged, from_event }
+    }
+}
+
+impl<T: 'static> Source<T> for MergedSource<T> {
+    fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
+        let Self { merged, from_event } = &mut *self;
+        match out {
+            Out::Frame(batch) => merged.fill(cx.waker(), batch),
+            Out::One(value) => poll_value(merged, cx.waker(), *from_event, value),
+        }
+    }
+}
+
+/// An event with another id.
+fn with_id(event: &Encoded, id: &EventId) -> Bytes {
+    let mut line = BytesMut::with_capacity(event.len() + 256);
+    line.put_slice(b"id: ");
+    line.put_slice(id.to_string().as_bytes());
+    line.put_u8(b'\n');
+    let mut wire = BytesMut::with_capacity(event.len() + line.len());
+    event.put_with_id(&line, &mut wire);
+    wire.freeze()
 }

@@ -1,50 +1,64 @@
-//! Topics: one log of events that any number of clients follow, each from its own place.
+//! Topics: logs of events that any number of clients follow, each from its own position.
 //!
-//! [`Hub`] has the [`Topic`]s of an app. What is here says how they keep their events, and how
-//! somebody follows them.
+//! [`Hub`] has the [`Topic`]s of an app. The types of this module configure how events are kept and how clients follow
+//! them.
+//!
+//! # Layout
+//! Each file imports only from those above it:
+//!
+//! - `error`, `retention`, `position`: errors, bounds, and the ids of events
+//! - `encoded`, `gap`, `generation`, `log`, `cursor`: one log, without a lock: its events, its ends, its readers
+//! - `waiters`, `shared_log`, `epoch_index`: a log that is shared by readers and writers, and found by an id
+//! - `disk`, `engine/`: where events are kept
+//! - `reading`, `subscription`, `subscribe_options`, `merged_position`, `merged`, `until`: the sources of streams
+//! - `feed`, `subscribe`, `topic`: the handle of a topic
+//! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction
 
 mod cursor;
 #[cfg(feature = "disk")]
 mod disk;
 mod encoded;
 mod engine;
+mod epoch_index;
 mod error;
 mod feed;
 mod gap;
-mod gap_reason;
 mod generation;
 mod hub;
+mod hub_builder;
 mod janitor;
-mod lock;
 mod log;
 mod merged;
-mod places;
+mod merged_position;
 mod position;
 mod reading;
 mod retention;
 mod shared_log;
 mod subscribe;
+mod subscribe_options;
 mod subscription;
-mod table;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a topic, the file the topic")]
 mod topic;
+mod topic_table;
+mod until;
 mod waiters;
 
 pub use cursor::OnLag;
 #[cfg(feature = "disk")]
 pub use disk::{Disk, Durability};
 pub use error::HubError;
-pub use feed::Fed;
-pub use gap_reason::GapReason;
+pub use feed::FeedResult;
+pub use gap::GapReason;
 pub use hub::Hub;
+pub use hub_builder::HubBuilder;
 pub use retention::Retention;
-pub use subscribe::{OnGap, Subscribe};
-pub use topic::{FeedResult, Topic};
+pub use subscribe::Subscribe;
+pub use subscribe_options::OnGap;
+pub use topic::{Fed, Topic};
 
-pub(crate) use cursor::Ahead;
-pub(crate) use gap::lagged;
+pub(crate) use cursor::{Ahead, lagged};
 pub(crate) use log::Log;
 pub(crate) use position::Mark;
 pub(crate) use shared_log::SharedLog;
 pub(crate) use subscription::Subscription;
-pub(crate) use waiters::Place;
+pub(crate) use waiters::WaiterSlot;

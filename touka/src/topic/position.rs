@@ -1,36 +1,35 @@
-//! [`Position`], a place in a topic's log, and the event id that names it.
+//! [`Position`], a position in a topic's log, and the event id that names it.
 
 use std::fmt;
 
 use crate::event::EventId;
 
-/// The place of one event in one topic's log.
+/// The position of one event in one topic's log.
 ///
-/// As an event id it is `1.<epoch>.<offset>.<tag>`, of letters, digits and dots only: what goes
-/// through every header, query and CORS rule. For users it is opaque; the `1` is there so that
-/// another form can follow.
+/// As an event id it is `1.<epoch>.<offset>.<tag>`, with letters, digits and dots only, which headers, queries and CORS
+/// rules all allow. It is opaque to users. The `1` is the version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Position {
     pub(crate) epoch: Epoch,
     pub(crate) mark: Mark,
 }
 
-/// An event's number in its log, and the random tag that tells it from another event of the same
-/// number: one that was written after the log had lost its end.
+/// The offset of an event in its log, and the random tag that distinguishes it from another event with this offset: one
+/// that was written after the log had lost its newest events.
 ///
-/// Before the first event it is all zeros.
+/// The mark before the first event is all zeros.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Mark {
-    /// The first event has 1, and there are no holes.
+    /// The first event has offset 1. Offsets are consecutive.
     pub(crate) offset: u64,
     pub(crate) tag: Tag,
 }
 
-/// Which log it is: random, and new whenever a log begins anew.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The identity of a log: a random number, which changes when a log begins anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Epoch(u64);
 
-/// Random bits of one event.
+/// The random bits of one event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tag(u32);
 
@@ -39,7 +38,7 @@ const TAG_DIGITS: usize = 6;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 impl Epoch {
-    /// From random bits, as many of them as its text holds.
+    /// An epoch from random bits, reduced to those that its text can represent.
     pub(crate) const fn from_bits(bits: u64) -> Self {
         Self(bits % 62_u64.pow(8))
     }
@@ -60,7 +59,7 @@ impl Tag {
 }
 
 impl Position {
-    /// The place that an id names; `None` for an id that is no position.
+    /// The position that an id names. `None` for any other id.
     pub(crate) fn parse(id: &EventId) -> Option<Self> {
         let id = id.to_string();
         let mut parts = id.split('.');
@@ -68,7 +67,7 @@ impl Position {
         if version != "1" || parts.next().is_some() {
             return None;
         }
-        // One text for each position: `+7` and `07` are not 7.
+        // Each position has one text only: `+7` and `07` are not 7.
         if !offset.bytes().all(|digit| digit.is_ascii_digit()) || offset.len() > 1 && offset.starts_with('0') {
             return None;
         }
@@ -95,7 +94,7 @@ impl fmt::Display for Position {
     }
 }
 
-/// So many digits of base 62, the most significant first.
+/// Writes `N` digits in base 62, the most significant one first.
 fn digits<const N: usize>(f: &mut fmt::Formatter<'_>, mut number: u64) -> fmt::Result {
     let mut text = [b'0'; N];
     for digit in text.iter_mut().rev() {
@@ -133,7 +132,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_names_its_position_and_no_other(bits: u64, offset: u64, tag: u32) {
+        fn an_id_parses_to_its_position(bits: u64, offset: u64, tag: u32) {
             let position = Position { epoch: Epoch::from_bits(bits), mark: Mark { offset, tag: Tag::from_bits(tag) } };
             let id = position.to_id();
             prop_assert_eq!(Position::parse(&id), Some(position));
@@ -143,7 +142,7 @@ mod tests {
         }
 
         #[test]
-        fn no_other_text_is_a_position(text in "[0-9A-Za-z.+ -]{1,40}") {
+        fn other_texts_are_not_positions(text in "[0-9A-Za-z.+ -]{1,40}") {
             if let Ok(id) = EventId::new(&*text) && let Some(position) = Position::parse(&id) {
                 prop_assert_eq!(position.to_string(), text);
             }
@@ -151,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_position() {
+    fn malformed_ids_are_not_positions() {
         assert!(parse("1.abcdefgh.7.0bcdef").is_some());
         for id in [
             "7",
@@ -163,7 +162,7 @@ mod tests {
             "1.abcdefgh.-7.0bcdef",
             "1.abcdefgh..0bcdef",
             "1.abcdefgh.7.0bcde",
-            "1.abcdefgh.7.zzzzzz", // more than a tag's bits
+            "1.abcdefgh.7.zzzzzz", // more bits than a tag has
             "1.abcdefgh.7.0bcdef.",
             "1.abcdefgh.18446744073709551616.0bcdef",
         ] {

@@ -1,6 +1,7 @@
-//! Reading a topic's stream in this process: from an event's bytes to a value.
+//! [`Reader`], what a stream reads from its topics, and the conversion of its events to values.
 
 use std::any::{Any, type_name};
+use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
@@ -8,32 +9,57 @@ use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::stream::{Failure, Step, guarded};
 
-/// What a topic has to say to a reader.
+/// One item of a topic's stream.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum TopicItem {
     /// A published event, encoded.
-    Event(Bytes),
+    Published(Bytes),
     /// A position or a gap.
-    Own(Event),
+    Notice(Event),
 }
 
-/// Makes a value of an event.
+/// A subscriber of one or several topics, which can be read item by item.
+pub(super) trait Reader: Send {
+    /// The next item, or the end of the stream. No lock is held when this returns.
+    fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
+}
+
+/// The conversion from an event to a value.
 pub(super) type FromEvent<T> = fn(Event) -> Result<T>;
 
-/// The value that a reader in this process gets. `None` for a position or a gap where the values are
-/// no `Event`s: there is no value that says it.
+/// Reads the next value for a reader in this process, into `value`.
+pub(super) fn poll_value<T: 'static>(
+    reader: &mut impl Reader,
+    waker: &Waker,
+    from_event: FromEvent<T>,
+    value: &mut Option<T>,
+) -> Poll<Step<Failure>> {
+    loop {
+        let Poll::Ready(item) = reader.poll_item(waker) else { return Poll::Pending };
+        match item.and_then(|item| to_value(item, from_event)) {
+            Ok(None) => {}
+            Ok(read) => {
+                *value = read;
+                return Poll::Ready(Step::Event);
+            }
+            Err(end) => return Poll::Ready(end),
+        }
+    }
+}
+
+/// Converts an item to a value. `None` for a notice, unless the values are `Event`s: no other value can represent it.
 ///
-/// The conversion is the user's code, so no lock may be held here.
+/// The conversion is user code, so no lock may be held here.
 ///
 /// # Errors
-/// The event is no value of that type. The stream ends, and the log says why.
-pub(super) fn value<T: 'static>(said: Said, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
-    let wire = match said {
-        Said::Event(wire) => wire,
-        // A comment is for the wire: a reader of events has no use for it.
-        Said::Own(event) if event.as_id().is_none() && event.as_data().is_none() => return Ok(None),
-        Said::Own(event) => {
-            // An `Event` stays what it is.
+/// The event cannot be converted. The stream ends, and the cause is logged.
+pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
+    let wire = match item {
+        TopicItem::Published(wire) => wire,
+        // A comment has no meaning in this process.
+        TopicItem::Notice(event) if event.as_id().is_none() && event.as_data().is_none() => return Ok(None),
+        TopicItem::Notice(event) => {
+            // If `T` is `Event`, the event is passed on as it is.
             let mut event = Some(event);
             let event: &mut dyn Any = &mut event;
             return Ok(event.downcast_mut::<Option<T>>().and_then(Option::take));
@@ -42,14 +68,14 @@ pub(super) fn value<T: 'static>(said: Said, from_event: FromEvent<T>) -> Result<
     match guarded("reading an event of a topic", || from_event(Event::from_wire(&wire))) {
         Some(Ok(value)) => Ok(Some(value)),
         Some(Err(error)) => {
-            tell::<T>(&error);
+            log_unreadable::<T>(&error);
             Err(Step::Abort(Failure::unencodable()))
         }
         None => Err(Step::Abort(Failure::panicked())),
     }
 }
 
-fn tell<T>(error: &Error) {
+fn log_unreadable<T>(error: &Error) {
     tracing::error!(
         target: "touka::topic",
         values = type_name::<T>(),

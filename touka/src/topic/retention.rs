@@ -1,18 +1,18 @@
-//! [`Retention`], how much of a topic is remembered.
+//! [`Retention`], the bounds of a topic's log.
 
 use std::time::Duration;
 
-/// How much of a topic's log is kept: for clients that come back, and for those that read slowly.
+/// How much of a topic's log is retained, for clients that reconnect and for those that read slowly.
 ///
-/// Each is a bound, and the tightest counts. The newest event is always kept.
+/// Each method sets a bound, and the tightest one applies. The newest event is always retained.
 ///
 /// ```
 /// use std::time::Duration;
 /// use touka::Hub;
 /// use touka::topic::Retention;
 ///
-/// // A minute of it, for clients that reconnect.
-/// let hub = Hub::memory().retention(Retention::new().age(Duration::from_secs(60)));
+/// // The events of the last minute, for clients that reconnect.
+/// let hub = Hub::builder().retention(Retention::new().age(Duration::from_secs(60))).memory();
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
@@ -27,29 +27,29 @@ impl Retention {
         Self { events: 10_000, bytes: 4 * 1024 * 1024, age: Duration::from_hours(1) }
     }
 
-    /// At most so many events.
+    /// Sets the maximum number of events.
     #[must_use]
     pub const fn events(mut self, most: usize) -> Self {
         self.events = most;
         self
     }
 
-    /// At most this many bytes: of events as they go over the wire of HTTP/1.1, and of their keys.
+    /// Sets the maximum number of bytes, of the events as sent over HTTP/1.1 and of their keys.
     #[must_use]
     pub const fn bytes(mut self, most: usize) -> Self {
         self.bytes = most;
         self
     }
 
-    /// None that is older than this. Looked at when the topic is used, so what is old may take
-    /// memory a little longer.
+    /// Sets the maximum age of events. It is applied when the topic is used, so old events may stay in memory a little
+    /// longer.
     #[must_use]
     pub const fn age(mut self, most: Duration) -> Self {
         self.age = most;
         self
     }
 
-    /// Something may be kept by this that is not kept by the other.
+    /// Whether this may retain an event that `other` does not.
     #[cfg(feature = "disk")]
     pub(super) fn keeps_more_than(&self, other: Self) -> bool {
         self.events > other.events || self.bytes > other.bytes || self.age > other.age

@@ -1,7 +1,8 @@
-//! [`SharedLog`], a topic's log with all who write to it and read from it.
+//! [`SharedLog`], a topic's log with its readers and writers.
 
 use std::any::{TypeId, type_name};
-use std::sync::{Arc, OnceLock, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
 use tokio::sync::{Notify, OnceCell};
@@ -9,37 +10,39 @@ use tokio::time::Instant;
 
 use super::encoded::Draft;
 use super::error::HubError;
-use super::lock::{Mutex, MutexGuard};
-use super::log::Log;
+use super::log::{Log, LogEntry};
 use super::position::Position;
 use super::retention::Retention;
-use super::waiters::{Place, Waiters};
+use super::waiters::{WaiterSlot, Waiters};
 use crate::error::CloseReason;
 use crate::event::Event;
+use crate::sync::{Mutex, MutexGuard};
 
 /// One topic of a hub.
 #[derive(Debug)]
 pub(crate) struct SharedLog {
     name: Arc<str>,
-    state: Mutex<State>,
-    /// The type of the values, once a handle with a type was asked for, and its name.
+    state: Mutex<LogState>,
+    /// The type of the values and its name. Set when the topic is first asked for with a type.
     values: OnceLock<(TypeId, &'static str)>,
-    /// Set once what was kept of it elsewhere is here.
+    /// Set once the events that the engine has of the topic are in the log.
     pub(super) loaded: OnceCell<()>,
-    /// The last subscriber has left, or the log was closed.
+    /// Notified when the last subscriber of a fed topic has left, or when the log is closed.
     pub(super) deserted: Notify,
 }
 
 #[derive(Debug)]
-pub(crate) struct State {
+pub(crate) struct LogState {
     pub(crate) log: Log,
     pub(super) waiters: Waiters,
     pub(super) subscribers: usize,
-    /// A feed of the topic's runs.
+    /// Whether the body of a feed runs.
     pub(super) fed: bool,
-    /// The retention was set for this topic, not taken from its hub.
+    /// Whether the hub has removed the topic. Then nothing is published to this log any more.
+    removed: bool,
+    /// Whether the retention was set for this topic, and is not its hub's.
     own_retention: bool,
-    /// When somebody last published or came or left.
+    /// The time of the last publish, and of the last subscriber that has come or left.
     used: Instant,
 }
 
@@ -47,11 +50,12 @@ impl SharedLog {
     pub(super) fn new(name: &str, retention: Retention) -> Self {
         Self {
             name: name.into(),
-            state: Mutex::new(State {
+            state: Mutex::new(LogState {
                 log: Log::new(retention),
                 waiters: Waiters::default(),
                 subscribers: 0,
                 fed: false,
+                removed: false,
                 own_retention: false,
                 used: Instant::now(),
             }),
@@ -61,7 +65,7 @@ impl SharedLog {
         }
     }
 
-    /// A topic whose retention is not its hub's.
+    /// A topic with a retention of its own.
     pub(super) fn with_own_retention(name: &str, retention: Retention) -> Self {
         let log = Self::new(name, retention);
         log.lock().own_retention = true;
@@ -76,8 +80,7 @@ impl SharedLog {
         &self.name
     }
 
-    /// Holds the topic to one type of values. An `Event` is the form of all of them, and no type of
-    /// its own.
+    /// Binds the topic to one type of values. `Event` represents all of them and is not a type of its own.
     pub(super) fn takes<T: 'static>(&self) -> Result<(), HubError> {
         let asked = (TypeId::of::<T>(), type_name::<T>());
         if asked.0 == TypeId::of::<Event>() {
@@ -87,50 +90,57 @@ impl SharedLog {
         if known.0 == asked.0 { Ok(()) } else { Err(HubError::other_type(&self.name, known.1, asked.1)) }
     }
 
-    /// Nothing under the lock panics: what is the user's runs outside of it.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the log. User code never runs under this lock.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, LogState> {
+        self.state.lock()
     }
 
-    /// Appends an event, and wakes those who wait for one.
-    pub(super) fn append(&self, draft: &Draft, key: Option<&str>) -> Position {
+    /// Appends an event and wakes the readers. `None` if the topic is removed.
+    pub(super) fn append(&self, draft: &Draft, key: Option<&str>) -> Option<Position> {
         let now = Instant::now();
         let mut state = self.lock();
+        if state.removed {
+            return None;
+        }
         let position = state.log.append(draft, key, now);
         state.used = now;
         let waiting = state.waiters.take();
         drop(state);
         waiting.wake();
-        position
+        Some(position)
     }
 
-    /// Looks into the log. If there is nothing for the one who looks, its waker is woken when
-    /// there may be; both happen under one lock.
-    pub(crate) fn look<R>(&self, place: &mut Place, waker: &Waker, look: impl FnOnce(&Log) -> Option<R>) -> Option<R> {
-        // A waker is code of the reader's: it is cloned before the lock, and dropped after it.
+    /// Looks into the log. If `look` finds nothing, the waker is registered under the same lock.
+    pub(crate) fn look<R>(
+        &self,
+        slot: &mut WaiterSlot,
+        waker: &Waker,
+        look: impl FnOnce(&Log) -> Option<R>,
+    ) -> Option<R> {
+        // A waker is the reader's code: it is cloned before the lock is taken and dropped after its release.
         let mut waker = Some(waker.clone());
         let mut state = self.lock();
         let found = look(&state.log);
         if found.is_none()
             && let Some(own) = waker.take()
         {
-            waker = state.waiters.wait(place, own);
+            waker = state.waiters.wait(slot, own);
         }
         drop(state);
         drop(waker);
         found
     }
 
-    /// The one who looked does so no more.
-    pub(crate) fn stop_looking(&self, place: &mut Place) {
-        let (waker, sparse) = self.lock().waiters.leave(place);
+    /// Removes the waker that [`SharedLog::look`] has registered.
+    pub(crate) fn stop_looking(&self, slot: &mut WaiterSlot) {
+        let (waker, sparse) = self.lock().waiters.leave(slot);
         sparse.wake();
-        // Last: its drop is the reader's code and may panic.
+        // Last, because dropping it runs the reader's code, which may panic.
         drop(waker);
     }
 
-    /// Changes the log and wakes all readers, for whom it may be news.
-    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+    /// Changes the log and wakes all readers.
+    pub(crate) fn change<R>(&self, change: impl FnOnce(&mut LogState) -> R) -> R {
         let mut state = self.lock();
         let changed = change(&mut state);
         let waiting = state.waiters.take();
@@ -139,28 +149,43 @@ impl SharedLog {
         changed
     }
 
-    /// A subscriber is gone.
-    pub(super) fn leave(&self, place: &mut Place) {
+    /// Removes a subscriber and its waker.
+    pub(super) fn leave(&self, slot: &mut WaiterSlot) {
         let mut state = self.lock();
-        let (waker, sparse) = state.waiters.leave(place);
+        let (waker, sparse) = state.waiters.leave(slot);
         state.subscribers -= 1;
         state.used = Instant::now();
         let deserted = state.subscribers == 0 && state.fed;
+        let freed = state.free();
         drop(state);
+        drop(freed);
         sparse.wake();
         if deserted {
             self.deserted.notify_one();
         }
-        // Last: its drop is the reader's code and may panic.
+        // Last, because dropping it runs the reader's code, which may panic.
         drop(waker);
     }
 
-    /// Ends the streams of all subscribers, now and later, and stops the feed.
-    pub(super) fn close(&self) {
+    /// Ends the streams of all subscribers, present and future, after the events published so far. Stops the feed.
+    pub(super) fn close(&self, reason: CloseReason) {
         let fed = self.change(|state| {
-            state.log.close(CloseReason::Shutdown);
+            state.log.close(reason);
             state.fed
         });
+        if fed {
+            self.deserted.notify_one();
+        }
+    }
+
+    /// Closes the log of a topic that the hub removes. The engine has none of its events any more.
+    pub(super) fn remove(&self) {
+        let (fed, freed) = self.change(|state| {
+            state.log.close(CloseReason::Completed);
+            state.removed = true;
+            (state.fed, state.free())
+        });
+        drop(freed);
         if fed {
             self.deserted.notify_one();
         }
@@ -169,9 +194,13 @@ impl SharedLog {
     pub(super) fn is_closed(&self) -> bool {
         self.lock().log.is_closed()
     }
+
+    pub(super) fn is_removed(&self) -> bool {
+        self.lock().removed
+    }
 }
 
-impl State {
+impl LogState {
     pub(super) fn touch(&mut self) {
         self.used = Instant::now();
     }
@@ -184,10 +213,20 @@ impl State {
         self.own_retention
     }
 
-    /// Sets how much is kept of this topic.
+    #[cfg(feature = "disk")]
+    pub(super) const fn removed(&self) -> bool {
+        self.removed
+    }
+
+    /// Sets how much of this topic is retained.
     pub(super) fn set_retention(&mut self, retention: Retention) {
         self.own_retention = true;
         self.log.set_retention(retention);
         self.log.trim(Instant::now());
+    }
+
+    /// Takes the events out of a removed topic once it has no subscriber. A handle may keep the topic for long.
+    fn free(&mut self) -> Option<VecDeque<LogEntry>> {
+        (self.removed && self.subscribers == 0).then(|| self.log.take_events())
     }
 }

@@ -1,179 +1,133 @@
-//! [`Subscribe`], how somebody wants to follow a topic.
+//! [`Subscribe`], a subscription that is being set up.
 
 use std::fmt;
 use std::future::IntoFuture;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::cursor::{Cursor, LagRule, OnLag};
+use super::cursor::OnLag;
 use super::engine::Engine;
 use super::error::HubError;
 use super::feed::Feed;
-use super::gap::{gap, opening};
-use super::gap_reason::GapReason;
-use super::log::{Log, Resumed};
-use super::merged;
-use super::position::{Mark, Position};
+use super::merged::{Merged, MergedSource};
 use super::shared_log::SharedLog;
+use super::subscribe_options::{OnGap, SubscribeOptions};
 use super::subscription::{Subscribed, Subscription};
+use super::until::{IsLast, Until};
 use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::EventStream;
 
-/// Where a stream goes on after a gap; without it, each reason has a place of its own, which
-/// [`GapReason`] lists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OnGap {
-    /// With what comes next: for clients that fetch the state by other means when they are told of
-    /// a gap.
-    Live,
-    /// At the oldest event that is kept, though the client may have seen it.
-    Earliest,
-}
-
-/// A subscription in the making: await it. [`Topic::subscribe`](super::Topic::subscribe) makes one.
+/// A builder for a subscription, which subscribes when it is awaited. [`Topic::subscribe`](super::Topic::subscribe)
+/// and [`Hub::subscribe`](crate::Hub::subscribe) return it.
 ///
 /// ```
 /// use touka::extract::{LastEventId, State};
-/// use touka::topic::{HubError, OnLag};
-/// use touka::{EventStream, Hub, route};
+/// use touka::topic::OnLag;
+/// use touka::{EventStream, Hub, HubError, route};
 ///
 /// #[route(GET, "/cursors")]
 /// async fn cursors(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
-///     // Where each mouse is now: who is slow needs not know where it was.
+///     // A client that is slow needs the newest position of each mouse only.
 ///     hub.topic("cursors")?.subscribe(from).earliest().on_lag(OnLag::Latest).await
 /// }
 /// ```
 #[must_use = "it subscribes when it is awaited"]
 pub struct Subscribe<T = Event> {
-    pub(super) logs: Vec<Arc<SharedLog>>,
-    pub(super) from: Option<EventId>,
-    pub(super) wish: Wish,
+    logs: Vec<Arc<SharedLog>>,
+    from: Option<EventId>,
+    options: SubscribeOptions,
     engine: Engine,
-    feed: Option<Feed<T>>,
-}
-
-/// What is wished of a subscription, but for where it begins.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Wish {
-    earliest: bool,
-    on_gap: Option<OnGap>,
-    rule: LagRule,
-    /// The stream does not open with the subscriber's position.
-    without_position: bool,
+    feed: Option<Feed>,
+    is_last: Option<IsLast>,
+    // The stream gives out values and owns none yet, so this is `Send` whatever they are.
+    gives: PhantomData<fn() -> T>,
 }
 
 impl<T> Subscribe<T> {
-    pub(super) fn new(engine: Engine, logs: Vec<Arc<SharedLog>>, from: Option<EventId>, feed: Option<Feed<T>>) -> Self {
-        Self { logs, from, wish: Wish::default(), engine, feed }
+    pub(super) fn new(engine: Engine, logs: Vec<Arc<SharedLog>>, from: Option<EventId>, feed: Option<Feed>) -> Self {
+        Self { logs, from, options: SubscribeOptions::default(), engine, feed, is_last: None, gives: PhantomData }
     }
 
-    /// A client without an id begins at the oldest event that is kept, not with what comes next.
+    /// Starts a client without an id at the oldest retained event instead of the next one that is published.
     pub const fn earliest(mut self) -> Self {
-        self.wish.earliest = true;
+        self.options.earliest = true;
         self
     }
 
-    /// Sets where a stream goes on after a gap, whatever the reason.
+    /// Sets the position at which a stream continues after a gap, whatever its reason.
     pub const fn on_gap(mut self, on_gap: OnGap) -> Self {
-        self.wish.on_gap = Some(on_gap);
+        self.options.on_gap = Some(on_gap);
         self
     }
 
-    /// Sets what becomes of a client that is too slow: by default its stream is closed.
+    /// Sets the policy for a client that is too slow. By default its stream is closed.
     pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
-        self.wish.rule.on_lag = on_lag;
+        self.options.lag.on_lag = on_lag;
         self
     }
 
-    /// Sets how many events, and how many bytes, a client may be behind, once it has caught up: by
-    /// default as much as the topic keeps. Bytes are counted as in [`Retention`](super::Retention), keys
-    /// included. [`OnLag::Latest`] does not ask for it.
-    pub const fn max_lag(mut self, events: u64, bytes: u64) -> Self {
-        self.wish.rule.most = Some((events, bytes));
-        self
-    }
-
-    /// Sets whether the stream opens with the client's position in the topic; by default it does.
+    /// Sets how many events, and how many bytes, a client may be behind once it has caught up.
     ///
-    /// With the position, a client that is cut off before its first event comes back with an id, and misses nothing
-    /// that was published meanwhile. The position is a block without data, and some popular clients report that as an
-    /// [event with empty data](Event#events-without-data). Switch it off for them. What is lost then: a client that
-    /// came without an id, and is cut off before its first event, comes back without one, and begins anew. A client
-    /// that has an id keeps it, and loses nothing. A `gap` event is sent in either case.
+    /// By default a client may be behind by everything that the topic retains. Bytes are counted as in
+    /// [`Retention`](super::Retention), keys included. [`OnLag::Latest`] ignores this limit.
+    pub const fn max_lag(mut self, events: u64, bytes: u64) -> Self {
+        self.options.lag.most = Some((events, bytes));
+        self
+    }
+
+    /// Sets whether the stream opens with the client's position in the topic, as it does by default.
+    ///
+    /// With the position, a client that is cut off before its first event reconnects with an id, and misses nothing
+    /// that was published meanwhile. The position is a block without data, and some popular clients report it as an
+    /// [event with empty data](Event#events-without-data). Switch it off for them. Then a client that came without an
+    /// id, and is cut off before its first event, reconnects without one and starts anew. A client that has an id
+    /// keeps it, and misses nothing. A `gap` event is sent in either case.
     ///
     /// On the wire: `id: 1.c0ffee.7.a1b2c3` and a blank line; without it, the comment line `: open`.
     ///
     /// ```
     /// use touka::extract::{LastEventId, State};
-    /// use touka::topic::HubError;
-    /// use touka::{EventStream, Hub, route};
+    /// use touka::{EventStream, Hub, HubError, route};
     ///
     /// #[route(GET, "/prices")]
     /// async fn prices(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
-    ///     // The clients of this API parse the data of whatever they are given.
+    ///     // The clients of this API parse the data of every block.
     ///     hub.topic("prices")?.subscribe(from).opening_position(false).await
     /// }
     /// ```
     pub const fn opening_position(mut self, sent: bool) -> Self {
-        self.wish.without_position = !sent;
+        self.options.without_position = !sent;
         self
     }
-}
 
-impl Wish {
-    /// Where a subscriber begins to read, and what it is told of that.
-    pub(super) fn begin(&self, log: &Log, from: Option<&EventId>) -> (Cursor, Event) {
-        let (seen, hello) = match from {
-            None => {
-                let seen = self.first(log, false);
-                (seen, self.opening(&log.id(seen)))
-            }
-            Some(id) => {
-                let resumed = match Position::parse(id) {
-                    Some(position) => log.resume(position, self.is_latest()),
-                    None => Resumed { seen: log.head(), gap: Some(GapReason::Malformed) },
-                };
-                let seen = self.after(log, &resumed);
-                let told = resumed.gap.map(|reason| gap(reason, id, &log.id(seen)));
-                (seen, told.unwrap_or_else(|| self.opening(&log.id(seen))))
-            }
-        };
-        (self.cursor(seen, log), hello)
-    }
-
-    /// The first event of a stream without a gap.
-    pub(super) fn opening(&self, at: &EventId) -> Event {
-        opening(at, !self.without_position)
-    }
-
-    /// Where a client begins that has no place in the log; it may have an id of another kind.
-    pub(super) const fn first(&self, log: &Log, has_id: bool) -> Mark {
-        match (has_id, self.on_gap) {
-            (true, Some(OnGap::Earliest)) => log.tail(),
-            (false, _) if self.earliest => log.tail(),
-            _ => log.head(),
-        }
-    }
-
-    /// The client wants the newest event of each key, and misses nothing with the others.
-    pub(super) fn is_latest(&self) -> bool {
-        self.rule.on_lag == OnLag::Latest
-    }
-
-    pub(super) fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
-        Cursor::new(seen, self.rule, log)
-    }
-
-    /// Where to go on.
-    pub(super) fn after(&self, log: &Log, resumed: &Resumed) -> Mark {
-        match (resumed.gap, self.on_gap) {
-            (None, _) | (_, None) => resumed.seen,
-            (Some(_), Some(OnGap::Live)) => log.head(),
-            (Some(_), Some(OnGap::Earliest)) => log.tail(),
-        }
+    /// Ends the stream after the first event for which `is_last` returns true, as
+    /// [`Completed`](crate::CloseReason::Completed).
+    ///
+    /// `is_last` is called once for each published event of the stream, and not for positions and gaps. It gets the event
+    /// as it is sent, with its id. If it panics, this stream ends after the event, as
+    /// [`Panicked`](crate::CloseReason::Panicked).
+    ///
+    /// A browser reconnects after the end, with the id of the last event, and then follows the topic until the next such
+    /// event. To stop it, call `close()` in the page when the last event arrives.
+    ///
+    /// Such a stream is never [parked](crate::Server::park): it has a task, and decodes each event.
+    ///
+    /// ```
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::{EventStream, Hub, HubError, route};
+    ///
+    /// #[route(GET, "/jobs/{job}")]
+    /// async fn job(State(hub): State<Hub>, job: String, from: LastEventId) -> Result<EventStream, HubError> {
+    ///     let topic = hub.topic(format!("jobs/{job}"))?;
+    ///     topic.subscribe(from).until(|event| event.as_event().is_some_and(|name| name == "done")).await
+    /// }
+    /// ```
+    pub fn until(mut self, is_last: impl FnMut(&Event) -> bool + Send + 'static) -> Self {
+        self.is_last = Some(Box::new(is_last));
+        self
     }
 }
 
@@ -183,26 +137,36 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            for log in &self.logs {
-                self.engine.load(log).await?;
+            let Self { logs, from, options, engine, feed, is_last, .. } = self;
+            for log in &logs {
+                engine.load(log).await?;
             }
-            let [log] = &self.logs[..] else { return Ok(merged::subscribe(self.logs, self.from.as_ref(), &self.wish)) };
+            let [log] = &logs[..] else {
+                let merged = Merged::subscribe(logs, from.as_ref(), &options);
+                return Ok(EventStream::from_source(match is_last {
+                    Some(is_last) => Box::pin(Until::new(merged, is_last, T::from_event)),
+                    None => Box::pin(MergedSource::new(merged, T::from_event)),
+                }));
+            };
             let mut state = log.lock();
             state.touch();
-            // A client gets nothing that is too old, though nobody has looked at it till now.
+            // Events that are too old may still be in the log: the client must not get them.
             state.log.trim(Instant::now());
-            let (cursor, hello) = self.wish.begin(&state.log, self.from.as_ref());
+            let (cursor, opening) = options.begin(&state.log, from.as_ref());
             state.subscribers += 1;
-            let starts = self.feed.is_some() && !state.fed && !state.log.is_closed();
+            let starts = feed.is_some() && !state.fed && !state.log.is_closed();
             state.fed |= starts;
             drop(state);
-            let subscription = Subscription::new(Arc::clone(log), cursor, hello);
-            // A body that is not needed is dropped here, outside of the lock: it is the user's, and
-            // may hold what asks for this topic when it goes.
-            if let Some(feed) = self.feed.filter(|_| starts) {
-                feed.start(&self.engine, log);
+            let subscription = Subscription::new(Arc::clone(log), cursor, opening);
+            // A body that is not started is dropped here, after the lock is released: its destructor is user code,
+            // and may use this topic.
+            if let Some(feed) = feed.filter(|_| starts) {
+                feed.start(log);
             }
-            Ok(EventStream::subscribed(Box::pin(Subscribed::new(subscription, T::from_event))))
+            Ok(match is_last {
+                Some(is_last) => EventStream::from_source(Box::pin(Until::new(subscription, is_last, T::from_event))),
+                None => EventStream::subscribed(Box::pin(Subscribed::new(subscription, T::from_event))),
+            })
         })
     }
 }
@@ -213,7 +177,7 @@ impl<T> fmt::Debug for Subscribe<T> {
         f.debug_struct("Subscribe")
             .field("topics", &names)
             .field("from", &self.from)
-            .field("wish", &self.wish)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

@@ -5,53 +5,51 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use super::cursor::{Ahead, Cursor};
-use super::gap::lagged;
+use super::cursor::{Ahead, Cursor, lagged};
 use super::log::Log;
-use super::reading::{FromEvent, Said, value};
-use super::shared_log::{SharedLog, State};
-use super::waiters::Place;
+use super::reading::{FromEvent, Reader, TopicItem, poll_value};
+use super::shared_log::{LogState, SharedLog};
+use super::waiters::WaiterSlot;
 use crate::event::Event;
 use crate::stream::{Failure, FrameBuffer, Out, Source, Step};
 
-/// A place in a log, and what is to be said before it is read on.
+/// A position in a log, and the event that the stream opens with.
 ///
-/// It counts as a subscriber until it is dropped.
+/// Counts as a subscriber of the topic until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Subscription {
     pub(crate) log: Arc<SharedLog>,
     pub(crate) cursor: Cursor,
-    /// Where the subscriber is, or what it has missed.
-    hello: Option<Box<Event>>,
-    place: Place,
+    /// The position or the gap that is sent before any published event. `None` once it is sent.
+    opening: Option<Box<Event>>,
+    slot: WaiterSlot,
 }
 
 impl Subscription {
-    /// The caller has counted it.
-    pub(super) fn new(log: Arc<SharedLog>, cursor: Cursor, hello: Event) -> Self {
-        Self { log, cursor, hello: Some(Box::new(hello)), place: Place::NONE }
+    /// The caller has incremented the number of subscribers.
+    pub(super) fn new(log: Arc<SharedLog>, cursor: Cursor, opening: Event) -> Self {
+        Self { log, cursor, opening: Some(Box::new(opening)), slot: WaiterSlot::NONE }
     }
 
-    /// It is read by other means from now on, and waits for nothing itself.
+    /// Removes the waker from the log. From now on the caller reads by other means.
     pub(crate) fn stop_waiting(&mut self) {
-        self.log.stop_looking(&mut self.place);
+        self.log.stop_looking(&mut self.slot);
     }
 
-    /// Takes steps through the log until `take` has enough, or there is no more: then `waker` is
-    /// woken when there is.
+    /// Takes steps through the log until `take` returns false. At the end of the log, `waker` is registered.
     ///
-    /// Both happen under one lock, so what is published meanwhile is not missed.
+    /// Both happen under one lock, so an event that is published meanwhile is not missed.
     pub(crate) fn read(&mut self, waker: &Waker, mut take: impl FnMut(&Log, Ahead<'_>) -> bool) {
-        // A waker is code of the reader's: it is cloned before the lock, and dropped after it.
+        // A waker is the reader's code: it is cloned before the lock is taken and dropped after its release.
         let mut waker = Some(waker.clone());
         let mut state = self.log.lock();
-        let State { log, waiters, .. } = &mut *state;
+        let LogState { log, waiters, .. } = &mut *state;
         loop {
             let ahead = self.cursor.step(log);
             if matches!(ahead, Ahead::Nothing)
                 && let Some(own) = waker.take()
             {
-                waker = waiters.wait(&mut self.place, own);
+                waker = waiters.wait(&mut self.slot, own);
             }
             if !take(log, ahead) {
                 return;
@@ -59,28 +57,10 @@ impl Subscription {
         }
     }
 
-    /// The next thing that the topic has to say.
-    fn next(&mut self, waker: &Waker) -> Poll<Result<Said, Step<Failure>>> {
-        if let Some(hello) = self.hello.take() {
-            return Poll::Ready(Ok(Said::Own(*hello)));
-        }
-        let mut next = Poll::Pending;
-        self.read(waker, |log, ahead| {
-            next = match ahead {
-                Ahead::Event(event) => Poll::Ready(Ok(Said::Event(event.wire()))),
-                Ahead::Skipped { from, to } => Poll::Ready(Ok(Said::Own(lagged(log, from, to)))),
-                Ahead::Nothing => Poll::Pending,
-                Ahead::End(reason, last) => Poll::Ready(Err(Step::closed(reason, last))),
-            };
-            false
-        });
-        next
-    }
-
-    /// Fills the batch with what the topic has to say.
+    /// Fills the batch with events.
     fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
-        if let Some(hello) = self.hello.take() {
-            batch.append_own(&hello);
+        if let Some(opening) = self.opening.take() {
+            batch.append_own(&opening);
             return Poll::Ready(Step::Event);
         }
         let mut polled = Poll::Pending;
@@ -106,13 +86,32 @@ impl Subscription {
     }
 }
 
-impl Drop for Subscription {
-    fn drop(&mut self) {
-        self.log.leave(&mut self.place);
+impl Reader for Subscription {
+    fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>> {
+        if let Some(opening) = self.opening.take() {
+            return Poll::Ready(Ok(TopicItem::Notice(*opening)));
+        }
+        let mut next = Poll::Pending;
+        self.read(waker, |log, ahead| {
+            next = match ahead {
+                Ahead::Event(event) => Poll::Ready(Ok(TopicItem::Published(event.wire()))),
+                Ahead::Skipped { from, to } => Poll::Ready(Ok(TopicItem::Notice(lagged(log, from, to)))),
+                Ahead::Nothing => Poll::Pending,
+                Ahead::End(reason, last) => Poll::Ready(Err(Step::closed(reason, last))),
+            };
+            false
+        });
+        next
     }
 }
 
-/// A subscription until it is taken out.
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.log.leave(&mut self.slot);
+    }
+}
+
+/// The source of a stream that follows one topic, until the server takes the subscription out of it.
 #[derive(Debug)]
 pub(super) struct Subscribed<T> {
     subscription: Option<Subscription>,
@@ -129,20 +128,9 @@ impl<T: 'static> Source<T> for Subscribed<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let from_event = self.from_event;
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(Step::End) };
-        let place = match out {
-            Out::Frame(batch) => return subscription.fill(cx.waker(), batch),
-            Out::One(place) => place,
-        };
-        loop {
-            let Poll::Ready(said) = subscription.next(cx.waker()) else { return Poll::Pending };
-            match said.and_then(|said| value(said, from_event)) {
-                Ok(None) => {}
-                Ok(event) => {
-                    **place = event;
-                    return Poll::Ready(Step::Event);
-                }
-                Err(end) => return Poll::Ready(end),
-            }
+        match out {
+            Out::Frame(batch) => subscription.fill(cx.waker(), batch),
+            Out::One(value) => poll_value(subscription, cx.waker(), from_event, value),
         }
     }
 

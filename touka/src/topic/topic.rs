@@ -1,38 +1,33 @@
-//! [`Topic`], what is published to and followed.
+//! [`Topic`], a handle to publish to a topic and to subscribe to it.
 
-use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum_core::response::IntoResponse;
-
 use super::encoded::Draft;
 use super::engine::Engine;
 use super::error::HubError;
-use super::feed::{Fed, Feed};
+use super::feed::{Feed, FeedResult};
 use super::retention::Retention;
 use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
 use crate::event::{Event, EventId, IntoEvent};
 
-/// The longest key of a keyed event, in bytes. Keys are kept with their events.
-const MOST_KEY: usize = 256;
+/// The maximum length of the key of an event, in bytes.
+const MAX_KEY: usize = 256;
 
-/// A log of events that any number of clients follow: [`Hub::topic`](crate::Hub::topic) gives it.
+/// A log of events that any number of clients follow. [`Hub::topic`](crate::Hub::topic) returns it.
 ///
-/// A published event is encoded once, for all subscribers and for those that come back later. A
-/// subscriber is a place in the log, and nothing else: one that is slow costs no memory and makes
-/// nobody wait.
+/// A published event is encoded once, for all subscribers and for those that reconnect later. A subscriber is a position
+/// in the log and nothing else: a slow one takes no memory for what it has yet to read, and delays no other.
 ///
-/// `Topic` without a type takes anything that is `Into<Event>`; a `Topic<T>` takes values of one
-/// [`IntoEvent`] type, and a name has one such type. The log keeps what goes over the wire.
+/// `Topic` without a type takes everything that is `Into<Event>`. A `Topic<T>` takes values of one [`IntoEvent`] type,
+/// and each name has one such type. The log contains the events as they are sent.
 ///
 /// ```
 /// use touka::extract::{LastEventId, State};
-/// use touka::topic::HubError;
-/// use touka::{EventStream, Hub, IntoEvent, Router, Topic, route, routes};
+/// use touka::{EventStream, Hub, HubError, IntoEvent, Router, Topic, route, routes};
 ///
 /// #[derive(IntoEvent)]
 /// enum Price {
@@ -54,12 +49,12 @@ const MOST_KEY: usize = 256;
 /// ```
 ///
 /// # Ids
-/// The id of an event is its place: `1.<epoch>.<offset>.<tag>`, to be taken as a whole. An id that
-/// an event has of its own is left out; put it into the data. A subscriber is told its place when
-/// its stream opens, so that it can come back to it even if nothing comes before it is cut off.
+/// The id of an event is its position: `1.<epoch>.<offset>.<tag>`, which is opaque to users. An id that an event has
+/// already is replaced; put it into the data. A stream opens with the subscriber's position, so that a client that is cut
+/// off before its first event can resume.
 ///
-/// Whoever comes back with an id misses nothing and gets nothing twice, or is told first that it
-/// cannot be so, by an event:
+/// A client that reconnects with an id misses nothing and gets nothing twice. Where that is not possible, it first gets
+/// an event:
 ///
 /// ```text
 /// id: 1.k3fZq9Ab.2017.7hQx2c
@@ -67,12 +62,12 @@ const MOST_KEY: usize = 256;
 /// data: {"reason":"trimmed","from":"1.k3fZq9Ab.3.hV01Zd","resumed_at":"1.k3fZq9Ab.2017.7hQx2c"}
 /// ```
 ///
-/// [`GapReason`](super::GapReason) has the reasons. No id leads to an error status: that would
-/// make a browser give up for ever.
+/// [`GapReason`](super::GapReason) lists the reasons. No id leads to an error status, which would make a browser give up
+/// for good.
 pub struct Topic<T = Event> {
     engine: Engine,
     log: Arc<SharedLog>,
-    // It takes events in and owns none, so it is `Send` and `Sync` whatever they are.
+    // A topic takes values and owns none, so it is `Send` and `Sync` whatever they are.
     takes: PhantomData<fn(T)>,
 }
 
@@ -81,74 +76,70 @@ impl<T> Topic<T> {
         Self { engine, log, takes: PhantomData }
     }
 
-    /// The name.
+    /// The name of the topic.
     pub fn name(&self) -> &str {
         self.log.name()
     }
 
-    /// How many streams follow it now, in this process.
+    /// The number of streams in this process that follow the topic.
     pub fn subscribers(&self) -> usize {
         self.log.lock().subscribers
     }
 
-    /// Sets how much of this topic is kept, in place of what its hub has for all. The topic's name
-    /// keeps it when the topic is forgotten: see [`Hub::expire_after`](crate::Hub::expire_after).
-    #[must_use]
-    pub fn retention(self, retention: Retention) -> Self {
+    /// Sets how much of this topic is retained, instead of its hub's retention. All handles of the topic share it, and it
+    /// survives an eviction: see [`HubBuilder::expire_after`](super::HubBuilder::expire_after).
+    pub fn set_retention(&self, retention: Retention) {
         self.log.lock().set_retention(retention);
-        self
     }
 
-    /// Follows the topic from an id on: that of the last event that the client has seen. Without
-    /// one, from now on. A [`LastEventId`](crate::extract::LastEventId) is what a client sends.
+    /// Subscribes to the topic, from the id of the last event that the client has seen, or from now on if there is none.
+    /// A [`LastEventId`](crate::extract::LastEventId) extracts it from a request.
     ///
-    /// Await what is returned, or say first what is wished beyond that. The stream is a response
-    /// like every other [`EventStream`](crate::EventStream), with the same options. Read as a
-    /// `Stream` in this process, a `Topic` without a type gives its events, with positions and gaps
-    /// among them. One with a type gives values, if the type
-    /// [can be read](IntoEvent::from_event); if not, the stream ends as
-    /// [`Failed`](crate::CloseReason::Failed), and the log says what to do.
+    /// Set options on the returned value, and await it. The stream is a response like every other
+    /// [`EventStream`](crate::EventStream), with the same options. It can also be read as a `Stream` in this process.
+    /// Then a `Topic` without a type yields its events, including positions and gaps. One with a type yields values, if
+    /// the type [can be read](IntoEvent::from_event); if not, the stream ends as
+    /// [`Failed`](crate::CloseReason::Failed), and the log names the remedy.
     ///
-    /// In a response that nothing has wrapped, over HTTP/1.1 in cleartext by touka's own
-    /// [`Server`](crate::Server), a subscription needs no task: see
-    /// [`Server::park`](crate::Server::park).
+    /// In a response whose body is not wrapped, over HTTP/1.1 in cleartext by touka's own [`Server`](crate::Server), a
+    /// subscription needs no task: see [`Server::park`](crate::Server::park).
     pub fn subscribe(&self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
         Subscribe::new(self.engine.clone(), vec![Arc::clone(&self.log)], from.into(), None)
     }
 }
 
 impl<T: IntoEvent> Topic<T> {
-    /// Publishes an event, and gives it its id. When this is ready the event is kept, as the hub
-    /// keeps events, and every subscriber gets it that is not too slow.
+    /// Publishes an event and returns its id. When this is ready, the event is stored as the hub stores events, and every
+    /// subscriber that is not too slow gets it.
     ///
-    /// Events of one topic have one order, which is the same for everybody.
+    /// Events of one topic have one order, which is the same for all subscribers.
     ///
     /// # Errors
-    /// The event cannot be encoded, or what keeps the log failed. Nothing was published.
+    /// The event cannot be encoded, or has more than 16 MiB ([`HubError::is_event`]); the topic was removed
+    /// ([`HubError::is_removed`]); or, on disk, the file cannot be written. The event is not published.
     ///
     /// # Cancellation
-    /// Dropped before it is ready, the event may be published or not. On disk it is not published if
+    /// If this future is dropped before it is ready, the event may be published or not. On disk it is not published if
     /// it was not being written yet.
     pub async fn publish(&self, event: impl Into<T>) -> Result<EventId, HubError> {
         let draft = Draft::of(event.into())?;
         Ok(self.engine.publish(&self.log, draft, None).await?.to_id())
     }
 
-    /// Publishes an event that says anew what an earlier one with the same key has said: where a
-    /// cursor is, what a thing costs. Subscribers that are slow, and follow with
-    /// [`OnLag::Latest`](super::OnLag::Latest), get the newest of each key only.
+    /// Publishes an event that supersedes earlier events with the same key, such as the position of a cursor or a price.
+    /// Slow subscribers with [`OnLag::Latest`](super::OnLag::Latest) get only the newest event of each key.
     ///
-    /// A key has at most 256 bytes. It is kept with its event, and counts in the bytes of the
-    /// [`Retention`]; it is not sent to clients.
+    /// A key has at most 256 bytes. It is stored with its event and counts in the bytes of the [`Retention`]. It is not
+    /// sent to clients.
     ///
     /// # Errors
-    /// As [`Topic::publish`]; also when the key is too long.
+    /// As [`Topic::publish`]; also if the key is too long ([`HubError::is_key`]).
     ///
     /// # Cancellation
     /// As [`Topic::publish`].
     pub async fn publish_keyed(&self, key: &str, event: impl Into<T>) -> Result<EventId, HubError> {
-        if key.len() > MOST_KEY {
-            return Err(HubError::key(key.len(), MOST_KEY));
+        if key.len() > MAX_KEY {
+            return Err(HubError::key(key.len(), MAX_KEY));
         }
         let draft = Draft::of(event.into())?;
         Ok(self.engine.publish(&self.log, draft, Some(key)).await?.to_id())
@@ -156,20 +147,19 @@ impl<T: IntoEvent> Topic<T> {
 }
 
 impl<T: Send + 'static> Topic<T> {
-    /// Lets one body publish for all subscribers: a database or another server is asked once, not
-    /// once for each client.
+    /// Runs one body that publishes for all subscribers, so that a database or another server is queried once and not
+    /// once per client.
     ///
-    /// The body is started by the first subscriber, and dropped at the await where it stands 5 s
-    /// after the last one has left. While it runs, the bodies of other calls are dropped unused.
-    /// When it ends, the streams of all who follow the topic then end as if it had been theirs, after
-    /// what was published before; whoever comes after that starts a body again. When the runtime that
-    /// the body runs on ends, they end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown).
+    /// The first subscriber starts the body. It is dropped at its current await 5 s after the last subscriber has left.
+    /// While it runs, the bodies of other calls are dropped unused. When it ends, so do the streams of the present
+    /// subscribers, after the events that were published before, and with the same reason and last event as the stream
+    /// of a handler with this body. A later subscriber starts a body again. When the runtime of the body shuts down, the
+    /// streams end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown).
     ///
     /// ```
     /// use std::time::Duration;
     /// use touka::extract::{LastEventId, State};
-    /// use touka::topic::HubError;
-    /// use touka::{EventStream, Hub, route};
+    /// use touka::{EventStream, Hub, HubError, route};
     ///
     /// async fn ask_the_database() -> String {
     ///     "42 orders".to_owned()
@@ -190,67 +180,10 @@ impl<T: Send + 'static> Topic<T> {
         B: Future<Output = O> + Send + 'static,
         O: FeedResult,
     {
-        let feed = Feed::new(|topic| {
-            let body = body(topic);
-            async move { body.await.into_result() }
-        });
-        Fed { engine: self.engine.clone(), log: Arc::clone(&self.log), feed }
+        let topic = self.clone();
+        let feed = Feed::new(|| body(topic));
+        Fed { engine: self.engine.clone(), log: Arc::clone(&self.log), feed, gives: PhantomData }
     }
-}
-
-/// What the body of a feed comes to: nothing, a `Result<(), E>` whose error is a response, or no end
-/// at all. The error's status is what subscribers are told of it, as with any handler that fails.
-#[diagnostic::on_unimplemented(
-    message = "the body of `fed_by` cannot end with `{Self}`",
-    label = "expected nothing, or a `Result<(), E>` whose error is a response",
-    note = "to use `?`, end the body with `Ok::<(), E>(())`, where `E` is axum's `IntoResponse`, such as `HubError`"
-)]
-pub trait FeedResult: Send + 'static {
-    /// The error's type.
-    type Error: IntoResponse;
-
-    /// The same as a `Result`.
-    ///
-    /// # Errors
-    /// The body's.
-    fn into_result(self) -> Result<(), Self::Error>;
-}
-
-impl FeedResult for () {
-    type Error = Infallible;
-
-    fn into_result(self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
-    type Error = E;
-
-    fn into_result(self) -> Self {
-        self
-    }
-}
-
-/// A body that loops for ever has the type `!`, which cannot be written yet but as the result of a
-/// function.
-impl FeedResult for <fn() -> ! as Returns>::Output {
-    type Error = Infallible;
-
-    fn into_result(self) -> Result<(), Infallible> {
-        self
-    }
-}
-
-/// What a function returns.
-pub trait Returns {
-    /// Its type.
-    type Output;
-}
-
-impl<T> Returns for fn() -> T {
-    type Output = T;
 }
 
 impl<T> Clone for Topic<T> {
@@ -265,5 +198,27 @@ impl<T> fmt::Debug for Topic<T> {
             .field("name", &self.name())
             .field("subscribers", &self.subscribers())
             .finish_non_exhaustive()
+    }
+}
+
+/// A topic that one body feeds for all its subscribers. [`Topic::fed_by`] returns it.
+#[must_use = "the body runs when there is a subscriber"]
+pub struct Fed<T = Event> {
+    engine: Engine,
+    log: Arc<SharedLog>,
+    feed: Feed,
+    gives: PhantomData<fn() -> T>,
+}
+
+impl<T> Fed<T> {
+    /// Subscribes to the topic, as [`Topic::subscribe`] does, and starts the body unless one runs already.
+    pub fn subscribe(self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
+        Subscribe::new(self.engine, vec![self.log], from.into(), Some(self.feed))
+    }
+}
+
+impl<T> fmt::Debug for Fed<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fed").field("topic", &self.log.name()).finish_non_exhaustive()
     }
 }

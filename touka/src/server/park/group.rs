@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::node::Node;
 use super::window::Window;
-use crate::topic::{Mark, Place, SharedLog};
+use crate::topic::{Mark, SharedLog, WaiterSlot};
 
 #[derive(Debug)]
 pub(super) struct Group {
@@ -15,7 +15,7 @@ pub(super) struct Group {
     /// It waits for its turn to be written.
     pub(super) is_due: bool,
     waker: Waker,
-    place: Place,
+    place: WaiterSlot,
     /// Its sockets, by their numbers.
     members: Vec<usize>,
     /// What every member has that takes what it is given.
@@ -32,7 +32,17 @@ impl Group {
         let (seen, told_ends) = (state.log.head(), state.log.ends());
         drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self { log, node, is_due: false, waker, place: Place::NONE, members: Vec::new(), seen, told_ends, walk: None }
+        Self {
+            log,
+            node,
+            is_due: false,
+            waker,
+            place: WaiterSlot::NONE,
+            members: Vec::new(),
+            seen,
+            told_ends,
+            walk: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {

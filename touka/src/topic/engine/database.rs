@@ -1,40 +1,52 @@
-//! The database in the file of a hub: its tables, how it is made, and the [`Identity`] it is known by.
+//! The database in the file of a hub: its tables, its creation and its [`Identity`].
 
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use redb::{Builder, Database, ReadableTable, TableDefinition};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
 
-use super::fault::Trouble;
+use super::disk_fault::StoreError;
 use crate::stream::random;
 
-/// What the file itself is.
-const FILE: TableDefinition<'_, &str, u64> = TableDefinition::new("touka");
-/// Where [`FILE`] says which opening of the file was the last.
+/// The properties of the file itself, by the names below.
+pub(super) const FILE: TableDefinition<'_, &str, u64> = TableDefinition::new("touka");
+/// The format of the tables.
+pub(super) const FORMAT: &str = "format";
+/// [`Identity::seed`].
+const SEED: &str = "seed";
+/// [`Identity::opening`].
 const OPENING: &str = "opening";
+/// The number of the next topic, once a topic was removed. Until then it is the number of topics.
+pub(super) const NEXT_NUMBER: &str = "next number";
 
-/// By name.
+/// Topics by name: epoch, number, and the offset and tag of the tail.
 pub(super) const TOPICS: TableDefinition<'_, &str, (u64, u64, u64, u32)> = TableDefinition::new("topics");
-/// By the topic's number and the offset; a `Record`.
+/// Events by the number of their topic and their offset, each a `Record`.
 pub(super) const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("events");
-/// By the topic's number, how old its events may become, in milliseconds: the retention that it had
-/// when it was last published to.
+/// The maximum age of events by the number of their topic, in milliseconds: that of the topic's retention at its last
+/// publish.
 pub(super) const AGES: TableDefinition<'_, u64, u64> = TableDefinition::new("ages");
+/// The names of topics by epoch.
+pub(super) const EPOCHS: TableDefinition<'_, u64, &str> = TableDefinition::new("epochs");
+/// The number of removed topics by bucket: a hash of their names.
+pub(super) const REMOVALS: TableDefinition<'_, u64, u64> = TableDefinition::new("removals");
 
-/// What the tables hold, and in which form. Another number for another form.
-const FORMAT: u64 = 1;
+/// The format of a file from which no topic was ever removed.
+const FORMAT_PLAIN: u64 = 1;
+/// The format of other files. Versions that do not know it would give the number of a topic to a second one.
+pub(super) const FORMAT_WITH_REMOVALS: u64 = 2;
 
-/// Events are read once and then sent from memory, so nothing is gained by more.
+/// The size of redb's cache in bytes. A larger one gains nothing: events are read once and then sent from memory.
 const CACHE: usize = 32 * 1024 * 1024;
 
-/// Which file it is, and who has opened it last.
+/// The identity of a file, and of the hub that has opened it last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Identity {
-    /// Random, and new with each file: what the epochs of topics are made of, too.
+    /// A random number that each file has from its creation. The epochs of topics are derived from it.
     pub(super) seed: u64,
-    /// Random, and new whenever a hub opens the file. 0 until the first hub has signed it.
+    /// A random number that each hub writes when it opens the file. 0 until the first hub has opened it.
     pub(super) opening: u64,
 }
 
@@ -44,24 +56,26 @@ pub(super) fn builder() -> Builder {
     builder
 }
 
-/// Makes sure that there is a file with a database in it, at that path. It is made under another
-/// name first: a process that is killed half-way would else leave a file that cannot be opened.
-pub(super) fn make(path: &Path) -> Result<(), Trouble> {
+/// Creates a file with a database, unless there is a file at this path.
+///
+/// It is created under another name first. Otherwise a process that is killed half-way would leave a file that cannot
+/// be opened.
+pub(super) fn create(path: &Path) -> Result<(), StoreError> {
     let mut new = OsString::from(path);
     new.push(".touka-new");
     let new = PathBuf::from(new);
     if fs::metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-        make_as(&new, path)?;
+        create_as(&new, path)?;
     }
-    // It has done its work, now or in a process that was killed before it could do this.
+    // Created above, or by a process that was killed before it could remove the file.
     let _ = fs::remove_file(&new);
     Ok(())
 }
 
-fn make_as(new: &Path, path: &Path) -> Result<(), Trouble> {
+fn create_as(new: &Path, path: &Path) -> Result<(), StoreError> {
     let file = File::options().read(true).write(true).create(true).truncate(false).open(new)?;
     match file.try_lock() {
-        // What another left half-way.
+        // Another process may have left an incomplete file.
         Ok(()) => file.set_len(0)?,
         Err(TryLockError::WouldBlock) => return Err(redb::Error::DatabaseAlreadyOpen.into()),
         Err(TryLockError::Error(error)) => return Err(error.into()),
@@ -70,11 +84,12 @@ fn make_as(new: &Path, path: &Path) -> Result<(), Trouble> {
     let database = builder().create(new)?;
     identity(&database)?;
     database.close()?;
-    // Whoever made the file meanwhile keeps it. Not every file system has hard links.
+    // `hard_link` does not replace a file that another process has created meanwhile. Where the file system has no hard
+    // links, `rename` does what it can.
     if fs::hard_link(new, path).is_err() && !fs::exists(path)? {
         fs::rename(new, path)?;
     }
-    // The name, too, must be on the disk before the first event is said to be.
+    // The directory entry must be on the disk before the first event is acknowledged.
     if let Some(folder) = path.parent().filter(|_| cfg!(unix)) {
         let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
         File::open(folder)?.sync_all()?;
@@ -82,33 +97,33 @@ fn make_as(new: &Path, path: &Path) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Writes into the file that it has been opened once more.
-pub(super) fn sign(database: &Database, opening: u64) -> Result<(), Trouble> {
+/// Writes the number of this opening into the file.
+pub(super) fn sign(database: &Database, opening: u64) -> Result<(), StoreError> {
     let writing = database.begin_write()?;
     writing.open_table(FILE)?.insert(OPENING, opening)?;
     writing.commit()?;
     Ok(())
 }
 
-/// Sees that the file is one of touka's, or makes it so if it is new.
-pub(super) fn identity(database: &Database) -> Result<Identity, Trouble> {
-    let foreign = |what: &str| Err(Trouble::Foreign(what.into()));
+/// Reads the identity of the database. A new database gets its tables and an identity.
+pub(super) fn identity(database: &Database) -> Result<Identity, StoreError> {
+    let foreign = |what: &str| Err(StoreError::Foreign(what.into()));
     let writing = database.begin_write()?;
     let is_new = writing.list_tables()?.next().is_none();
-    let of_ours = is_new || writing.list_tables()?.any(|table| redb::TableHandle::name(&table) == "touka");
-    if !of_ours {
+    let is_ours = is_new || writing.list_tables()?.any(|table| redb::TableHandle::name(&table) == "touka");
+    if !is_ours {
         writing.abort()?;
         return foreign("it is a database of another program");
     }
     let mut file = writing.open_table(FILE)?;
     if is_new {
-        file.insert("format", FORMAT)?;
-        file.insert("seed", random())?;
+        file.insert(FORMAT, FORMAT_PLAIN)?;
+        file.insert(SEED, random())?;
         writing.open_table(TOPICS)?;
         writing.open_table(EVENTS)?;
     }
-    let number = |name: &str| Ok::<_, Trouble>(file.get(name)?.map(|number| number.value()));
-    let (format, seed, opening) = (number("format")?, number("seed")?, number(OPENING)?);
+    let number = |name: &str| Ok::<_, StoreError>(file.get(name)?.map(|number| number.value()));
+    let (format, seed, opening) = (number(FORMAT)?, number(SEED)?, number(OPENING)?);
     drop(file);
     if is_new {
         writing.commit()?;
@@ -116,12 +131,40 @@ pub(super) fn identity(database: &Database) -> Result<Identity, Trouble> {
         writing.abort()?;
     }
     match (format, seed) {
-        (Some(FORMAT), Some(seed)) => Ok(Identity { seed, opening: opening.unwrap_or_default() }),
-        (Some(format), _) => Err(Trouble::Foreign(format!(
-            "its events have the format {format}, and this version of touka knows the format {FORMAT}"
+        (Some(FORMAT_PLAIN | FORMAT_WITH_REMOVALS), Some(seed)) => {
+            Ok(Identity { seed, opening: opening.unwrap_or_default() })
+        }
+        (Some(format), _) => Err(StoreError::Foreign(format!(
+            "its events have the format {format}, and this version of touka knows the formats {FORMAT_PLAIN} to \
+             {FORMAT_WITH_REMOVALS}"
         ))),
-        _ => Err(Trouble::Damaged("it does not say which format its events have".into())),
+        _ => Err(StoreError::Damaged("it does not state the format of its events".into())),
     }
+}
+
+/// Makes [`EPOCHS`] complete. Older versions do not write it.
+pub(super) fn index_epochs(database: &Database) -> Result<(), StoreError> {
+    let reading = database.begin_read()?;
+    let topics = reading.open_table(TOPICS)?.len()?;
+    let indexed = match reading.open_table(EPOCHS) {
+        Ok(epochs) => epochs.len()?,
+        Err(TableError::TableDoesNotExist(_)) => 0,
+        Err(error) => return Err(error.into()),
+    };
+    drop(reading);
+    if topics == indexed {
+        return Ok(());
+    }
+    let writing = database.begin_write()?;
+    writing.delete_table(EPOCHS)?;
+    let mut epochs = writing.open_table(EPOCHS)?;
+    for topic in writing.open_table(TOPICS)?.iter()? {
+        let (name, row) = topic?;
+        epochs.insert(row.value().0, name.value())?;
+    }
+    drop(epochs);
+    writing.commit()?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -131,15 +174,15 @@ mod tests {
     use crate::topic::engine::scratch::Scratch;
     use crate::topic::engine::store::Store;
 
-    fn open(path: &Path) -> Result<Store, Trouble> {
-        make(path)?;
+    fn open(path: &Path) -> Result<Store, StoreError> {
+        create(path)?;
         Store::open(HeldFile::open(path)?.storage()?)
     }
 
     fn refusal(path: &Path) -> String {
         match open(path) {
             Ok(_) => panic!("it opens"),
-            Err(trouble) => crate::topic::HubError::from(trouble.of("cannot open the events in", path)).to_string(),
+            Err(error) => crate::topic::error::HubError::from(error.of("cannot open the events in", path)).to_string(),
         }
     }
 
@@ -149,11 +192,11 @@ mod tests {
         drop(open(scratch.path()).unwrap());
         let database = Database::open(scratch.path()).unwrap();
         let writing = database.begin_write().unwrap();
-        writing.open_table(FILE).unwrap().insert("format", 7).unwrap();
+        writing.open_table(FILE).unwrap().insert(FORMAT, 7).unwrap();
         writing.commit().unwrap();
         drop(database);
         let refusal = refusal(scratch.path());
-        assert!(refusal.contains("format 7") && refusal.contains("format 1"), "{refusal}");
+        assert!(refusal.contains("format 7") && refusal.contains("formats 1 to 2"), "{refusal}");
     }
 
     #[test]

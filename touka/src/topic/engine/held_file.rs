@@ -1,4 +1,4 @@
-//! [`HeldFile`], the file of a hub, open and locked for as long as the hub has it.
+//! [`HeldFile`], the file of a hub, open and locked for as long as the hub uses it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use redb::StorageBackend;
 use redb::backends::FileBackend;
 
-use super::fault::Trouble;
+use super::disk_fault::StoreError;
 
-/// One open file description, which outlives every redb database on it. The lock belongs to the
-/// description, so it is held while redb closes the database after a failure and opens it again, and
-/// what is opened again is the same file by construction.
+/// One open file description, which outlives every redb database on it.
+///
+/// The lock belongs to the description. So it is held while redb closes the database after a failure and opens it
+/// again, and redb opens the same file by construction.
 #[derive(Debug)]
 pub(super) struct HeldFile {
     /// Absolute, because the process may change its working directory.
@@ -21,59 +22,59 @@ pub(super) struct HeldFile {
 
 impl HeldFile {
     /// Opens the file, which must exist, and locks it.
-    pub(super) fn open(path: &Path) -> Result<Self, Trouble> {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::options().read(true).write(true).open(path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(redb::Error::DatabaseAlreadyOpen.into()),
-            // The file system has no locks: then nobody's are honored.
+            // The file system does not support locks.
             Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => {}
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
         Ok(Self { path: std::path::absolute(path)?, file })
     }
 
-    /// Opens the file as if it had no lock.
+    /// Opens the file without taking the lock.
     #[cfg(test)]
     pub(super) fn open_without_lock(path: &Path) -> Self {
         let file = File::options().read(true).write(true).open(path).unwrap();
         Self { path: path.into(), file }
     }
 
-    /// Checks that the path still names this file. What cannot be found out, for want of a right
-    /// for example, is no reason to refuse: the file itself is open.
-    pub(super) fn check_path(&self) -> Result<(), Trouble> {
+    /// Checks that the path still names this file. If that cannot be determined, for example for want of a
+    /// permission, the check passes: the file itself is open.
+    pub(super) fn check_path(&self) -> Result<(), StoreError> {
         match fs::metadata(&self.path) {
             Ok(there) => match self.file.metadata() {
-                Ok(held) if !is_same(&there, &held) => Err(Trouble::Moved("another file is at its path")),
+                Ok(held) if !is_same(&there, &held) => Err(StoreError::Moved("another file is at its path")),
                 _ => Ok(()),
             },
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(Trouble::Moved("it was moved away"))
+                Err(StoreError::Moved("it was moved away"))
             }
             Err(_) => Ok(()),
         }
     }
 
-    /// Checks that redb would not take the file for one that is to be begun.
-    pub(super) fn check_begun(&self) -> Result<(), Trouble> {
+    /// Checks that the file is not empty. redb would initialize an empty file.
+    pub(super) fn check_begun(&self) -> Result<(), StoreError> {
         if self.file.metadata()?.len() == 0 {
-            return Err(Trouble::Damaged("it has become empty".into()));
+            return Err(StoreError::Damaged("it has become empty".into()));
         }
         Ok(())
     }
 
-    /// The file as storage for redb. It takes no lock: the lock is held already.
-    pub(super) fn storage(&self) -> Result<Storage, Trouble> {
+    /// The file as storage for redb, which takes no lock: it is held already.
+    pub(super) fn storage(&self) -> Result<Storage, StoreError> {
         Ok(Storage(FileBackend::new(self.file.try_clone()?)?))
     }
 }
 
 impl Drop for HeldFile {
-    /// Gives the lock back itself. Closing the descriptor is not enough: a child process that is being
-    /// started has a copy of each descriptor until it runs its program, and would hold the lock as long.
+    /// Releases the lock explicitly. Closing the descriptor is not enough: a child process that is being started has
+    /// a copy of each descriptor until it runs its program, and would hold the lock until then.
     fn drop(&mut self) {
-        // Without locks there is nothing to give back, and nobody to tell of another failure.
+        // This fails where the file system does not support locks. There is no caller to return another error to.
         let _ = self.file.unlock();
     }
 }
@@ -84,14 +85,14 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
     (one.dev(), one.ino()) == (other.dev(), other.ino())
 }
 
-/// Elsewhere nothing stable tells two files apart; the identity in the file does, when it is read.
+/// On other platforms stable Rust cannot compare two files. Their identities are compared when they are read.
 #[cfg(not(unix))]
 const fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
 }
 
-/// The bytes of a [`HeldFile`]. redb takes the locks that this does not offer as unsupported, and
-/// goes on without.
+/// The bytes of a [`HeldFile`]. The default implementation of the lock methods reports them as unsupported, and redb
+/// continues without a lock.
 #[derive(Debug)]
 pub(super) struct Storage(FileBackend);
 
@@ -129,7 +130,7 @@ mod tests {
         let scratch = Scratch::new("held-by-a-child");
         fs::write(scratch.path(), "something").unwrap();
         let held = HeldFile::open(scratch.path()).unwrap();
-        // What a child has of a descriptor between its fork and its program.
+        // A child process has such a copy between fork and exec.
         let copy = held.file.try_clone().unwrap();
         assert!(HeldFile::open(scratch.path()).is_err(), "locked twice");
         drop(held);

@@ -1,43 +1,44 @@
-//! [`IdleTrim`], which finds what has become too old on disk while nobody uses its topic.
+//! [`IdleTrim`], which finds events on disk that have become too old, even in topics that are not in use.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use super::fault::Trouble;
+use super::disk_fault::StoreError;
 use super::record::Record;
-use super::store::{Store, Tables};
+use super::store::Store;
+use super::tables::Tables;
 use crate::topic::position::Mark;
 
-/// How long there is between two passes at least. A pass that took long is followed by a longer
-/// pause: no more than a fiftieth of the thread's time goes into it.
-const PAUSE: Duration = Duration::from_secs(1);
+/// The minimum time between two passes. The time after a long pass is longer, so that passes take at most a fiftieth of
+/// the thread's time.
+const PASS_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long there is between two turns of a pass.
-const BETWEEN: Duration = Duration::from_millis(5);
+/// The time between two turns of a pass.
+const TURN_PAUSE: Duration = Duration::from_millis(5);
 
-/// How long nothing is tried after a failure.
-const AFTER_FAILURE: Duration = Duration::from_secs(30);
+/// The time after a failure before the next pass.
+const FAILURE_PAUSE: Duration = Duration::from_secs(30);
 
-/// What one turn looks at, at most: publishers may be waiting for its end.
-const MOST_TOPICS: usize = 256;
-const MOST_EVENTS: usize = 1024;
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+/// The limits of one turn. Publishes wait while it runs.
+const MAX_TOPICS: usize = 256;
+const MAX_EVENTS: usize = 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// A pass goes through all topics of the file, in turns, when something may have become too old. It
-/// reads the times of the records, so the topics need not be in memory.
+/// Schedules passes, each of which goes through all topics of the file, in turns, when an event may have become too
+/// old. A pass reads the times of the records, so the topics need not be in memory.
 pub(super) struct IdleTrim {
-    /// When the next turn is. `None` if nothing can become too old.
+    /// The time of the next turn. `None` if no event can become too old.
     at: Option<Instant>,
-    /// The topic that the turn goes on with. `None` before the first turn of a pass.
+    /// The topic that the next turn begins with. `None` before the first turn of a pass.
     from: Option<Box<str>>,
-    /// When something becomes too old, as far as this pass and the publishes since know. In
-    /// milliseconds of Unix time.
+    /// The earliest time at which an event becomes too old, of those that this pass has seen or that were published
+    /// since. In milliseconds of Unix time.
     next: u64,
-    /// How long the turns of this pass have taken.
+    /// The time that the turns of this pass have taken.
     took: Duration,
 }
 
-/// The events of one topic that are too old: all up to a position.
+/// The events of one topic that are too old: all up to a mark.
 pub(super) struct Expired {
     name: Box<str>,
     number: u64,
@@ -46,43 +47,45 @@ pub(super) struct Expired {
 
 impl IdleTrim {
     pub(super) fn new(now: Instant) -> Self {
-        Self { at: Some(now + PAUSE), from: None, next: u64::MAX, took: Duration::ZERO }
+        Self { at: Some(now + PASS_PAUSE), from: None, next: u64::MAX, took: Duration::ZERO }
     }
 
-    /// When a turn is to be taken.
+    /// The time of the next turn.
     pub(super) const fn at(&self) -> Option<Instant> {
         self.at
     }
 
-    /// An event was written that is too old at that time, in milliseconds of Unix time.
+    /// Schedules a pass for an event that was written and will be too old at `expires`. Times are in milliseconds of
+    /// Unix time.
     pub(super) fn expect(&mut self, time: u64, expires: u64, now: Instant) {
         if expires < self.next {
             self.next = expires;
-            // Not while a pass is under way, which is scheduled already.
+            // A pass that is under way has its next turn scheduled already.
             if self.from.is_none() {
                 let at = now + Duration::from_millis(expires.saturating_sub(time)).min(Duration::from_hours(24));
-                self.at = Some(self.at.map_or(at.max(now + PAUSE), |planned| planned.min(at.max(now + PAUSE))));
+                self.at =
+                    Some(self.at.map_or(at.max(now + PASS_PAUSE), |planned| planned.min(at.max(now + PASS_PAUSE))));
             }
         }
     }
 
-    /// Takes a turn of looking, at that time, in milliseconds of Unix time.
-    pub(super) fn look(&mut self, store: &Store, time: u64) -> Result<Vec<Expired>, Trouble> {
+    /// Takes one turn and returns the events that are too old at `time`, in milliseconds of Unix time.
+    pub(super) fn look(&mut self, store: &Store, time: u64) -> Result<Vec<Expired>, StoreError> {
         let started = Instant::now();
         if self.from.is_none() {
             (self.next, self.took) = (u64::MAX, Duration::ZERO);
         }
         let (mut found, mut next) = (Vec::new(), self.next);
-        let mut left = Left { topics: MOST_TOPICS, events: MOST_EVENTS, bytes: MOST_BYTES };
+        let mut budget = TurnBudget { topics: MAX_TOPICS, events: MAX_EVENTS, bytes: MAX_BYTES };
         let stopped = store.walk(self.from.as_deref(), |name, row, age, mut events| {
-            // The newest stays, however old it is.
-            let Some(newest) = events.next_back().transpose()?.map(|(place, _)| place.value().1) else {
-                return Ok(left.topic(name));
+            // The newest event stays, however old it is.
+            let Some(newest) = events.next_back().transpose()?.map(|(key, _)| key.value().1) else {
+                return Ok(budget.topic(name));
             };
             let mut upto = None;
             for event in events {
-                let (place, bytes) = event?;
-                let offset = place.value().1;
+                let (key, bytes) = event?;
+                let offset = key.value().1;
                 let Some(record) = Record::parse(bytes.value()).filter(|_| offset < newest) else { break };
                 let expires = record.time.saturating_add(age);
                 if expires >= time {
@@ -90,21 +93,21 @@ impl IdleTrim {
                     break;
                 }
                 upto = Some(Mark { offset, tag: record.tag });
-                if !left.event(bytes.value().len()) {
+                if !budget.event(bytes.value().len()) {
                     break;
                 }
             }
             found.extend(upto.map(|upto| Expired { name: name.into(), number: row.number, upto }));
-            Ok(left.topic(name))
+            Ok(budget.topic(name))
         })?;
         self.next = next;
         self.took += started.elapsed();
         let now = Instant::now();
         self.from = stopped;
         self.at = if self.from.is_some() {
-            Some(now + BETWEEN)
+            Some(now + TURN_PAUSE)
         } else {
-            let pause = PAUSE.max(self.took * 50);
+            let pause = PASS_PAUSE.max(self.took * 50);
             (self.next != u64::MAX).then(|| {
                 let wait = Duration::from_millis(self.next.saturating_sub(time)).min(Duration::from_hours(24));
                 now + wait.max(pause)
@@ -113,8 +116,8 @@ impl IdleTrim {
         Ok(found)
     }
 
-    /// Removes what [`IdleTrim::look`] has found.
-    pub(super) fn forget(tables: &mut Tables<'_>, found: &[Expired]) -> Result<(), Trouble> {
+    /// Removes the events that [`IdleTrim::look`] has found.
+    pub(super) fn forget(tables: &mut Tables<'_>, found: &[Expired]) -> Result<(), StoreError> {
         for Expired { name, number, upto } in found {
             if let Some(row) = tables.topic(name)?
                 && row.number == *number
@@ -126,20 +129,20 @@ impl IdleTrim {
         Ok(())
     }
 
-    /// Something has failed: the pass begins anew, later.
+    /// Abandons the pass after a failure. The next one begins after [`FAILURE_PAUSE`].
     pub(super) fn give_up(&mut self, now: Instant) {
-        (self.at, self.from) = (Some(now + AFTER_FAILURE), None);
+        (self.at, self.from) = (Some(now + FAILURE_PAUSE), None);
     }
 }
 
-/// What a turn may still look at.
-struct Left {
+/// The rest of a turn's limits.
+struct TurnBudget {
     topics: usize,
     events: usize,
     bytes: usize,
 }
 
-impl Left {
+impl TurnBudget {
     fn event(&mut self, bytes: usize) -> bool {
         self.events = self.events.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
@@ -150,8 +153,8 @@ impl Left {
         self.events == 0 || self.bytes == 0
     }
 
-    /// One more topic was looked at. When the turn ends with it, the next turn begins with it: there
-    /// may be more in it than one turn takes.
+    /// Counts a topic. If the turn ends with it, the next turn begins with it, because it may have more events than one
+    /// turn visits.
     fn topic(&mut self, name: &str) -> ControlFlow<Box<str>> {
         self.topics = self.topics.saturating_sub(1);
         if self.topics == 0 || self.is_used_up() { ControlFlow::Break(name.into()) } else { ControlFlow::Continue(()) }
@@ -172,14 +175,14 @@ mod tests {
 
     const AN_HOUR: u64 = 3_600_000;
 
-    /// A store with topics, each of which has an age in hours and events of such times, in hours.
+    /// A store with topics. Each has a maximum age and the times of its events, in hours.
     fn store(scratch: &Scratch, topics: &[(&str, Option<u64>, &[u64])]) -> SharedStore {
         let store = SharedStore::open(scratch.path(), false).unwrap();
         let draft = Draft::of(Event::data("x")).unwrap();
         let written = store.write(|store| {
             store.write(true, |tables| {
                 for (name, age, times) in topics {
-                    let row = tables.add(name, store.epoch(name), Mark::default())?;
+                    let row = tables.add(name, store.epoch(name)?, Mark::default())?;
                     if let Some(age) = age {
                         tables.set_age(&row, age.saturating_mul(AN_HOUR))?;
                     }
@@ -195,14 +198,14 @@ mod tests {
         store
     }
 
-    /// Takes a turn at that hour, and gives how many events and topics it has forgotten.
+    /// Takes a turn at this hour and returns the number of topics that it has trimmed.
     fn turn(trim: &mut IdleTrim, store: &SharedStore, hour: u64) -> usize {
         let found = store.read(|store| trim.look(store, hour * AN_HOUR)).unwrap();
         store.write(|store| store.write(true, |tables| IdleTrim::forget(tables, &found))).unwrap();
         found.len()
     }
 
-    /// The offsets of each topic.
+    /// The offsets of the events of each topic.
     fn kept(store: &SharedStore, names: &[&str]) -> BTreeMap<String, Vec<u64>> {
         let offsets = |name: &&str| {
             let read = store.read(|store| {
@@ -223,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_is_forgotten_but_for_the_newest() {
+    fn old_events_are_removed_except_the_newest() {
         let scratch = Scratch::new("idle");
         let store = store(
             &scratch,
@@ -231,7 +234,7 @@ mod tests {
                 ("all", Some(1), &[1, 1, 2, 2]),
                 ("ever", Some(u64::MAX), &[1, 1]),
                 ("none", None, &[1, 1]),
-                // Of a clock that was set back.
+                // The clock was set back.
                 ("back", Some(1), &[1, 50, 1, 51]),
                 ("some", Some(9), &[10, 11, 12, 13]),
             ],
@@ -247,19 +250,19 @@ mod tests {
         ];
         let names = expected.each_ref().map(|(name, _)| *name);
         assert_eq!(kept(&store, &names), expected.map(|(name, offsets)| (name.to_owned(), offsets)).into());
-        // The next is the one of the hour 11, at the hour 20 and a bit.
+        // The next event to expire is that of hour 11, just after hour 20.
         assert_eq!(trim.next, 20 * AN_HOUR);
         assert_eq!(turn(&mut trim, &store, 21), 1);
         assert_eq!(turn(&mut trim, &store, 21), 0);
         assert_eq!(turn(&mut trim, &store, 100), 2);
         assert_eq!(turn(&mut trim, &store, 1000), 0);
-        // Nothing is left that could become too old.
+        // No event is left that could become too old.
         assert_eq!(trim.at(), None);
         assert_eq!(kept(&store, &["back", "some"]).into_values().collect::<Vec<_>>(), [[4], [4]]);
     }
 
     #[test]
-    fn a_turn_is_bounded_and_the_turns_see_everything() {
+    fn turns_are_bounded_and_visit_every_event() {
         let scratch = Scratch::new("turns");
         let names: Vec<String> = (0..600).map(|number| format!("{number:03}")).collect();
         let mut topics: Vec<(&str, Option<u64>, &[u64])> =
@@ -272,7 +275,7 @@ mod tests {
         while turns.is_empty() || trim.from.is_some() {
             turns.push(turn(&mut trim, &store, 100));
         }
-        // 255 new ones and one again in each turn; then 1,024 events of the large one in each.
+        // Each turn visits 255 new topics and one again, then 1,024 events of the large one.
         assert_eq!(turns, [256, 255, 90, 1, 1]);
         let names: Vec<&str> = names.iter().map(String::as_str).chain(["m"]).collect();
         assert!(kept(&store, &names).into_values().all(|offsets| offsets.len() == 1));
@@ -280,18 +283,18 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_is_planned_when_something_is_published() {
+    fn a_publish_schedules_a_pass() {
         let now = Instant::now();
         let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
         trim.expect(5_000, u64::MAX, now);
         assert_eq!(trim.at(), None);
         trim.expect(5_000, 65_000, now);
         assert_eq!(trim.at(), Some(now + Duration::from_mins(1)));
-        // Neither later, nor at once, nor in a time that no clock has.
+        // Not later, not at once, and not at a time that overflows the clock.
         trim.expect(5_000, 66_000, now);
         assert_eq!(trim.at(), Some(now + Duration::from_mins(1)));
         trim.expect(5_000, 5_000, now);
-        assert_eq!(trim.at(), Some(now + PAUSE));
+        assert_eq!(trim.at(), Some(now + PASS_PAUSE));
         let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
         trim.expect(0, u64::MAX - 1, now);
         assert!(trim.at().is_some_and(|at| at > now + Duration::from_hours(1)));

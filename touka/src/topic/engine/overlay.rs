@@ -1,18 +1,19 @@
-//! [`Overlay`], a file that can be read as if it could be written.
+//! [`Overlay`], a file whose writes stay in memory.
 
 use std::collections::HashMap;
 use std::io::{Error, ErrorKind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::StorageBackend;
 
 use super::held_file::Storage;
+use crate::sync::{Mutex, MutexGuard};
 
 const BLOCK: usize = 4096;
 
-/// A storage for redb whose writes stay in memory. redb cannot open a file whose last writer failed
-/// without repairing it, and cannot repair it on a full disk. Over this it can: the repair changes a
-/// few blocks, and the file itself not at all.
+/// A storage for redb whose writes stay in memory.
+///
+/// redb cannot open a file whose last writer failed without repairing it, and cannot repair it on a full disk. Through
+/// an overlay it can: the repair changes a few blocks in memory, and the file stays as it is.
 #[derive(Debug)]
 pub(super) struct Overlay {
     file: Storage,
@@ -22,9 +23,9 @@ pub(super) struct Overlay {
 #[derive(Debug)]
 struct Written {
     len: u64,
-    /// How much of the file is still to be seen: what was cut off and added again is zeros.
+    /// The length of the visible part of the file. Bytes that were truncated and added again are zeros.
     of_file: u64,
-    /// The blocks that were written, by their number.
+    /// The written blocks by number.
     blocks: HashMap<u64, Box<[u8; BLOCK]>>,
 }
 
@@ -37,10 +38,10 @@ impl Overlay {
     }
 
     fn lock(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+        self.written.lock()
     }
 
-    /// Reads what the file has at that place, and zeros behind its end.
+    /// Reads from the visible part of the file, and zeros after its end.
     fn read_file(&self, written: &Written, offset: u64, out: &mut [u8]) -> Io<()> {
         let there = usize::try_from(written.of_file.saturating_sub(offset)).unwrap_or(usize::MAX).min(out.len());
         let (from_file, behind) = out.split_at_mut(there);
@@ -49,18 +50,18 @@ impl Overlay {
     }
 }
 
-/// The parts of a range by the blocks that they are in: the block's number, where in the block the
-/// part begins, and where it is in the range.
+/// Splits a range at the boundaries of blocks. Each part is the block's number, the offset within the block, and the
+/// part of the range.
 fn parts(offset: u64, length: usize) -> impl Iterator<Item = (u64, usize, std::ops::Range<usize>)> {
     let mut at = 0;
     std::iter::from_fn(move || {
         (at < length).then(|| {
-            let place = offset + at as u64;
+            let position = offset + at as u64;
             // The remainder is less than a block.
-            let within = usize::try_from(place % BLOCK as u64).unwrap_or(0);
+            let within = usize::try_from(position % BLOCK as u64).unwrap_or(0);
             let part = at..length.min(at + BLOCK - within);
             at = part.end;
-            (place / BLOCK as u64, within, part)
+            (position / BLOCK as u64, within, part)
         })
     })
 }
@@ -145,7 +146,7 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
-        fn it_reads_as_the_file_would_and_leaves_the_file(steps in steps(), length in 0..15_000_usize) {
+        fn it_reads_like_a_file_and_leaves_the_file_unchanged(steps in steps(), length in 0..15_000_usize) {
             let path = std::env::temp_dir().join(format!("touka-overlay-{}", std::process::id()));
             let mut expected: Vec<u8> = (1..=250_u8).cycle().take(length).collect();
             fs::write(&path, &expected).unwrap();

@@ -1,17 +1,17 @@
-//! [`Record`], one event as it lies on disk.
+//! [`Record`], one event as bytes on disk.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::topic::encoded::{Draft, Encoded};
 use crate::topic::position::Tag;
 
-/// One event without its place, which is the key that it lies under.
+/// One event without its offset, which is part of the key that the record is stored under.
 ///
-/// | bytes | what |
+/// | bytes | value |
 /// |---|---|
 /// | 4 | tag |
-/// | 8 | when it was published, in milliseconds of Unix time |
-/// | 4 | length of the key and 1, or 0 for none |
+/// | 8 | time of the publish, in milliseconds of Unix time |
+/// | 4 | length of the key plus 1, or 0 for an event without a key |
 /// | … | key |
 /// | … | the event as on the wire, without its id |
 ///
@@ -24,7 +24,7 @@ pub(super) struct Record<'a> {
     pub(super) wire: &'a [u8],
 }
 
-/// Appends the bytes of an event that is about to be published.
+/// Encodes an event that is about to be published.
 pub(super) fn of_draft(tag: Tag, time: u64, key: Option<&str>, draft: &Draft) -> Vec<u8> {
     let (before, after) = draft.without_id();
     let mut bytes = head(tag, time, key, before.len() + after.len());
@@ -33,7 +33,7 @@ pub(super) fn of_draft(tag: Tag, time: u64, key: Option<&str>, draft: &Draft) ->
     bytes
 }
 
-/// The bytes of an event that is in a log.
+/// Encodes an event of a log.
 pub(super) fn of_encoded(tag: Tag, time: u64, key: Option<&str>, event: &Encoded) -> Vec<u8> {
     let (before, after) = event.without_id();
     let mut bytes = head(tag, time, key, before.len() + after.len());
@@ -42,11 +42,11 @@ pub(super) fn of_encoded(tag: Tag, time: u64, key: Option<&str>, event: &Encoded
     bytes
 }
 
-/// Whether these are the bytes of that event, whenever it was published.
+/// Whether these are the bytes of this event, regardless of the time.
 pub(super) fn is_of(bytes: &[u8], tag: Tag, key: Option<&str>, event: &Encoded) -> bool {
     let (before, after) = event.without_id();
     Record::parse(bytes).is_some_and(|record| {
-        // An event with nothing but its position has a blank line that its draft had not.
+        // An event that has only a position has a blank line that its draft does not have.
         let is_same = |rest| rest == after || rest == b"" && after == b"\n";
         (record.tag, record.key) == (tag, key) && record.wire.strip_prefix(before).is_some_and(is_same)
     })
@@ -62,14 +62,14 @@ fn head(tag: Tag, time: u64, key: Option<&str>, wire: usize) -> Vec<u8> {
     bytes
 }
 
-/// The time of day as records have it: milliseconds of Unix time.
+/// The current time as in a record: in milliseconds of Unix time.
 pub(super) fn unix_time() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl<'a> Record<'a> {
-    /// Reads what was written; `None` for bytes that are no event.
+    /// Decodes a record. `None` for other bytes.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let (tag, rest) = bytes.split_first_chunk()?;
         let (time, rest) = rest.split_first_chunk()?;
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_comes_back_as_it_was() {
+    fn a_record_decodes_to_the_same_event() {
         let events = [
             Event::new(),
             Event::data("one\ntwo"),
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_event() {
+    fn truncated_bytes_are_not_a_record() {
         let bytes = of_draft(Tag::from_bits(1), 2, Some("key"), &Draft::of(Event::data("x")).unwrap());
         for length in 0..16 + "key".len() {
             assert_eq!(Record::parse(&bytes[..length]), None, "{length}");

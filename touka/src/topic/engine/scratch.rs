@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 pub(super) struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A path that no other test has: the name must be one test's only.
+    /// A path for the test with this name, which must be unique.
     pub(super) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("touka-engine-{name}-{}", std::process::id()));
         let _ = fs::remove_file(&path);

@@ -1,43 +1,44 @@
-//! [`SharedStore`], the store as the threads of an engine share it: open, closed by a failure, or lost.
+//! [`SharedStore`], the store that the threads of an engine share: open, closed by a failure, or lost.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::database::{self, Identity};
-use super::fault::Trouble;
+use super::disk_fault::StoreError;
 use super::held_file::HeldFile;
 use super::overlay::Overlay;
 use super::store::Store;
 use crate::stream::random;
+use crate::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Using the store takes the lock shared, opening and closing it takes the lock alone. So a load and a
-/// publish go on side by side, and neither sees a database that is being closed.
-pub(super) struct SharedStore(RwLock<State>);
+/// The store behind a reader-writer lock.
+///
+/// Using the store locks it for reading, opening and closing it for writing. So loads and publishes run concurrently,
+/// and neither sees a database that is being closed.
+pub(super) struct SharedStore(RwLock<StoreState>);
 
-enum State {
-    /// The file is there, and locked. The stage comes first: redb still writes when it closes a database,
-    /// and the lock must be held until then.
+enum StoreState {
+    /// The file is open and locked. `stage` is dropped before `file`: redb writes when it closes a database, and the
+    /// file must be locked until then.
     Held { stage: Stage, file: HeldFile, known: Known },
-    /// Another hub has opened the file. This one neither reads nor writes it any more, and its lock is
-    /// released.
+    /// Another hub has opened the file. This hub has released its lock, and no longer reads or writes the file.
     Lost,
 }
 
 enum Stage {
     /// Open for reading and writing.
     Open(Store),
-    /// Open for reading only, repaired in memory, after a failed write.
+    /// Open for reading only and repaired in memory, after a failed write.
     Snapshot(Store),
-    /// Closed by a failed write: redb must open the file again before anything else.
+    /// Closed by a failed write. redb must open the file again before it can be used.
     Closed,
 }
 
-/// What the file is recognized by.
+/// The identity by which a hub recognizes its file.
 struct Known {
     seed: u64,
-    /// The opening that this hub has written, and the one before: a write that was reported as failed may
-    /// have been done all the same.
+    /// The opening that this hub has written and the one before it: a write that was reported as failed may have been
+    /// committed all the same.
     openings: [u64; 2],
 }
 
@@ -48,10 +49,10 @@ impl Known {
 }
 
 impl SharedStore {
-    /// Opens the file, or makes it. On a full disk it is opened for reading only.
-    pub(super) fn open(path: &Path, compact: bool) -> Result<Self, Trouble> {
+    /// Opens the file, or creates it. On a full disk it is opened for reading only.
+    pub(super) fn open(path: &Path, compact: bool) -> Result<Self, StoreError> {
         guarded(|| {
-            database::make(path)?;
+            database::create(path)?;
             let file = HeldFile::open(path)?;
             let opening = random();
             let opened = guarded(|| {
@@ -65,108 +66,111 @@ impl SharedStore {
             });
             let (stage, before) = match opened {
                 Ok((store, before)) => (Stage::Open(store), before),
-                Err(trouble) if trouble.is_no_space() => {
+                Err(error) if error.is_no_space() => {
                     let store = Store::open(Overlay::new(file.storage()?)?)?;
                     let before = store.identity().opening;
-                    let fault = trouble.of("until there is space, nothing can be published: cannot write to", path);
+                    let fault = error.of("until there is space, nothing can be published: cannot write to", path);
                     tracing::error!(target: "touka::topic", "{fault:?}");
                     (Stage::Snapshot(store), before)
                 }
-                Err(trouble) => return Err(trouble),
+                Err(error) => return Err(error),
             };
-            let (Stage::Open(store) | Stage::Snapshot(store)) = &stage else { return Err(Trouble::Taken) };
+            let (Stage::Open(store) | Stage::Snapshot(store)) = &stage else { return Err(StoreError::Taken) };
             let known = Known { seed: store.identity().seed, openings: [opening, before] };
-            Ok(Self(RwLock::new(State::Held { file, known, stage })))
+            Ok(Self(RwLock::new(StoreState::Held { file, known, stage })))
         })
     }
 
-    fn shared(&self) -> RwLockReadGuard<'_, State> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    fn lock_shared(&self) -> RwLockReadGuard<'_, StoreState> {
+        self.0.read()
     }
 
-    fn alone(&self) -> RwLockWriteGuard<'_, State> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    fn lock_alone(&self) -> RwLockWriteGuard<'_, StoreState> {
+        self.0.write()
     }
 
     /// Whether the store is open for writing.
     pub(super) fn is_open(&self) -> bool {
-        matches!(&*self.shared(), State::Held { stage: Stage::Open(_), .. })
+        matches!(&*self.lock_shared(), StoreState::Held { stage: Stage::Open(_), .. })
     }
 
-    /// Makes sure that the store can be read. After a failed write that opens a snapshot.
-    pub(super) fn make_readable(&self) -> Result<(), Trouble> {
-        // The lock is taken alone only where that is needed.
-        if matches!(&*self.shared(), State::Held { stage: Stage::Open(_) | Stage::Snapshot(_), .. }) {
+    /// Makes sure that the store can be read. After a failed write, this opens a snapshot.
+    pub(super) fn make_readable(&self) -> Result<(), StoreError> {
+        // The lock is taken for writing only if that is necessary.
+        if matches!(&*self.lock_shared(), StoreState::Held { stage: Stage::Open(_) | Stage::Snapshot(_), .. }) {
             return Ok(());
         }
-        guarded(|| match &mut *self.alone() {
-            State::Lost => Err(Trouble::Taken),
-            State::Held { file, known, stage: stage @ Stage::Closed } => {
+        guarded(|| match &mut *self.lock_alone() {
+            StoreState::Lost => Err(StoreError::Taken),
+            StoreState::Held { file, known, stage: stage @ Stage::Closed } => {
                 file.check_begun()?;
                 let store = Store::open(Overlay::new(file.storage()?)?)?;
                 if !known.is(store.identity()) {
-                    return Err(Trouble::Taken);
+                    return Err(StoreError::Taken);
                 }
                 *stage = Stage::Snapshot(store);
                 Ok(())
             }
-            State::Held { .. } => Ok(()),
+            StoreState::Held { .. } => Ok(()),
         })
     }
 
     /// Reads from the store, after [`SharedStore::make_readable`].
-    pub(super) fn read<R>(&self, work: impl FnOnce(&Store) -> Result<R, Trouble>) -> Result<R, Trouble> {
-        let done = guarded(|| match &*self.shared() {
-            State::Held { stage: Stage::Open(store) | Stage::Snapshot(store), .. } => work(store),
-            State::Held { .. } => Err(redb::Error::DatabaseClosed.into()),
-            State::Lost => Err(Trouble::Taken),
+    pub(super) fn read<R>(&self, work: impl FnOnce(&Store) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let done = guarded(|| match &*self.lock_shared() {
+            StoreState::Held { stage: Stage::Open(store) | Stage::Snapshot(store), .. } => work(store),
+            StoreState::Held { .. } => Err(redb::Error::DatabaseClosed.into()),
+            StoreState::Lost => Err(StoreError::Taken),
         });
-        if done.as_ref().is_err_and(Trouble::ends_database) {
+        if done.as_ref().is_err_and(StoreError::ends_database) {
             self.close();
         }
         done
     }
 
-    /// Makes sure that the store can be written. After a failed write that opens the file again, and
-    /// `settle` brings it up to date in one transaction. Returns whether that was so.
-    pub(super) fn make_writable(&self, settle: impl FnOnce(&Store) -> Result<(), Trouble>) -> Result<bool, Trouble> {
-        match &*self.shared() {
-            State::Lost => return Err(Trouble::Taken),
-            State::Held { file, stage, .. } => {
+    /// Makes sure that the store can be written. After a failed write, this opens the file again and `settle` brings it
+    /// up to date in one transaction. Returns whether that was necessary.
+    pub(super) fn make_writable(
+        &self,
+        settle: impl FnOnce(&Store) -> Result<(), StoreError>,
+    ) -> Result<bool, StoreError> {
+        match &*self.lock_shared() {
+            StoreState::Lost => return Err(StoreError::Taken),
+            StoreState::Held { file, stage, .. } => {
                 file.check_path()?;
                 if matches!(stage, Stage::Open(_)) {
                     return Ok(false);
                 }
             }
         }
-        let mut state = self.alone();
+        let mut state = self.lock_alone();
         let opened = guarded(|| {
-            let State::Held { file, known, stage } = &mut *state else { return Err(Trouble::Taken) };
-            // Two databases on one file would each take pages for free that the other has in use.
+            let StoreState::Held { file, known, stage } = &mut *state else { return Err(StoreError::Taken) };
+            // First, because two open databases on one file would overwrite each other's pages.
             *stage = Stage::Closed;
             file.check_begun()?;
             let store = Store::open(file.storage()?)?;
             if !known.is(store.identity()) {
-                return Err(Trouble::Taken);
+                return Err(StoreError::Taken);
             }
             settle(&store)?;
             *stage = Stage::Open(store);
             Ok(true)
         });
-        if matches!(opened, Err(Trouble::Taken)) {
-            *state = State::Lost;
+        if matches!(opened, Err(StoreError::Taken)) {
+            *state = StoreState::Lost;
         }
         opened
     }
 
     /// Writes to the store, after [`SharedStore::make_writable`].
-    pub(super) fn write<R>(&self, work: impl FnOnce(&Store) -> Result<R, Trouble>) -> Result<R, Trouble> {
-        let done = guarded(|| match &*self.shared() {
-            State::Held { stage: Stage::Open(store), .. } => work(store),
-            State::Held { .. } => Err(redb::Error::DatabaseClosed.into()),
-            State::Lost => Err(Trouble::Taken),
+    pub(super) fn write<R>(&self, work: impl FnOnce(&Store) -> Result<R, StoreError>) -> Result<R, StoreError> {
+        let done = guarded(|| match &*self.lock_shared() {
+            StoreState::Held { stage: Stage::Open(store), .. } => work(store),
+            StoreState::Held { .. } => Err(redb::Error::DatabaseClosed.into()),
+            StoreState::Lost => Err(StoreError::Taken),
         });
-        // A transaction that did not come to its end may have left pages behind, whatever ended it.
+        // A transaction that failed for any reason may have left pages behind.
         if done.is_err() {
             self.close();
         }
@@ -174,19 +178,19 @@ impl SharedStore {
     }
 
     fn close(&self) {
-        let mut state = self.alone();
-        // Closing it may fail as well, in whatever way.
+        let mut state = self.lock_alone();
+        // Closing the database may panic as well.
         let _ = catch_unwind(AssertUnwindSafe(|| {
-            if let State::Held { stage, .. } = &mut *state {
+            if let StoreState::Held { stage, .. } = &mut *state {
                 *stage = Stage::Closed;
             }
         }));
     }
 }
 
-/// Turns a panic into an error: redb has assertions about what it reads, and a file may hold anything.
-fn guarded<R>(work: impl FnOnce() -> Result<R, Trouble>) -> Result<R, Trouble> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(Trouble::panicked(&*panic)))
+/// Converts a panic to an error: redb asserts what it reads, and the contents of a file may be invalid.
+fn guarded<R>(work: impl FnOnce() -> Result<R, StoreError>) -> Result<R, StoreError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(StoreError::panicked(&*panic)))
 }
 
 #[cfg(test)]
@@ -199,45 +203,45 @@ mod tests {
     use crate::topic::engine::scratch::Scratch;
     use crate::topic::position::Mark;
 
-    fn add(store: &Store, name: &str) -> Result<(), Trouble> {
-        store.write(true, |tables| tables.add(name, store.epoch(name), Mark::default()).map(drop))
+    fn add(store: &Store, name: &str) -> Result<(), StoreError> {
+        store.write(true, |tables| tables.add(name, store.epoch(name)?, Mark::default()).map(drop))
     }
 
     fn names(store: &Store) -> Vec<bool> {
         ["a", "b", "c"].map(|name| store.read(name, drop, |(), _, _| Ok(())).unwrap().is_some()).into()
     }
 
-    /// Two hubs have the file where locks do nothing, as on some network file systems.
+    /// Two hubs open one file on a file system without locks, such as some network file systems.
     #[test]
     fn a_file_that_another_hub_has_opened_is_given_up() {
         let scratch = Scratch::new("taken");
         let store = SharedStore::open(scratch.path(), false).unwrap();
         store.write(|store| add(store, "a")).unwrap();
-        store.write(|_| Err::<(), _>(Trouble::Damaged("a failure".into()))).unwrap_err();
+        store.write(|_| Err::<(), _>(StoreError::Damaged("a failure".into()))).unwrap_err();
         let mut other = Store::open(HeldFile::open_without_lock(scratch.path()).storage().unwrap()).unwrap();
         other.sign(random()).unwrap();
         add(&other, "b").unwrap();
         for _ in 0..3 {
             let refused = store.make_writable(|store| add(store, "c")).unwrap_err();
-            assert!(matches!(refused, Trouble::Taken), "{refused:?}");
+            assert!(matches!(refused, StoreError::Taken), "{refused:?}");
             let text = refused.of("cannot write to", scratch.path());
             assert!(format!("{text:?}").contains("another hub has opened the file"), "{text:?}");
         }
         assert!(store.make_readable().is_err() && store.read(|_| Ok(())).is_err() && store.write(|_| Ok(())).is_err());
         assert_eq!(names(&other), [true, true, false]);
         drop(other);
-        // It does not stand in the way of a hub that is opened anew.
+        // The lost store does not prevent a hub from opening the file.
         let anew = SharedStore::open(scratch.path(), false).unwrap();
         assert_eq!(anew.read(|store| Ok(names(store))).unwrap(), [true, true, false]);
     }
 
-    /// A failure is not the other hub's opening, though the file is opened again and again.
+    /// Opening the file again after a failure is not mistaken for another hub.
     #[test]
     fn a_file_is_the_same_after_any_number_of_failures() {
         let scratch = Scratch::new("same");
         let store = SharedStore::open(scratch.path(), false).unwrap();
         for name in ["a", "b", "c"] {
-            store.write(|_| Err::<(), _>(Trouble::Damaged("a failure".into()))).unwrap_err();
+            store.write(|_| Err::<(), _>(StoreError::Damaged("a failure".into()))).unwrap_err();
             assert!(!store.is_open());
             store.make_readable().unwrap();
             assert!(!store.read(|store| Ok(names(store))).unwrap().ends_with(&[true]));
@@ -247,9 +251,9 @@ mod tests {
         assert_eq!(store.read(|store| Ok(names(store))).unwrap(), [true; 3]);
     }
 
-    /// A topic is being read, and is not done yet.
+    /// A publish completes while a topic is being read.
     #[test]
-    fn a_load_makes_no_publish_wait() {
+    fn a_publish_does_not_wait_for_a_load() {
         let scratch = Scratch::new("beside");
         let store = SharedStore::open(scratch.path(), false).unwrap();
         store.write(|store| add(store, "a")).unwrap();

@@ -1,45 +1,25 @@
-//! [`Store`], the file with the events of all topics.
+//! [`Store`], the database with the events of all topics.
 
 use std::ops::{Bound, ControlFlow};
 
-use redb::{
-    Database, Durability, Range, ReadableDatabase, ReadableTable, ReadableTableMetadata, StorageBackend, Table,
-    TableError, WriteTransaction,
-};
+use redb::{Database, Durability, Range, ReadableDatabase, StorageBackend, TableError};
 
-use super::database::{self, AGES, EVENTS, Identity, TOPICS};
-use super::fault::Trouble;
-use crate::topic::position::{Epoch, Mark, Tag};
+use super::database::{self, AGES, EPOCHS, EVENTS, Identity, REMOVALS, TOPICS};
+use super::disk_fault::StoreError;
+use super::tables::{Row, Tables, bucket};
+use crate::topic::position::Epoch;
 
 pub(super) struct Store {
     database: Database,
     identity: Identity,
 }
 
-/// What is known of a topic beside its events.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) epoch: Epoch,
-    pub(super) number: u64,
-    /// The place before the first event that is kept.
-    pub(super) tail: Mark,
-}
-
-impl Row {
-    const fn values(&self) -> (u64, u64, u64, u32) {
-        (self.epoch.bits(), self.number, self.tail.offset, self.tail.tag.bits())
-    }
-
-    const fn of((epoch, number, offset, tag): (u64, u64, u64, u32)) -> Self {
-        Self { epoch: Epoch::from_bits(epoch), number, tail: Mark { offset, tag: Tag::from_bits(tag) } }
-    }
-}
-
 impl Store {
-    /// Opens a database that exists. All of it is read, to see that nobody has changed it.
-    pub(super) fn open(storage: impl StorageBackend) -> Result<Self, Trouble> {
+    /// Opens a database that exists, and verifies the checksums of all of it.
+    pub(super) fn open(storage: impl StorageBackend) -> Result<Self, StoreError> {
         let database = database::builder().create_with_backend(storage)?;
         let identity = database::identity(&database)?;
+        database::index_epochs(&database)?;
         Ok(Self { database, identity })
     }
 
@@ -47,38 +27,62 @@ impl Store {
         self.identity
     }
 
-    /// Writes into the file that it has been opened once more.
-    pub(super) fn sign(&mut self, opening: u64) -> Result<(), Trouble> {
+    /// Writes the number of this opening into the file.
+    pub(super) fn sign(&mut self, opening: u64) -> Result<(), StoreError> {
         database::sign(&self.database, opening)?;
         self.identity.opening = opening;
         Ok(())
     }
 
-    /// Moves what is in the file to its beginning, and gives the rest back to the file system.
-    pub(super) fn compact(&mut self) -> Result<(), Trouble> {
+    /// Moves the contents to the beginning of the file, and returns the rest to the file system.
+    pub(super) fn compact(&mut self) -> Result<(), StoreError> {
         self.database.compact()?;
         Ok(())
     }
 
-    /// The epoch that a topic of that name begins with. Nothing needs to be written for a topic that
-    /// is only listened to, and yet its clients find it again.
-    pub(super) fn epoch(&self, name: &str) -> Epoch {
-        // FNV-1a, and then the mixing of SplitMix64: the same in every version of this program.
+    /// The epoch that a topic with this name begins with.
+    ///
+    /// It is derived from the name: so nothing needs to be written for a topic that has only readers, and the clients'
+    /// ids stay valid. After a removal, all topics of the same bucket begin with other epochs. Those that have events
+    /// keep theirs.
+    pub(super) fn epoch(&self, name: &str) -> Result<Epoch, StoreError> {
+        // FNV-1a and the mixing function of SplitMix64: every version of touka must compute the same.
         let hash = name.bytes().fold(0xCBF2_9CE4_8422_2325 ^ self.identity.seed, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
         });
+        let reading = self.database.begin_read()?;
+        let removals = match reading.open_table(REMOVALS) {
+            Ok(removals) => removals.get(bucket(name))?.map_or(0, |removals| removals.value()),
+            Err(TableError::TableDoesNotExist(_)) => 0,
+            Err(error) => return Err(error.into()),
+        };
+        let hash = hash ^ removals.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         let mixed = (hash ^ hash >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        Epoch::from_bits(mixed ^ mixed >> 31)
+        Ok(Epoch::from_bits(mixed ^ mixed >> 31))
     }
 
-    /// Reads a topic: what is known of it, and then each of its events, with its offset.
+    /// Whether there are events of the topic.
+    pub(super) fn has(&self, name: &str) -> Result<bool, StoreError> {
+        Ok(self.database.begin_read()?.open_table(TOPICS)?.get(name)?.is_some())
+    }
+
+    /// The name of the topic with this epoch, if it has events.
+    pub(super) fn name_of(&self, epoch: Epoch) -> Result<Option<String>, StoreError> {
+        match self.database.begin_read()?.open_table(EPOCHS) {
+            Ok(epochs) => Ok(epochs.get(epoch.bits())?.map(|name| name.value().to_owned())),
+            Err(TableError::TableDoesNotExist(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads a topic: its row, and then each of its events with its offset.
     pub(super) fn read<R>(
         &self,
         name: &str,
         begin: impl FnOnce(Row) -> R,
-        mut event: impl FnMut(&mut R, u64, &[u8]) -> Result<(), Trouble>,
-    ) -> Result<Option<R>, Trouble> {
+        mut event: impl FnMut(&mut R, u64, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<Option<R>, StoreError> {
         let reading = self.database.begin_read()?;
         let topics = reading.open_table(TOPICS)?;
         let Some(row) = topics.get(name)?.map(|row| Row::of(row.value())) else { return Ok(None) };
@@ -90,16 +94,17 @@ impl Store {
         Ok(Some(topic))
     }
 
-    /// Looks at the topics from that name on, in the order of their names, until `look` breaks.
-    /// `look` gets what is known of a topic, how old its events may become, and its events.
+    /// Visits the topics in the order of their names, from this name on, until `look` breaks.
+    ///
+    /// `look` gets the name and the row of a topic, the maximum age of its events, and its events.
     pub(super) fn walk<B>(
         &self,
         from: Option<&str>,
-        mut look: impl FnMut(&str, Row, u64, Events<'_>) -> Result<ControlFlow<B>, Trouble>,
-    ) -> Result<Option<B>, Trouble> {
+        mut look: impl FnMut(&str, Row, u64, Events<'_>) -> Result<ControlFlow<B>, StoreError>,
+    ) -> Result<Option<B>, StoreError> {
         let reading = self.database.begin_read()?;
         let (topics, events) = (reading.open_table(TOPICS)?, reading.open_table(EVENTS)?);
-        // Files of older versions have no ages.
+        // Older versions do not write ages.
         let ages = match reading.open_table(AGES) {
             Ok(ages) => ages,
             Err(TableError::TableDoesNotExist(_)) => return Ok(None),
@@ -109,7 +114,7 @@ impl Store {
         for entry in topics.range::<&str>((from, Bound::Unbounded))? {
             let (name, row) = entry?;
             let row = Row::of(row.value());
-            // A topic without an age keeps its events.
+            // Without an age, events do not expire.
             let age = ages.get(row.number)?.map_or(u64::MAX, |age| age.value());
             let events = events.range((row.number, 0)..=(row.number, u64::MAX))?;
             if let ControlFlow::Break(found) = look(name.value(), row, age, events)? {
@@ -119,17 +124,16 @@ impl Store {
         Ok(None)
     }
 
-    /// Changes the tables, all at once or not at all. With `durably` the disk has it when this
-    /// returns, and with it all that was written before.
+    /// Changes the tables in one transaction. With `durably`, it is on the disk when this returns, and so are all
+    /// earlier ones.
     pub(super) fn write(
         &self,
         durably: bool,
-        change: impl FnOnce(&mut Tables<'_>) -> Result<(), Trouble>,
-    ) -> Result<(), Trouble> {
+        change: impl FnOnce(&mut Tables<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut writing = self.database.begin_write()?;
         writing.set_durability(if durably { Durability::Immediate } else { Durability::None })?;
-        let mut tables =
-            Tables { topics: writing.open_table(TOPICS)?, events: writing.open_table(EVENTS)?, writing: &writing };
+        let mut tables = Tables::open(&writing)?;
         change(&mut tables)?;
         drop(tables);
         writing.commit()?;
@@ -137,53 +141,8 @@ impl Store {
     }
 }
 
-/// The tables while they are changed.
-pub(super) struct Tables<'t> {
-    topics: Table<'t, &'static str, (u64, u64, u64, u32)>,
-    events: Table<'t, (u64, u64), &'static [u8]>,
-    /// For the ages, which seldom change: a table that is open costs each commit something.
-    writing: &'t WriteTransaction,
-}
-
-/// The events of one topic, by its number and their offsets, the oldest first.
+/// The events of one topic by its number and their offsets, the oldest first.
 pub(super) type Events<'t> = Range<'t, (u64, u64), &'static [u8]>;
-
-impl Tables<'_> {
-    pub(super) fn topic(&self, name: &str) -> Result<Option<Row>, Trouble> {
-        Ok(self.topics.get(name)?.map(|row| Row::of(row.value())))
-    }
-
-    /// Adds a topic. Its number is new, as none is ever taken out.
-    pub(super) fn add(&mut self, name: &str, epoch: Epoch, tail: Mark) -> Result<Row, Trouble> {
-        let row = Row { epoch, number: self.topics.len()?, tail };
-        self.topics.insert(name, row.values())?;
-        Ok(row)
-    }
-
-    /// Forgets all events up to a place, which becomes the one before the first.
-    pub(super) fn trim(&mut self, name: &str, row: &Row, tail: Mark) -> Result<(), Trouble> {
-        self.events.retain_in((row.number, 0)..=(row.number, tail.offset), |_, _| false)?;
-        self.topics.insert(name, Row { tail, ..*row }.values())?;
-        Ok(())
-    }
-
-    /// Sets how old a topic's events may become, in milliseconds.
-    pub(super) fn set_age(&mut self, row: &Row, age: u64) -> Result<(), Trouble> {
-        self.writing.open_table(AGES)?.insert(row.number, age)?;
-        Ok(())
-    }
-
-    /// Forgets the events, by their offsets, of which that is not true.
-    pub(super) fn retain(&mut self, row: &Row, mut keeps: impl FnMut(u64, &[u8]) -> bool) -> Result<(), Trouble> {
-        self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |(_, offset), bytes| keeps(offset, bytes))?;
-        Ok(())
-    }
-
-    pub(super) fn put(&mut self, row: &Row, offset: u64, record: &[u8]) -> Result<(), Trouble> {
-        self.events.insert((row.number, offset), record)?;
-        Ok(())
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -192,18 +151,19 @@ mod tests {
     use super::*;
     use crate::topic::engine::held_file::HeldFile;
     use crate::topic::engine::scratch::Scratch;
+    use crate::topic::position::{Mark, Tag};
 
-    fn open(path: &Path) -> Result<Store, Trouble> {
-        database::make(path)?;
+    fn open(path: &Path) -> Result<Store, StoreError> {
+        database::create(path)?;
         Store::open(HeldFile::open(path)?.storage()?)
     }
 
     #[test]
-    fn what_is_trimmed_is_gone_and_leaves_its_place() {
+    fn trimmed_events_are_gone_and_leave_the_tail() {
         let scratch = Scratch::new("trim");
         let store = open(scratch.path()).unwrap();
         let tail = Mark { offset: 2, tag: Tag::from_bits(9) };
-        let (a, b) = (store.epoch("a"), store.epoch("b"));
+        let (a, b) = (store.epoch("a").unwrap(), store.epoch("b").unwrap());
         assert_ne!(a, b);
         store
             .write(true, |tables| {
@@ -232,6 +192,20 @@ mod tests {
         };
         assert_eq!(read("a"), (a, tail, vec![3]));
         assert_eq!(read("b"), (b, Mark::default(), vec![1, 2, 3]));
-        assert_eq!(store.epoch("a"), a);
+        assert_eq!(store.epoch("a").unwrap(), a);
+    }
+
+    #[test]
+    fn a_file_of_an_older_version_gets_an_index_of_epochs() {
+        let scratch = Scratch::new("index");
+        let store = open(scratch.path()).unwrap();
+        let epoch = store.epoch("a").unwrap();
+        store.write(true, |tables| tables.add("a", epoch, Mark::default()).map(drop)).unwrap();
+        let writing = store.database.begin_write().unwrap();
+        writing.delete_table(EPOCHS).unwrap();
+        writing.commit().unwrap();
+        assert_eq!(store.name_of(epoch).unwrap(), None);
+        drop(store);
+        assert_eq!(open(scratch.path()).unwrap().name_of(epoch).unwrap().as_deref(), Some("a"));
     }
 }

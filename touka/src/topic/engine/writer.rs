@@ -7,52 +7,52 @@ use std::sync::{Arc, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::batch::{Publish, address, age, batches, settle};
-use super::fault::Fault;
+use super::disk_fault::{DiskFault, StoreError};
 use super::idle_trim::IdleTrim;
 use super::record::unix_time;
 use super::shared_store::SharedStore;
 use super::store::Store;
+use super::write_batch::{Publish, Remove, WriteJob, address, age, batches, send_answer, settle};
 use crate::topic::disk::Durability;
 use crate::topic::shared_log::SharedLog;
 
-/// Publishes are written together up to this many bytes, which are held twice meanwhile.
-const MOST_TOGETHER: usize = 16 * 1024 * 1024;
+/// The maximum size in bytes of the events of one transaction. They are in memory twice meanwhile.
+const MAX_TRANSACTION: usize = 16 * 1024 * 1024;
 
-/// How long after a failure the writer tries again to bring to the disk what was acknowledged. Doubled
-/// with each failure up to [`LONGEST_RETRY`]: each try reads the file anew.
-const RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// The time after a failed flush before the next one. It doubles with each failure up to [`MAX_FLUSH_RETRY`], because
+/// each flush reads the whole file again.
+const FLUSH_RETRY: Duration = Duration::from_secs(1);
+const MAX_FLUSH_RETRY: Duration = Duration::from_secs(30);
 
-/// How long the disk may lag with [`Durability::Eventual`].
-const LAG: Duration = Duration::from_millis(100);
+/// The time after which events are on the disk with [`Durability::Eventual`].
+const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
-/// How long a turn of [`IdleTrim`] waits for the queue to be empty. A queue that never is does not
-/// put it off for ever.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long a turn of [`IdleTrim`] waits for the queue to be empty. Then it is taken in any case.
+const TRIM_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The longest pause after a failure to open the file again.
-const LONGEST_REST: Duration = Duration::from_secs(1);
+/// The maximum pause after a failure to open the file again.
+const MAX_REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 const WRITING: &str = "cannot write to";
 
+/// Writes events on a thread of its own. Jobs that are queued at the same time share a transaction.
 pub(super) struct Writer {
     path: PathBuf,
     durability: Durability,
     store: Arc<SharedStore>,
-    /// Topics of which the disk may not have what the log has, by the log's address; or it may have
-    /// what a failed write has left. What is here is not forgotten by its hub.
+    /// The topics whose events on disk may differ from those of their logs, by the address of the log: after a failed
+    /// write, or before a flush. The reference keeps the hub from evicting the topic.
     unsettled: HashMap<usize, Arc<SharedLog>>,
-    /// What the file has as the age of a topic's events, by the address of the topic's log. The weak
-    /// reference keeps the address from being used again.
+    /// The maximum age of each topic's events as written to the file, by the address of the topic's log. The weak
+    /// reference keeps the address from being reused.
     ages: HashMap<usize, (Weak<SharedLog>, u64)>,
-    /// How many ages there may be before those of forgotten topics are taken out.
-    most_ages: usize,
-    /// When what is unsettled must be on the disk.
+    /// The number of ages at which those of evicted topics are removed.
+    prune_ages_at: usize,
+    /// The time of the next flush.
     flush_at: Option<Instant>,
-    retry: Duration,
-    /// The earliest time of the next try to open the file again.
-    rest_until: Instant,
+    flush_retry: Duration,
+    /// The earliest time at which the file may be opened again.
+    reopen_at: Instant,
     trim: IdleTrim,
 }
 
@@ -65,16 +65,16 @@ impl Writer {
             store,
             unsettled: HashMap::new(),
             ages: HashMap::new(),
-            most_ages: 1024,
+            prune_ages_at: 1024,
             flush_at: None,
-            retry: RETRY,
-            rest_until: now,
+            flush_retry: FLUSH_RETRY,
+            reopen_at: now,
             trim: IdleTrim::new(now),
         }
     }
 
-    /// Works until the queue is closed and all is written.
-    pub(super) fn run(mut self, queue: &Receiver<Publish>) {
+    /// Runs until the queue is closed and all events are written.
+    pub(super) fn run(mut self, queue: &Receiver<WriteJob>) {
         loop {
             let wake = [self.flush_at, self.trim.at()].into_iter().flatten().min();
             let first = match wake {
@@ -83,36 +83,44 @@ impl Writer {
             };
             match first {
                 Ok(first) => {
-                    let together = self.gather(first, queue);
-                    self.publish(together);
-                    self.work_that_is_due(PATIENCE);
+                    let (publishes, remove) = self.gather(first, queue);
+                    self.publish(publishes);
+                    if let Some(remove) = remove {
+                        self.remove(remove);
+                    }
+                    self.flush_and_trim(TRIM_PATIENCE);
                 }
-                Err(RecvTimeoutError::Timeout) => self.work_that_is_due(Duration::ZERO),
+                Err(RecvTimeoutError::Timeout) => self.flush_and_trim(Duration::ZERO),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
         self.flush();
     }
 
-    /// The publishes that are written with the first one. Those whose callers have left are dropped.
-    fn gather(&mut self, first: Publish, queue: &Receiver<Publish>) -> Vec<Publish> {
-        let (mut together, mut bytes, mut next) = (Vec::new(), 0, Some(first));
+    /// Takes the publishes up to the first removal out of the queue, and that removal. Publishes whose callers have left
+    /// are dropped.
+    fn gather(&mut self, first: WriteJob, queue: &Receiver<WriteJob>) -> (Vec<Publish>, Option<Remove>) {
+        let (mut publishes, mut bytes, mut next) = (Vec::new(), 0, Some(first));
         if !self.store.is_open() {
-            // At most half of the time goes into opening what cannot be opened.
-            thread::sleep(self.rest_until.saturating_duration_since(Instant::now()));
+            // At most half of the thread's time goes into opening a file that cannot be opened.
+            thread::sleep(self.reopen_at.saturating_duration_since(Instant::now()));
         }
-        while let Some(publish) = next {
-            if !publish.answer.is_closed() {
-                bytes += publish.draft.len();
-                together.push(publish);
+        while let Some(job) = next {
+            match job {
+                WriteJob::Publish(publish) if publish.answer.is_closed() => {}
+                WriteJob::Publish(publish) => {
+                    bytes += publish.draft.len();
+                    publishes.push(publish);
+                }
+                WriteJob::Remove(remove) => return (publishes, Some(remove)),
             }
-            next = if bytes < MOST_TOGETHER { queue.try_recv().ok() } else { None };
+            next = if bytes < MAX_TRANSACTION { queue.try_recv().ok() } else { None };
         }
-        together
+        (publishes, None)
     }
 
-    /// Flushes and trims, if that is due. A trim waits longer while there is something to publish.
-    fn work_that_is_due(&mut self, trim_patience: Duration) {
+    /// Flushes and trims, if that is due. A trim waits longer while there are events to publish.
+    fn flush_and_trim(&mut self, trim_patience: Duration) {
         let now = Instant::now();
         if self.flush_at.is_some_and(|at| at <= now) {
             self.flush();
@@ -122,9 +130,8 @@ impl Writer {
         }
     }
 
-    /// Makes sure that the file can be written. After a failure it is opened anew and given what the
-    /// logs have.
-    fn make_writable(&mut self, what: &str) -> Result<(), Fault> {
+    /// Makes sure that the file can be written. After a failure it is opened again, and the unsettled topics are written.
+    fn make_writable(&mut self, what: &str) -> Result<(), DiskFault> {
         let started = Instant::now();
         let made = self.store.make_writable(|store| {
             store.write(true, |tables| self.unsettled.values().try_for_each(|log| settle(tables, log)))
@@ -136,43 +143,43 @@ impl Writer {
                 }
                 Ok(())
             }
-            Err(trouble) => {
-                self.rest_until = Instant::now() + started.elapsed().min(LONGEST_REST);
-                Err(trouble.of(what, &self.path))
+            Err(error) => {
+                self.reopen_at = Instant::now() + started.elapsed().min(MAX_REOPEN_PAUSE);
+                Err(error.of(what, &self.path))
             }
         }
     }
 
-    /// The disk has what the logs have.
+    /// Records that the events on disk are those of the logs.
     fn settled(&mut self) {
         self.unsettled.clear();
         self.flush_at = None;
-        self.retry = RETRY;
+        self.flush_retry = FLUSH_RETRY;
     }
 
-    fn write<R>(
-        &mut self,
-        what: &str,
-        work: impl FnOnce(&Store) -> Result<R, super::fault::Trouble>,
-    ) -> Result<R, Fault> {
+    fn write<R>(&mut self, what: &str, work: impl FnOnce(&Store) -> Result<R, StoreError>) -> Result<R, DiskFault> {
         self.make_writable(what)?;
-        self.store.write(work).map_err(|trouble| trouble.of(what, &self.path))
+        self.store.write(work).map_err(|error| error.of(what, &self.path))
     }
 
-    /// Gives events their positions, writes them, and only then shows them to readers.
+    /// Assigns positions to events, writes them, and only then appends them to the logs.
     fn publish(&mut self, publishes: Vec<Publish>) {
-        if publishes.is_empty() {
-            return;
-        }
-        // Each with the age of its events, and whether the file has another.
+        // Each batch with the maximum age of its events, and whether the file has another one.
         let mut batches: Vec<_> = batches(publishes)
             .into_iter()
-            .map(|batch| {
-                let age = age(&batch.log);
+            .filter_map(|batch| {
+                let Some(age) = age(&batch.log) else {
+                    let fault = DiskFault::removed(batch.log.name());
+                    batch.fail(&fault);
+                    return None;
+                };
                 let is_known = self.ages.get(&batch.address).is_some_and(|(_, known)| *known == age);
-                (batch, age, !is_known)
+                Some((batch, age, !is_known))
             })
             .collect();
+        if batches.is_empty() {
+            return;
+        }
         let (now, time) = (tokio::time::Instant::now(), unix_time());
         let durably = self.durability == Durability::Immediate;
         let written = self.write("the event is not published: cannot write to", |store| {
@@ -190,7 +197,7 @@ impl Writer {
         if durably {
             self.settled();
         } else {
-            self.flush_at.get_or_insert_with(|| Instant::now() + LAG);
+            self.flush_at.get_or_insert_with(|| Instant::now() + FLUSH_AFTER);
         }
         for (batch, age, is_new) in batches {
             if is_new {
@@ -204,15 +211,41 @@ impl Writer {
         }
     }
 
+    /// Removes a topic, after all events that were published before.
+    fn remove(&mut self, Remove { log, answer, permit }: Remove) {
+        if answer.is_closed() {
+            return;
+        }
+        let removed = self.write("the topic is not removed: cannot write to", |store| {
+            store.write(true, |tables| tables.remove(log.name()))
+        });
+        match &removed {
+            Ok(()) => {
+                self.settled();
+                self.ages.remove(&address(&log));
+                log.remove();
+            }
+            // The transaction may have been committed all the same. Settling brings the events back. A topic that is not
+            // loaded has none in memory; it is loaded with those that the file has.
+            Err(_) if log.loaded.initialized() => {
+                self.unsettled.insert(address(&log), Arc::clone(&log));
+            }
+            Err(_) => {}
+        }
+        drop(log);
+        send_answer(answer, removed);
+        drop(permit);
+    }
+
     fn remember_age(&mut self, log: &Arc<SharedLog>, age: u64) {
-        if self.ages.len() >= self.most_ages {
+        if self.ages.len() >= self.prune_ages_at {
             self.ages.retain(|_, (log, _)| log.strong_count() > 0);
-            self.most_ages = 1024 + 2 * self.ages.len();
+            self.prune_ages_at = 1024 + 2 * self.ages.len();
         }
         self.ages.insert(address(log), (Arc::downgrade(log), age));
     }
 
-    /// Brings to the disk what was acknowledged before it was there.
+    /// Writes the acknowledged events that are not on the disk yet.
     fn flush(&mut self) {
         if self.unsettled.is_empty() {
             self.flush_at = None;
@@ -222,15 +255,15 @@ impl Writer {
             Ok(()) => self.settled(),
             Err(fault) => {
                 tracing::error!(target: "touka::topic", "{fault:?}");
-                self.flush_at = Some(Instant::now() + self.retry);
-                self.retry = (self.retry * 2).min(LONGEST_RETRY);
+                self.flush_at = Some(Instant::now() + self.flush_retry);
+                self.flush_retry = (self.flush_retry * 2).min(MAX_FLUSH_RETRY);
             }
         }
     }
 
-    /// Takes one bounded turn of forgetting what has become too old on the disk.
+    /// Takes one turn of [`IdleTrim`].
     fn trim(&mut self) {
-        // A disk that may be full is not worth opening the file again.
+        // Trimming is not worth opening the file again: the disk may be full.
         if !self.store.is_open() {
             self.trim.give_up(Instant::now());
             return;
@@ -239,7 +272,7 @@ impl Writer {
         let found = match self.store.read(|store| trim.look(store, unix_time())) {
             Ok(found) if found.is_empty() => return,
             Ok(found) => self.write(WRITING, |store| store.write(true, |tables| IdleTrim::forget(tables, &found))),
-            Err(trouble) => Err(trouble.of("cannot find what is too old in", &self.path)),
+            Err(error) => Err(error.of("cannot look for old events in", &self.path)),
         };
         match found {
             Ok(()) => self.settled(),
@@ -264,10 +297,10 @@ mod tests {
     use crate::topic::retention::Retention;
 
     #[test]
-    fn what_nobody_waits_for_is_not_written() {
+    fn publishes_whose_callers_have_left_are_not_written() {
         let scratch = Scratch::new("abandoned");
         let store = Arc::new(SharedStore::open(scratch.path(), false).unwrap());
-        let room = Arc::new(Semaphore::new(10));
+        let capacity = Arc::new(Semaphore::new(10));
         let log = Arc::new(SharedLog::new("a", Retention::new()));
         let (jobs, queue) = channel();
         let mut answers = Vec::new();
@@ -275,8 +308,8 @@ mod tests {
             let (answer, answered) = oneshot::channel();
             answers.extend((number % 3 == 0).then_some(answered));
             let draft = Draft::of(Event::data(number.to_string())).unwrap();
-            let room = Arc::clone(&room).try_acquire_owned().unwrap();
-            jobs.send(Publish { log: Arc::clone(&log), draft, key: None, answer, room }).unwrap();
+            let permit = Arc::clone(&capacity).try_acquire_owned().unwrap();
+            jobs.send(WriteJob::Publish(Publish { log: Arc::clone(&log), draft, key: None, answer, permit })).unwrap();
         }
         drop(jobs);
         Writer::new(scratch.path().into(), Durability::Immediate, Arc::clone(&store)).run(&queue);
@@ -287,7 +320,7 @@ mod tests {
         for (wire, number) in written.iter().zip([0, 3, 6, 9]) {
             assert!(wire.ends_with(format!("data: {number}\n\n").as_bytes()), "{wire:?}");
         }
-        // Nothing of it is held any more, neither the room nor the log.
-        assert_eq!((room.available_permits(), Arc::strong_count(&log)), (10, 1));
+        // Neither capacity nor a reference to the log is leaked.
+        assert_eq!((capacity.available_permits(), Arc::strong_count(&log)), (10, 1));
     }
 }

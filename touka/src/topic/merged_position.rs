@@ -1,55 +1,58 @@
-//! [`Places`], where a subscriber of several topics is in each of them, and the id that says so.
+//! [`MergedPosition`], the positions of a subscriber of several topics, and the event id that names them.
 
 use super::position::{Epoch, Mark, Tag};
 use crate::event::EventId;
 
-/// How many topics one stream follows at most. In the worst case their id then has 220 of an id's
-/// 256 bytes; as long as no topic has more than two million events, no more than 128.
-pub(super) const MOST_TOPICS: usize = 10;
-
-/// What an id of several topics tells: `2.` and, in base 64, which topics they are and the place
-/// in each.
+/// The maximum number of topics that one stream follows.
 ///
-/// There is no room for whole epochs and tags, so each is cut to 24 bits. To be taken for another
-/// one by chance, both must be alike: once in 280 million million times.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Places(pub(super) Vec<Part>);
+/// In the worst case their id then has 220 of the 256 bytes that an id may have. While no topic has more than two
+/// million events, it has at most 128.
+pub(super) const MAX_TOPICS: usize = 10;
 
-/// The place in one of the topics.
+/// The positions in several topics, in the order in which the topics were listed.
+///
+/// As an event id it is `2.` and, in base 64, a hash of the list of topics and each position. To keep the id short,
+/// epochs and tags are truncated to 24 bits. A position is mistaken for another one only if both parts collide:
+/// the probability is 2⁻⁴⁸.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct MergedPosition(pub(super) Vec<ShortPosition>);
+
+/// The position in one of the topics, with a truncated epoch and tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Part {
+pub(super) struct ShortPosition {
     offset: u64,
     epoch: u32,
     tag: u32,
 }
 
-const CUT: u32 = 0xFF_FFFF;
+/// The bits that are kept of an epoch and of a tag.
+const MASK: u32 = 0xFF_FFFF;
 
-impl Part {
+impl ShortPosition {
     pub(super) const fn new(epoch: Epoch, mark: Mark) -> Self {
-        Self { offset: mark.offset, epoch: cut_epoch(epoch), tag: mark.tag.bits() & CUT }
+        Self { offset: mark.offset, epoch: short_epoch(epoch), tag: mark.tag.bits() & MASK }
     }
 
     pub(super) const fn offset(self) -> u64 {
         self.offset
     }
 
-    pub(super) const fn is_of(self, epoch: Epoch) -> bool {
-        self.epoch == cut_epoch(epoch)
+    pub(super) const fn is_in(self, epoch: Epoch) -> bool {
+        self.epoch == short_epoch(epoch)
     }
 
-    pub(super) const fn has(self, tag: Tag) -> bool {
-        self.tag == tag.bits() & CUT
+    pub(super) const fn has_tag(self, tag: Tag) -> bool {
+        self.tag == tag.bits() & MASK
     }
 }
 
-const fn cut_epoch(epoch: Epoch) -> u32 {
+const fn short_epoch(epoch: Epoch) -> u32 {
     let [.., a, b, c] = epoch.bits().to_be_bytes();
     u32::from_be_bytes([0, a, b, c])
 }
 
-impl Places {
-    /// The places that an id names, if it is one of these topics.
+impl MergedPosition {
+    /// The positions that an id names. `None` if it is not an id of this list of topics.
     pub(super) fn parse(id: &EventId, list: u16, topics: usize) -> Option<Self> {
         let id = id.to_string();
         let bytes = from_base64(id.strip_prefix("2.")?)?;
@@ -58,7 +61,7 @@ impl Places {
         for _ in 0..topics {
             let offset = take_varint(&mut rest)?;
             let (epoch, tag) = (take_24(&mut rest)?, take_24(&mut rest)?);
-            parts.push(Part { offset, epoch, tag });
+            parts.push(ShortPosition { offset, epoch, tag });
         }
         rest.is_empty().then_some(Self(parts))
     }
@@ -75,11 +78,11 @@ impl Places {
     }
 }
 
-/// Tells one list of topics from another, in every process alike: FNV-1a, folded to 16 bits.
-pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> u16 {
+/// Hashes a list of topics, in every process alike: FNV-1a, folded to 16 bits.
+pub(super) fn list_hash<'a>(names: impl Iterator<Item = &'a str>) -> u16 {
     let mut hash = 0x811C_9DC5_u32;
     for name in names {
-        // No name has this byte in it, so `ab, c` is not `a, bc`.
+        // UTF-8 never contains this byte, so `ab, c` and `a, bc` differ.
         for byte in name.bytes().chain([0xFF]) {
             hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
         }
@@ -88,7 +91,7 @@ pub(super) fn list<'a>(names: impl Iterator<Item = &'a str>) -> u16 {
     u16::from_be_bytes([a ^ c, b ^ d])
 }
 
-/// Seven bits a byte, the least first; the top bit says that there are more.
+/// Appends a number as a varint: seven bits per byte, little-endian. The top bit is set when more bytes follow.
 fn put_varint(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
         let [least, ..] = number.to_le_bytes();
@@ -123,7 +126,7 @@ fn take_24(bytes: &mut &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes([0, a, b, c]))
 }
 
-/// RFC 4648's alphabet for addresses: all of it goes through headers and queries as it is.
+/// The URL-safe alphabet of RFC 4648, which headers and queries carry without escaping.
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 fn to_base64(bytes: &[u8]) -> String {
@@ -148,7 +151,7 @@ fn from_base64(text: &str) -> Option<Vec<u8>> {
         let length = four.len().checked_sub(1).filter(|&length| length > 0)?;
         let three = bits.to_be_bytes();
         bytes.extend_from_slice(&three[1..=length]);
-        // One text for each id: no bits are left over.
+        // The encoding is unique: unused bits must be zero.
         if three[length + 1..].iter().any(|&left| left != 0) {
             return None;
         }
@@ -164,33 +167,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_id_names_its_places(parts in prop::collection::vec((any::<u64>(), 0..=CUT, 0..=CUT), 1..=MOST_TOPICS), list: u16) {
-            let places = Places(parts.into_iter().map(|(offset, epoch, tag)| Part { offset, epoch, tag }).collect());
-            let id = places.to_id(list);
-            prop_assert_eq!(Places::parse(&id, list, places.0.len()), Some(places));
+        fn an_id_names_its_positions(parts in prop::collection::vec((any::<u64>(), 0..=MASK, 0..=MASK), 1..=MAX_TOPICS), list: u16) {
+            let position = MergedPosition(parts.into_iter().map(|(offset, epoch, tag)| ShortPosition { offset, epoch, tag }).collect());
+            let id = position.to_id(list);
+            prop_assert_eq!(MergedPosition::parse(&id, list, position.0.len()), Some(position));
             let text = id.to_string();
             prop_assert!(text.len() <= 256, "{}", text.len());
             prop_assert!(EventId::new(text).is_ok());
         }
 
         #[test]
-        fn hostile_ids_are_none_or_themselves(text in "2\\.[A-Za-z0-9_-]{0,60}", list: u16, topics in 1..=MOST_TOPICS) {
-            if let Some(places) = Places::parse(&EventId::new(&*text).unwrap(), list, topics) {
-                prop_assert_eq!(Places::parse(&places.to_id(list), list, topics), Some(places));
+        fn hostile_ids_are_none_or_themselves(text in "2\\.[A-Za-z0-9_-]{0,60}", list: u16, topics in 1..=MAX_TOPICS) {
+            if let Some(position) = MergedPosition::parse(&EventId::new(&*text).unwrap(), list, topics) {
+                prop_assert_eq!(MergedPosition::parse(&position.to_id(list), list, topics), Some(position));
             }
         }
     }
 
     #[test]
     fn usual_ids_are_short() {
-        let part = Part { offset: 2_000_000, epoch: CUT, tag: CUT };
-        let id = Places(vec![part; MOST_TOPICS]).to_id(7).to_string();
+        let part = ShortPosition { offset: 2_000_000, epoch: MASK, tag: MASK };
+        let id = MergedPosition(vec![part; MAX_TOPICS]).to_id(7).to_string();
         assert!(id.len() <= 128, "{}", id.len());
     }
 
     #[test]
-    fn lists_are_told_apart() {
-        let of = |names: &[&'static str]| list(names.iter().copied());
+    fn lists_have_different_hashes() {
+        let of = |names: &[&'static str]| list_hash(names.iter().copied());
         assert_ne!(of(&["ab", "c"]), of(&["a", "bc"]));
         assert_ne!(of(&["a", "b"]), of(&["b", "a"]));
         assert_eq!(of(&["a", "b"]), of(&["a", "b"]));

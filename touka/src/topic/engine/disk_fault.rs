@@ -1,4 +1,4 @@
-//! [`Fault`], what was wrong with the file, in words.
+//! [`DiskFault`], an error of the disk engine with its text.
 
 use std::any::Any;
 use std::io::{self, ErrorKind};
@@ -7,36 +7,37 @@ use std::sync::Arc;
 
 use crate::topic::error::{HubError, Kind};
 
-/// Why the file could not be used. All who wait for the same write are told the same.
+/// An error of the disk engine. All callers that wait for the same write get the same one.
 #[derive(Clone, Debug)]
-pub(super) struct Fault {
+pub(super) struct DiskFault {
+    kind: Kind,
     text: String,
     source: Option<Arc<redb::Error>>,
 }
 
-/// What is wrong, before it is known with which file and while doing what.
+/// An error of a store, without the file and the operation.
 #[derive(Debug)]
-pub(super) enum Trouble {
+pub(super) enum StoreError {
     Redb(redb::Error),
-    /// The file is sound, but none that this version can read.
+    /// The file is sound, but this version cannot read it.
     Foreign(String),
-    /// What is in the file cannot be.
+    /// The contents of the file are invalid.
     Damaged(String),
-    /// The path does not name the hub's file any more, though that is still open and locked.
+    /// The path no longer names the hub's file, which is still open and locked.
     Moved(&'static str),
-    /// Another hub has opened the file, in spite of the lock, so it may have another history now.
+    /// Another hub has opened the file in spite of the lock, and may have changed it.
     Taken,
 }
 
-impl<E: Into<redb::Error>> From<E> for Trouble {
+impl<E: Into<redb::Error>> From<E> for StoreError {
     fn from(error: E) -> Self {
         Self::Redb(error.into())
     }
 }
 
-impl Trouble {
-    /// Whether redb must close the database and open it again before it can be used. What cannot be
-    /// made sense of is no reason: the rest of the file can be.
+impl StoreError {
+    /// Whether redb must close the database and open it again before it can be used. Invalid contents are not a
+    /// reason: the rest of the file can be used.
     pub(super) const fn ends_database(&self) -> bool {
         match self {
             Self::Redb(error) => !matches!(error, redb::Error::Corrupted(_)),
@@ -45,21 +46,21 @@ impl Trouble {
         }
     }
 
-    /// Whether nothing is wrong with the file but that there is no space to write to it.
+    /// Whether the only problem is that there is no space to write to the file.
     pub(super) fn is_no_space(&self) -> bool {
         matches!(self, Self::Redb(redb::Error::Io(error)) if is_no_space(error.kind()))
     }
 
-    /// redb was not prepared for what it has found.
+    /// The error for a panic of redb, which asserts what it reads.
     pub(super) fn panicked(panic: &(dyn Any + Send)) -> Self {
-        let said = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned());
-        Self::Damaged(said.unwrap_or_else(|| "reading it failed".into()))
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        Self::Damaged(text.unwrap_or_else(|| "reading it failed".into()))
     }
 
-    /// Says it of a file, and what was attempted: `cannot open the events in`.
-    pub(super) fn of(self, attempt: &str, path: &Path) -> Fault {
-        const DAMAGED: &str = "restore it from a backup, or move it away: then all topics begin anew, and clients that come back are told of a gap";
+    /// Adds the file and what was attempted, for example `cannot open the events in`.
+    pub(super) fn of(self, attempt: &str, path: &Path) -> DiskFault {
+        const DAMAGED: &str = "restore it from a backup, or move it away: then all topics begin anew, and clients that come back get a gap event";
         let (what, remedy) = match &self {
             Self::Foreign(what) => (what.clone(), "name another file, or move this one away"),
             Self::Damaged(what) => (format!("the file is damaged: {what}"), DAMAGED),
@@ -92,7 +93,7 @@ impl Trouble {
             Self::Redb(error) => Some(Arc::new(error)),
             Self::Foreign(_) | Self::Damaged(_) | Self::Moved(_) | Self::Taken => None,
         };
-        Fault { text: format!("{attempt} {}: {what}; {remedy}", path.display()), source }
+        DiskFault { kind: Kind::Storage, text: format!("{attempt} {}: {what}; {remedy}", path.display()), source }
     }
 }
 
@@ -103,8 +104,8 @@ fn remedy(error: &io::Error) -> &'static str {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "let this process read and write the file and its folder"
         }
-        kind if is_no_space(kind) => "make room and publish again: nothing need be restarted",
-        _ => "look after the disk and try again: nothing need be restarted",
+        kind if is_no_space(kind) => "free some space and publish again: no restart is needed",
+        _ => "check the disk and try again: no restart is needed",
     }
 }
 
@@ -112,23 +113,28 @@ const fn is_no_space(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
 }
 
-impl Fault {
-    /// There is nobody who would do it.
+impl DiskFault {
+    /// The thread that would have done it has ended.
     pub(super) fn ended(path: &Path) -> Self {
         let text =
-            format!("cannot use the events in {}: what writes them has ended; open the hub anew", path.display());
-        Self { text, source: None }
+            format!("cannot use the events in {}: the thread for it has ended; open the hub anew", path.display());
+        Self { kind: Kind::Storage, text, source: None }
     }
 
-    /// The system gives no thread.
+    /// The operating system refuses to start a thread.
     pub(super) fn thread(path: &Path, error: &io::Error) -> Self {
-        let text = format!("cannot write events to {}: no thread for it: {error}; allow more", path.display());
-        Self { text, source: None }
+        let text = format!("cannot write events to {}: cannot start a thread: {error}; allow more", path.display());
+        Self { kind: Kind::Storage, text, source: None }
+    }
+
+    /// The topic was removed, so nothing can be published to it.
+    pub(super) fn removed(name: &str) -> Self {
+        Self { kind: Kind::Removed, text: HubError::removed_text(name), source: None }
     }
 }
 
-impl From<Fault> for HubError {
-    fn from(fault: Fault) -> Self {
-        Self::new(Kind::Storage, fault.text, fault.source.map(Into::into))
+impl From<DiskFault> for HubError {
+    fn from(fault: DiskFault) -> Self {
+        Self::new(fault.kind, fault.text, fault.source.map(Into::into))
     }
 }

@@ -1,4 +1,4 @@
-//! [`Batch`], the events of one topic that are written together.
+//! [`WriteBatch`], the events of one topic that are written together.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,41 +7,61 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::Instant;
 
-use super::fault::{Fault, Trouble};
+use super::disk_fault::{DiskFault, StoreError};
 use super::record::{self, unix_time};
-use super::store::Tables;
+use super::tables::Tables;
 use crate::stream::guarded;
 use crate::topic::encoded::{Draft, Encoded};
 use crate::topic::log::Log;
 use crate::topic::position::Position;
 use crate::topic::shared_log::SharedLog;
 
-/// A request to publish an event. Its caller may have left.
+/// A job for the writer. Its caller may have dropped its future.
+pub(super) enum WriteJob {
+    Publish(Publish),
+    Remove(Remove),
+}
+
+/// A request to publish an event.
 pub(super) struct Publish {
     pub(super) log: Arc<SharedLog>,
     pub(super) draft: Draft,
     pub(super) key: Option<Box<str>>,
-    pub(super) answer: oneshot::Sender<Result<Position, Fault>>,
-    /// Released when the event is written or dropped.
-    pub(super) room: OwnedSemaphorePermit,
+    pub(super) answer: oneshot::Sender<Result<Position, DiskFault>>,
+    /// Capacity of the queue, released when the event is written or dropped.
+    pub(super) permit: OwnedSemaphorePermit,
 }
 
-pub(super) struct Batch {
+/// A request to remove a topic with all its events.
+pub(super) struct Remove {
+    pub(super) log: Arc<SharedLog>,
+    pub(super) answer: oneshot::Sender<Result<(), DiskFault>>,
+    /// Capacity of the queue, released with the job.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// The events of one topic that are written in one transaction.
+pub(super) struct WriteBatch {
     pub(super) log: Arc<SharedLog>,
     /// The log's address.
     pub(super) address: usize,
     publishes: Vec<Publish>,
-    /// One for each of them, once the batch is written.
-    placed: Vec<(Position, Encoded)>,
+    /// The positions and the bytes of the events, once the batch is written.
+    written: Vec<(Position, Encoded)>,
 }
 
-/// The events by topic, each topic's in the order in which they came.
-pub(super) fn batches(publishes: Vec<Publish>) -> Vec<Batch> {
-    let (mut batches, mut known) = (Vec::<Batch>::new(), HashMap::new());
+/// Groups events by topic. The events of each topic keep their order.
+pub(super) fn batches(publishes: Vec<Publish>) -> Vec<WriteBatch> {
+    let (mut batches, mut known) = (Vec::<WriteBatch>::new(), HashMap::new());
     for publish in publishes {
         let address = address(&publish.log);
         let index = *known.entry(address).or_insert_with(|| {
-            batches.push(Batch { log: Arc::clone(&publish.log), address, publishes: Vec::new(), placed: Vec::new() });
+            batches.push(WriteBatch {
+                log: Arc::clone(&publish.log),
+                address,
+                publishes: Vec::new(),
+                written: Vec::new(),
+            });
             batches.len() - 1
         });
         batches[index].publishes.push(publish);
@@ -53,13 +73,13 @@ pub(super) fn address(log: &Arc<SharedLog>) -> usize {
     Arc::as_ptr(log).addr()
 }
 
-impl Batch {
-    /// Gives the events their positions and writes them. With `age`, the topic's row is told how old
-    /// its events may become.
-    pub(super) fn write(&mut self, tables: &mut Tables<'_>, now: Instant, age: Option<u64>) -> Result<(), Trouble> {
+impl WriteBatch {
+    /// Assigns positions to the events and writes them. If `age` is given, it is written as the maximum age of the
+    /// topic's events.
+    pub(super) fn write(&mut self, tables: &mut Tables<'_>, now: Instant, age: Option<u64>) -> Result<(), StoreError> {
         let time = unix_time();
         let mut state = self.log.lock();
-        // What is too old, or was too much after the last write, leaves the disk with this one.
+        // Events that exceed the retention leave the disk with this write.
         state.log.trim(now);
         let (epoch, tail, head) = (state.log.epoch(), state.log.tail(), state.log.head());
         drop(state);
@@ -68,7 +88,7 @@ impl Batch {
             Some(row) => row,
             None => tables.add(name, epoch, tail)?,
         };
-        // The disk may have forgotten more than the memory: `IdleTrim` does not look at the log.
+        // The disk may have fewer events than the log, because `IdleTrim` does not trim the log.
         if row.tail.offset < tail.offset {
             tables.trim(name, &row, tail)?;
         }
@@ -76,64 +96,64 @@ impl Batch {
             tables.set_age(&row, age)?;
         }
         let mut newest = head;
-        self.placed.clear();
+        self.written.clear();
         for Publish { draft, key, .. } in &self.publishes {
             let position = Log::position_after(epoch, newest);
             newest = position.mark;
             tables.put(&row, newest.offset, &record::of_draft(newest.tag, time, key.as_deref(), draft))?;
-            self.placed.push((position, Encoded::new(draft, position)));
+            self.written.push((position, Encoded::new(draft, position)));
         }
         Ok(())
     }
 
-    /// Shows the events to readers, and answers the publishers.
+    /// Appends the written events to the log and answers the publishers.
     pub(super) fn finish(self, now: Instant) {
-        let Self { log, publishes, placed, .. } = self;
+        let Self { log, publishes, written, .. } = self;
         let mut answers = Vec::with_capacity(publishes.len());
         log.change(|state| {
-            for (Publish { key, answer, room, .. }, (position, event)) in publishes.into_iter().zip(placed) {
+            for (Publish { key, answer, permit, .. }, (position, event)) in publishes.into_iter().zip(written) {
                 state.log.push(position.mark, event, key.as_deref(), now);
-                answers.push((answer, position, room));
+                answers.push((answer, position, permit));
             }
             state.log.trim(now);
             state.touch();
         });
-        // First, so that the hub can forget the topic once the publishers have their answers.
+        // First, so that the hub can evict the topic once the publishers have their answers.
         drop(log);
-        for (answer, position, _room) in answers {
-            tell(answer, Ok(position));
+        for (answer, position, _permit) in answers {
+            send_answer(answer, Ok(position));
         }
     }
 
-    /// Tells the publishers that nothing was published.
-    pub(super) fn fail(self, fault: &Fault) {
+    /// Answers the publishers that nothing was published.
+    pub(super) fn fail(self, fault: &DiskFault) {
         for publish in self.publishes {
-            tell(publish.answer, Err(fault.clone()));
+            send_answer(publish.answer, Err(fault.clone()));
         }
     }
 }
 
-/// Answers one who waits. That wakes a task, and a waker is the user's code: its panic must not end the
-/// thread that writes for everybody.
-pub(super) fn tell<A>(answer: oneshot::Sender<A>, what: A) {
-    guarded("the waker of one who waits for the disk", || drop(answer.send(what)));
+/// Answers a caller. That wakes its task, and a waker is user code: its panic must not end the thread.
+pub(super) fn send_answer<A>(sender: oneshot::Sender<A>, answer: A) {
+    guarded("the waker of a task that waits for the disk", || drop(sender.send(answer)));
 }
 
-/// How old the topic's events may become, in milliseconds.
-pub(super) fn age(log: &SharedLog) -> u64 {
-    milliseconds(log.lock().log.retention().age)
+/// The maximum age of the topic's events in milliseconds. `None` if the topic is removed.
+pub(super) fn age(log: &SharedLog) -> Option<u64> {
+    let state = log.lock();
+    (!state.removed()).then(|| milliseconds(state.log.retention().age))
 }
 
 fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Makes the disk have of a topic what its log has, and nothing else. Only what differs is written: a disk
-/// that was full may have little room.
-pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), Trouble> {
+/// Makes the events of a topic on disk equal to those of its log. Only differences are written: a disk that was full
+/// may have little free space.
+pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), StoreError> {
     let (now, time) = (Instant::now(), unix_time());
-    // The entries share their bytes with the log, so copying them is cheap, and nobody waits for the lock
-    // while redb writes. Only this thread appends; what is trimmed meanwhile may stay on the disk.
+    // The entries share their bytes with the log, so copying them is cheap, and the lock is free while redb writes. Only
+    // this thread appends. Events that are trimmed meanwhile may stay on the disk.
     let state = log.lock();
     let (epoch, tail, retention) = (state.log.epoch(), state.log.tail(), state.log.retention());
     let entries: Vec<_> = state
@@ -186,7 +206,7 @@ mod tests {
     use crate::topic::engine::store::Store;
     use crate::topic::retention::Retention;
 
-    /// A disk that stops at its next write until it is told to go on.
+    /// A disk whose next write, once armed, blocks until the test continues it.
     #[derive(Debug)]
     struct Stops {
         memory: InMemoryBackend,
@@ -216,7 +236,7 @@ mod tests {
             if self.is_armed.swap(false, Ordering::SeqCst) {
                 self.stopped.send(()).unwrap();
                 let gone_on = self.go_on.lock().unwrap().recv_timeout(Duration::from_mins(1));
-                gone_on.map_err(|_| Error::other("nobody could have the log meanwhile"))?;
+                gone_on.map_err(|_| Error::other("the log was locked meanwhile"))?;
             }
             self.memory.write(offset, data)
         }
@@ -230,7 +250,7 @@ mod tests {
         let disk = Stops { memory, is_armed: Arc::clone(&is_armed), stopped, go_on: Mutex::new(go_on) };
         let store = Store::open(disk).unwrap();
         let log = SharedLog::new("a", Retention::new().bytes(usize::MAX));
-        // More than redb holds back in memory, so that it writes before all is put.
+        // More than redb buffers, so that it writes before all events are put.
         let draft = Draft::of(Event::data("x".repeat(1024 * 1024))).unwrap();
         for _ in 0..40 {
             log.lock().log.append(&draft, Some("key"), Instant::now());
