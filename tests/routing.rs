@@ -126,7 +126,7 @@ async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
         http::header::HeaderName::from_static("x-layer"),
         HeaderValue::from_static("1"),
     );
-    let app = TestApp::new(Router::new().layer(layer).mount(routes![index, post]).fallback(inner));
+    let app = TestApp::new(Router::new().layer(layer).mount(routes![index, post]).fallback_service(inner));
     for (method, path, status) in [
         (Method::GET, "/", 200),
         (Method::GET, "/theirs", 200),
@@ -202,14 +202,14 @@ impl<R: Send + 'static> tower_service::Service<R> for Fails {
 
 #[tokio::test(start_paused = true)]
 async fn a_services_error_is_a_500_without_its_text() {
-    let app = TestApp::new(Router::new().fallback(Fails));
+    let app = TestApp::new(Router::new().fallback_service(Fails));
     assert_eq!(get(&app, "/x").await, (500, "the server failed to answer this request\n".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_route_can_be_made_by_hand() {
     let hello = Route::new(Method::GET, "/hello/{name}", |request: axum_core::extract::Request, greeting: &str| {
-        let name = Params::of(&request.into_parts().0).get("name").map(ToOwned::to_owned);
+        let name = Params::from_parts(&request.into_parts().0).get("name").map(ToOwned::to_owned);
         async move { format!("{greeting} {}", name.unwrap_or_default()) }
     });
     assert_eq!(hello.to_string(), "GET /hello/{name} → a handler without a name");

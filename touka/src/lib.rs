@@ -76,7 +76,7 @@
 //! - [`event`]: one event, its fields and its wire form.
 //! - [`stream`]: from an emitting body to an [`EventStream`], with its keep-alive and its end.
 //! - [`topic`]: logs of events that many clients follow, each from its own place.
-//! - `response`: an [`EventStream`] as head and frames.
+//! - [`response`]: what a handler returns; an [`EventStream`] as head and frames.
 //! - [`extract`]: what a handler takes from its request.
 //! - [`server`]: sockets, connections, shutdown.
 //! - [`routing`]: from a path to a handler.
@@ -106,7 +106,7 @@ pub mod __private;
 mod error;
 pub mod event;
 pub mod extract;
-mod response;
+pub mod response;
 pub mod routing;
 pub mod server;
 pub mod stream;
@@ -114,12 +114,15 @@ pub mod stream;
 pub mod testing;
 pub mod topic;
 
+pub use axum_core::body;
+pub use http;
+
 pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};
 pub use routing::Router;
 pub use server::{Server, serve};
 pub use stream::{Emitter, EventSender, EventStream, EventWriter};
-pub use topic::{Hub, Topic};
+pub use topic::{Hub, HubError, Topic};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
 

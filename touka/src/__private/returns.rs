@@ -2,10 +2,8 @@
 
 use std::future::{Future, ready};
 
-use axum_core::response::IntoResponse;
-
 use crate::event::IntoEvent;
-use crate::stream::{Emitter, EventSender, EventStream, Opening};
+use crate::stream::{Emitter, EventSender, EventStream, HandlerError, Opening};
 
 // rustc quotes the line of a bound that was not met, so a remedy stands beside those on a body.
 
@@ -78,7 +76,7 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
 impl<T, E> Returns for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
-    E: Refusal,
+    E: HandlerError,
 {
     type Item = T;
     type Done = Result<(), E>;
@@ -138,7 +136,7 @@ pub trait Opens: Returns {
 impl<T, E> Opens for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
-    E: Refusal,
+    E: HandlerError,
 {
     type Error = E;
 
@@ -170,14 +168,3 @@ where
 pub async fn give_way() {
     tokio::task::coop::consume_budget().await;
 }
-
-/// The error of a handler.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a handler",
-    label = "the error of this handler is not a response",
-    note = "implement axum's `IntoResponse` for `{Self}`: before the stream opens the error is the answer, with a status of its own"
-)]
-pub trait Refusal: IntoResponse + Send + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<E: IntoResponse + Send + 'static> Refusal for E {}

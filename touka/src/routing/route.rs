@@ -9,13 +9,15 @@ use axum_core::response::IntoResponse;
 use http::Method;
 
 use super::endpoint::{Endpoint, ResponseFuture};
+use super::group::Wrap;
 use crate::extract::MatchedPath;
 use crate::response::survive;
 use crate::stream::{Link, catch};
 
-type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
+/// A handler with its type erased.
+pub(super) type BoxedHandler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 
-/// One method and path with the handler that answers it. `#[route]` makes it for you.
+/// One method and path with the handler that answers it. `#[route]` makes one of a function.
 ///
 /// ```
 /// use http::Method;
@@ -23,8 +25,8 @@ type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 ///
 /// let greet = Route::new(Method::GET, "/greet/{name}", |request, _state: ()| async move {
 ///     let (parts, _body) = request.into_parts();
-///     let name: String = Params::of(&parts).parse("name")?;
-///     Ok::<EventStream, touka::extract::ParamError>(EventStream::generate(|out| async move {
+///     let name: String = Params::from_parts(&parts).parse("name")?;
+///     Ok::<EventStream, touka::extract::ParamRejection>(EventStream::generate(|out| async move {
 ///         out.emit(format!("hello {name}")).await;
 ///     }))
 /// });
@@ -34,15 +36,15 @@ pub struct Route<S = ()> {
     method: Method,
     path: String,
     name: &'static str,
-    handler: Handler<S>,
+    handler: BoxedHandler<S>,
+    /// The layers and prefixes of the routers that this route was nested in, innermost first.
+    pub(super) wraps: Vec<Wrap>,
 }
 
 impl<S> Route<S> {
-    /// Makes a route by hand. The path's syntax is matchit's: `/fixed`, `/{capture}`,
-    /// `/{*rest}`.
+    /// Makes a route by hand. The syntax of the path is that of matchit: `/fixed`, `/{capture}`, `/{*rest}`.
     ///
-    /// A handler that panics before it answers costs its own request a 500 and nobody else
-    /// anything.
+    /// A handler that panics before it answers is a 500 of its own request. No other request is affected.
     pub fn new<H, F>(method: Method, path: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Request, S) -> F + Send + Sync + 'static,
@@ -63,7 +65,8 @@ impl<S> Route<S> {
                 response
             })
         };
-        Self { method, path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }
+        let name = "a handler without a name";
+        Self { method, path: path.into(), name, handler: Arc::new(handler), wraps: Vec::new() }
     }
 
     /// Names the handler, for error messages and the list of routes.
@@ -73,12 +76,12 @@ impl<S> Route<S> {
         self
     }
 
-    /// The method it answers. A route for GET answers HEAD too.
+    /// The method that this route answers. A route for GET answers HEAD too.
     pub const fn method(&self) -> &Method {
         &self.method
     }
 
-    /// The path as it was written, with the prefix it is mounted under.
+    /// The path as it was written, after the prefix of the routers that it is nested in.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -89,15 +92,15 @@ impl<S> Route<S> {
     }
 
     pub(super) fn under(mut self, prefix: &str) -> Self {
-        // "/api" and "/" make "/api": a route is not reached by two spellings.
-        let path = if self.path == "/" { "" } else { &self.path };
+        // "/api" and "/" make "/api", and no route is reached by two spellings.
+        let path = if self.path == "/" && !prefix.is_empty() { "" } else { &self.path };
         self.path = format!("{prefix}{path}");
         self
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
-    /// Gives the handler its state and frees the type.
+    /// Gives the handler its state. The route then fits a router with state of any type.
     pub(super) fn bind<S2: 'static>(self, state: S) -> Route<S2> {
         let handler = self.handler;
         Route {
@@ -105,6 +108,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             path: self.path,
             name: self.name,
             handler: Arc::new(move |request, _| handler(request, state.clone())),
+            wraps: self.wraps,
         }
     }
 }
@@ -123,6 +127,7 @@ impl<S> Clone for Route<S> {
             path: self.path.clone(),
             name: self.name,
             handler: Arc::clone(&self.handler),
+            wraps: self.wraps.clone(),
         }
     }
 }
@@ -133,7 +138,7 @@ impl<S> fmt::Debug for Route<S> {
     }
 }
 
-/// Method, path and handler, as in `GET /clock → demo::clock`.
+/// The method, the path and the handler, as in `GET /clock → demo::clock`.
 impl<S> fmt::Display for Route<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} → {}", self.method, self.path, self.name)

@@ -75,14 +75,14 @@ pub use axum_routes::{AxumRoutes, TellsRoute};
 pub use client_header::ClientHeader;
 pub use handle::Handle;
 pub use handle_layer::{HandleLayer, Handled};
-pub use listen::Listen;
+pub use listen::IntoListener;
 pub use listener::Listener;
 pub use parking::Park;
 pub use serve::serve;
 pub use server::Server;
 pub use streams::OpenStream;
 #[cfg(feature = "tls")]
-pub use tls::Tls;
+pub use tls::{Tls, rustls};
 pub use trusted_proxy::TrustedProxy;
 
 pub(crate) use axum_routes::told;

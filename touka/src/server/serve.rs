@@ -1,7 +1,7 @@
 //! [`serve`], a server with the defaults.
 
 use super::app::App;
-use super::listen::Listen;
+use super::listen::IntoListener;
 use super::server::Server;
 use crate::error::Result;
 
@@ -21,6 +21,6 @@ use crate::error::Result;
 ///
 /// # Errors
 /// As [`Server::serve`].
-pub async fn serve<A: App<Kind>, Kind>(address: impl Listen, app: A) -> Result<()> {
+pub async fn serve<A: App<Kind>, Kind>(address: impl IntoListener, app: A) -> Result<()> {
     Server::new().serve(address, app).await
 }

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::app::App;
 use super::descriptors;
 use super::handle::Handle;
-use super::listen::Listen;
+use super::listen::IntoListener;
 use super::meter;
 use super::parking::Park;
 use super::port::Port;
@@ -291,13 +291,13 @@ impl Server {
     ///
     /// # Cancellation
     /// Dropping the future stops accepting; connections go on until they end.
-    pub async fn serve<A: App<Kind>, Kind>(self, address: impl Listen, app: A) -> Result<()> {
+    pub async fn serve<A: App<Kind>, Kind>(self, address: impl IntoListener, app: A) -> Result<()> {
         let service = app.into_service();
         let mut wish = match self.shutdown {
             Some(wish) => Shutdown::On(wish),
             None => Shutdown::Signals(Signals::listen()?),
         };
-        let listener = address.listen().await?;
+        let listener = address.into_listener().await?;
         descriptors::raise(&self.serving.limits);
         self.serving.proxies.check();
         meter::describe();

@@ -14,6 +14,7 @@ mod failure;
 mod first_reason;
 mod generator;
 mod guard;
+mod handler_error;
 mod jitter;
 mod keep_alive;
 mod last_words;
@@ -37,6 +38,7 @@ pub use channel::{EventSender, SendError, TrySendError};
 pub use deadline::Deadline;
 pub use emitter::{Emit, Emitter};
 pub use event_stream::EventStream;
+pub use handler_error::HandlerError;
 pub use opening::Opening;
 pub use writer::EventWriter;
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use tokio::time::timeout;
 
 use super::engine::Engine;
@@ -17,7 +16,7 @@ use super::subscribe::Subscribe;
 use super::topic::Topic;
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
-use crate::stream::{Abort, Failure, Panic, catch, contained};
+use crate::stream::{Abort, Failure, HandlerError, Panic, catch, contained};
 
 /// A body runs on for so long after its last subscriber has left: a page that is loaded anew does
 /// not start everything anew.
@@ -32,7 +31,7 @@ type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
 impl<T: Send + 'static> Feed<T> {
     pub(super) fn new<E, B>(body: impl FnOnce(Topic<T>) -> B + Send + 'static) -> Self
     where
-        E: IntoResponse,
+        E: HandlerError,
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
         Self(Box::new(|topic| {

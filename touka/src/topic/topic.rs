@@ -6,8 +6,6 @@ use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum_core::response::IntoResponse;
-
 use super::encoded::Draft;
 use super::engine::Engine;
 use super::error::HubError;
@@ -16,6 +14,7 @@ use super::retention::Retention;
 use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
 use crate::event::{Event, EventId, IntoEvent};
+use crate::stream::HandlerError;
 
 /// The longest key of a keyed event, in bytes. Keys are kept with their events.
 const MOST_KEY: usize = 256;
@@ -202,7 +201,7 @@ impl<T: Send + 'static> Topic<T> {
 /// at all. The error's status is what subscribers are told of it, as with any handler that fails.
 pub trait FeedResult: Send + 'static {
     /// The error's type.
-    type Error: IntoResponse;
+    type Error: HandlerError;
 
     /// The same as a `Result`.
     ///
@@ -219,7 +218,7 @@ impl FeedResult for () {
     }
 }
 
-impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
+impl<E: HandlerError> FeedResult for Result<(), E> {
     type Error = E;
 
     fn into_result(self) -> Self {

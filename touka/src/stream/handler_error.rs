@@ -1,0 +1,34 @@
+//! [`HandlerError`], the error of a handler that can fail.
+
+use std::convert::Infallible;
+
+use axum_core::response::{IntoResponse, Response};
+
+/// The error of a handler or of a body that can fail: a type that is
+/// [`IntoResponse`](crate::response::IntoResponse), or
+/// [`ErrorResponse`](crate::response::ErrorResponse), which `?` makes of any such type.
+///
+/// Before the stream opens the error is the response. Afterwards its status is in the `error` event that ends the
+/// stream. The trait is implemented for all these types; it has nothing to implement.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    label = "the error of this handler is not a response",
+    note = "implement axum's `IntoResponse` for `{Self}`: before the stream opens the error is the answer, with a status of its own"
+)]
+pub trait HandlerError: Send + Sized + 'static {
+    /// The error as a response.
+    #[doc(hidden)]
+    fn into_error_response(self) -> Response;
+}
+
+// `ErrorResponse` is no `IntoResponse`, but a `Result` of it is one, as is a `Result` of every other error.
+#[diagnostic::do_not_recommend]
+impl<E> HandlerError for E
+where
+    E: Send + 'static,
+    Result<Infallible, E>: IntoResponse,
+{
+    fn into_error_response(self) -> Response {
+        Err::<Infallible, E>(self).into_response()
+    }
+}
