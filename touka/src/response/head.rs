@@ -20,7 +20,7 @@ pub(crate) struct WriteTimeout(pub(crate) Duration);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WholeBlocks;
 
-/// Tells nginx not to buffer the response.
+/// The header that tells nginx not to buffer the response.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Status 200, the three headers of a stream, and the events.

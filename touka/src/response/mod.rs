@@ -18,6 +18,36 @@
 //! }
 //! ```
 //!
+//! # One error for all errors
+//!
+//! [`Result<T>`](Result) is a result whose error, [`ErrorResponse`], takes any [`IntoResponse`] by `?`: a status, a
+//! [`HubError`](crate::HubError), a rejection, a tuple of a status and a text. It is axum's type as well.
+//!
+//! ```
+//! use touka::extract::{LastEventId, State};
+//! use touka::response::{Result, StatusCode};
+//! use touka::{EventStream, Hub, route, sse_handler};
+//!
+//! /// A status, and an error of a topic.
+//! #[route(GET, "/rooms/{room}")]
+//! async fn room(State(hub): State<Hub>, room: String, from: LastEventId) -> Result<EventStream> {
+//!     if room == "closed" {
+//!         return Err((StatusCode::GONE, "this room is closed").into());
+//!     }
+//!     Ok(hub.topic(room)?.subscribe(from).await?)
+//! }
+//!
+//! /// The same type in a body that emits.
+//! #[sse_handler]
+//! #[route(GET, "/lines/{from}")]
+//! async fn lines(from: usize) -> Result<EventStream> {
+//!     let text = std::fs::read_to_string("lines.txt").map_err(|_| StatusCode::NOT_FOUND)?;
+//!     for line in text.lines().skip(from) {
+//!         emit!(line);
+//!     }
+//! }
+//! ```
+//!
 //! # Layout
 //!
 //! - `head`, `body`, `flush`: a stream's headers and frames; `subscribed`: the body of a subscription.

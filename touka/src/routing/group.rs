@@ -1,17 +1,34 @@
-//! [`Wrap`], one step between a nested router's route and the router around it.
+//! [`Wrap`], one step from the route of a nested router to the router around it: layers, or a prefix.
 
 use std::sync::{Arc, OnceLock};
 
+use axum_core::BoxError;
 use axum_core::extract::Request;
+use axum_core::response::IntoResponse;
 use http::uri::PathAndQuery;
 use http::{StatusCode, Uri};
+use tower_layer::Layer;
+use tower_service::Service;
 
 use super::endpoint::{Endpoint, ready};
 use crate::extract::OriginalUri;
-use crate::response::refusal;
+use crate::response::{FAILED, refusal};
 
 /// A tower layer with its type erased.
 pub(super) type LayerFn = Arc<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
+
+/// Erases the type of a layer.
+pub(super) fn boxed<L>(layer: L) -> LayerFn
+where
+    L: Layer<Endpoint> + Send + Sync + 'static,
+    L::Service: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static,
+{
+    Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner)))
+}
 
 /// A step that a nested or merged router puts around one of its routes or fallbacks.
 #[derive(Clone)]
@@ -88,7 +105,7 @@ impl Group {
             None => {
                 let error = "a layer has removed the extensions of a request: the router cannot find its route";
                 tracing::error!(target: "touka::server", "{error}");
-                ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request"))
+                ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED))
             }
         })
     }

@@ -10,6 +10,19 @@ use axum_core::response::{IntoResponse, Response};
 /// The last parameter may take the body of the request ([`FromRequest`]); all others read its head
 /// ([`FromRequestParts`]). An `#[sse_handler]` is such a function.
 ///
+/// ```
+/// use touka::Router;
+/// use touka::extract::State;
+/// use touka::http::Uri;
+/// use touka::response::StatusCode;
+///
+/// async fn unknown(uri: Uri, State(app): State<&'static str>) -> (StatusCode, String) {
+///     (StatusCode::NOT_FOUND, format!("{app} has no {uri}"))
+/// }
+///
+/// let app: Router = Router::new().fallback(unknown).with_state("the app");
+/// ```
+///
 /// `M` tells the implementations for functions of different parameters apart. The compiler infers it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",

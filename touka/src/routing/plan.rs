@@ -10,7 +10,7 @@ use super::table::{Node, REST, Table};
 /// The routes, fallbacks and layers of a [`Router`](super::Router).
 pub(super) struct Plan<S> {
     pub(super) routes: Vec<Route<S>>,
-    /// The same routes by path, kept up to date so that a conflict panics where the route is mounted.
+    /// The routes by path, kept up to date so that a conflict panics where the route is mounted.
     tree: matchit::Router<usize>,
     /// For each number in `tree`, the routes of that path, as indices.
     nodes: Vec<Vec<usize>>,

@@ -15,7 +15,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::endpoint::{Answer, Endpoint};
-use super::group::LayerFn;
+use super::group::boxed;
 use super::handler::Handler;
 use super::plan::Plan;
 use super::route::Route;
@@ -125,8 +125,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// Adds the routes of another router. Its layers stay around its own routes and its fallback.
     ///
     /// ```
-    /// use http::HeaderValue;
-    /// use http::header::CACHE_CONTROL;
+    /// use touka::http::header::CACHE_CONTROL;
+    /// use touka::response::HeaderValue;
     /// use touka::{Router, route, routes};
     /// use tower_http::set_header::SetResponseHeaderLayer;
     ///
@@ -158,8 +158,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// other methods is answered with 405 all the same.
     ///
     /// ```
-    /// use http::{StatusCode, Uri};
     /// use touka::Router;
+    /// use touka::http::{StatusCode, Uri};
     ///
     /// async fn unknown(uri: Uri) -> (StatusCode, String) {
     ///     (StatusCode::NOT_FOUND, format!("{} is not here\n", uri.path()))
@@ -212,7 +212,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + Sync
             + 'static,
     {
-        self.plan_mut().layers.push(boxed_layer(layer));
+        self.plan_mut().layers.push(boxed(layer));
         self
     }
 
@@ -223,8 +223,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// [`MatchedPath`](crate::extract::MatchedPath) and [`Params`](crate::extract::Params) in the request.
     ///
     /// ```
-    /// use http::HeaderName;
-    /// use http::HeaderValue;
+    /// use touka::response::{HeaderName, HeaderValue};
     /// use touka::{Router, route, routes};
     /// use tower_http::set_header::SetResponseHeaderLayer;
     ///
@@ -247,7 +246,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + Sync
             + 'static,
     {
-        self.plan_mut().route_layers.push(boxed_layer(layer));
+        self.plan_mut().route_layers.push(boxed(layer));
         self
     }
 
@@ -269,18 +268,6 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
         self.service = Arc::default();
         Arc::make_mut(&mut self.plan)
     }
-}
-
-fn boxed_layer<L>(layer: L) -> LayerFn
-where
-    L: Layer<Endpoint> + Send + Sync + 'static,
-    L::Service: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
-        + Clone
-        + Send
-        + Sync
-        + 'static,
-{
-    Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner)))
 }
 
 impl Router {

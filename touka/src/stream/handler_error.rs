@@ -9,7 +9,26 @@ use axum_core::response::{IntoResponse, Response};
 /// [`ErrorResponse`](crate::response::ErrorResponse), which `?` makes of any such type.
 ///
 /// Before the stream opens the error is the response. Afterwards its status is in the `error` event that ends the
-/// stream. The trait is implemented for all these types; it has nothing to implement.
+/// stream. The trait is implemented for all these types.
+///
+/// ```
+/// use touka::EventStream;
+/// use touka::response::ErrorResponse;
+/// use touka::stream::HandlerError;
+///
+/// /// Opens a stream with the first number, or fails with the error.
+/// async fn first<E: HandlerError>(number: Result<u8, E>) -> Result<EventStream, E> {
+///     EventStream::try_generate(|out| async move {
+///         out.emit(number?.to_string()).await;
+///         Ok(())
+///     })
+///     .await
+/// }
+///
+/// # async fn run() {
+/// let stream = first::<ErrorResponse>(Ok(7)).await;
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
     label = "the error of this handler is not a response",
