@@ -84,7 +84,7 @@ async fn every_form_of_an_app_is_served_and_knows_its_clients() {
 #[tokio::test]
 async fn toukas_own_router_knows_its_clients_and_routes_too() {
     let router: Router = Router::new().nest("/api", routes![in_touka]);
-    let server = Running::serve(router.fallback(app())).await;
+    let server = Running::serve(router.fallback_service(app())).await;
     let (from, status, told) = text(server.address, "/api/ours").await;
     assert_eq!((status, told), (200, format!("{from} /api/ours")));
     let (from, _, told) = text(server.address, "/ours/7").await;
@@ -207,7 +207,7 @@ fn have_routes(figures: &[String]) {
 fn figures_have_the_routes_of_axum() {
     have_routes(&figures_of(|listener| async { drop(touka::serve(listener, app()).await) }));
     have_routes(&figures_of(|listener| async { drop(touka::serve(listener, app().into_make_service()).await) }));
-    let router: Router = Router::new().fallback(app());
+    let router: Router = Router::new().fallback_service(app());
     have_routes(&figures_of(|listener| async { drop(touka::serve(listener, router).await) }));
 }
 

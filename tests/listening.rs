@@ -86,3 +86,41 @@ async fn a_server_is_reached_over_ipv6() {
     assert_eq!(Client::get(address, "/").await.response().await.1, "fine");
     server.abort();
 }
+
+#[tokio::test]
+async fn several_addresses_are_served_at_once() {
+    let mut listeners = Vec::new();
+    for _ in 0..3 {
+        listeners.push(Listener::bind("127.0.0.1:0").await.unwrap());
+    }
+    let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    let server = Server::new();
+    let handle = server.handle();
+    let served = tokio::spawn(server.serve(listeners, router()));
+    for _ in 0..2 {
+        for &address in &addresses {
+            assert_eq!(Client::get(address, "/").await.response().await.1, "fine");
+        }
+    }
+    // What the kernel has accepted at a shutdown is answered, at each address.
+    let mut last = Vec::new();
+    for &address in &addresses {
+        last.push(Client::get(address, "/").await);
+    }
+    handle.shutdown();
+    for client in &mut last {
+        assert_eq!(client.response().await.1, "fine");
+    }
+    within(Duration::from_mins(1), "the shutdown", served).await.unwrap().unwrap();
+    for address in addresses {
+        assert!(TcpStream::connect(address).await.is_err(), "{address} is open");
+    }
+
+    let reserved = ReservedPort::new();
+    let taken = Listener::bind("127.0.0.1:0").await.unwrap();
+    let both = [reserved.address, taken.local_addr().unwrap()];
+    let server = || Server::new().shutdown_on(std::future::pending());
+    assert!(server().serve(both, router()).await.unwrap_err().to_string().contains("another program listens there"));
+    let none = server().serve(Vec::<String>::new(), router()).await.unwrap_err();
+    assert!(none.is_bind(), "{none}");
+}

@@ -68,7 +68,7 @@ fn recorded_with<F: Future<Output = ()>>(server: Server, run: impl FnOnce(Socket
             let events = || sse::Sse::new(stream::iter([Ok::<_, touka::Error>(sse::Event::default().data("here"))]));
             let other = axum::Router::new().route("/of/axum", axum::routing::get(move || async move { events() }));
             let routes = routes![room, endless, fails, flood, topic, publish, plain];
-            let router = Router::new().mount(routes).fallback(other).with_state(Hub::memory());
+            let router = Router::new().mount(routes).fallback_service(other).with_state(Hub::memory());
             let server = Running::serve_with(server, router).await;
             run(server.address, figures).await;
         });

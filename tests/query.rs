@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use http::HeaderMap;
-use touka::extract::{LastEventId, ParamError, Query, QueryParams};
+use touka::extract::{LastEventId, ParamRejection, Query, QueryParams};
 use touka::routing::Route;
 use touka::testing::TestApp;
 use touka::{Router, route, routes, sse_handler};
@@ -151,9 +151,9 @@ async fn pages(page: Option<u32>, Query(of): Query<Page>, all: QueryParams) -> S
 async fn extractors_see_the_same_query() {
     let by_hand = Route::new(http::Method::GET, "/by-hand", |request, ()| async move {
         let (parts, _) = request.into_parts();
-        let query = QueryParams::of(&parts);
+        let query = QueryParams::from_parts(&parts);
         let (a, b): (u8, Option<u8>) = (query.parse("a")?, query.parse_optional("b")?);
-        Ok::<String, ParamError>(format!("{a} {b:?} {:?}", query.parse_all::<char>("c")?))
+        Ok::<String, ParamRejection>(format!("{a} {b:?} {:?}", query.parse_all::<char>("c")?))
     });
     let app = TestApp::new(Router::new().mount(routes![note, pages]).mount([by_hand]));
     assert_eq!(get(&app, "/pages?page=2&page-size=9").await, (200, "Some(2) 9 1".into()));

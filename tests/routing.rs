@@ -1,4 +1,4 @@
-//! From a path and a method to the handler, its captures and its state; and what stands around.
+//! Routing: from a path and a method to the handler, its captures, its state, and the layers around it.
 
 use axum_core::extract::FromRef;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -34,7 +34,7 @@ async fn upload(path: String, body: String) -> (StatusCode, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn captures_are_decoded_and_parsed_in_any_order_beside_extractors() {
+async fn captures_are_decoded_and_parsed_in_any_order() {
     let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
     assert_eq!(get(&app, "/").await, (200, "index".into()));
     assert_eq!(get(&app, "/rooms/a%20b%2Fc/posts/7").await, (200, "a b/c 7 GET 1".into()));
@@ -47,7 +47,7 @@ async fn captures_are_decoded_and_parsed_in_any_order_beside_extractors() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_no_route_has_is_named() {
+async fn an_unknown_path_is_named() {
     let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
     assert_eq!(get(&app, "/nowhere").await, (404, "no route at /nowhere\n".into()));
     assert_eq!(get(&app, "/rooms/1").await, (404, "no route at /rooms/1\n".into()));
@@ -119,14 +119,14 @@ async fn the_last_event_id_arrives_as_utf8_and_hostile_ones_are_none() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
+async fn a_layer_is_around_routes_fallback_and_errors() {
     use tower_http::set_header::SetResponseHeaderLayer;
     let inner = axum::Router::new().route("/theirs", axum::routing::get(|| async { "theirs" }));
     let layer = SetResponseHeaderLayer::overriding(
         http::header::HeaderName::from_static("x-layer"),
         HeaderValue::from_static("1"),
     );
-    let app = TestApp::new(Router::new().layer(layer).mount(routes![index, post]).fallback(inner));
+    let app = TestApp::new(Router::new().layer(layer).mount(routes![index, post]).fallback_service(inner));
     for (method, path, status) in [
         (Method::GET, "/", 200),
         (Method::GET, "/theirs", 200),
@@ -140,7 +140,7 @@ async fn a_fallback_answers_what_no_route_has_and_a_layer_wraps_it_all() {
     }
 }
 
-/// Counts how often it is applied.
+/// A layer that counts its applications.
 #[derive(Clone)]
 struct Applied(Count);
 
@@ -154,7 +154,7 @@ impl<S> tower_layer::Layer<S> for Applied {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_is_applied_once_and_its_state_is_everybodys() {
+async fn a_layer_is_applied_once_and_shared_by_clones() {
     let applied = Count::default();
     let router = Router::new().mount(routes![index]).layer(Applied(applied.clone()));
     let inside: axum::Router = axum::Router::new().nest_service("/in", router.clone());
@@ -182,7 +182,7 @@ async fn a_preflight_is_answered_by_a_cors_layer() {
     assert_eq!(events.headers()["access-control-allow-origin"], "*");
 }
 
-/// Gives errors and not responses, as middleware that limits or times out does.
+/// A service that returns an error, as middleware for limits and timeouts does.
 #[derive(Clone)]
 struct Fails;
 
@@ -201,15 +201,15 @@ impl<R: Send + 'static> tower_service::Service<R> for Fails {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_services_error_is_a_500_without_its_text() {
-    let app = TestApp::new(Router::new().fallback(Fails));
+async fn an_error_of_a_service_is_a_500_without_its_text() {
+    let app = TestApp::new(Router::new().fallback_service(Fails));
     assert_eq!(get(&app, "/x").await, (500, "the server failed to answer this request\n".into()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_route_can_be_made_by_hand() {
     let hello = Route::new(Method::GET, "/hello/{name}", |request: axum_core::extract::Request, greeting: &str| {
-        let name = Params::of(&request.into_parts().0).get("name").map(ToOwned::to_owned);
+        let name = Params::from_parts(&request.into_parts().0).get("name").map(ToOwned::to_owned);
         async move { format!("{greeting} {}", name.unwrap_or_default()) }
     });
     assert_eq!(hello.to_string(), "GET /hello/{name} → a handler without a name");

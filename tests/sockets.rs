@@ -8,7 +8,7 @@ use http::Version;
 use support::{Client, Visitor, within};
 use tokio::net::UnixStream;
 use tokio::task::JoinHandle;
-use touka::server::{Handle, Listen, Listener};
+use touka::server::{Handle, IntoListener, Listener};
 use touka::{Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -39,7 +39,7 @@ impl Drop for Place {
     }
 }
 
-fn start(listen: impl Listen + Send + 'static) -> (JoinHandle<touka::Result<()>>, Handle) {
+fn start(listen: impl IntoListener + Send + 'static) -> (JoinHandle<touka::Result<()>>, Handle) {
     let server = Server::new();
     let handle = server.handle();
     (tokio::spawn(server.serve(listen, Router::new().mount(routes![endless]))), handle)

@@ -1,6 +1,7 @@
-//! TLS: a bad certificate is found before the port opens, and a bad peer costs nobody else anything.
+//! TLS: a bad certificate is found before it is served, a new one without a restart, and a bad peer disturbs no other.
 
 use std::fs;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -8,8 +9,13 @@ use http::{StatusCode, Version};
 use support::{Certificate, Client, Count, Running, Visitor, until, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use touka::extract::State;
 use touka::server::Tls;
+use touka::server::rustls::ServerConfig;
+use touka::server::rustls::crypto::ring::default_provider;
+use touka::server::rustls::pki_types::pem::PemObject;
+use touka::server::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use touka::{Event, Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -54,7 +60,7 @@ async fn alpn_chooses_the_version_and_no_alpn_is_http_1() {
 
 /// A client that has agreed on one protocol and speaks the other gets no answer in either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_alpn_has_settled_is_what_is_spoken() {
+async fn the_protocol_of_alpn_is_the_one_that_is_spoken() {
     let certificate = Certificate::new();
     let (server, _) = running(&certificate, Server::new()).await;
     let http1 = &b"GET /nothing HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"[..];
@@ -82,7 +88,7 @@ async fn what_alpn_has_settled_is_what_is_spoken() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_said() {
+fn an_unusable_certificate_is_explained() {
     let (good, other) = (Certificate::new(), Certificate::new());
     let empty = good.folder().join("empty.pem");
     let garbage = good.folder().join("garbage.pem");
@@ -100,12 +106,98 @@ fn what_is_wrong_with_a_certificate_is_said() {
         (&cert, &other.key(), "cannot be used together", "key.pem"),
     ];
     for (certificate, key, part, more) in cases {
-        let error = Tls::from_pem(certificate, key).expect_err(part);
+        let error = Tls::from_pem_files(certificate, key).expect_err(part);
         assert!(error.is_tls() && !error.is_bind());
         let text = error.to_string();
         assert!(text.contains(part) && text.contains(more), "{text}");
     }
-    Tls::from_pem(&cert, &key).expect("a good pair");
+    Tls::from_pem_files(&cert, &key).expect("a good pair");
+}
+
+/// Emits at once, and once more when the test allows it.
+#[sse_handler]
+#[route(GET, "/twice")]
+async fn twice(State(gate): State<Arc<Semaphore>>) {
+    emit!("before");
+    let _permit = gate.acquire().await;
+    emit!("after");
+    std::future::pending::<()>().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_certificate_is_served_while_streams_go_on() {
+    let (old, new) = (Certificate::new(), Certificate::new());
+    let (tls, gate) = (old.tls(), Arc::new(Semaphore::new(0)));
+    let router = Router::new().mount(routes![twice]).with_state(Arc::clone(&gate));
+    let server = Running::serve_with(Server::new().tls(tls.clone()), router).await;
+    let ways = [(&b"h2"[..], Version::HTTP_2), (b"http/1.1", Version::HTTP_11)];
+    let mut open = Vec::new();
+    for (protocol, version) in ways {
+        let mut visitor = visit(&server, &old, Some(protocol), version).await;
+        let mut stream = visitor.stream("/twice").await;
+        assert_eq!(stream.data().await, "before");
+        open.push((visitor, stream));
+    }
+
+    tls.set_pem_files(new.certificate(), new.key()).expect("a good pair");
+    for (protocol, version) in ways {
+        // The visitor trusts this certificate and no other.
+        let mut visitor = visit(&server, &new, Some(protocol), version).await;
+        assert_eq!(visitor.stream("/twice").await.data().await, "before");
+    }
+    gate.add_permits(1);
+    for (visitor, stream) in &mut open {
+        assert_eq!(stream.data().await, "after");
+        assert_eq!(visitor.get("/nothing", &[]).await.status, StatusCode::NOT_FOUND);
+    }
+
+    // The bytes of the same files.
+    let (cert, key) = (fs::read(old.certificate()).expect("read"), fs::read(old.key()).expect("read"));
+    tls.set_pem(&cert, &key).expect("a good pair");
+    visit(&server, &old, Some(b"h2"), Version::HTTP_2).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_certificate_leaves_the_old_one() {
+    let (good, other) = (Certificate::new(), Certificate::new());
+    let tls = good.tls();
+    let router = Router::new().mount(routes![endless]).with_state(Count::default());
+    let server = Running::serve_with(Server::new().tls(tls.clone()), router).await;
+    let (cert, key) = (fs::read(good.certificate()).expect("read"), fs::read(good.key()).expect("read"));
+    for (error, text) in [
+        (tls.set_pem_files(good.certificate(), other.key()).expect_err("another key"), "cannot be used together"),
+        (tls.set_pem_files(good.folder().join("none"), good.key()).expect_err("no file"), "none cannot be read"),
+        (tls.set_pem("", &key).expect_err("empty"), "the text holds no certificate in PEM form"),
+        (tls.set_pem(&cert, &cert).expect_err("no key"), "the text holds no private key in PEM form"),
+        (tls.set_pem(&cert, fs::read(other.key()).expect("read")).expect_err("another key"), "cannot be used together"),
+    ] {
+        assert!(error.is_tls() && error.to_string().contains(text), "{error}");
+        visit(&server, &good, Some(b"http/1.1"), Version::HTTP_11).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_configuration_of_rustls_is_served_with_the_servers_alpn() {
+    let (first, second) = (Certificate::new(), Certificate::new());
+    let config = |certificate: &Certificate| {
+        let chain = CertificateDer::pem_file_iter(certificate.certificate()).expect("a file");
+        let chain = chain.collect::<Result<Vec<_>, _>>().expect("a certificate");
+        let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::from_pem_file(certificate.key()).expect("a key"))
+            .expect("a good pair");
+        config.alpn_protocols = vec![b"spdy/3".to_vec()];
+        config
+    };
+    let tls = Tls::from_config(config(&first));
+    let router = Router::new().mount(routes![endless]).with_state(Count::default());
+    let server = Running::serve_with(Server::new().tls(tls.clone()), router).await;
+    let mut visitor = visit(&server, &first, Some(b"h2"), Version::HTTP_2).await;
+    assert_eq!(visitor.stream("/endless").await.data().await, "here");
+    tls.set_config(config(&second));
+    visit(&server, &second, Some(b"http/1.1"), Version::HTTP_11).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

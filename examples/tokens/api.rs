@@ -6,7 +6,7 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use touka::Event;
-use touka::extract::{Json, JsonError};
+use touka::extract::{Json, JsonRejection};
 
 use crate::model::NAME;
 
@@ -107,8 +107,8 @@ impl ApiError {
 
 /// A body that is not what this API takes. touka would answer in plain text; clients of this API
 /// read JSON.
-impl From<JsonError> for ApiError {
-    fn from(error: JsonError) -> Self {
+impl From<JsonRejection> for ApiError {
+    fn from(error: JsonRejection) -> Self {
         let message = error.to_string();
         Self { status: error.into_response().status(), ..Self::invalid(message) }
     }

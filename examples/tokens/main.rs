@@ -21,7 +21,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use api::{ApiError, DONE, Identity, Request};
 use axum::response::{IntoResponse, Response};
 use model::{Answer, Model};
-use touka::extract::{Json, JsonError, State};
+use touka::extract::{Json, JsonRejection, State};
 use touka::{Router, route, routes, sse_handler};
 use touka_examples::{Page, begin, page};
 
@@ -41,7 +41,10 @@ async fn busy(State(model): State<Model>) -> String {
 ///
 /// What is wrong with the request is known before the first byte, so it is a real status.
 #[route(POST, "/v1/chat/completions")]
-async fn complete(State(model): State<Model>, body: Result<Json<Request>, JsonError>) -> Result<Response, ApiError> {
+async fn complete(
+    State(model): State<Model>,
+    body: Result<Json<Request>, JsonRejection>,
+) -> Result<Response, ApiError> {
     let Json(request) = body?;
     if request.messages.is_empty() {
         return Err(ApiError::invalid("`messages` is empty: there is nothing to answer"));

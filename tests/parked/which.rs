@@ -127,7 +127,7 @@ async fn a_service_that_nobody_answers_for_is_parked_only_on_demand() {
     }
     // A router in a router's fallback has been wrapped by who knows what.
     let inner = router(app());
-    let (server, handle) = running(Server::new(), Router::new().fallback(inner)).await;
+    let (server, handle) = running(Server::new(), Router::new().fallback_service(inner)).await;
     drop(Client::stream(server.address, "/a").await);
     until(PATIENCE, "it leaves", || handle.count() == 0).await;
     let mut client = Client::stream(server.address, "/a").await;

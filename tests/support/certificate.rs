@@ -53,7 +53,7 @@ impl Certificate {
 
     /// What a server proves itself with.
     pub fn tls(&self) -> Tls {
-        Tls::from_pem(self.certificate(), self.key()).expect("a good pair")
+        Tls::from_pem_files(self.certificate(), self.key()).expect("a good pair")
     }
 
     /// Shakes hands as a client who speaks these protocols.

@@ -37,7 +37,7 @@ impl room {
                 |request, __touka_state: __ToukaState| async move {
                     #[allow(unused_mut, unused_variables)]
                     let (mut parts, body) = request.into_parts();
-                    let query = ::touka::__private::QueryParams::of(&parts);
+                    let query = ::touka::__private::QueryParams::from_parts(&parts);
                     let __touka_0 = match <Option<
                         u64,
                     > as ::touka::__private::FromQuery<_>>::from_query(&query, "since") {

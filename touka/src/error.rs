@@ -1,4 +1,4 @@
-//! What can go wrong, and why streams end.
+//! [`Error`] and [`CloseReason`], the errors of touka and the reasons for which streams end.
 
 use std::any::Any;
 use std::error::Error as StdError;
@@ -12,13 +12,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// An error of touka.
 ///
-/// Ask what it is with the `is_*` methods. Its text is for people and may change;
+/// The `is_*` methods tell its kind. Its text is for people and may change;
 /// [`source`](StdError::source) has the cause.
 pub struct Error(Box<Inner>);
 
 struct Inner {
     kind: Kind,
-    /// What was attempted, and the remedy where one is known.
+    /// The attempt that failed, and the remedy if one is known.
     text: String,
     source: Option<BoxError>,
 }
@@ -42,26 +42,26 @@ impl Error {
     }
 
     pub(crate) fn field(field: &str, value: &str, reason: &str) -> Self {
-        // A hostile value can be of any length; the message need not be.
+        // A value from a client can be of any length.
         let shown: String = value.chars().take(40).collect();
         let more = if shown.len() < value.len() { "…" } else { "" };
         Self::new(Kind::Field, format!("{shown:?}{more} cannot be an {field}: {reason}"), None)
     }
 
     pub(crate) fn serialize(source: serde_json::Error) -> Self {
-        Self::new(Kind::Serialize, "the value cannot be written as JSON".into(), Some(source.into()))
+        Self::new(Kind::Serialize, "the value cannot be serialized as JSON".into(), Some(source.into()))
     }
 
     pub(crate) fn display() -> Self {
-        Self::new(Kind::Serialize, "the value cannot be written as text: its `Display` failed".into(), None)
+        Self::new(Kind::Serialize, "the value cannot be formatted as text: its `Display` failed".into(), None)
     }
 
-    /// A value of the type `values` cannot be read from an event.
+    /// An event cannot be read as a value of the type `values`.
     pub(crate) fn unreadable(values: &str, reason: &str, source: Option<BoxError>) -> Self {
         Self::new(Kind::Deserialize, format!("`{values}` cannot be read from an event: {reason}"), source)
     }
 
-    /// What a `HubError` says, with its cause.
+    /// The text of a `HubError`, with its cause.
     pub(crate) fn hub(text: String, source: Option<BoxError>) -> Self {
         Self::new(Kind::Hub, text, source)
     }
@@ -90,38 +90,42 @@ impl Error {
         Self::new(Kind::Tls, text, source)
     }
 
-    /// An event name or id would have broken the wire.
+    /// Whether the text of an event's name or id contains what the wire format does not allow.
     pub fn is_field(&self) -> bool {
         self.0.kind == Kind::Field
     }
 
-    /// A value could not be serialised.
+    /// Whether a value could not be serialized.
     pub fn is_serialize(&self) -> bool {
         self.0.kind == Kind::Serialize
     }
 
-    /// A value could not be read back from an event.
+    /// Whether a value could not be read back from an event.
     pub fn is_deserialize(&self) -> bool {
         self.0.kind == Kind::Deserialize
     }
 
-    /// A hub or a topic could not do what was asked: it was a [`HubError`](crate::topic::HubError), which says
-    /// more as long as it is one.
+    /// Whether a hub or a topic failed. The error was a [`HubError`](crate::HubError), which has more kinds.
     pub fn is_hub(&self) -> bool {
         self.0.kind == Kind::Hub
     }
 
-    /// The server's address could not be opened.
+    /// Whether an address could not be listened on.
     pub fn is_bind(&self) -> bool {
         self.0.kind == Kind::Bind
     }
 
-    /// An address or a network of a trusted proxy could not be read.
+    /// Whether the text for a trusted proxy is neither an address nor a network.
     pub fn is_proxy(&self) -> bool {
         self.0.kind == Kind::Proxy
     }
 
-    /// A certificate or its key cannot be used.
+    /// Whether the system does not let the server listen for signals.
+    pub fn is_signal(&self) -> bool {
+        self.0.kind == Kind::Signal
+    }
+
+    /// Whether a certificate or its key cannot be used.
     #[cfg(feature = "tls")]
     pub fn is_tls(&self) -> bool {
         self.0.kind == Kind::Tls
@@ -151,24 +155,24 @@ impl StdError for Error {
     }
 }
 
-/// Why a stream ended: what `on_close` is called with and
-/// [`EventSender::closed`](crate::EventSender::closed) gives.
+/// The reason for which a stream ended: the argument of `on_close`, and the result of
+/// [`EventSender::closed`](crate::EventSender::closed).
 ///
-/// The first cause counts. A client that leaves because the server has closed its stream does not
-/// change the reason.
+/// The first reason stays. A client that leaves because the server has closed its stream does not
+/// change it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {
     /// The handler's body ran to its end, or the last `EventSender` was dropped.
     Completed,
-    /// The client left, or the connection broke. Also: nobody read the stream, which was dropped
-    /// before it opened or before its end.
+    /// The client left, or the connection broke. Also: the stream was dropped without a reader, before it opened
+    /// or before its end.
     Disconnected,
-    /// The client took nothing for the write timeout.
+    /// The client took no bytes for the write timeout.
     Stalled,
-    /// The client fell behind further than the topic remembers.
+    /// The client fell behind further than the topic retains events.
     Lagged,
-    /// The stream reached its longest lifetime, or its credential has expired:
+    /// The stream reached its maximum lifetime, or its credential has expired:
     /// [`EventStream::close_at`](crate::EventStream::close_at).
     Expired,
     /// The server is shutting down.
@@ -176,13 +180,13 @@ pub enum CloseReason {
     /// The handler returned an error, before or after the response opened, or an event could not be
     /// encoded.
     Failed,
-    /// Code of the handler's panicked: its body, an event's or an error's conversion, `on_error`, what
-    /// `close_when` waits for or `recheck` asks, or the destructor of something that the stream held.
+    /// Code of the handler panicked: its body, the conversion of an event or of an error, `on_error`, the future
+    /// of `close_when`, the question of `recheck`, or the destructor of a value that the stream held.
     Panicked,
 }
 
 impl CloseReason {
-    /// The reason as one word in lower case, such as `stalled`: what logs and metrics call it.
+    /// The reason as one word in lower case, such as `stalled`, as in logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Completed => "completed",

@@ -1,7 +1,7 @@
 //! Server-Sent Events from ordinary async functions.
 //!
-//! Annotate a function, emit events from its body, mount it. touka does the rest: the stream, the
-//! wire format, keep-alive, back-pressure, disconnects, shutdown.
+//! Annotate a function, emit events from its body, mount it. touka provides the stream, the
+//! wire format, keep-alive, back-pressure, disconnects and shutdown.
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -23,37 +23,38 @@
 //! }
 //! ```
 //!
-//! # Three layers, each of use without the next
+//! # Three layers, each usable without the next
 //!
-//! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]; [`Hub`] and [`Topic`] for what many clients
-//!    follow. It knows no server: an [`EventStream`] is a response in any axum app, and a `Stream` in
+//! 1. **Stream**: [`Event`], [`EventStream`], [`Emitter`]; [`Hub`] and [`Topic`] for events that many clients
+//!    follow. This layer needs no server: an [`EventStream`] is a response in any axum app, and a `Stream` in
 //!    any test.
 //! 2. **Macros**: [`sse_handler`], [`sse!`], [`route`], [`routes!`],
-//!    [`derive(IntoEvent)`](derive@IntoEvent). Sugar only: what they do can be written by hand with
+//!    [`derive(IntoEvent)`](derive@IntoEvent). They are sugar: everything that they do can be written by hand with
 //!    [`EventStream::generate`], [`routing::Route::new`] and [`event::Encoder`].
 //! 3. **Runtime**: [`Router`] and [`Server`]. The router is a tower service and mounts in axum; the
-//!    server serves any tower service, an `axum::Router` too.
+//!    server serves any tower service, such as an `axum::Router`.
 //!
-//! Extractors and responses are axum-core's: those of axum and its ecosystem work in a handler as
-//! they are.
+//! Extractors and responses use axum-core's traits, so those of axum and its ecosystem work in a handler as
+//! they are. [`extract`], [`response`], [`http`] and [`body`] re-export everything that the signature of a handler
+//! needs.
 //!
-//! # What a handler can count on
+//! # Guarantees for a handler
 //!
 //! - **Back-pressure**: `emit!` waits until the connection has taken the event.
-//! - **Disconnects**: when the client leaves, the body is dropped at the await where it stands,
-//!   within a second. What must be undone belongs in a `Drop`.
-//! - **Failures stay its own**: an error or a panic ends this stream, with an `error` event that
-//!   carries a status and nothing else, and touches no other.
-//! - **Nothing breaks the wire**: no value that can be sent forges a field or an event.
+//! - **Disconnects**: when the client leaves, the body is dropped at its current await,
+//!   within a second. Cleanup belongs in a `Drop`.
+//! - **Isolation**: an error or a panic ends its own stream only, with an `error` event that
+//!   has a status and no text.
+//! - **A safe wire**: no value that can be sent forges a field or an event.
 //!
 //! # One event, many clients
 //!
-//! A [`Topic`] is one log of events: publish to it from anywhere, and answer with its
-//! [`subscribe`](Topic::subscribe). Per topic, every subscriber sees events in publish order, each at
-//! most once; one that reconnects with its last id within the retention misses none; where that cannot
+//! A [`Topic`] is one log of events: publish to it from anywhere, and return its
+//! [`subscribe`](Topic::subscribe) from a handler. Per topic, every subscriber sees events in publish order, each at
+//! most once; a subscriber that reconnects with its last id within the retention misses none; if that cannot
 //! be proven, it gets a `gap` event first. A [`Hub`] has the topics of an app, in memory or on disk.
 //!
-//! # An axum app that is there already
+//! # An existing axum app
 //!
 //! ```
 //! use axum::routing::get;
@@ -67,46 +68,47 @@
 //! let app: axum::Router = axum::Router::new().route("/greetings/{name}", get(greetings));
 //! ```
 //!
-//! [`serve`] takes that app in place of `axum::serve`, and with the feature `axum` knows its routes and
-//! tells its handlers axum's `ConnectInfo`. Under axum's own server a graceful shutdown waits for every
+//! [`serve`] takes that app in place of `axum::serve`. With the feature `axum` it has the app's routes in metrics and
+//! spans, and provides axum's `ConnectInfo`. Under axum's own server a graceful shutdown waits for every
 //! stream; [`Handle::layer`](server::Handle::layer) ends them.
 //!
 //! # Layout
 //!
 //! - [`event`]: one event, its fields and its wire form.
 //! - [`stream`]: from an emitting body to an [`EventStream`], with its keep-alive and its end.
-//! - [`topic`]: logs of events that many clients follow, each from its own place.
-//! - `response`: an [`EventStream`] as head and frames.
-//! - [`extract`]: what a handler takes from its request.
+//! - [`topic`]: logs of events that many clients follow, each from its own position.
+//! - [`response`]: return types of handlers; an [`EventStream`] as head and frames.
+//! - [`extract`]: parameters of handlers.
 //! - [`server`]: sockets, connections, shutdown.
 //! - [`routing`]: from a path to a handler.
 //! - `testing`: the test kit, with the feature of that name.
+//! - [`http`], [`body`]: the crate `http`, and axum-core's bodies.
 //!
 //! # Features
 //!
-//! `macros` (on): the attributes. Without it the crate has no compile-time dependency on syn.
+//! `macros` (on): the macros. Without it the crate does not depend on syn.
 //!
-//! `http2` (on): HTTP/2 beside HTTP/1.1.
+//! `http2` (on): HTTP/2 next to HTTP/1.1, on the same port.
 //!
-//! `tls` (off): HTTPS by rustls, with certificates from PEM files.
+//! `tls` (off): HTTPS by rustls, with certificates that can be replaced while the server runs.
 //!
 //! `axum` (off): an `axum::Router` in touka's server has its routes in metrics and spans, and
-//! `ConnectInfo`. It is the one feature that depends on axum.
+//! `ConnectInfo`. Only this feature depends on axum.
 //!
 //! `disk` (off): [`Hub`]s that keep the events of their topics in a file, by redb.
 //!
-//! `metrics` (off): figures of streams and requests for the `metrics` facade.
+//! `metrics` (off): metrics of streams and requests, for the `metrics` facade.
 //!
 //! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.
 //!
-//! There is no unsafe code in this crate, and its macros generate none.
+//! This crate has no unsafe code, and its macros generate none.
 
 #[doc(hidden)]
 pub mod __private;
 mod error;
 pub mod event;
 pub mod extract;
-mod response;
+pub mod response;
 pub mod routing;
 pub mod server;
 pub mod stream;
@@ -114,6 +116,9 @@ mod sync;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod topic;
+
+pub use axum_core::body;
+pub use http;
 
 pub use error::{CloseReason, Error, Result};
 pub use event::{Event, EventId, EventName, IntoEvent};
@@ -124,7 +129,8 @@ pub use topic::{Hub, HubError, Topic};
 #[cfg(feature = "macros")]
 pub use touka_macros::{route, sse_handler};
 
-/// Sends the values of a type as events: each variant of an enum, or the struct.
+/// Implements [`IntoEvent`](trait@IntoEvent), so that values of the type are events: each variant of an enum, or a
+/// struct.
 ///
 /// ```
 /// use serde::Serialize;
@@ -142,14 +148,14 @@ pub use touka_macros::{route, sse_handler};
 ///     // One field without a name: its own JSON.
 ///     #[event(name = "usage")]
 ///     Billed(Usage),
-///     // The id stands in its own line, not in the data.
+///     // The id is a field of the event, not of the data.
 ///     Moved { #[event(id)] seq: u64, x: f64, y: f64 },
 ///     // Text as it is, not JSON.
 ///     #[event(data = "text")]
 ///     Log(String),
-///     // Nothing to say but that it happened.
+///     // No payload: empty data.
 ///     TurnIsOver,
-///     // No name: what `onmessage` hears.
+///     // The default name, for `onmessage`.
 ///     #[event(name = "message", data = "text")]
 ///     Done(&'static str),
 /// }
@@ -165,27 +171,27 @@ pub use touka_macros::{route, sse_handler};
 #[cfg(feature = "macros")]
 pub use touka_macros::IntoEvent;
 
-/// The README's example, compiled.
+/// The examples of the README, compiled.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
-/// The guide to clients, whose code is compiled.
+/// The examples of the guide to clients, compiled.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/clients.md")]
 struct Clients;
 
-/// The guide to topics, whose code is compiled.
+/// The examples of the guide to topics, compiled.
 #[cfg(all(doctest, feature = "macros", feature = "disk"))]
 #[doc = include_str!("../../docs/topics.md")]
 struct Topics;
 
-/// The guide to credentials, whose code is compiled.
+/// The examples of the guide to credentials, compiled.
 #[cfg(all(doctest, feature = "macros"))]
 #[doc = include_str!("../../docs/credentials.md")]
 struct Credentials;
 
-/// The guide for axum apps, whose code is compiled.
+/// The examples of the guide for axum apps, compiled.
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]
 #[doc = include_str!("../../docs/axum.md")]
 struct InAxum;

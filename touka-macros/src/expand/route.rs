@@ -40,7 +40,7 @@ pub(crate) fn route(
     };
     let split_query = (!path.queries.is_empty()).then(|| {
         let params = runtime.private("QueryParams");
-        quote!(let #query = #params::of(&#parts);)
+        quote!(let #query = #params::from_parts(&#parts);)
     });
     // A client that has seen the end is answered before any parameter is read.
     let ended = end.map(|end| {

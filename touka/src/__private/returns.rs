@@ -2,10 +2,8 @@
 
 use std::future::{Future, ready};
 
-use axum_core::response::IntoResponse;
-
 use crate::event::IntoEvent;
-use crate::stream::{Emitter, EventSender, EventStream, Opening};
+use crate::stream::{Emitter, EventSender, EventStream, HandlerError, Opening};
 
 // rustc quotes the line of a bound that is not met, so those on a body have the remedy beside them.
 
@@ -78,7 +76,7 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
 impl<T, E> Returns for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
-    E: Refusal,
+    E: HandlerError,
 {
     type Item = T;
     type Done = Result<(), E>;
@@ -138,7 +136,7 @@ pub trait Opens: Returns {
 impl<T, E> Opens for Result<EventStream<T>, E>
 where
     T: IntoEvent + Send + 'static,
-    E: Refusal,
+    E: HandlerError,
 {
     type Error = E;
 
@@ -170,16 +168,3 @@ where
 pub async fn give_way() {
     tokio::task::coop::consume_budget().await;
 }
-
-/// A type that can be the error of a handler.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot be the error of a handler",
-    label = "the error of this handler is not a response",
-    note = "until the stream opens, an error is sent as the response, so it must be axum's `IntoResponse`",
-    note = "implement `IntoResponse` for an error type of your own, and `From` for each error that `?` converts",
-    note = "`Box<dyn Error>` cannot implement it: wrap it in a type of your own, or convert it, as in `.map_err(|_| StatusCode::BAD_GATEWAY)?`"
-)]
-pub trait Refusal: IntoResponse + Send + 'static {}
-
-#[diagnostic::do_not_recommend]
-impl<E: IntoResponse + Send + 'static> Refusal for E {}

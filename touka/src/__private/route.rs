@@ -8,7 +8,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::extract::{LastEventId, ParamError, Params, QueryParams};
+use crate::extract::{LastEventId, ParamRejection, Params, QueryParams};
 
 /// The bounds of a router's state.
 pub trait AnyState: Clone + Send + Sync + 'static {}
@@ -55,7 +55,7 @@ pub trait Capture: Sized {
 #[diagnostic::do_not_recommend]
 impl<T: FromStr<Err: fmt::Display>> Capture for T {
     fn capture(parts: &Parts, name: &str) -> Result<Self, Response> {
-        Params::of(parts).parse(name).map_err(IntoResponse::into_response)
+        Params::from_parts(parts).parse(name).map_err(IntoResponse::into_response)
     }
 }
 
@@ -87,21 +87,21 @@ pub enum Repeated {}
 #[diagnostic::do_not_recommend]
 impl<T: FromStr<Err: fmt::Display>> FromQuery<Once> for T {
     fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
-        query.parse(name).map_err(ParamError::into_response)
+        query.parse(name).map_err(ParamRejection::into_response)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: FromStr<Err: fmt::Display>> FromQuery<Maybe> for Option<T> {
     fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
-        query.parse_optional(name).map_err(ParamError::into_response)
+        query.parse_optional(name).map_err(ParamRejection::into_response)
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T: FromStr<Err: fmt::Display>> FromQuery<Repeated> for Vec<T> {
     fn from_query(query: &QueryParams, name: &str) -> Result<Self, Response> {
-        query.parse_all(name).map_err(ParamError::into_response)
+        query.parse_all(name).map_err(ParamRejection::into_response)
     }
 }
 
@@ -117,7 +117,7 @@ pub async fn from_request<T: LastExtractor<S, M>, S: AnyState, M>(request: Reque
 
 /// Returns the answer to a client whose last event id is this name: 204, which makes it stop reconnecting.
 pub fn ended(parts: &Parts, name: &str) -> Option<Response> {
-    LastEventId::of(parts).ended(name).then(|| StatusCode::NO_CONTENT.into_response())
+    LastEventId::from_parts(parts).ended(name).then(|| StatusCode::NO_CONTENT.into_response())
 }
 
 /// A type that can be the answer of a route.

@@ -1,4 +1,4 @@
-//! [`ConnectInfo`], where a request comes from.
+//! [`ConnectInfo`], the address of the client that sent a request.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,14 +9,18 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-/// The address of the client that sent this request: the one that limits, logs and
-/// [`OpenStream::peer`](crate::server::OpenStream::peer) speak of. It is the peer of the connection, or
-/// the client that proxies have named which [`Server::trust_proxies`](crate::Server::trust_proxies)
-/// trusts; then its port is 0 where they do not tell it. Under axum's own server it is what
-/// `into_make_service_with_connect_info` has said, with the feature `axum`.
+use crate::response::{FAILED, refusal};
+
+/// The address of the client that sent this request: the same that limits, logs and
+/// [`OpenStream::peer`](crate::server::OpenStream::peer) use.
 ///
-/// A client of a Unix socket without such a proxy has none, and is answered with 500; take an
-/// `Option<ConnectInfo>` where there can be such.
+/// It is the peer of the connection, or the client that a proxy has named if
+/// [`Server::trust_proxies`](crate::Server::trust_proxies) trusts the proxy. The port is 0 if the proxy does not
+/// name it. Under axum's own server it is the address of `into_make_service_with_connect_info`, with the feature
+/// `axum`.
+///
+/// A client of a Unix socket without such a proxy has no address and is answered with 500; take an
+/// `Option<ConnectInfo>` if there can be such clients.
 ///
 /// ```
 /// use touka::extract::ConnectInfo;
@@ -30,11 +34,11 @@ use http::request::Parts;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectInfo(pub SocketAddr);
 
-/// What touka's server leaves in the extensions of each request.
+/// The address that touka's server puts into the extensions of each request. `None` for a Unix socket.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) Option<SocketAddr>);
 
-/// Where a request comes from, as far as its server has said.
+/// The client's address, if the server has put one into the extensions.
 pub(crate) fn peer(extensions: &http::Extensions) -> Option<SocketAddr> {
     extensions.get::<Peer>().map_or_else(|| of_axum(extensions), |peer| peer.0)
 }
@@ -65,22 +69,34 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for ConnectInfo {
     }
 }
 
-/// The client has no address, or the server does not tell it.
+/// The answer where the client has no address, or the server does not provide it: 500.
 #[derive(Clone, Debug)]
 pub struct ConnectInfoRejection(());
 
+impl ConnectInfoRejection {
+    /// The status of the response: 500.
+    pub const fn status(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    /// The text of the response, without the line end. The reason is not for the client and goes to the log.
+    pub fn body_text(&self) -> String {
+        FAILED.to_owned()
+    }
+}
+
 impl fmt::Display for ConnectInfoRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the client has no address, or the server does not tell it")
+        f.write_str("the client has no address, or the server does not provide it")
     }
 }
 
 impl std::error::Error for ConnectInfoRejection {}
 
-/// 500: the handler stands where it cannot work. The reason goes to the log.
+/// 500, because the handler is served where it cannot work. The reason goes to the log.
 impl IntoResponse for ConnectInfoRejection {
     fn into_response(self) -> Response {
         tracing::error!(target: "touka::server", error = %self, "a handler takes a `ConnectInfo` and has none");
-        (StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request\n").into_response()
+        refusal(self.status(), FAILED)
     }
 }

@@ -1,105 +1,112 @@
-//! [`Json`], a request's body or a response's as JSON.
+//! [`Json`] as a parameter of a handler: the body of a request.
 
 use std::fmt;
 
+use axum_core::extract::rejection::BytesRejection;
 use axum_core::extract::{FromRequest, Request};
 use axum_core::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, StatusCode};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::error::Error;
-
-/// JSON: as a parameter the request's body, as a return value the response's.
-///
-/// ```
-/// use serde::{Deserialize, Serialize};
-/// use touka::extract::Json;
-/// use touka::route;
-///
-/// #[derive(Deserialize)]
-/// struct Question {
-///     text: String,
-/// }
-///
-/// #[derive(Serialize)]
-/// struct Answer {
-///     length: usize,
-/// }
-///
-/// #[route(POST, "/ask")]
-/// async fn ask(Json(question): Json<Question>) -> Json<Answer> {
-///     Json(Answer { length: question.text.len() })
-/// }
-/// ```
-///
-/// A body that is not announced as JSON is 415, one that is none or does not fit is 400, one that
-/// is too large is 413 (2 MiB, unless an axum `DefaultBodyLimit` says otherwise): each with one
-/// line that says why.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Json<T>(pub T);
+pub use crate::response::Json;
+use crate::response::refusal;
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
-    type Rejection = JsonError;
+    type Rejection = JsonRejection;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, JsonError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, JsonRejection> {
         if !is_json(request.headers()) {
-            let reason = "the body must be announced with `content-type: application/json`";
-            return Err(JsonError::Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.to_owned()));
+            return Err(JsonRejection(Kind::ContentType));
         }
-        let body =
-            Bytes::from_request(request, state).await.map_err(|refused| JsonError::Body(refused.into_response()))?;
-        let value = serde_json::from_slice(&body);
-        value.map(Self).map_err(|error| JsonError::Refused(StatusCode::BAD_REQUEST, format!("the body: {error}")))
+        let body = Bytes::from_request(request, state).await.map_err(|error| JsonRejection(Kind::Body(error)))?;
+        serde_json::from_slice(&body).map(Self).map_err(|error| JsonRejection(Kind::Json(error)))
     }
 }
 
-/// `application/json`, and types such as `application/problem+json`.
+/// Whether the body is `application/json`, or of a type such as `application/problem+json`.
 fn is_json(headers: &HeaderMap) -> bool {
     let Some(Ok(value)) = headers.get(CONTENT_TYPE).map(HeaderValue::to_str) else { return false };
     let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-/// Status 200 and the value; a value that cannot be written is a 500 whose reason is in the log.
-impl<T: Serialize> IntoResponse for Json<T> {
-    fn into_response(self) -> Response {
-        match serde_json::to_vec(&self.0) {
-            Ok(json) => ([(CONTENT_TYPE, HeaderValue::from_static("application/json"))], json).into_response(),
-            Err(error) => Error::serialize(error).into_response(),
-        }
-    }
-}
-
-/// Why a request's body was not taken.
+/// The answer to a body that is not what the handler takes.
 #[derive(Debug)]
-#[non_exhaustive]
-pub enum JsonError {
-    /// The status and the reason.
-    Refused(StatusCode, String),
-    /// The body could not be read; this is the answer to it.
-    Body(Response),
+pub struct JsonRejection(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    ContentType,
+    Json(serde_json::Error),
+    Body(BytesRejection),
 }
 
-impl fmt::Display for JsonError {
+impl JsonRejection {
+    /// Whether the request's `content-type` is not JSON.
+    pub const fn is_content_type(&self) -> bool {
+        matches!(self.0, Kind::ContentType)
+    }
+
+    /// Whether the body is not JSON.
+    pub fn is_syntax(&self) -> bool {
+        matches!(&self.0, Kind::Json(error) if !error.is_data())
+    }
+
+    /// Whether the body is JSON but not a value of the handler's type.
+    pub fn is_data(&self) -> bool {
+        matches!(&self.0, Kind::Json(error) if error.is_data())
+    }
+
+    /// Whether the body is longer than the limit.
+    pub fn is_too_large(&self) -> bool {
+        self.status() == StatusCode::PAYLOAD_TOO_LARGE
+    }
+
+    /// Whether the body could not be read to its end, and not because it is too long.
+    pub fn is_unreadable(&self) -> bool {
+        matches!(self.0, Kind::Body(_)) && !self.is_too_large()
+    }
+
+    /// The status of the response: 415 for the content type, 413 for a body that is too long, 400 for any other.
+    pub fn status(&self) -> StatusCode {
+        match &self.0 {
+            Kind::ContentType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::Json(_) => StatusCode::BAD_REQUEST,
+            Kind::Body(error) => error.status(),
+        }
+    }
+
+    /// The text of the response, without the line end.
+    pub fn body_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for JsonRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Refused(_, reason) => f.write_str(reason),
-            Self::Body(_) => f.write_str("the body could not be read"),
+        match &self.0 {
+            Kind::ContentType => f.write_str("the body must be announced with `content-type: application/json`"),
+            Kind::Json(error) => write!(f, "the body: {error}"),
+            Kind::Body(error) => f.write_str(&error.body_text()),
         }
     }
 }
 
-impl std::error::Error for JsonError {}
-
-/// The status and the reason in one line.
-impl IntoResponse for JsonError {
-    fn into_response(self) -> Response {
-        match self {
-            Self::Refused(status, reason) => (status, format!("{reason}\n")).into_response(),
-            Self::Body(response) => response,
+impl std::error::Error for JsonRejection {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0 {
+            Kind::ContentType => None,
+            Kind::Json(error) => Some(error),
+            Kind::Body(error) => Some(error),
         }
+    }
+}
+
+/// [`status`](JsonRejection::status) and [`body_text`](JsonRejection::body_text).
+impl IntoResponse for JsonRejection {
+    fn into_response(self) -> Response {
+        refusal(self.status(), &self.body_text())
     }
 }

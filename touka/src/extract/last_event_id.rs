@@ -1,4 +1,4 @@
-//! [`LastEventId`], where a client that comes back left off.
+//! [`LastEventId`], the id of the last event that a client has seen.
 
 use std::convert::Infallible;
 
@@ -11,12 +11,12 @@ use crate::event::EventId;
 
 /// The id of the last event that the client has seen, if it has seen one.
 ///
-/// Read from the `Last-Event-ID` header, which a browser sends when it reconnects by itself; else
-/// from `lastEventId` or `last_event_id` in the query, for the first request of a page that knows
-/// where it was, and for clients that cannot set headers.
+/// The id is read from the `Last-Event-ID` header, which a browser sends when it reconnects by itself. Without
+/// that header it is read from `lastEventId` or `last_event_id` in the query: for the first request of a page that
+/// has kept the id, and for clients that cannot set headers.
 ///
-/// It is `None` on a first visit, and also for whatever is not a valid [`EventId`]: anyone can
-/// send any header, and a bad one is no reason to turn a client away.
+/// It is `None` on a first visit, and for a value that is not a valid [`EventId`]: anyone can send any header, and
+/// an invalid one is no reason to reject a client.
 ///
 /// ```
 /// use touka::extract::LastEventId;
@@ -34,17 +34,17 @@ use crate::event::EventId;
 pub struct LastEventId(pub Option<EventId>);
 
 impl LastEventId {
-    /// Reads the request's head.
-    pub fn of(parts: &Parts) -> Self {
+    /// Reads the id from the head of a request.
+    pub fn from_parts(parts: &Parts) -> Self {
         let id = from_header(&parts.headers).or_else(|| from_query(parts.uri.query()?));
         Self(id)
     }
 
-    /// The number of the event that comes next, for a stream whose ids count from 1: the number after the client's id,
+    /// The number of the next event, for a stream whose ids count from 1: the number after the client's id,
     /// and 1 for a client without an id, or with one that is not a number.
     ///
-    /// Any number can come, as anyone can send any id. A range up to the last event is empty for a number beyond it, and
-    /// the stream ends, as it must for a client that has seen everything but
+    /// The number can be any, since a client can send any id. A range from a number beyond the last event is empty,
+    /// and the stream ends, as it must for a client that has seen everything but
     /// [the end](crate::EventStream::end).
     ///
     /// ```
@@ -59,9 +59,11 @@ impl LastEventId {
         self.0.as_ref().and_then(EventId::as_u64).unwrap_or(0).saturating_add(1)
     }
 
-    /// The client has seen the event that [`EventStream::end`](crate::EventStream::end) of this
-    /// name sends: there is nothing more for it, and 204 tells it so. A client that has seen the last event but not the
-    /// end is not told so: [its body must return](crate::EventStream::end).
+    /// Whether the client has seen the event that [`EventStream::end`](crate::EventStream::end) of this
+    /// name sends. There is nothing more for such a client; answer it with 204, and it does not come back.
+    ///
+    /// It is false for a client that has seen the last event but not the end:
+    /// [its body must return](crate::EventStream::end).
     ///
     /// ```
     /// use http::StatusCode;
@@ -81,20 +83,20 @@ impl LastEventId {
     pub fn ended(&self, name: &str) -> bool {
         match &self.0 {
             None => false,
-            // Compared as text: that is what was sent and came back.
+            // Compared as text, in the form in which it was sent and came back.
             Some(id) => id.to_string() == name,
         }
     }
 }
 
-/// What [`Topic::subscribe`](crate::Topic::subscribe) begins from.
+/// The position that [`Topic::subscribe`](crate::Topic::subscribe) starts from.
 impl From<LastEventId> for Option<EventId> {
     fn from(LastEventId(id): LastEventId) -> Self {
         id
     }
 }
 
-/// As bytes: a browser sends the id as UTF-8, which `HeaderValue::to_str` refuses.
+/// Reads bytes, because a browser sends the id as UTF-8, which `HeaderValue::to_str` rejects.
 fn from_header(headers: &HeaderMap) -> Option<EventId> {
     let value = headers.get("last-event-id")?;
     EventId::new(std::str::from_utf8(value.as_bytes()).ok()?).ok()
@@ -110,7 +112,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
+        Ok(Self::from_parts(parts))
     }
 }
 
@@ -126,11 +128,11 @@ mod tests {
             request = request.header("last-event-id", header);
         }
         let (parts, ()) = request.body(()).unwrap().into_parts();
-        LastEventId::of(&parts).0.map(|id| id.to_string())
+        LastEventId::from_parts(&parts).0.map(|id| id.to_string())
     }
 
     #[test]
-    fn the_header_comes_first_and_the_query_stands_in() {
+    fn the_header_is_preferred_to_the_query() {
         assert_eq!(read("/", Some("…7".as_bytes())).as_deref(), Some("…7"));
         assert_eq!(read("/?lastEventId=5", Some(b"41")).as_deref(), Some("41"));
         assert_eq!(read("/?a=b&lastEventId=5%20x+y", None).as_deref(), Some("5 x y"));
@@ -151,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_number_is_one_after_the_last_whatever_was_sent() {
+    fn the_next_number_follows_any_id() {
         let next = |id: &str| LastEventId(EventId::new(id).ok()).next_number();
         assert_eq!([next(""), next("done"), next("-1"), next("0"), next("7")], [1, 1, 1, 1, 8]);
         assert_eq!(next("18446744073709551615"), u64::MAX);

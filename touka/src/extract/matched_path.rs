@@ -1,4 +1,4 @@
-//! [`MatchedPath`], the route that a request was found to be for.
+//! [`MatchedPath`], the path of the route that matched a request.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -9,11 +9,13 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-/// The path of the route that answers this request, as it is mounted: `/rooms/{room}`. Metrics and
-/// spans have it as `route`.
+use crate::response::{FAILED, refusal};
+
+/// The path of the route that answers this request, with the prefixes it is nested under: `/rooms/{room}`. Metrics
+/// and spans have it as `route`.
 ///
-/// Under axum's routes it is axum's matched path, with the feature `axum`. Where no route has
-/// matched, say in a fallback, the request is answered with 500; take an `Option<MatchedPath>` there.
+/// In a route of axum it is axum's matched path, with the feature `axum`. Where no route has
+/// matched, as in a fallback, the request is answered with 500; take an `Option<MatchedPath>` there.
 ///
 /// ```
 /// use touka::extract::MatchedPath;
@@ -24,18 +26,18 @@ use http::request::Parts;
 ///     format!("{room} of {path}")
 /// }
 /// ```
-// The router leaves it in the request's extensions, and in the response's for whoever counts them.
+// The router puts it into the extensions of the request, and into those of the response for metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MatchedPath(pub(crate) Arc<str>);
 
 impl MatchedPath {
-    /// The path.
+    /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What a router has left in a request's extensions: touka's, or axum's around it.
-    pub(crate) fn of(extensions: &http::Extensions) -> Option<Self> {
+    /// The path that a router has put into a request's extensions: touka's, or axum's around it.
+    pub(crate) fn from_extensions(extensions: &http::Extensions) -> Option<Self> {
         extensions.get::<Self>().cloned().or_else(|| of_axum(extensions))
     }
 }
@@ -60,7 +62,7 @@ impl<S: Send + Sync> FromRequestParts<S> for MatchedPath {
     type Rejection = MatchedPathRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, MatchedPathRejection> {
-        Self::of(&parts.extensions).ok_or(MatchedPathRejection(()))
+        Self::from_extensions(&parts.extensions).ok_or(MatchedPathRejection(()))
     }
 }
 
@@ -68,13 +70,25 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for MatchedPath {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(Self::of(&parts.extensions))
+        Ok(Self::from_extensions(&parts.extensions))
     }
 }
 
-/// No route has matched the request.
+/// The answer where no route has matched the request: 500.
 #[derive(Clone, Debug)]
 pub struct MatchedPathRejection(());
+
+impl MatchedPathRejection {
+    /// The status of the response: 500.
+    pub const fn status(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    /// The text of the response, without the line end. The reason is not for the client and goes to the log.
+    pub fn body_text(&self) -> String {
+        FAILED.to_owned()
+    }
+}
 
 impl fmt::Display for MatchedPathRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,10 +98,10 @@ impl fmt::Display for MatchedPathRejection {
 
 impl std::error::Error for MatchedPathRejection {}
 
-/// 500: the handler stands where it cannot work. The reason goes to the log.
+/// 500, because the handler is mounted where it cannot work. The reason goes to the log.
 impl IntoResponse for MatchedPathRejection {
     fn into_response(self) -> Response {
         tracing::error!(target: "touka::server", error = %self, "a handler takes a `MatchedPath` and has none");
-        (StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request\n").into_response()
+        refusal(self.status(), FAILED)
     }
 }

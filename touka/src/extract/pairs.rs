@@ -1,4 +1,4 @@
-//! A deserializer for the pairs of a query: every value is text, and says by itself what it is.
+//! A deserializer for the pairs of a query. Every value is text; the type that is read decides how it is parsed.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -16,10 +16,9 @@ pub(super) fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Fault> {
     T::deserialize(Pairs { rest: grouped(pairs(query)).into_iter(), next: None })
 }
 
-/// The values of each name, wherever they stand in the query. Names are in the order in which each
-/// comes first.
+/// Groups the values by name. Names are in the order of their first value.
 ///
-/// Linear in the length of the query: a client chooses how many names there are, and a scan for each
+/// The work is linear in the length of the query: a client chooses the number of names, and a scan for each
 /// of them would be quadratic. The map hashes with a random key, so a client cannot choose names that
 /// collide.
 fn grouped<K: Clone + Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<(K, Vec<V>)> {
@@ -37,13 +36,29 @@ fn grouped<K: Clone + Eq + Hash, V>(pairs: impl Iterator<Item = (K, V)>) -> Vec<
     groups
 }
 
-/// Why a query does not fit.
-#[derive(Debug)]
-pub(super) struct Fault(String);
+/// The reason for which a query does not fit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) kind: FaultKind,
+    text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    Missing,
+    Repeated,
+    Invalid,
+}
+
+impl Fault {
+    const fn invalid(text: String) -> Self {
+        Self { kind: FaultKind::Invalid, text }
+    }
+}
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -51,7 +66,11 @@ impl std::error::Error for Fault {}
 
 impl de::Error for Fault {
     fn custom<T: fmt::Display>(reason: T) -> Self {
-        Self(reason.to_string())
+        Self::invalid(reason.to_string())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self { kind: FaultKind::Missing, text: format!("missing field `{field}`") }
     }
 }
 
@@ -101,28 +120,31 @@ impl<'de> MapAccess<'de> for Pairs<'_> {
     }
 }
 
-/// What one parameter was given: one text, or several.
+/// The texts of one parameter.
 struct Value<'a> {
     name: Cow<'a, str>,
     texts: Vec<Cow<'a, str>>,
 }
 
 impl Value<'_> {
-    /// The one text; of a parameter that is repeated, nobody knows which was meant.
+    /// The text of a parameter that is given once.
     fn single(&self) -> Result<&str, Fault> {
         match &self.texts[..] {
             [text] => Ok(text),
-            _ => Err(Fault(format!("`{}` is given {} times", self.name, self.texts.len()))),
+            texts => {
+                let text = format!("`{}` is given {} times", self.name, texts.len());
+                Err(Fault { kind: FaultKind::Repeated, text })
+            }
         }
     }
 
     fn named(name: &str, reason: impl fmt::Display) -> Fault {
-        Fault(format!("`{name}`: {reason}"))
+        Fault::invalid(format!("`{name}`: {reason}"))
     }
 
-    fn parse<T: std::str::FromStr<Err: fmt::Display>>(&self, what: &str) -> Result<T, Fault> {
+    fn parse<T: std::str::FromStr<Err: fmt::Display>>(&self, expected: &str) -> Result<T, Fault> {
         let text = self.single()?;
-        text.parse().map_err(|reason| Self::named(&self.name, format!("{text:?} is not a valid {what}: {reason}")))
+        text.parse().map_err(|reason| Self::named(&self.name, format!("{text:?} is not a valid {expected}: {reason}")))
     }
 }
 
@@ -187,7 +209,7 @@ impl<'de> de::Deserializer<'de> for Value<'_> {
         visitor.visit_unit()
     }
 
-    /// A parameter that no field takes may be repeated.
+    // A parameter that no field takes may be repeated.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         visitor.visit_unit()
     }
@@ -236,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_take_what_is_theirs() {
+    fn fields_take_the_parameters_of_their_names() {
         let filter: Filter =
             from_query("tag=a+b&room=%E2%82%AC&level=3&tag=c%26d&order=down&strict=true&numbers=-1&other=x&other=y")
                 .unwrap();
@@ -253,7 +275,7 @@ mod tests {
         assert_eq!((filter.room.as_str(), filter.level, filter.tag.len()), ("", None, 0));
     }
 
-    /// A name that counts how often it is compared.
+    /// A name that counts its comparisons.
     #[derive(Clone, Debug)]
     struct Counted(usize, Rc<Cell<usize>>);
 
@@ -273,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn the_work_grows_with_the_query_and_not_with_its_square() {
+    fn the_work_is_linear_in_the_query() {
         const NAMES: usize = 16_125;
         let compared = Rc::new(Cell::new(0));
         let twice = (0..NAMES).chain(0..NAMES);

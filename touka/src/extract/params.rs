@@ -1,4 +1,4 @@
-//! [`Params`], what the captures of a route's path matched.
+//! [`Params`], the parameters of a request's path.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -8,25 +8,25 @@ use std::sync::Arc;
 use axum_core::extract::FromRequestParts;
 use http::request::Parts;
 
-use super::param_error::{ParamError, Place};
+use super::param_rejection::{ParamRejection, Place};
 use super::percent::segment;
 
-/// The parameters of the path: for `/rooms/{room}` what stood at `{room}`, percent-decoded.
+/// The parameters of the path: for `/rooms/{room}` the segment at `{room}`, percent-decoded.
 ///
-/// `#[route]` reads them for you into parameters of the same name; those of the query are
+/// `#[route]` reads them into the function's parameters of the same name; those of the query are
 /// [`QueryParams`](super::QueryParams). By hand, and in middleware:
 ///
 /// ```
 /// # use http::request::Parts;
-/// use touka::extract::{ParamError, Params};
+/// use touka::extract::{ParamRejection, Params};
 ///
-/// fn room(parts: &Parts) -> Result<u32, ParamError> {
-///     Params::of(parts).parse("room")
+/// fn room(parts: &Parts) -> Result<u32, ParamRejection> {
+///     Params::from_parts(parts).parse("room")
 /// }
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Params {
-    /// In the order of the path. Few enough that a scan beats a map.
+    /// In the order of the path. A path has so few parameters that a scan is faster than a map.
     values: Arc<[(String, Result<String, NotUtf8>)]>,
 }
 
@@ -34,36 +34,35 @@ pub struct Params {
 struct NotUtf8;
 
 impl Params {
-    /// Decodes what the router matched.
+    /// Decodes the captures of the route that matched.
     pub(crate) fn decode<'a>(raw: impl Iterator<Item = (&'a str, &'a str)>) -> Self {
         let values = raw.map(|(name, value)| (name.to_owned(), segment(value).ok_or(NotUtf8)));
         Self { values: values.collect() }
     }
 
-    /// The parameters of this request; empty where no touka route matched it.
-    pub fn of(parts: &Parts) -> Self {
+    /// Reads the parameters of a request. There are none if no route of touka matched it.
+    pub fn from_parts(parts: &Parts) -> Self {
         parts.extensions.get::<Self>().cloned().unwrap_or_default()
     }
 
-    /// The text of one parameter. `None` if the path has no such capture, or what stood there is
-    /// not UTF-8.
+    /// The text of one parameter. `None` if the path has no such capture, or if its text is not UTF-8.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.find(name)?.as_deref().ok()
     }
 
-    /// One parameter as a value.
+    /// Parses one parameter.
     ///
     /// # Errors
     /// The path has no such capture, or its text is not UTF-8 or not a `T`. As a response: 400
     /// with one line that names the parameter and the reason.
-    pub fn parse<T>(&self, name: &str) -> Result<T, ParamError>
+    pub fn parse<T>(&self, name: &str) -> Result<T, ParamRejection>
     where
         T: FromStr<Err: fmt::Display>,
     {
         match self.find(name) {
-            None => Err(ParamError::new(Place::Path, name, "the path has no such parameter")),
-            Some(Err(NotUtf8)) => Err(ParamError::new(Place::Path, name, "it is not UTF-8")),
-            Some(Ok(text)) => ParamError::parse(Place::Path, name, text),
+            None => Err(ParamRejection::missing(Place::Path, name)),
+            Some(Err(NotUtf8)) => Err(ParamRejection::not_utf8(Place::Path, name)),
+            Some(Ok(text)) => ParamRejection::parse(Place::Path, name, text),
         }
     }
 
@@ -76,7 +75,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Params {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of(parts))
+        Ok(Self::from_parts(parts))
     }
 }
 

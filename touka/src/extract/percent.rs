@@ -1,8 +1,8 @@
-//! Percent-encoded text, as paths and queries have it.
+//! Percent-encoding, in paths and queries.
 
 use std::borrow::Cow;
 
-/// The bytes that a text of a URI stands for. A `%` that no two hex digits follow stands for itself.
+/// Decodes a text of a URI. A `%` without two hex digits behind it stays as it is.
 fn decode(text: &str, plus_is_space: bool) -> Cow<'_, [u8]> {
     let bytes = text.as_bytes();
     let is_special = |byte: u8| byte == b'%' || plus_is_space && byte == b'+';
@@ -28,13 +28,13 @@ fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
-/// A segment of a path. `None` if it is not UTF-8.
+/// Decodes a segment of a path. `None` if it is not UTF-8.
 pub(super) fn segment(text: &str) -> Option<String> {
     String::from_utf8(decode(text, false).into_owned()).ok()
 }
 
-/// Name and value of each parameter of a query, in order, as a form writes them. What is not UTF-8
-/// becomes U+FFFD.
+/// Decodes the name and the value of each parameter of a query, in order, as a form encodes them. Bytes that are
+/// not UTF-8 become U+FFFD.
 pub(super) fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
     query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// The crates of the URL standard's own authors are the oracle.
+        /// The oracle is the crates of the authors of the URL standard.
         #[test]
         fn decodes_as_the_standard_does(text in "([a-c%+=&é]|%[0-9a-fA-F]{2}|%[eE]2%82%ac|%ff|[ -~]){0,12}") {
             let expected: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();

@@ -1,4 +1,4 @@
-//! [`Query`], the request's query as a value.
+//! [`Query`], the query of a request as one value.
 
 use std::fmt;
 
@@ -8,7 +8,8 @@ use http::StatusCode;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::pairs;
+use super::pairs::{self, Fault, FaultKind};
+use crate::response::refusal;
 
 /// The query, read into a struct.
 ///
@@ -36,36 +37,63 @@ use super::pairs;
 /// }
 /// ```
 ///
-/// A query that does not fit is 400, with one line that names the parameter and the reason.
+/// A query that does not fit is answered with 400 and one line that names the parameter and the reason.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Query<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
-    type Rejection = QueryError;
+    type Rejection = QueryRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, QueryError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, QueryRejection> {
         let query = parts.uri.query().unwrap_or_default();
-        pairs::from_query(query).map(Self).map_err(|reason| QueryError { reason: reason.to_string() })
+        pairs::from_query(query).map(Self).map_err(QueryRejection)
     }
 }
 
-/// A query that is not what the handler takes.
+/// The answer to a query that is not what the handler takes: 400.
+///
+/// Its text names the parameter and the reason, as in ``query: missing field `room` ``.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct QueryError {
-    reason: String,
-}
+pub struct QueryRejection(Fault);
 
-impl fmt::Display for QueryError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "query: {}", self.reason)
+impl QueryRejection {
+    /// Whether a parameter is missing.
+    pub fn is_missing(&self) -> bool {
+        self.0.kind == FaultKind::Missing
+    }
+
+    /// Whether a parameter is given more than once, and its field takes one.
+    pub fn is_repeated(&self) -> bool {
+        self.0.kind == FaultKind::Repeated
+    }
+
+    /// Whether the text of a parameter is not a value of its field's type.
+    pub fn is_invalid(&self) -> bool {
+        self.0.kind == FaultKind::Invalid
+    }
+
+    /// The status of the response: 400.
+    pub const fn status(&self) -> StatusCode {
+        StatusCode::BAD_REQUEST
+    }
+
+    /// The text of the response, without the line end.
+    pub fn body_text(&self) -> String {
+        self.to_string()
     }
 }
 
-impl std::error::Error for QueryError {}
+impl fmt::Display for QueryRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "query: {}", self.0)
+    }
+}
 
-/// 400 and the error's text.
-impl IntoResponse for QueryError {
+impl std::error::Error for QueryRejection {}
+
+/// [`status`](QueryRejection::status) and [`body_text`](QueryRejection::body_text).
+impl IntoResponse for QueryRejection {
     fn into_response(self) -> Response {
-        (StatusCode::BAD_REQUEST, format!("{self}\n")).into_response()
+        refusal(self.status(), &self.body_text())
     }
 }

@@ -1,4 +1,4 @@
-//! [`State`], a part of what the app shares with its handlers.
+//! [`State`], the state of the app or a part of it.
 
 use std::convert::Infallible;
 use std::ops::{Deref, DerefMut};
@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use axum_core::extract::{FromRef, FromRequestParts};
 use http::request::Parts;
 
-/// The app's state, or a part of it: whatever [`FromRef`] can take from what
+/// The app's state, or a part of it that [`FromRef`] takes from the state that
 /// [`Router::with_state`](crate::Router::with_state) was given.
 ///
 /// ```

@@ -1,4 +1,4 @@
-//! A service's answer to one request, whatever happens.
+//! [`answer`], the response of a service to one request.
 
 use std::future::poll_fn;
 
@@ -8,22 +8,19 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use tower_service::Service;
 
-use super::refusal::refusal;
+use super::refusal::{FAILED, refusal};
 use super::survive::survive;
 
-/// What the client is told of what went wrong inside.
-const FAILED: &str = "the server failed to answer this request";
-
-/// Waits until the service is ready, and asks it. Its error becomes a 500: the text may hold what
-/// is none of the client's business, so it goes to the log. So does its panic.
+/// Waits until the service is ready, and calls it. An error becomes a 500, and so does a panic. Their texts go to
+/// the log, because they may not be for the client.
 pub(crate) async fn answer<V>(service: V, request: Request) -> Response
 where
     V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
 {
-    survive(FAILED, Ok(ask(service, request))).await
+    survive(FAILED, Ok(call(service, request))).await
 }
 
-async fn ask<V>(mut service: V, request: Request) -> Response
+async fn call<V>(mut service: V, request: Request) -> Response
 where
     V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
 {

@@ -1,4 +1,4 @@
-//! From events to frames: what opens and ends a stream, and keep-alive.
+//! [`Frames`], from events to frames: the beginning and the end of a stream, and keep-alive.
 
 use std::convert::Infallible;
 use std::mem;
@@ -20,18 +20,18 @@ pub(super) struct Frames<T> {
     stream: EventStream<T>,
     batch: FrameBuffer<T>,
     keep_alive: KeepAlive,
-    /// Runs from the first poll on, if the stream has a longest lifetime.
+    /// Runs from the first poll on, if the stream has a maximum lifetime.
     lifetime: Option<Pin<Box<Sleep>>>,
     opened: bool,
     finished: bool,
-    /// The last poll gave a frame.
+    /// Whether the last poll returned a frame.
     has_given: bool,
-    /// What is to be done about the last frame before a body of the user's is polled.
+    /// Whether the last frame must be flushed before the handler's body is polled.
     flush: Flush,
 }
 
 impl<T> Frames<T> {
-    /// The last frame was given.
+    /// Whether the last frame was returned.
     pub(super) const fn is_finished(&self) -> bool {
         self.finished
     }
@@ -41,7 +41,7 @@ impl<T> Frames<T> {
         self.stream.lifecycle().link()
     }
 
-    /// The stream, whatever of it was sent already.
+    /// Returns the stream, of which a part may have been sent.
     pub(super) fn into_stream(self) -> EventStream<T> {
         self.stream
     }
@@ -55,12 +55,12 @@ impl<T: IntoEvent> Frames<T> {
         Self { stream, batch, keep_alive, lifetime, opened: false, finished: false, has_given: false, flush }
     }
 
-    /// Nobody has asked for a frame yet.
+    /// Whether the body was never polled.
     pub(super) const fn is_fresh(&self) -> bool {
         !self.opened
     }
 
-    /// Does what belongs to the very beginning, and appends what is to be said there.
+    /// Opens the stream: starts its lifetime, and appends its opening bytes.
     fn open(&mut self) {
         self.opened = true;
         self.stream.lifecycle_mut().open();
@@ -71,8 +71,8 @@ impl<T: IntoEvent> Frames<T> {
         }
     }
 
-    /// The end that comes though the body goes on: that of the credential, or of the longest lifetime. It is no
-    /// normal end, so the event that would tell the client not to come back is not sent.
+    /// Ends the stream if its credential or its maximum lifetime is over, though the handler's body goes on. It is
+    /// no normal end, so the event of [`EventStream::end`], which tells the client not to come back, is not sent.
     fn expire(&mut self, cx: &mut Context<'_>) -> Option<Filled> {
         if let Poll::Ready(failure) = self.stream.poll_credential(cx) {
             return Some(self.fail(&failure));
@@ -81,7 +81,7 @@ impl<T: IntoEvent> Frames<T> {
         over.then(|| self.fail(&Failure { reason: CloseReason::Expired, event: None }))
     }
 
-    /// The head waits for no step of the body, and neither does what is known when it leaves.
+    /// The first frame waits for no step of the handler's body. It has the events that exist when the head is sent.
     fn fill_first(&mut self, cx: &mut Context<'_>) -> Filled {
         if !self.stream.runs_a_body() {
             return self.fill(cx);
@@ -94,7 +94,7 @@ impl<T: IntoEvent> Frames<T> {
         }
     }
 
-    /// Collects events until the stream waits, has ended, or a frame is full.
+    /// Collects events until the stream is pending or has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
         loop {
             let step = self.stream.poll_event(cx, &mut Out::Frame(&mut self.batch));
@@ -139,7 +139,7 @@ impl<T: IntoEvent> Body for Frames<T> {
         if this.finished {
             return Poll::Ready(None);
         }
-        // Who asks for more has written what it was given, or has at least found room for it.
+        // A server that polls again has written the last frame, or has at least buffered it.
         let wrote = if mem::take(&mut this.has_given) { this.keep_alive.wrote(cx) } else { None };
         let opens = !this.opened;
         if opens {
@@ -167,8 +167,8 @@ impl<T: IntoEvent> Body for Frames<T> {
                 ready!(this.keep_alive.poll_due(wrote, cx));
                 this.keep_alive.wrote(cx);
                 if this.stream.lifecycle().link().is_blocked() {
-                    // The client has yet to take what was sent before: the connection is watched
-                    // by the write timeout, and a comment would only wait behind it.
+                    // The client has yet to take earlier bytes. The write timeout watches the
+                    // connection, and a comment would only queue behind them.
                     cx.waker().wake_by_ref();
                     return Poll::Pending;
                 }

@@ -1,4 +1,4 @@
-//! When a body gives frames, and when it lets what it gave be flushed.
+//! Tests of `Frames`: when it returns a frame, and when it lets the server flush one.
 
 use std::future::{Future, pending, poll_fn};
 use std::pin::Pin;
@@ -24,13 +24,13 @@ async fn next(frames: &mut Frames<Event>) -> Option<Bytes> {
     Some(frames.frame().await?.unwrap().into_data().unwrap())
 }
 
-/// Whether the body has nothing now.
+/// Whether the body has no frame now.
 async fn is_pending(frames: &mut Frames<Event>) -> bool {
     poll_fn(|cx| Poll::Ready(Pin::new(&mut *frames).poll_frame(cx).is_pending())).await
 }
 
 #[tokio::test]
-async fn the_head_and_each_event_can_be_flushed_before_the_body_runs_on() {
+async fn the_head_and_each_event_are_flushed_before_the_body_runs_on() {
     let steps = Arc::new(AtomicU32::new(0));
     let step = Arc::clone(&steps);
     let mut frames = frames(|out| async move {
@@ -42,7 +42,7 @@ async fn the_head_and_each_event_can_be_flushed_before_the_body_runs_on() {
         pending::<()>().await;
     });
     for (count, frame) in [(0, "data: a\n\n"), (1, "data: b\n\n")] {
-        // Here a server flushes.
+        // A server flushes here.
         assert!(is_pending(&mut frames).await);
         assert_eq!(steps.load(Relaxed), count, "the body ran before");
         assert_eq!(next(&mut frames).await.unwrap(), frame);
@@ -53,14 +53,14 @@ async fn the_head_and_each_event_can_be_flushed_before_the_body_runs_on() {
     assert_eq!(steps.load(Relaxed), 3);
 }
 
-/// The body waits after its emit, and could go on at the next poll: what it has emitted is flushed before.
+/// The handler's body waits after its emit and could go on at the next poll. The event is flushed before.
 #[tokio::test]
-async fn an_event_is_flushed_before_what_the_body_waited_for_is_worked_on() {
+async fn an_event_is_flushed_before_its_body_works_on() {
     let (go, wait) = tokio::sync::oneshot::channel();
     let steps = Arc::new(AtomicU32::new(0));
     let step = Arc::clone(&steps);
     let mut frames = frames(|out| async move {
-        // After these its events share frames, and its emits are ready at once.
+        // After these the events share frames, and the emits are ready at once.
         for _ in 0..50 {
             out.emit("quick").await;
         }
@@ -79,7 +79,7 @@ async fn an_event_is_flushed_before_what_the_body_waited_for_is_worked_on() {
     assert_eq!(steps.load(Relaxed), 1);
 }
 
-/// Polls a body until it waits, as the same task each time.
+/// Polls a body until it is pending, as the same task each time.
 fn polled(frames: &mut Frames<Event>, waker: &Waker) -> usize {
     let mut given = 0;
     while Pin::new(&mut *frames).poll_frame(&mut Context::from_waker(waker)).is_ready() {
@@ -88,8 +88,8 @@ fn polled(frames: &mut Frames<Event>, waker: &Waker) -> usize {
     given
 }
 
-/// Its client takes nothing when the body wakes its task. The task can do nothing then, and is woken for
-/// another reason when the client takes something again: nobody but the body knows of its event.
+/// The client takes nothing when the body wakes its task. The task can do nothing then, and is woken for another
+/// reason when the client reads again: only the body knows of its event.
 #[tokio::test]
 async fn a_body_that_was_woken_in_vain_is_polled_again() {
     struct Task(AtomicU32);
@@ -127,14 +127,14 @@ async fn a_body_that_was_woken_in_vain_is_polled_again() {
         // That poll came to nothing. Now the client takes what was written.
         task.0.store(0, Relaxed);
         if polled(&mut frames, &waker) == 0 {
-            assert_eq!(task.0.load(Relaxed), 1, "written: {written}; nobody will poll the body");
+            assert_eq!(task.0.load(Relaxed), 1, "written: {written}; no task will poll the body");
             assert_eq!(polled(&mut frames, &waker), 1);
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn events_of_a_quick_body_share_a_frame_and_a_lone_one_is_not_held_back() {
+async fn events_of_a_quick_body_share_a_frame() {
     let (go, mut wait) = tokio::sync::mpsc::channel(1);
     let mut frames = frames(|out| async move {
         for _ in 0..32 {
@@ -203,7 +203,7 @@ async fn silence_is_filled_with_comments_and_data_resets_it() {
 }
 
 #[tokio::test]
-async fn events_without_wire_form_neither_end_the_stream_nor_starve_the_thread() {
+async fn events_without_wire_form_do_not_starve_the_thread() {
     let mut frames = frames(|out| async move {
         loop {
             out.emit(Event::new()).await;

@@ -1,23 +1,23 @@
-//! [`Filled`], what a round of polling has left, and whether it must be flushed.
+//! [`Filled`], the outcome of a round of polling, and whether its frame must be flushed.
 
-/// What a round of polling left in the batch.
+/// The outcome of a round of polling.
 pub(super) enum Filled {
-    /// Something to send, or the end.
+    /// The batch has something to send, or the stream has ended.
     Frame(Flush),
-    /// Nothing, and the stream waits.
+    /// The batch is empty and the stream is pending.
     Waiting,
-    /// Nothing, though the stream is ready: it emits events that have no wire form.
+    /// The batch is empty though the stream is ready: its events have no wire form.
     Nothing,
 }
 
-/// Whether a frame must be flushed before the body runs on.
+/// Whether a frame must be flushed before the handler's body runs on.
 ///
-/// A server flushes what it has been given when a body is pending. So a body that runs code of the
-/// user's is pending once after such a frame, and has itself polled again at once. That holds for a body
-/// that waits, too, though it wakes its task: the task may have been woken while it could not ask the
-/// body, because the client took nothing, or because a layer around the body had its own reasons.
+/// A server flushes its frames when a response body is pending. So a response body that runs a handler's body is
+/// pending once after such a frame, and wakes its task at once. This includes a handler's body that waits and
+/// wakes the task itself: the task may have been woken while it could not poll the body, because the client took
+/// nothing, or because of a layer around the body.
 ///
-/// A writer that writes each frame before it asks for the next one needs no such pause.
+/// A writer that writes each frame before it polls for the next one needs no such pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Flush {
     Needless,

@@ -12,24 +12,24 @@ use super::subscribed::SubscribedBody;
 use crate::event::IntoEvent;
 use crate::stream::EventStream;
 
-/// How long the server shall let this stream's client take nothing.
+/// The stream's write timeout, for the server: the longest time for which its client may take no bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteTimeout(pub(crate) Duration);
 
-/// The stream's comments and `retry` lines each end with a blank line: [`EventStream::whole_blocks`].
+/// A marker for [`EventStream::whole_blocks`]: comments and `retry` lines each end with a blank line.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WholeBlocks;
 
-/// nginx buffers a response unless it says this.
+/// The header that tells nginx not to buffer the response.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Status 200, the three headers of a stream, and the events.
 ///
-/// To add or replace a header, answer with a tuple as everywhere in axum-core:
-/// `([("x-trace", "7")], stream)`. A header given there replaces the one here; none is sent twice.
+/// To add or replace a header, return a tuple, as everywhere in axum-core:
+/// `([("x-trace", "7")], stream)`. A header in the tuple replaces the stream's own; none is sent twice.
 impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
     fn into_response(self) -> Response {
-        // For the server: it says when the client is stuck, and why it cut a stream short.
+        // For the server, which records in it when the client is blocked, and why it ended the stream.
         let link = self.lifecycle().link().clone();
         let limit = self.options().write_timeout.map(WriteTimeout);
         let whole_blocks = self.options().whole_blocks;
@@ -78,7 +78,7 @@ impl EventStream {
 }
 
 fn stream_headers(headers: &mut HeaderMap) {
-    // No charset: it has no effect on clients, and some proxies compare the whole value.
+    // Without a charset, which has no effect on clients: some proxies compare the whole value.
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     // `no-transform` keeps proxies and development servers from compressing, which buffers.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-transform"));

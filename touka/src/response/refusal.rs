@@ -1,4 +1,4 @@
-//! Answers that say no: a status, and one line of text that names what was wrong.
+//! Responses that refuse a request: a status, and one line of text with the reason.
 
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -6,13 +6,16 @@ use http::StatusCode;
 use crate::error::Error;
 use crate::topic::HubError;
 
-/// The line is for whoever reads the response in a terminal, so it ends like one.
+/// The line of a 500. The cause may not be for the client; it goes to the log.
+pub(crate) const FAILED: &str = "the server failed to answer this request";
+
+/// A status and one line, with a line end for clients in a terminal.
 pub(crate) fn refusal(status: StatusCode, line: &str) -> Response {
     (status, format!("{line}\n")).into_response()
 }
 
-/// A status and one line that tells nothing of the inside, so that a handler can use `?` on what
-/// its topics say.
+/// A status and one line, so that a handler can use `?` on the errors of its topics. The line has nothing of the
+/// inside.
 impl IntoResponse for HubError {
     fn into_response(self) -> Response {
         if self.is_name() || self.is_key() {
@@ -24,20 +27,20 @@ impl IntoResponse for HubError {
         if self.is_too_large() {
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, &self.to_string());
         }
-        tracing::error!(target: "touka::topic", error = ?self, "a handler gave an error of its topics");
+        tracing::error!(target: "touka::topic", error = ?self, "a handler returned an error of its topics");
         if self.is_too_many_topics() {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many topics: try again later")
         } else {
-            refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request")
+            refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
         }
     }
 }
 
-/// 500 and one line that tells nothing of the inside, so that a handler can return
-/// `touka::Result<EventStream>` and use `?` on touka's own errors.
+/// 500 and one line, so that a handler can return `touka::Result<EventStream>` and use `?` on touka's own errors.
+/// The line has nothing of the inside.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        tracing::error!(target: "touka::server", error = ?self, "a handler gave an error");
-        refusal(StatusCode::INTERNAL_SERVER_ERROR, "the server failed to answer this request")
+        tracing::error!(target: "touka::server", error = ?self, "a handler returned an error");
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
     }
 }

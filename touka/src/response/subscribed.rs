@@ -1,4 +1,4 @@
-//! The body of a subscription's response, which a server can take out again.
+//! [`SubscribedBody`], the response body of a subscription. A server can take the subscription out of it.
 
 use std::any::TypeId;
 use std::convert::Infallible;
@@ -15,8 +15,8 @@ use crate::event::IntoEvent;
 use crate::stream::{Credential, Lifecycle, Options, SubscriptionParts};
 use crate::topic::Subscription;
 
-/// What is behind a body that is nothing but a place in a topic. A server that serves it without
-/// the body takes this, and the body is at its end.
+/// The parts of a response body that is nothing but a position in a topic. A server that serves the subscription
+/// without the body takes them, and the body is at its end.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) subscription: Subscription,
@@ -25,19 +25,18 @@ pub(crate) struct Parts {
     pub(crate) options: Options,
 }
 
-/// Goes with a response whose body is a subscription's.
+/// The extension of a response whose body is that of a subscription.
 ///
-/// It holds the body weakly: where a layer has put another body in its place, there is nothing to
-/// take.
+/// It holds the body weakly: if a layer has replaced the body, there is nothing to take.
 #[derive(Clone)]
 pub(crate) struct Ticket {
     body: Weak<dyn Take>,
-    /// The service that answers for what it has around the body.
+    /// The type of the service that vouches that the body is not wrapped.
     vouched_by: Option<TypeId>,
 }
 
 impl Ticket {
-    /// A service of this type says that its layers leave the bodies of responses alone.
+    /// Records that a service of this type leaves the bodies of responses as they are.
     pub(crate) const fn vouch(&mut self, service: TypeId) {
         self.vouched_by = Some(service);
     }
@@ -46,8 +45,8 @@ impl Ticket {
         self.vouched_by == Some(service)
     }
 
-    /// Takes the subscription out of the body, if `frame` is the one frame that this body has
-    /// given so far: the same bytes in the same place, so nobody on the way has changed them.
+    /// Takes the subscription out of the body, if `frame` is the only frame that this body has
+    /// returned so far: the same bytes at the same address, so no layer has changed them.
     pub(crate) fn take(&self, frame: &Bytes) -> Option<Parts> {
         self.body.upgrade()?.take(frame)
     }
@@ -59,19 +58,19 @@ impl fmt::Debug for Ticket {
     }
 }
 
-/// A [`SubscribedBody`]'s inside, once the type of its events is forgotten.
+/// The inside of a [`SubscribedBody`], with the type of its events erased.
 trait Take: Send + Sync {
     fn take(&self, frame: &Bytes) -> Option<Parts>;
 }
 
-/// The body.
+/// The body of a subscription's response.
 pub(super) struct SubscribedBody<T>(Arc<Mutex<Inside<T>>>);
 
 struct Inside<T> {
-    /// In a box: when it was taken, what wraps the body may keep this for as long as the client
-    /// stays.
+    /// Boxed, because a wrapper of the body may keep this field for as long as the client stays, though the
+    /// frames are gone.
     frames: Option<Box<Frames<T>>>,
-    /// Where the first frame's bytes are, as long as there was one only.
+    /// The address and the length of the first frame, as long as it is the only one.
     first: Option<(usize, usize)>,
 }
 
@@ -83,17 +82,17 @@ impl<T: IntoEvent + Send + 'static> SubscribedBody<T> {
     }
 }
 
-fn place(frame: &Bytes) -> (usize, usize) {
+fn address(frame: &Bytes) -> (usize, usize) {
     (frame.as_ptr().addr(), frame.len())
 }
 
 impl<T: Send + 'static> Take for Mutex<Inside<T>> {
     fn take(&self, frame: &Bytes) -> Option<Parts> {
         let mut inside = self.lock().unwrap_or_else(PoisonError::into_inner);
-        if inside.first != Some(place(frame)) {
+        if inside.first != Some(address(frame)) {
             return None;
         }
-        // A stream whose credential has expired has ended with this frame.
+        // A stream whose credential has expired ended with this frame.
         let frames = inside.frames.take_if(|frames| !frames.is_finished())?;
         drop(inside);
         let SubscriptionParts { subscription, credential, lifecycle, options } =
@@ -112,7 +111,7 @@ impl<T: IntoEvent> Body for SubscribedBody<T> {
         let fresh = frames.is_fresh();
         let polled = ready!(Pin::new(&mut **frames).poll_frame(cx));
         let data = polled.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-        inside.first = data.filter(|_| fresh).map(place);
+        inside.first = data.filter(|_| fresh).map(address);
         Poll::Ready(polled)
     }
 

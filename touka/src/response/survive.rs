@@ -1,4 +1,4 @@
-//! [`survive`], which turns a handler's panic into an answer.
+//! [`survive`], which turns the panic of a handler into a response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -13,8 +13,7 @@ use crate::stream::{Panic, catch, drop_guarded, log_panic};
 
 pin_project! {
     struct Survive<F> {
-        // Dropped as soon as it has answered or panicked: what a panic left half done is not polled
-        // again.
+        // Dropped as soon as it is ready or has panicked: a future that has panicked is not polled again.
         #[pin]
         future: Option<F>,
         line: &'static str,
@@ -30,8 +29,8 @@ pin_project! {
     }
 }
 
-/// Waits for code of the user's that answers a request. A panic in it is a 500 with this line, and
-/// costs nobody else anything; also one that came before its future existed.
+/// Waits for user code that answers a request. A panic in it, or before its future existed, becomes a 500 with
+/// this line and affects no other request.
 pub(crate) async fn survive<F>(line: &'static str, started: Result<F, Panic>) -> Response
 where
     F: Future<Output = Response>,

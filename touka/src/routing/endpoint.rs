@@ -1,4 +1,4 @@
-//! [`Endpoint`], any service with its type forgotten.
+//! [`Endpoint`], a service with its type erased.
 
 use std::any::TypeId;
 use std::convert::Infallible;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{self, Context, Poll};
 
 use axum_core::BoxError;
 use axum_core::extract::Request;
@@ -18,7 +18,7 @@ use crate::server::told;
 
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
-/// What a [`Router`](super::Router)'s layers wrap: a service that answers every request.
+/// The service that the layers of a [`Router`](super::Router) wrap. It answers every request.
 #[derive(Clone)]
 pub struct Endpoint(Arc<dyn Fn(Request) -> ResponseFuture + Send + Sync>);
 
@@ -27,10 +27,10 @@ impl Endpoint {
         Self(Arc::new(answer))
     }
 
-    /// Wraps a service. Each request has a clone of it to itself, so that one that is not ready
-    /// makes nobody else wait.
+    /// Wraps a service. Each request gets a clone of its own, so that a clone that is not ready delays no other
+    /// request.
     ///
-    /// What it has around the bodies of its responses is not known.
+    /// The service may wrap the bodies of its responses in a way that is not known here, so none of them is parked.
     pub(super) fn from_service<V>(service: V) -> Self
     where
         V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
@@ -50,8 +50,8 @@ impl Endpoint {
         })
     }
 
-    /// Wraps a layer's service. If its responses have the bodies of those within, as far as their
-    /// type can tell, a body that can be parked still can.
+    /// Wraps a layer's service. If the type of its responses says that bodies are left as they are, a body that
+    /// can be parked still can.
     pub(super) fn from_layer<V>(service: V) -> Self
     where
         V: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
@@ -92,11 +92,16 @@ impl fmt::Debug for Endpoint {
     }
 }
 
-/// The future of a [`Router`](super::Router)'s or [`Endpoint`]'s answer.
+/// A response that is known already.
+pub(super) fn ready(response: Response) -> ResponseFuture {
+    Box::pin(std::future::ready(response))
+}
+
+/// The future of a [`Router`](super::Router)'s or an [`Endpoint`]'s response.
 #[must_use = "nothing is answered unless this is awaited"]
 pub struct Answer {
     pub(super) response: ResponseFuture,
-    /// Who answers for it that the body of the response is what it was.
+    /// The type of the service that vouches for the response: its body is that of the handler, unwrapped.
     pub(super) vouch: Option<TypeId>,
 }
 
@@ -104,7 +109,7 @@ impl Future for Answer {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut response = ready!(self.response.as_mut().poll(cx));
+        let mut response = task::ready!(self.response.as_mut().poll(cx));
         if let Some(service) = self.vouch
             && let Some(ticket) = response.extensions_mut().get_mut::<Ticket>()
         {

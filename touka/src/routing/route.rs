@@ -9,13 +9,15 @@ use axum_core::response::IntoResponse;
 use http::Method;
 
 use super::endpoint::{Endpoint, ResponseFuture};
+use super::group::Wrap;
 use crate::extract::MatchedPath;
 use crate::response::survive;
 use crate::stream::{Link, catch};
 
-type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
+/// A handler with its type erased.
+pub(super) type BoxedHandler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 
-/// One method and path with the handler that answers it. `#[route]` makes it for you.
+/// One method and path with the handler that answers it. `#[route]` makes one of a function.
 ///
 /// ```
 /// use http::Method;
@@ -23,8 +25,8 @@ type Handler<S> = Arc<dyn Fn(Request, S) -> ResponseFuture + Send + Sync>;
 ///
 /// let greet = Route::new(Method::GET, "/greet/{name}", |request, _state: ()| async move {
 ///     let (parts, _body) = request.into_parts();
-///     let name: String = Params::of(&parts).parse("name")?;
-///     Ok::<EventStream, touka::extract::ParamError>(EventStream::generate(|out| async move {
+///     let name: String = Params::from_parts(&parts).parse("name")?;
+///     Ok::<EventStream, touka::extract::ParamRejection>(EventStream::generate(|out| async move {
 ///         out.emit(format!("hello {name}")).await;
 ///     }))
 /// });
@@ -35,15 +37,15 @@ pub struct Route<S = ()> {
     method: Option<Method>,
     path: String,
     name: &'static str,
-    handler: Handler<S>,
+    handler: BoxedHandler<S>,
+    /// The layers and prefixes of the routers that this route was nested in, innermost first.
+    pub(super) wraps: Vec<Wrap>,
 }
 
 impl<S> Route<S> {
-    /// Makes a route by hand. The path's syntax is matchit's: `/fixed`, `/{capture}`,
-    /// `/{*rest}`.
+    /// Makes a route by hand. The syntax of the path is that of matchit: `/fixed`, `/{capture}`, `/{*rest}`.
     ///
-    /// A handler that panics before it answers costs its own request a 500 and nobody else
-    /// anything.
+    /// A handler that panics before it answers is a 500 of its own request. No other request is affected.
     pub fn new<H, F>(method: Method, path: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Request, S) -> F + Send + Sync + 'static,
@@ -64,7 +66,8 @@ impl<S> Route<S> {
                 response
             })
         };
-        Self { method: Some(method), path: path.into(), name: "a handler without a name", handler: Arc::new(handler) }
+        let name = "a handler without a name";
+        Self { method: Some(method), path: path.into(), name, handler: Arc::new(handler), wraps: Vec::new() }
     }
 
     /// Makes a route for every method, also for those that are not standard. At the same path, a route for one
@@ -94,7 +97,7 @@ impl<S> Route<S> {
         self.method.as_ref().map_or("ANY", Method::as_str)
     }
 
-    /// The path as it was written, with the prefix it is mounted under.
+    /// The path as it was written, after the prefix of the routers that it is nested in.
     pub fn path(&self) -> &str {
         &self.path
     }
@@ -105,15 +108,15 @@ impl<S> Route<S> {
     }
 
     pub(super) fn under(mut self, prefix: &str) -> Self {
-        // "/api" and "/" make "/api": a route is not reached by two spellings.
-        let path = if self.path == "/" { "" } else { &self.path };
+        // "/api" and "/" make "/api", and no route is reached by two spellings.
+        let path = if self.path == "/" && !prefix.is_empty() { "" } else { &self.path };
         self.path = format!("{prefix}{path}");
         self
     }
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
-    /// Gives the handler its state and frees the type.
+    /// Gives the handler its state. The route then fits a router with state of any type.
     pub(super) fn bind<S2: 'static>(self, state: S) -> Route<S2> {
         let handler = self.handler;
         Route {
@@ -121,6 +124,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             path: self.path,
             name: self.name,
             handler: Arc::new(move |request, _| handler(request, state.clone())),
+            wraps: self.wraps,
         }
     }
 }
@@ -139,6 +143,7 @@ impl<S> Clone for Route<S> {
             path: self.path.clone(),
             name: self.name,
             handler: Arc::clone(&self.handler),
+            wraps: self.wraps.clone(),
         }
     }
 }

@@ -15,18 +15,20 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::endpoint::{Answer, Endpoint};
+use super::group::boxed;
+use super::handler::Handler;
+use super::plan::Plan;
 use super::route::Route;
-use super::table::{Node, Table};
 use crate::error::Result;
-use crate::server::{Listen, Server};
-
-type LayerFn = Arc<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
+use crate::response::survive;
+use crate::server::{IntoListener, Server};
+use crate::stream::catch;
 
 /// The routes of an app, and a [`tower_service::Service`] that answers them.
 ///
-/// Serve it with [`Router::serve`], or mount it anywhere a tower service goes: axum's
-/// `nest_service` and `fallback_service` take it as it is. Under another server than touka's nothing
-/// ends streams at a shutdown, unless [`Handle::layer`](crate::server::Handle::layer) is around them.
+/// Serve it with [`Router::serve`], or mount it where a tower service goes: axum's `nest_service` and
+/// `fallback_service` take it. A server other than touka's ends no streams at a shutdown, unless
+/// [`Handle::layer`](crate::server::Handle::layer) is around them.
 ///
 /// ```
 /// use touka::{Router, route, routes};
@@ -41,89 +43,27 @@ type LayerFn = Arc<dyn Fn(Endpoint) -> Endpoint + Send + Sync>;
 /// # }
 /// ```
 ///
-/// `S` is the state that its handlers still need; [`Router::with_state`] gives it.
+/// `S` is the state that the handlers still need; [`Router::with_state`] gives it.
 ///
 /// An unknown path is answered with 404, a known one with another method with 405 and `Allow`. A
 /// route for GET answers HEAD too.
+///
+/// # Beside axum's router
+/// [`layer`](Self::layer) and [`route_layer`](Self::route_layer) are around all routes of their router, whether
+/// these are added before or after. For a layer around some routes, give it to a router of their own, and
+/// [`merge`](Self::merge) or [`nest`](Self::nest) that one.
 pub struct Router<S = ()> {
     /// Shared by all clones: a server has one for each connection.
     plan: Arc<Plan<S>>,
-    /// Made at the first request and shared by all clones: a layer with state of its own, such as
+    /// Built at the first request and shared by all clones: a layer with state of its own, such as
     /// a limit, must not begin anew in each.
     service: Arc<OnceLock<Endpoint>>,
 }
 
-/// What a router is made of.
-struct Plan<S> {
-    routes: Vec<Route<S>>,
-    /// The same routes by path, kept up to date so that a conflict shows where it is mounted.
-    tree: matchit::Router<usize>,
-    /// For each number in `tree`, the routes of that path, as indices.
-    nodes: Vec<Vec<usize>>,
-    fallback: Option<Endpoint>,
-    layers: Vec<LayerFn>,
-}
-
-impl<S> Clone for Plan<S> {
-    fn clone(&self) -> Self {
-        Self {
-            routes: self.routes.clone(),
-            tree: self.tree.clone(),
-            nodes: self.nodes.clone(),
-            fallback: self.fallback.clone(),
-            layers: self.layers.clone(),
-        }
-    }
-}
-
-impl<S: Clone + Send + Sync + 'static> Plan<S> {
-    /// The number of the route's path, which is made if no route has it yet.
-    #[track_caller]
-    fn node(&mut self, route: &Route<S>) -> usize {
-        let same_path = |node: &Vec<usize>| node.iter().any(|&other| self.routes[other].path() == route.path());
-        if let Some(known) = self.nodes.iter().position(same_path) {
-            return known;
-        }
-        if let Err(error) = self.tree.insert(route.path(), self.nodes.len()) {
-            self.refuse(route, &error);
-        }
-        self.nodes.push(Vec::new());
-        self.nodes.len() - 1
-    }
-
-    /// The route that answers the same method at the same path.
-    fn twin(&self, node: usize, route: &Route<S>) -> Option<&Route<S>> {
-        let others = self.nodes[node].iter().map(|&other| &self.routes[other]);
-        others.into_iter().find(|other| other.method() == route.method())
-    }
-
-    #[track_caller]
-    fn refuse(&self, route: &Route<S>, error: &matchit::InsertError) -> ! {
-        if let matchit::InsertError::Conflict { with } = error
-            && let Some(other) = self.routes.iter().find(|other| other.path() == with)
-        {
-            panic!(
-                "the paths of {} ({with}) and {} ({}) cannot be told apart: name their captures alike, or change one path",
-                other.name(),
-                route.name(),
-                route.path()
-            );
-        }
-        panic!("the path {:?} of {} is not valid: {error}", route.path(), route.name());
-    }
-}
-
 impl<S: Clone + Send + Sync + 'static> Router<S> {
-    /// A router without a route.
+    /// Creates a router without routes.
     pub fn new() -> Self {
-        let plan = Plan {
-            routes: Vec::new(),
-            tree: matchit::Router::new(),
-            nodes: Vec::new(),
-            fallback: None,
-            layers: Vec::new(),
-        };
-        Self { plan: Arc::new(plan), service: Arc::default() }
+        Self { plan: Arc::default(), service: Arc::default() }
     }
 
     /// Adds routes.
@@ -133,48 +73,119 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// message names both handlers. This happens when the app starts, not while it runs.
     #[must_use]
     #[track_caller]
-    pub fn mount(self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        self.add(routes)
-    }
-
-    /// Adds routes under a prefix such as `/api`.
-    ///
-    /// # Panics
-    /// As [`Router::mount`]; also when the prefix does not begin with `/` or ends with one.
-    #[must_use]
-    #[track_caller]
-    pub fn nest(self, prefix: &str, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        assert!(
-            prefix.starts_with('/') && !prefix.ends_with('/'),
-            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
-        );
-        self.add(routes.into_iter().map(|route| route.under(prefix)))
-    }
-
-    #[track_caller]
-    fn add(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
-        self.service = Arc::default();
-        let plan = Arc::make_mut(&mut self.plan);
+    pub fn mount(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
+        let plan = self.plan_mut();
         for route in routes {
-            let node = plan.node(&route);
-            if let Some(twin) = plan.twin(node, &route) {
-                panic!(
-                    "{} and {} both answer {} {}: give one of them another path or method",
-                    twin.name(),
-                    route.name(),
-                    route.method_name(),
-                    route.path()
-                );
-            }
-            plan.nodes[node].push(plan.routes.len());
-            plan.routes.push(route);
+            plan.add(route);
         }
         self
     }
 
-    /// Sets the service that answers paths no route has, in place of the 404.
+    /// Adds the routes of another router, or of [`routes!`](crate::routes!), under a prefix such as `/api`.
+    ///
+    /// ```
+    /// use touka::{Router, route, routes};
+    ///
+    /// #[route(GET, "/users")]
+    /// async fn users() -> &'static str {
+    ///     "users"
+    /// }
+    ///
+    /// async fn unknown() -> &'static str {
+    ///     "the API has no such path"
+    /// }
+    ///
+    /// let api = Router::new().mount(routes![users]).fallback(unknown);
+    /// let app: Router = Router::new().nest("/api", api);
+    /// ```
+    ///
+    /// - The prefix may have captures, as in `/users/{id}`.
+    /// - The nested router sees the rest of the path: its handlers, layers and fallback read `/users` from the
+    ///   request's URI. [`OriginalUri`](crate::extract::OriginalUri) has all of it.
+    /// - Its [`layer`](Self::layer)s are around its own routes and fallback, and around the 405 of its paths.
+    /// - Its fallback answers unknown paths under the prefix. Without one, this router's fallback does.
+    /// - Its handlers need the state of this router. A router that was given its state by
+    ///   [`with_state`](Self::with_state) fits any.
+    /// - A request for `/api` is for the nested route `/`. One for `/api/` is for no route.
+    ///
+    /// # Panics
+    /// As [`Router::mount`]. Also if the prefix does not begin with `/` or ends with one, or if another router
+    /// with a fallback is nested under the same prefix. To nest under `/`, use [`Router::merge`].
     #[must_use]
-    pub fn fallback<V>(mut self, service: V) -> Self
+    #[track_caller]
+    pub fn nest(mut self, prefix: &str, router: impl Into<Self>) -> Self {
+        assert!(
+            prefix.starts_with('/') && !prefix.ends_with('/'),
+            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
+        );
+        self.plan_mut().absorb(Arc::unwrap_or_clone(router.into().plan), prefix);
+        self
+    }
+
+    /// Adds the routes of another router. Its layers stay around its own routes and its fallback.
+    ///
+    /// ```
+    /// use touka::http::header::CACHE_CONTROL;
+    /// use touka::response::HeaderValue;
+    /// use touka::{Router, route, routes};
+    /// use tower_http::set_header::SetResponseHeaderLayer;
+    ///
+    /// #[route(GET, "/health")]
+    /// async fn health() {}
+    ///
+    /// #[route(GET, "/logo")]
+    /// async fn logo() -> &'static str {
+    ///     "a file"
+    /// }
+    ///
+    /// let cached = SetResponseHeaderLayer::if_not_present(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
+    /// let files = Router::new().mount(routes![logo]).layer(cached);
+    /// let app: Router = Router::new().mount(routes![health]).merge(files);
+    /// ```
+    ///
+    /// # Panics
+    /// As [`Router::mount`]. Also if both routers have a fallback.
+    #[must_use]
+    #[track_caller]
+    pub fn merge(mut self, router: impl Into<Self>) -> Self {
+        self.plan_mut().absorb(Arc::unwrap_or_clone(router.into().plan), "");
+        self
+    }
+
+    /// Sets the handler of requests whose path no route has, in place of the 404.
+    ///
+    /// It is an `async fn` of extractors, as a route's is, an `#[sse_handler]` for one. A path that a route has for
+    /// other methods is answered with 405 all the same.
+    ///
+    /// ```
+    /// use touka::Router;
+    /// use touka::http::{StatusCode, Uri};
+    ///
+    /// async fn unknown(uri: Uri) -> (StatusCode, String) {
+    ///     (StatusCode::NOT_FOUND, format!("{} is not here\n", uri.path()))
+    /// }
+    ///
+    /// let app: Router = Router::new().fallback(unknown);
+    /// ```
+    #[must_use]
+    pub fn fallback<M: 'static>(mut self, handler: impl Handler<M, S>) -> Self {
+        self.plan_mut().set_fallback(Arc::new(move |request, state| {
+            let answer = catch(|| handler.clone().call(request, state));
+            Box::pin(survive("the handler of this path failed", answer))
+        }));
+        self
+    }
+
+    /// Sets the service that answers requests whose path no route has, in place of the 404.
+    ///
+    /// ```
+    /// use touka::Router;
+    ///
+    /// let theirs = axum::Router::new().route("/theirs", axum::routing::get(|| async { "theirs" }));
+    /// let app: Router = Router::new().fallback_service(theirs);
+    /// ```
+    #[must_use]
+    pub fn fallback_service<V>(mut self, service: V) -> Self
     where
         V: Service<Request, Response: IntoResponse, Error: Into<BoxError>, Future: Send>
             + Clone
@@ -182,15 +193,15 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + Sync
             + 'static,
     {
-        self.service = Arc::default();
-        Arc::make_mut(&mut self.plan).fallback = Some(Endpoint::from_service(service));
+        let service = Endpoint::from_service(service);
+        self.plan_mut().set_fallback(Arc::new(move |request, _| service.answer(request)));
         self
     }
 
-    /// Wraps everything this router answers in a tower layer: its routes, whether mounted before
-    /// or after, its fallback, and its 404 and 405. The last layer added is the outermost.
+    /// Wraps everything this router answers in a tower layer: its routes, whether added before or after, its
+    /// fallback, and its 404 and 405. The last layer added is the outermost.
     ///
-    /// A layer's error becomes a 500; its text goes to the log.
+    /// An error of the layer becomes a 500; its text goes to the log.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -201,23 +212,61 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             + Sync
             + 'static,
     {
-        self.service = Arc::default();
-        Arc::make_mut(&mut self.plan).layers.push(Arc::new(move |inner| Endpoint::from_layer(layer.layer(inner))));
+        self.plan_mut().layers.push(boxed(layer));
         self
     }
 
-    /// Gives the handlers their state. What comes out can be served, or take routes that need a
+    /// Wraps the routes of this router in a tower layer, whether added before or after: only a request that
+    /// matches a route, by path and method, reaches it. The last layer added is the outermost.
+    ///
+    /// It is for what must not turn a 404 into something else, such as a check of credentials. The layer finds
+    /// [`MatchedPath`](crate::extract::MatchedPath) and [`Params`](crate::extract::Params) in the request.
+    ///
+    /// ```
+    /// use touka::response::{HeaderName, HeaderValue};
+    /// use touka::{Router, route, routes};
+    /// use tower_http::set_header::SetResponseHeaderLayer;
+    ///
+    /// #[route(GET, "/")]
+    /// async fn index() {}
+    ///
+    /// let found = HeaderName::from_static("x-found");
+    /// let layer = SetResponseHeaderLayer::overriding(found, HeaderValue::from_static("yes"));
+    /// let app: Router = Router::new().mount(routes![index]).route_layer(layer);
+    /// ```
+    ///
+    /// An error of the layer becomes a 500; its text goes to the log.
+    #[must_use]
+    pub fn route_layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Endpoint> + Send + Sync + 'static,
+        L::Service: Service<Request, Response: IntoResponse + 'static, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.plan_mut().route_layers.push(boxed(layer));
+        self
+    }
+
+    /// Gives the handlers their state. The result can be served, or can take routes that need a
     /// state of another type.
     #[must_use]
     pub fn with_state<S2: Clone + Send + Sync + 'static>(self, state: S) -> Router<S2> {
-        let Plan { routes, tree, nodes, fallback, layers } = Arc::unwrap_or_clone(self.plan);
-        let routes = routes.into_iter().map(|route| route.bind(state.clone())).collect();
-        Router { plan: Arc::new(Plan { routes, tree, nodes, fallback, layers }), service: Arc::default() }
+        let plan = Arc::unwrap_or_clone(self.plan).bind(&state);
+        Router { plan: Arc::new(plan), service: Arc::default() }
     }
 
-    /// The routes, in the order they were mounted. Each prints as `GET /path → handler`.
+    /// The routes, in the order they were added. Each prints as `GET /path → handler`.
     pub fn routes(&self) -> impl ExactSizeIterator<Item = &Route<S>> {
         self.plan.routes.iter()
+    }
+
+    /// The plan, for a change. The service that was built from it is dropped.
+    fn plan_mut(&mut self) -> &mut Plan<S> {
+        self.service = Arc::default();
+        Arc::make_mut(&mut self.plan)
     }
 }
 
@@ -226,7 +275,7 @@ impl<S> Router<S> {
     ///
     /// # Errors
     /// The address cannot be opened.
-    pub async fn serve(self, address: impl Listen) -> Result<()>
+    pub async fn serve(self, address: impl IntoListener) -> Result<()>
     where
         Self: StateGiven<S>,
     {
@@ -254,22 +303,15 @@ impl StateGiven<()> for Router {
 
 impl Router {
     fn service(&self) -> &Endpoint {
-        self.service.get_or_init(|| {
-            let node = |routes: &Vec<usize>| {
-                let routes = routes.iter().map(|&index| &self.plan.routes[index]);
-                Node {
-                    path: routes.clone().next().map_or("", Route::path).into(),
-                    methods: routes.map(|route| (route.method().cloned(), route.endpoint())).collect(),
-                }
-            };
-            let table = Table {
-                tree: self.plan.tree.clone(),
-                nodes: self.plan.nodes.iter().map(node).collect(),
-                fallback: self.plan.fallback.clone(),
-            };
-            let routed = Endpoint::new(move |request| table.answer(request));
-            self.plan.layers.iter().fold(routed, |inner, layer| layer(inner))
-        })
+        self.service.get_or_init(|| self.plan.build())
+    }
+}
+
+/// A router with these routes, as of [`routes!`](crate::routes!).
+impl<S: Clone + Send + Sync + 'static, const N: usize> From<[Route<S>; N]> for Router<S> {
+    #[track_caller]
+    fn from(routes: [Route<S>; N]) -> Self {
+        Self::new().mount(routes)
     }
 }
 
@@ -316,7 +358,7 @@ mod tests {
         Route::new(http::Method::GET, path, |_, ()| std::future::ready("here"))
     }
 
-    /// A server has a clone for each connection, also for those that are parked.
+    /// A server has a clone for each connection, parked ones too.
     #[test]
     fn clones_share_their_routes_until_one_is_changed() {
         let router = Router::new().mount([route("/a")]);

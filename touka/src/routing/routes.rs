@@ -1,6 +1,6 @@
-//! `routes!`, the list that a router mounts.
+//! `routes!`, the list of routes that a router mounts.
 
-/// Lists handlers that have a `#[route]`, for [`Router::mount`](crate::Router::mount) and
+/// Lists functions that have a `#[route]`, for [`Router::mount`](crate::Router::mount) and
 /// [`Router::nest`](crate::Router::nest).
 ///
 /// ```
@@ -27,11 +27,11 @@
 /// `routes![` paths of annotated functions, separated by commas `]`.
 ///
 /// # What it generates
-/// An array of [`Route`](crate::routing::Route)s. `#[route]` puts a hidden type of the function's
-/// name beside it, which makes the route; the macro asks that type.
+/// An array of [`Route`](crate::routing::Route)s. `#[route]` puts a hidden type next to the function, with the
+/// same name, and this macro calls that type to make the route.
 ///
 /// # Limits
-/// A function without `#[route]` is `expected type, found function`: annotate it, or make a
+/// A function without `#[route]` fails to compile, with ``expected type, found function``: annotate it, or make a
 /// `Route` by hand.
 #[macro_export]
 macro_rules! routes {

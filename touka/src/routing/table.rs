@@ -1,4 +1,4 @@
-//! The finished table of routes: finds the endpoint of a request, or says why there is none.
+//! [`Table`], which finds the endpoint of a request.
 
 use std::sync::Arc;
 
@@ -8,41 +8,48 @@ use axum_core::response::Response;
 use http::header::ALLOW;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::endpoint::{Endpoint, ResponseFuture};
-use crate::extract::{MatchedPath, Params};
+use super::endpoint::{Endpoint, ResponseFuture, ready};
+use crate::extract::{MatchedPath, OriginalUri, Params};
 use crate::response::refusal;
+
+/// The capture for the rest of a path under the prefix of a nested router. A user cannot write this name in a
+/// route's path for a parameter of a function.
+pub(super) const REST: &str = "-rest-";
 
 /// Paths to methods to endpoints.
 pub(super) struct Table {
     pub(super) tree: matchit::Router<usize>,
-    /// What the tree's numbers stand for.
+    /// The values in the tree are indices of this.
     pub(super) nodes: Vec<Node>,
+    pub(super) fallbacks: Vec<Endpoint>,
+    /// The prefixes of nested routers that have a fallback, with indices of `fallbacks`.
+    pub(super) fallback_tree: matchit::Router<usize>,
+    /// The endpoint of paths under no such prefix.
     pub(super) fallback: Option<Endpoint>,
 }
 
-/// One path, and what answers each of its methods.
+/// One path with the endpoint of each of its methods.
 pub(super) struct Node {
     pub(super) path: Arc<str>,
     /// The method is `None` for the endpoint that answers all other methods.
     pub(super) methods: Vec<(Option<Method>, Endpoint)>,
+    /// The endpoint of methods that no route answers.
+    pub(super) not_allowed: Endpoint,
 }
 
 impl Table {
     pub(super) fn answer(&self, mut request: Request) -> ResponseFuture {
-        let Ok(matched) = self.tree.at(request.uri().path()) else {
-            return match &self.fallback {
-                Some(fallback) => fallback.answer(request),
-                None => ready(not_found(&request)),
-            };
+        let Ok(matched) = self.tree.at(request.uri().path()) else { return self.fall_back(request) };
+        let Some(Node { path, methods, not_allowed }) = self.nodes.get(*matched.value) else {
+            return self.fall_back(request);
         };
-        let Some(Node { path, methods }) = self.nodes.get(*matched.value) else { return ready(not_found(&request)) };
         let find = |wanted: Option<&Method>| {
             methods.iter().find_map(|(method, endpoint)| (method.as_ref() == wanted).then_some(endpoint))
         };
         let head = request.method() == Method::HEAD;
         let get = || if head { find(Some(&Method::GET)) } else { None };
         let Some(endpoint) = find(Some(request.method())).or_else(get).or_else(|| find(None)) else {
-            return ready(not_allowed(&request, methods));
+            return not_allowed.answer(request);
         };
         let params = Params::decode(matched.params.iter());
         request.extensions_mut().insert(params);
@@ -50,13 +57,35 @@ impl Table {
         let answer = endpoint.answer(request);
         if head { Box::pin(async { without_body(answer.await) }) } else { answer }
     }
+
+    /// Answers a request whose path no route has.
+    fn fall_back(&self, mut request: Request) -> ResponseFuture {
+        if let Ok(matched) = self.fallback_tree.at(request.uri().path())
+            && let Some(fallback) = self.fallbacks.get(*matched.value)
+        {
+            let params = Params::decode(matched.params.iter().filter(|(name, _)| *name != REST));
+            request.extensions_mut().insert(params);
+            return fallback.answer(request);
+        }
+        match &self.fallback {
+            Some(fallback) => fallback.answer(request),
+            None => ready(not_found(&request)),
+        }
+    }
+
+    /// The endpoint of a path whose routes answer other methods.
+    pub(super) fn not_allowed<'a>(methods: impl Iterator<Item = &'a Method>) -> Endpoint {
+        let mut allowed: Vec<&str> = methods.map(Method::as_str).collect();
+        if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
+            allowed.push("HEAD");
+        }
+        allowed.sort_unstable();
+        let allowed = allowed.join(", ");
+        Endpoint::new(move |request| ready(not_allowed(&request, &allowed)))
+    }
 }
 
-fn ready(response: Response) -> ResponseFuture {
-    Box::pin(std::future::ready(response))
-}
-
-/// Only the head was asked for. The body of a stream that nobody reads must not wait for a client.
+/// Drops the body, since the request was for the head alone. A stream without a reader must not wait for one.
 fn without_body(response: Response) -> Response {
     response.map(|_| Body::empty())
 }
@@ -66,25 +95,20 @@ fn not_found(request: &Request) -> Response {
     refusal(StatusCode::NOT_FOUND, &line)
 }
 
-fn not_allowed(request: &Request, methods: &[(Option<Method>, Endpoint)]) -> Response {
-    let mut allowed: Vec<&str> = methods.iter().filter_map(|(method, _)| method.as_ref().map(Method::as_str)).collect();
-    if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
-        allowed.push("HEAD");
-    }
-    allowed.sort_unstable();
-    let allowed = allowed.join(", ");
-    let path = shown(request.uri().path());
+fn not_allowed(request: &Request, allowed: &str) -> Response {
+    let OriginalUri(uri) = OriginalUri::of(request.extensions(), request.uri());
+    let path = shown(uri.path());
     let line = format!("{path} does not answer {}, only {allowed}", shown(request.method().as_str()));
     let mut response = refusal(StatusCode::METHOD_NOT_ALLOWED, &line);
-    if let Ok(value) = HeaderValue::from_str(&allowed) {
+    if let Ok(value) = HeaderValue::from_str(allowed) {
         response.headers_mut().insert(ALLOW, value);
     }
     response
 }
 
-/// As much of a text from the request as one line should repeat.
+/// The part of a request's text that an answer repeats.
 fn shown(text: &str) -> &str {
     const LONGEST: usize = 200;
-    // hyper's URIs and methods are ASCII, but a `Request` made by hand need not be.
+    // The URIs and methods of hyper are ASCII, but those of a `Request` made by hand need not be.
     text.get(..LONGEST).unwrap_or(text)
 }

@@ -77,7 +77,7 @@ mod layer {
     /// and [`OpenStream`](crate::server::OpenStream).
     ///
     /// A server that is given an `axum::Router`, or what its `into_make_service` gives, adds this layer by
-    /// itself, and so does [`Router::fallback`](crate::Router::fallback). It cannot look into what
+    /// itself, and so does [`Router::fallback_service`](crate::Router::fallback_service). It cannot look into what
     /// `into_make_service_with_connect_info` gives, nor into services that wrap the router:
     ///
     /// ```no_run

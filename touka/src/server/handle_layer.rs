@@ -95,7 +95,7 @@ where
     fn call(&mut self, request: Request<R>) -> Self::Future {
         let asked = Asked {
             path: bounded(request.uri().path()).into(),
-            route: MatchedPath::of(request.extensions()),
+            route: MatchedPath::from_extensions(request.extensions()),
             peer: peer(request.extensions()),
             shared: Arc::clone(&self.shared),
         };

@@ -40,7 +40,7 @@ mod shutdown;
 mod state;
 mod stream;
 
-pub use accept::listen::Listen;
+pub use accept::listen::IntoListener;
 pub use accept::listener::Listener;
 pub use address::client_header::ClientHeader;
 pub use address::trusted_proxy::TrustedProxy;
@@ -51,7 +51,7 @@ pub use config::Park;
 pub use handle::Handle;
 pub use handle_layer::{HandleLayer, Handled};
 #[cfg(feature = "tls")]
-pub use io::tls::Tls;
+pub use io::tls::{Tls, rustls};
 pub use open_streams::OpenStream;
 pub use serve::serve;
 pub use server::Server;

@@ -3,7 +3,7 @@
 use super::app::App;
 use super::server::Server;
 use crate::error::Result;
-use crate::server::accept::listen::Listen;
+use crate::server::accept::listen::IntoListener;
 
 /// Serves an app with the defaults: [`Server::serve`].
 ///
@@ -21,6 +21,6 @@ use crate::server::accept::listen::Listen;
 ///
 /// # Errors
 /// As [`Server::serve`].
-pub async fn serve<A: App<Kind>, Kind>(address: impl Listen, app: A) -> Result<()> {
+pub async fn serve<A: App<Kind>, Kind>(address: impl IntoListener, app: A) -> Result<()> {
     Server::new().serve(address, app).await
 }

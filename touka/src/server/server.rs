@@ -20,7 +20,7 @@ use super::shutdown::{Shutdown, Signals};
 use crate::error::Result;
 use crate::server::accept::acceptor::Acceptor;
 use crate::server::accept::descriptors;
-use crate::server::accept::listen::Listen;
+use crate::server::accept::listen::IntoListener;
 #[cfg(feature = "tls")]
 use crate::server::io::tls::Tls;
 use crate::stream::describe as describe_streams;
@@ -291,13 +291,13 @@ impl Server {
     ///
     /// # Cancellation
     /// Dropping the future stops accepting; connections go on until they end.
-    pub async fn serve<A: App<Kind>, Kind>(self, address: impl Listen, app: A) -> Result<()> {
+    pub async fn serve<A: App<Kind>, Kind>(self, address: impl IntoListener, app: A) -> Result<()> {
         let service = app.into_service();
         let mut wish = match self.shutdown {
             Some(wish) => Shutdown::On(wish),
             None => Shutdown::Signals(Signals::listen()?),
         };
-        let listener = address.listen().await?;
+        let listener = address.into_listener().await?;
         descriptors::raise(&self.shared.limits);
         self.shared.proxies.check();
         meter::describe();

@@ -1,8 +1,8 @@
 //! [`Failure`], the end of a stream that fails after its head was sent.
 
-use axum_core::response::IntoResponse;
 use http::StatusCode;
 
+use super::handler_error::HandlerError;
 use crate::error::CloseReason;
 use crate::event::{Event, EventName};
 
@@ -17,8 +17,8 @@ pub(crate) struct Failure {
 
 impl Failure {
     /// The body has returned this error.
-    pub(super) fn returned(error: impl IntoResponse) -> Self {
-        Self::new(CloseReason::Failed, event(error.into_response().status()))
+    pub(super) fn returned(error: impl HandlerError) -> Self {
+        Self::new(CloseReason::Failed, event(error.into_error_response().status()))
     }
 
     /// The body has returned an error for which the user has made this event.

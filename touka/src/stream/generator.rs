@@ -6,7 +6,6 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum_core::response::IntoResponse;
 use futures_core::Stream;
 use pin_project_lite::pin_project;
 
@@ -15,6 +14,7 @@ use super::event_stream::EventStream;
 use super::failure::Failure;
 use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic, catch, drop_guarded, log_panic};
+use super::handler_error::HandlerError;
 use super::opening::Opening;
 use super::slot::Slot;
 use super::source::{Abort, Fallible, Source, Step, poll_opened};
@@ -107,7 +107,7 @@ fn panicked_too<E>(ended: Option<Abort<E>>, panic: Panic) -> Abort<E> {
 impl<T, E, B> Fallible<T, E> for Generator<T, E, B>
 where
     T: Send + 'static,
-    E: IntoResponse + Send + 'static,
+    E: HandlerError,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
     fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
@@ -134,7 +134,7 @@ where
 impl<T, E, B> Source<T> for Generator<T, E, B>
 where
     T: Send + 'static,
-    E: IntoResponse + Send + 'static,
+    E: HandlerError,
     B: Future<Output = Result<(), E>> + Send + 'static,
 {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
@@ -188,7 +188,7 @@ impl<T: Send + 'static> EventStream<T> {
     /// ```
     pub fn try_generate<E, B>(body: impl FnOnce(Emitter<T>) -> B) -> Opening<T, E>
     where
-        E: IntoResponse + Send + 'static,
+        E: HandlerError,
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
         Opening::new(Box::pin(Generator::new(body)))
@@ -220,7 +220,7 @@ impl<T: Send + 'static> EventStream<T> {
     where
         S: Stream<Item = Result<V, E>> + Send + 'static,
         V: Into<T> + Send,
-        E: IntoResponse + Send + 'static,
+        E: HandlerError,
     {
         Self::try_generate(|out| async move {
             let mut stream = pin!(stream);

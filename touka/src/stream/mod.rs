@@ -30,6 +30,7 @@ mod first_reason;
 mod frame_buffer;
 mod generator;
 mod guard;
+mod handler_error;
 mod jitter;
 mod keep_alive;
 mod last_words;
@@ -54,6 +55,7 @@ pub use channel::{EventSender, SendError, TrySendError};
 pub use deadline::Deadline;
 pub use emitter::{Emit, Emitter};
 pub use event_stream::EventStream;
+pub use handler_error::HandlerError;
 pub use opening::Opening;
 pub use writer::EventWriter;
 

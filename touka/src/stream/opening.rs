@@ -7,12 +7,12 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use tokio::time::{Sleep, sleep};
 
 use super::event_stream::EventStream;
 use super::frame_buffer::Out;
 use super::guard::drop_guarded;
+use super::handler_error::HandlerError;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::source::{Abort, Fallible, OnError, Step, WithOnError};
@@ -65,7 +65,7 @@ impl<T, E> Opening<T, E> {
 impl<T, E> Opening<T, E>
 where
     T: 'static,
-    E: IntoResponse + 'static,
+    E: HandlerError,
 {
     fn open(&mut self, first: Option<T>) -> Poll<Result<EventStream<T>, E>> {
         let lifecycle = self.lifecycle.take().unwrap_or_else(|| Lifecycle::new(Link::default()));
@@ -103,7 +103,7 @@ impl<T, E> Unpin for Opening<T, E> {}
 impl<T, E> Future for Opening<T, E>
 where
     T: 'static,
-    E: IntoResponse + 'static,
+    E: HandlerError,
 {
     type Output = Result<EventStream<T>, E>;
 

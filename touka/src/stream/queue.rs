@@ -5,7 +5,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum_core::response::IntoResponse;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn};
 
@@ -16,6 +15,7 @@ use super::event_stream::EventStream;
 use super::failure::Failure;
 use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic};
+use super::handler_error::HandlerError;
 use super::lifecycle::Lifecycle;
 use super::link::Link;
 use super::opening::Opening;
@@ -126,7 +126,7 @@ impl<T, E: Send + 'static> Spawned<T, E> {
     }
 }
 
-impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spawned<T, E> {
+impl<T: Send + 'static, E: HandlerError> Fallible<T, E> for Spawned<T, E> {
     fn poll_body(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Abort<E>>> {
         if let Some(start) = self.start.take() {
             self.work = Some(start());
@@ -163,7 +163,7 @@ impl<T: Send + 'static, E: IntoResponse + Send + 'static> Fallible<T, E> for Spa
     }
 }
 
-impl<T: Send + 'static, E: IntoResponse + Send + 'static> Source<T> for Spawned<T, E> {
+impl<T: Send + 'static, E: HandlerError> Source<T> for Spawned<T, E> {
     fn poll_event(self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         poll_opened(self, cx, out)
     }
@@ -210,7 +210,7 @@ impl<T: Send + 'static> EventStream<T> {
     /// [`EventStream::try_generate`] does.
     pub fn try_spawn<E, B>(capacity: usize, body: impl FnOnce(EventSender<T>) -> B + Send + 'static) -> Opening<T, E>
     where
-        E: IntoResponse + Send + 'static,
+        E: HandlerError,
         B: Future<Output = Result<(), E>> + Send + 'static,
     {
         // Called within the task, so that a panic before the future exists is the task's too.
@@ -264,7 +264,7 @@ impl<T: Send + 'static> EventStream<T> {
         body: impl FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
     ) -> Opening<T, E>
     where
-        E: IntoResponse + Send + 'static,
+        E: HandlerError,
     {
         let (source, link) = spawned(capacity, |events| Work::Thread(Thread::new(move || body(events))));
         Opening::with_link(source, link)

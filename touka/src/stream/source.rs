@@ -4,11 +4,10 @@ use std::any::Any;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum_core::response::IntoResponse;
-
 use super::failure::Failure;
 use super::frame_buffer::Out;
 use super::guard::{Dropping, Panic, drop_guarded, guarded, log_panic};
+use super::handler_error::HandlerError;
 use crate::error::CloseReason;
 use crate::event::Event;
 
@@ -70,7 +69,7 @@ pub(crate) enum Abort<E> {
     Panic(Panic),
 }
 
-impl<E: IntoResponse> Abort<E> {
+impl<E: HandlerError> Abort<E> {
     pub(crate) fn into_failure(self) -> Failure {
         match self {
             Self::Error(error) => {
@@ -89,7 +88,7 @@ impl<E: IntoResponse> Abort<E> {
 }
 
 /// Polls a body after the response has opened.
-pub(super) fn poll_opened<T, E: IntoResponse>(
+pub(super) fn poll_opened<T, E: HandlerError>(
     body: Pin<&mut impl Fallible<T, E>>,
     cx: &mut Context<'_>,
     out: &mut Out<'_, T>,
@@ -126,7 +125,7 @@ impl<T, E> Drop for WithOnError<T, E> {
     }
 }
 
-impl<T, E: IntoResponse> Source<T> for WithOnError<T, E> {
+impl<T, E: HandlerError> Source<T> for WithOnError<T, E> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Some(body) = &mut self.body else { return Poll::Ready(Step::End) };
         Poll::Ready(match ready!(body.as_mut().poll_body(cx, out)) {

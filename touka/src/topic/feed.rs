@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use tokio::time::timeout;
 
 use super::shared_log::SharedLog;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Abort, Failure, Panic, catch, contained};
+use crate::stream::{Abort, Failure, HandlerError, Panic, catch, contained};
 
 /// The time that a body continues to run after its last subscriber has left, so that reloading a page does not
 /// restart it.
@@ -135,7 +134,7 @@ async fn deserted(log: &SharedLog) {
 )]
 pub trait FeedResult: Send + 'static {
     /// The type of the error.
-    type Error: IntoResponse;
+    type Error: HandlerError;
 
     /// Converts the value to a `Result`.
     ///
@@ -153,7 +152,7 @@ impl FeedResult for () {
 }
 
 #[diagnostic::do_not_recommend]
-impl<E: IntoResponse + Send + 'static> FeedResult for Result<(), E> {
+impl<E: HandlerError> FeedResult for Result<(), E> {
     type Error = E;
 
     fn into_result(self) -> Self {

@@ -54,9 +54,11 @@ impl Acceptor {
 
     /// Takes the connections that the kernel has accepted already, and closes the port.
     pub(in crate::server) fn close<V: Serve>(&self, listener: Listener, service: &V, alive: &mpsc::Sender<Infallible>) {
-        match listener.into_backlog(self.shared.limits.write_time) {
-            Ok(backlog) => backlog.for_each(|(socket, peer)| self.admit(socket, peer, service, alive)),
-            Err(error) => tracing::error!(target: "touka::server", %error, "cannot accept the last connections"),
+        for backlog in listener.into_backlogs(self.shared.limits.write_time) {
+            match backlog {
+                Ok(backlog) => backlog.for_each(|(socket, peer)| self.admit(socket, peer, service, alive)),
+                Err(error) => tracing::error!(target: "touka::server", %error, "cannot accept the last connections"),
+            }
         }
     }
 

@@ -1,7 +1,10 @@
 //! [`Listener`], the open port.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, lookup_host};
@@ -33,7 +36,12 @@ const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 /// A socket that was opened by another, say a service manager, is taken as it is: `Listener` can be
 /// made from tokio's listeners, and every `serve` takes those of `std`, too.
 #[derive(Debug)]
-pub struct Listener(Inner);
+pub struct Listener {
+    /// At least one.
+    ports: Vec<Inner>,
+    /// The port that is polled first. It changes, so that no port starves the others.
+    next: AtomicUsize,
+}
 
 #[derive(Debug)]
 enum Inner {
@@ -67,17 +75,18 @@ impl Listener {
         Err(Error::bind(&address, last.unwrap_or_else(none)))
     }
 
-    /// The address that clients reach it at; with port 0, the port that was found.
+    /// The address that is listened on; with port 0, the port that was found. Of several, the first.
     ///
     /// # Errors
     /// It is a Unix socket, or the system does not tell.
     pub fn local_addr(&self) -> Result<SocketAddr> {
-        let address = match &self.0 {
+        let mut addresses = self.ports.iter().map(|port| match port {
             Inner::Tcp(listener) => listener.local_addr(),
             #[cfg(unix)]
             Inner::Unix(_) => Err(io::Error::new(io::ErrorKind::Unsupported, "a Unix socket has no address and port")),
-        };
-        address.map_err(|error| Error::bind(&"this listener", error))
+        });
+        let none = || Err(io::Error::new(io::ErrorKind::NotFound, "no port is open"));
+        addresses.next().unwrap_or_else(none).map_err(|error| Error::bind(&"this listener", error))
     }
 
     /// The next connection. An error costs at most the connection it came with, never the server:
@@ -100,25 +109,51 @@ impl Listener {
         }
     }
 
-    /// What the kernel has accepted by now. The port closes with it.
-    pub(in crate::server) fn into_backlog(self, write_time: Duration) -> io::Result<Backlog> {
-        let listener = match self.0 {
-            Inner::Tcp(listener) => Closing::Tcp(listener.into_std()?),
-            #[cfg(unix)]
-            Inner::Unix(listener) => Closing::Unix(listener.into_std()?),
-        };
-        Ok(Backlog { listener, write_time, left: BACKLOG as usize })
+    /// Several listeners as one. `None` if there are none.
+    pub(in crate::server) fn join(listeners: Vec<Self>) -> Option<Self> {
+        let ports: Vec<_> = listeners.into_iter().flat_map(|listener| listener.ports).collect();
+        (!ports.is_empty()).then(|| Self { ports, next: AtomicUsize::new(0) })
+    }
+
+    /// The connections that the kernel has accepted by now. The ports close with it.
+    pub(in crate::server) fn into_backlogs(self, write_time: Duration) -> impl Iterator<Item = io::Result<Backlog>> {
+        self.ports.into_iter().map(move |port| {
+            let listener = match port {
+                Inner::Tcp(listener) => Closing::Tcp(listener.into_std()?),
+                #[cfg(unix)]
+                Inner::Unix(listener) => Closing::Unix(listener.into_std()?),
+            };
+            Ok(Backlog { listener, write_time, left: BACKLOG as usize })
+        })
     }
 
     async fn try_accept(&self, write_time: Duration) -> io::Result<(Socket, Option<SocketAddr>)> {
-        match &self.0 {
-            Inner::Tcp(listener) => {
-                let (stream, peer) = listener.accept().await?;
-                Ok((Socket::from_tcp(stream, write_time), Some(peer)))
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % self.ports.len();
+        let (late, early) = self.ports.split_at(first);
+        poll_fn(|cx| {
+            for port in early.iter().chain(late) {
+                if let Poll::Ready(accepted) = port.poll_accept(write_time, cx) {
+                    return Poll::Ready(accepted);
+                }
             }
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl Inner {
+    fn poll_accept(
+        &self,
+        write_time: Duration,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Socket, Option<SocketAddr>)>> {
+        Poll::Ready(match self {
+            Self::Tcp(listener) => ready!(listener.poll_accept(cx))
+                .map(|(stream, peer)| (Socket::from_tcp(stream, write_time), Some(peer))),
             #[cfg(unix)]
-            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
-        }
+            Self::Unix(listener) => ready!(listener.poll_accept(cx)).map(|(stream, _)| (Socket::Unix(stream), None)),
+        })
     }
 }
 
@@ -133,13 +168,13 @@ pub(in crate::server) fn open(address: SocketAddr) -> io::Result<TcpListener> {
 
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self(Inner::Tcp(listener))
+        Self { ports: vec![Inner::Tcp(listener)], next: AtomicUsize::new(0) }
     }
 }
 
 #[cfg(unix)]
 impl From<tokio::net::UnixListener> for Listener {
     fn from(listener: tokio::net::UnixListener) -> Self {
-        Self(Inner::Unix(listener))
+        Self { ports: vec![Inner::Unix(listener)], next: AtomicUsize::new(0) }
     }
 }

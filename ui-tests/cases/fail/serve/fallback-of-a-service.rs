@@ -1,0 +1,6 @@
+use touka::Router;
+
+fn main() {
+    let inner: Router = Router::new();
+    let _: Router = Router::new().fallback(inner);
+}
