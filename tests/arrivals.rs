@@ -1,4 +1,4 @@
-//! A shutdown answers what was sent before it: connections that the kernel has accepted are served,
+//! A shutdown answers requests that were sent before it: connections that the kernel has accepted are served,
 //! and none of them is reset.
 
 use std::io::Write as _;
@@ -16,8 +16,8 @@ use touka::{Router, Server, route, routes, sse_handler};
 const PATIENCE: Duration = Duration::from_mins(1);
 const CLIENTS: usize = 50;
 
-/// The preface, empty SETTINGS, and HEADERS on stream 1 that end it: GET, http, /plain, and the authority
-/// `t`.
+/// The preface, empty SETTINGS, and a HEADERS frame on stream 1 with `END_STREAM`: GET, http, /plain, and the
+/// authority `t`.
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\
     \0\0\x0d\x01\x05\0\0\0\x01\x82\x86\x04\x06/plain\x41\x01t";
 
@@ -38,12 +38,12 @@ fn app() -> Router {
     Router::new().mount(routes![plain, endless]).with_state(Count::default())
 }
 
-/// Connects without giving the server its turn: the test's runtime has one thread, and nothing is
-/// awaited here. The kernel has accepted the connection, the server has not.
+/// Connects without letting the server run: the test's runtime has one thread, and nothing is awaited here.
+/// The kernel has accepted the connection, the server has not.
 fn connect_unseen(address: SocketAddr, words: &[u8]) -> TcpStream {
     let mut socket = StdStream::connect(address).expect("connect");
     socket.write_all(words).expect("send");
-    socket.set_nonblocking(true).expect("set it up");
+    socket.set_nonblocking(true).expect("set the mode");
     TcpStream::from_std(socket).expect("a socket of tokio's")
 }
 
@@ -62,7 +62,7 @@ async fn requests_that_wait_in_the_backlog_are_answered() {
     server.stop();
     for text in join_all(sockets.into_iter().map(all_of)).await {
         assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\nhere"), "{text:?}");
-        // The client must not send its next request here.
+        // The head tells the client not to send another request on this connection.
         assert_eq!(text.matches("connection: close\r\n").count(), 1, "{text:?}");
     }
     server.stopped(PATIENCE).await;
@@ -82,7 +82,7 @@ async fn streams_that_wait_in_the_backlog_end_cleanly() {
 }
 
 #[tokio::test]
-async fn http2_requests_of_unseen_connections_are_answered() {
+async fn http2_requests_in_the_backlog_are_answered() {
     let mut server = Running::serve(app()).await;
     let mut sockets: Vec<_> = (0..CLIENTS).map(|_| connect_unseen(server.address, HTTP2)).collect();
     server.stop();
@@ -95,15 +95,15 @@ async fn http2_requests_of_unseen_connections_are_answered() {
     });
     join_all(answers).await;
     server.stopped(PATIENCE).await;
-    assert!(start.elapsed() < Duration::from_secs(9), "it waited for the deadline");
+    assert!(start.elapsed() < Duration::from_secs(9), "the shutdown waited for its deadline");
 }
 
 #[tokio::test]
-async fn tls_handshakes_of_unseen_connections_are_finished() {
+async fn tls_handshakes_in_the_backlog_are_finished() {
     let certificate = Certificate::new();
     for (protocol, version) in [(&b"http/1.1"[..], Version::HTTP_11), (b"h2", Version::HTTP_2)] {
         let mut server = Running::serve_with(Server::new().tls(certificate.tls()), app()).await;
-        // Few, as each has a second for each of its steps.
+        // Only a few: each step of a handshake has one second.
         let sockets: Vec<_> = (0..CLIENTS / 10).map(|_| connect_unseen(server.address, b"")).collect();
         server.stop();
         let visits = sockets.into_iter().map(|socket| async {
@@ -145,24 +145,24 @@ async fn requests_that_were_sent_over_tls_are_answered() {
     }
 }
 
-/// The request lies in the socket's buffer when the server is told to stop.
+/// The request is in the socket's buffer when the shutdown begins.
 #[tokio::test]
-async fn a_kept_connection_may_have_sent_its_next_request() {
+async fn the_next_request_of_an_idle_connection_is_answered() {
     let mut server = Running::serve(app()).await;
     let mut client = Client::get(server.address, "/plain").await;
     assert_eq!(client.response().await.1, "here");
     let socket = client.socket.into_std().expect("a socket");
-    socket.set_nonblocking(false).expect("set it up");
+    socket.set_nonblocking(false).expect("set the mode");
     (&socket).write_all(b"GET /plain HTTP/1.1\r\nhost: test\r\n\r\n").expect("send");
     server.stop();
-    socket.set_nonblocking(true).expect("set it up");
+    socket.set_nonblocking(true).expect("set the mode");
     let text = all_of(TcpStream::from_std(socket).expect("a socket of tokio's")).await;
     assert!(text.starts_with("HTTP/1.1 200 OK\r\n") && text.ends_with("\r\n\r\nhere"), "{text:?}");
     server.stopped(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn connections_that_say_nothing_hold_no_shutdown() {
+async fn silent_connections_do_not_delay_a_shutdown() {
     let certificate = Certificate::new();
     for server in [Server::new(), Server::new().tls(certificate.tls())] {
         let server = server.head_timeout(PATIENCE).shutdown_timeout(PATIENCE);
@@ -176,13 +176,13 @@ async fn connections_that_say_nothing_hold_no_shutdown() {
         let start = Instant::now();
         server.stop();
         server.stopped(PATIENCE).await;
-        assert!(start.elapsed() < PATIENCE / 2, "it waited for clients that say nothing");
+        assert!(start.elapsed() < PATIENCE / 2, "the shutdown waited for silent clients");
     }
 }
 
-/// A client that trickles its head has no more time than half of the shutdown.
+/// A client that sends its head slowly gets at most half of the shutdown timeout.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_that_drips_holds_no_shutdown() {
+async fn a_slow_head_does_not_delay_a_shutdown() {
     let server = Server::new().head_timeout(PATIENCE).shutdown_timeout(Duration::from_secs(4));
     let mut server = Running::serve_with(server, app()).await;
     let mut client = Client::connect(server.address).await;
@@ -198,7 +198,7 @@ async fn a_head_that_drips_holds_no_shutdown() {
 }
 
 #[tokio::test]
-async fn an_http2_request_on_its_way_is_answered() {
+async fn an_http2_request_in_transit_is_answered() {
     let mut server = Running::serve(app()).await;
     let socket = TcpStream::connect(server.address).await.expect("connect");
     let (mut client, connection) = h2::client::handshake(socket).await.expect("the handshake");

@@ -1,4 +1,4 @@
-//! What the options of `#[sse_handler(…)]` do, as seen by a caller and by a client.
+//! Options of `#[sse_handler(…)]`, as seen by a caller and by a client.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -66,7 +66,7 @@ async fn a_callback_that_fails_is_a_status_first_and_an_event_later() {
 }
 
 #[tokio::test]
-async fn a_callback_that_does_nothing_starves_nobody() {
+async fn an_idle_callback_yields_to_other_tasks() {
     #[sse_handler(callback)]
     async fn idle(_out: &mut EventWriter) -> bool {
         true
@@ -85,7 +85,7 @@ async fn many(State(held): State<Count>, events: EventSender) {
     let other = events.clone();
     tokio::spawn(async move { other.send("by a clone").await });
     events.send("by send").await.expect("the client reads");
-    // Ends neither by itself nor when it is told: only the abort ends it.
+    // The sender's `closed()` does not end the task either: only an abort does.
     events.closed().await;
     std::future::pending::<()>().await;
 }
@@ -131,7 +131,7 @@ async fn a_plain_function_runs_on_the_blocking_pool() {
 
     let app = TestApp::new(Router::new().mount(routes![blocking]));
     let error = r#"{"status":409,"title":"Conflict"}"#;
-    // Often: its thread and the connection's meet in a different moment each time.
+    // Many rounds: the function's thread and the connection meet at a different moment each time.
     for _ in 0..500 {
         let mut events = app.get("/blocking").events().await;
         assert_eq!(events.rest().await, [event("message", "one", ""), event("error", error, "")]);
@@ -148,10 +148,10 @@ async fn text(response: impl IntoResponse) -> String {
 static CLOSED: Mutex<Vec<CloseReason>> = Mutex::new(Vec::new());
 
 fn remember(reason: CloseReason) {
-    CLOSED.lock().expect("nobody panics here").push(reason);
+    CLOSED.lock().expect("not poisoned").push(reason);
 }
 
-fn apologise(status: StatusCode) -> Event {
+fn sorry(status: StatusCode) -> Event {
     Event::data(status.as_str()).event("sorry")
 }
 
@@ -161,7 +161,7 @@ fn apologise(status: StatusCode) -> Event {
     open_after = "3s",
     max_lifetime = "1h",
     write_timeout = "1m30s",
-    on_error = apologise,
+    on_error = sorry,
     on_close = remember,
 )]
 async fn everything(wait: Duration, fails: bool) -> Result<EventStream, StatusCode> {
@@ -175,15 +175,15 @@ async fn everything(wait: Duration, fails: bool) -> Result<EventStream, StatusCo
 
 #[tokio::test(start_paused = true)]
 async fn the_settings_of_the_attribute_are_those_of_the_stream() {
-    // Within the three seconds, an error is still an answer.
+    // Within the three seconds an error is still a response.
     assert_eq!(everything(Duration::from_millis(2_900), true).await.unwrap_err(), StatusCode::GONE);
     let start = Instant::now();
-    let stream = everything(Duration::from_secs(8), false).await.expect("it has opened");
+    let stream = everything(Duration::from_secs(8), false).await.expect("the stream opens");
     assert_eq!(start.elapsed().as_secs(), 3, "open_after");
     let text = text(stream).await;
     let (retry, rest) = text.split_once('\n').expect("a line");
     assert!(retry.starts_with("retry: "), "{text}");
-    // Two comments in the five seconds that are left, two seconds apart.
+    // Two comments in the remaining five seconds, two seconds apart.
     assert_eq!(rest, ":\n:\ndata: late\n\nevent: sorry\ndata: 418\n\n");
     assert_eq!(*CLOSED.lock().unwrap(), [CloseReason::Failed]);
 }
@@ -214,7 +214,7 @@ async fn below(State(ran): State<Count>) -> Result<EventStream, StatusCode> {
     emit!(Event::data("x").id(1));
 }
 
-/// By hand, as in an axum app.
+/// Checks for the end by hand, as an axum app does it.
 #[route(GET, "/by-hand")]
 async fn by_hand(from: LastEventId, State(ran): State<Count>) -> Result<EventStream, StatusCode> {
     if from.ended("done") {
@@ -233,15 +233,15 @@ async fn a_client_that_has_seen_the_end_gets_204_and_nothing_runs() {
         assert_eq!(events.rest().await, [event("message", "x", "1"), event("done", "", "done")], "{path}");
         assert_eq!(ran.get(), before + 1);
 
-        // The browser comes back with the id of the end, in the header; other clients in the query.
+        // A browser reconnects with the id of the end in a header; other clients send it in the query.
         assert_eq!(events.last_event_id(), "done");
         assert!(events.reconnect().await.is_none(), "{path}");
         for request in [app.get(path).header("last-event-id", "done"), app.get(&format!("{path}?lastEventId=done"))] {
             assert_eq!(request.send().await.status(), 204, "{path}");
         }
-        assert_eq!(ran.get(), before + 1, "the body ran for a client that had all there is");
+        assert_eq!(ran.get(), before + 1, "the body ran for a client that already had all events");
 
-        // One that was cut off in the middle gets the stream again.
+        // A client that was cut off in the middle gets the stream again.
         let mut events = app.get(path).header("last-event-id", "1").events().await;
         assert_eq!(events.next_event().await.expect("an event").data, "x");
     }

@@ -1,4 +1,4 @@
-//! An axum app moves from axum's server to touka's, and loses nothing on the way.
+//! An axum app moves from axum's server to touka's without losing anything.
 
 use std::net::SocketAddr;
 
@@ -18,7 +18,7 @@ async fn room(Path(room): Path<String>) {
     std::future::pending::<()>().await;
 }
 
-/// A stream of axum's own.
+/// A stream built with axum's `Sse`.
 async fn foreign() -> sse::Sse<impl stream::Stream<Item = Result<sse::Event, touka::Error>>> {
     sse::Sse::new(stream::iter([Ok(sse::Event::default().data("foreign"))]).chain(stream::pending()))
 }
@@ -27,12 +27,12 @@ async fn who(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> String {
     peer.to_string()
 }
 
-/// touka's own extractors, where axum has routed.
+/// touka's extractors in an app that axum routes.
 async fn ours(peer: Option<extract::ConnectInfo>, path: extract::MatchedPath, axums: MatchedPath) -> String {
     format!("{:?} {path} {}", peer.map(|peer| peer.0), axums.as_str())
 }
 
-/// An axum app, not changed for touka.
+/// An axum app, unchanged for touka.
 fn app() -> axum::Router {
     let inner = axum::Router::new().route("/{room}", get(room));
     axum::Router::new()
@@ -48,7 +48,7 @@ async fn in_touka(extract::ConnectInfo(peer): extract::ConnectInfo, path: extrac
     format!("{peer} {path}")
 }
 
-/// What a GET of this path answers, and from where it was sent.
+/// The address the request came from, the status and the text of a GET of `path`.
 async fn text(address: SocketAddr, path: &str) -> (SocketAddr, u16, String) {
     let mut client = Client::get(address, path).await;
     let (head, text) = client.response().await;
@@ -56,9 +56,9 @@ async fn text(address: SocketAddr, path: &str) -> (SocketAddr, u16, String) {
 }
 
 #[tokio::test]
-async fn every_form_of_an_app_is_served_and_knows_its_clients() {
+async fn every_form_of_an_app_is_served_with_client_addresses() {
     let address = |listener: &TcpListener| listener.local_addr().expect("an address");
-    // The line that changes, in each way to write it.
+    // The one line that changes, in each of its spellings.
     let mut served = Vec::new();
     for _ in 0..4 {
         served.push(TcpListener::bind("127.0.0.1:0").await.expect("bind"));
@@ -82,7 +82,7 @@ async fn every_form_of_an_app_is_served_and_knows_its_clients() {
 }
 
 #[tokio::test]
-async fn toukas_own_router_knows_its_clients_and_routes_too() {
+async fn toukas_router_knows_client_addresses_and_routes() {
     let router: Router = Router::new().nest("/api", routes![in_touka]);
     let server = Running::serve(router.fallback(app())).await;
     let (from, status, told) = text(server.address, "/api/ours").await;
@@ -91,7 +91,7 @@ async fn toukas_own_router_knows_its_clients_and_routes_too() {
     assert_eq!(told, format!("Some({from}) /ours/{{a}} /ours/{{a}}"));
 }
 
-/// axum tells the address of a connection under its own server; touka's extractor finds it there.
+/// axum's server records the peer's address, and touka's extractor reads it from there.
 #[tokio::test]
 async fn toukas_extractors_work_under_axums_server() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
@@ -102,9 +102,9 @@ async fn toukas_extractors_work_under_axums_server() {
     assert_eq!(told, format!("Some({from}) /ours/{{a}} /ours/{{a}}"));
 }
 
-/// Behind a proxy one connection has the requests of many clients.
+/// Behind a proxy, one connection carries the requests of many clients.
 #[tokio::test]
-async fn every_extractor_tells_the_client_that_a_trusted_proxy_names() {
+async fn every_extractor_returns_the_client_a_trusted_proxy_names() {
     let trusting = || Server::new().trust_proxies(["127.0.0.1"]).expect("an address");
     let mut addresses = Vec::new();
     for made in [false, true] {
@@ -130,7 +130,7 @@ async fn every_extractor_tells_the_client_that_a_trusted_proxy_names() {
 }
 
 #[tokio::test]
-async fn a_client_of_a_unix_socket_has_no_address() {
+async fn a_unix_socket_client_has_no_address() {
     let folder = Folder::new();
     for (number, (who, status)) in [("no address", 500), ("0.0.0.0:0", 200)].into_iter().enumerate() {
         let path = folder.path(&format!("{number}.sock"));
@@ -165,8 +165,9 @@ async fn a_handle_lists_the_routes_of_axum() {
     assert_eq!(shown, [(Some("/rooms/{room}"), "/rooms/red"), (Some("/foreign"), "/foreign")]);
 }
 
-/// The names of the figures that were recorded. Runs on this thread alone, where the recorder is. `moved` stands for the line that changes.
-fn figures_of<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpListener) -> F) -> Vec<String> {
+/// The names of the recorded metrics. Runs on this thread only, where the recorder is installed. `serve`
+/// stands for the line that changes.
+fn recorded_metrics<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpListener) -> F) -> Vec<String> {
     Figures::recorded(|mut figures| {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -187,7 +188,7 @@ fn figures_of<F: Future<Output = ()> + Send + 'static>(serve: impl FnOnce(TcpLis
     })
 }
 
-fn have_routes(figures: &[String]) {
+fn assert_routes(figures: &[String]) {
     for figure in [
         "touka_request_seconds method=GET route=/rooms/{room} status=200",
         "touka_request_seconds method=GET route=/foreign status=200",
@@ -204,18 +205,20 @@ fn have_routes(figures: &[String]) {
 }
 
 #[test]
-fn figures_have_the_routes_of_axum() {
-    have_routes(&figures_of(|listener| async { drop(touka::serve(listener, app()).await) }));
-    have_routes(&figures_of(|listener| async { drop(touka::serve(listener, app().into_make_service()).await) }));
+fn metrics_have_axums_routes() {
+    assert_routes(&recorded_metrics(|listener| async { drop(touka::serve(listener, app()).await) }));
+    assert_routes(&recorded_metrics(|listener| async {
+        drop(touka::serve(listener, app().into_make_service()).await);
+    }));
     let router: Router = Router::new().fallback(app());
-    have_routes(&figures_of(|listener| async { drop(touka::serve(listener, router).await) }));
+    assert_routes(&recorded_metrics(|listener| async { drop(touka::serve(listener, router).await) }));
 }
 
 #[test]
-fn a_layer_tells_the_routes_that_the_server_cannot_see() {
+fn a_layer_adds_routes_the_server_cannot_see() {
     let app = || app().into_make_service_with_connect_info::<SocketAddr>();
-    let figures = figures_of(move |listener| async move { drop(touka::serve(listener, app()).await) });
+    let figures = recorded_metrics(move |listener| async move { drop(touka::serve(listener, app()).await) });
     assert!(figures.contains(&"touka_request_seconds method=GET route= status=200".to_owned()), "{figures:#?}");
     let app = self::app().layer(AxumRoutes::new()).into_make_service_with_connect_info::<SocketAddr>();
-    have_routes(&figures_of(|listener| async { drop(touka::serve(listener, app).await) }));
+    assert_routes(&recorded_metrics(|listener| async { drop(touka::serve(listener, app).await) }));
 }

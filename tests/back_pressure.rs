@@ -1,4 +1,4 @@
-//! A client that does not read suspends the handler at its emit, and costs a bounded amount.
+//! A client that does not read suspends the handler at its emit, and uses a bounded amount of memory.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn flood(State(emitted): State<Count>) {
     }
 }
 
-/// The count, once it has stood still for a while.
+/// The count, once it has stopped changing.
 async fn settled(count: &Count) -> usize {
     let mut last = count.get();
     loop {
@@ -39,10 +39,10 @@ async fn a_client_that_does_not_read_suspends_the_handler() {
 
     let patience = Duration::from_mins(1);
     let suspended = within(patience, "the handler stops emitting", settled(&emitted)).await;
-    // The kernel's send buffer grows to 4 MiB by default; the server itself may hold 64 KiB.
-    assert!(suspended * KILOBYTE < 8 << 20, "{suspended} KiB were taken for a client that reads nothing");
+    // The kernel's send buffer grows to 4 MiB by default; the server itself may buffer 64 KiB.
+    assert!(suspended * KILOBYTE < 8 << 20, "{suspended} KiB were buffered for a client that reads nothing");
 
-    // It goes on as the client reads, and not further than the client has read.
+    // The handler goes on as the client reads, and never runs further ahead.
     let mut read = 0;
     client.head().await;
     while read < 4 * suspended {
@@ -54,7 +54,7 @@ async fn a_client_that_does_not_read_suspends_the_handler() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_client_that_does_not_read_delays_no_other() {
+async fn a_client_that_does_not_read_delays_no_other() {
     let emitted = Count::default();
     let server = Running::serve(Router::new().mount(routes![flood]).with_state(emitted.clone())).await;
     let mut stalled = Client::connect_small(server.address, 32 * 1024).await;

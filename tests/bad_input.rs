@@ -1,4 +1,4 @@
-//! Bad input gets a clear answer and costs nobody else anything.
+//! Bad input gets a clear response and affects no other client.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ async fn index() -> &'static str {
     "fine"
 }
 
-/// Sends raw bytes on a new connection; gives the status and the text until the server closes.
+/// Sends raw bytes on a new connection, and returns the status and the text up to the server's close.
 async fn raw(server: &Running, request: &[u8]) -> (u16, String) {
     let mut client = Client::connect(server.address).await;
     client.send(request).await;
@@ -21,7 +21,7 @@ async fn raw(server: &Running, request: &[u8]) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn what_cannot_be_parsed_is_refused_with_a_line_that_says_why() {
+async fn a_malformed_request_is_refused_with_a_line_that_says_why() {
     let server = Running::serve(Router::new().mount(routes![index])).await;
     let close = "connection: close\r\n\r\n";
     let long_header = format!("GET / HTTP/1.1\r\nhost: t\r\nx: {}\r\n\r\n", "x".repeat(300_000));
@@ -107,8 +107,9 @@ async fn fails() -> Result<EventStream, http::StatusCode> {
     Err(http::StatusCode::CONFLICT)
 }
 
+/// Panics, failures and silence affect only the handler's own stream.
 #[tokio::test]
-async fn a_handler_that_panics_fails_or_never_emits_costs_its_own_stream_only() {
+async fn a_bad_handler_affects_only_its_own_stream() {
     let held = Count::default();
     let router =
         Router::new().mount(routes![panics, panics_early, panics_plainly, fails, index]).with_state(held.clone());
@@ -128,7 +129,7 @@ async fn a_handler_that_panics_fails_or_never_emits_costs_its_own_stream_only() 
         let error = client.next().await.unwrap().unwrap();
         assert_eq!((error.name.as_str(), error.data.as_str()), ("error", data), "{path}");
         assert_eq!(client.next().await.unwrap(), None, "{path}: a clean end");
-        // The connection itself is in order: it takes another request.
+        // The connection itself is still usable for another request.
         client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").await;
         assert_eq!(client.response().await.1, "fine");
     }
@@ -136,12 +137,12 @@ async fn a_handler_that_panics_fails_or_never_emits_costs_its_own_stream_only() 
         let (head, text) = Client::get(server.address, path).await.response().await;
         assert_eq!((head.status(), text.as_str()), (500, "the handler of this path failed\n"), "{path}");
     }
-    support::until(Duration::from_secs(10), "only the one that never emits is left", || held.get() == 1).await;
+    support::until(Duration::from_secs(10), "only the body that never emits is left", || held.get() == 1).await;
 }
 
-/// A client that sends its head one byte at a time holds up nobody but itself.
+/// A client that sends its head one byte at a time delays no other client.
 #[tokio::test]
-async fn a_slow_head_delays_nobody() {
+async fn a_slow_head_delays_no_other_client() {
     let server = Running::serve(Router::new().mount(routes![index])).await;
     let mut slow = Client::connect(server.address).await;
     for byte in b"GET / HTTP/1.1\r\nhost: t\r\n" {

@@ -1,5 +1,5 @@
-//! Events that are ready together share a frame: none is lost at its edges, none comes twice, and
-//! a body that fails stops where it failed.
+//! Events that are ready together share a frame: none is lost at a frame's edges, none arrives twice, and a
+//! body that fails stops where it failed.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use support::{Count, Parser, Received};
 use touka::{Event, EventStream, IntoEvent, sse_handler};
 
-/// A number, with so much text behind it that some twenty fill a frame.
+/// An event with its number and enough text that about twenty fill a frame.
 fn padded(number: u32) -> Event {
     Event::data(format!("{number} {}", "x".repeat(700)))
 }
@@ -43,8 +43,9 @@ async fn numbers(response: impl IntoResponse) -> Vec<u32> {
     parse(&wire(body(response)).await).iter().map(number).collect()
 }
 
+/// A body runs on until a frame is full, and no further.
 #[tokio::test]
-async fn a_body_that_never_waits_goes_on_until_a_frame_is_full_and_no_further() {
+async fn a_body_that_never_waits_fills_one_frame() {
     #[sse_handler]
     async fn fast(passed: Count) {
         for number in 0.. {
@@ -56,18 +57,24 @@ async fn a_body_that_never_waits_goes_on_until_a_frame_is_full_and_no_further() 
     let mut body = body(fast(passed.clone()).await);
     let mut sent = 0;
     for _ in 0..100 {
-        let frame = body.frame().await.expect("it never ends").expect("it cannot fail").into_data().expect("data");
+        let frame = body
+            .frame()
+            .await
+            .expect("the stream never ends")
+            .expect("the stream cannot fail")
+            .into_data()
+            .expect("data");
         let text = std::str::from_utf8(&frame).expect("UTF-8");
         assert!(text.ends_with("\n\n"), "an event was cut");
         sent += parse(text).len();
-        // The last one waits in its emit until it was flushed; none has passed it.
+        // The last event waits in its emit until the frame is flushed; no later one has passed it.
         assert_eq!(passed.get(), sent - 1);
         tokio::task::yield_now().await;
-        assert_eq!(passed.get(), sent - 1, "the body ran though nobody asked");
+        assert_eq!(passed.get(), sent - 1, "the body ran without being polled");
     }
 }
 
-/// Each of these awaits its emits with a waker of its own, and they fill several frames.
+/// Each body awaits its emits with a waker of its own, and together they fill several frames.
 #[tokio::test]
 async fn many_emits_at_once_all_arrive_once() {
     #[sse_handler]
@@ -82,7 +89,7 @@ async fn many_emits_at_once_all_arrive_once() {
     assert_eq!(seen, (0..=500).collect::<Vec<_>>());
 }
 
-/// Threads that emit while the connection fills, sends and refills its frames.
+/// Threads emit while the connection fills, sends and refills its frames.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn emitters_on_other_threads_lose_nothing_and_keep_their_order() {
     const EACH: u32 = 2_000;
@@ -113,14 +120,14 @@ async fn emitters_on_other_threads_lose_nothing_and_keep_their_order() {
     }
 }
 
-/// What an emit in a `select!` has handed over before the other branch won is sent.
+/// An emit in a `select!` that has handed its event over before the other branch won is sent.
 #[tokio::test]
-async fn what_was_emitted_before_the_end_is_sent_before_the_end() {
+async fn events_emitted_before_the_end_are_sent_before_it() {
     #[sse_handler(end = "over")]
     async fn cancelled() {
         for number in 0..100 {
             emit!(padded(number));
-            // Polled once and dropped: it may be sent, but then in its place.
+            // Polled once and dropped: the event may be sent, but then in order.
             let _ = async { emit!(padded(1_000 + number)) }.now_or_never();
         }
     }
@@ -131,11 +138,11 @@ async fn what_was_emitted_before_the_end_is_sent_before_the_end() {
     let awaited: Vec<u32> = seen.iter().copied().filter(|number| *number < 1_000).collect();
     assert_eq!(awaited, (0..100).collect::<Vec<_>>());
     for pair in seen.windows(2) {
-        assert!(pair[1] < 1_000 || pair[1] == pair[0] + 1_000, "out of its place: {pair:?}");
+        assert!(pair[1] < 1_000 || pair[1] == pair[0] + 1_000, "out of order: {pair:?}");
     }
 }
 
-/// Cannot be encoded from some number on.
+/// A number that cannot be encoded from `self.0` on.
 struct Below(u32);
 
 impl IntoEvent for Below {
@@ -145,7 +152,7 @@ impl IntoEvent for Below {
 }
 
 #[tokio::test]
-async fn a_body_does_not_go_on_behind_an_event_that_could_not_be_encoded() {
+async fn a_body_stops_at_an_event_that_cannot_be_encoded() {
     #[sse_handler]
     async fn failing(passed: Count) -> EventStream<Below> {
         for number in 0..10 {
@@ -162,7 +169,7 @@ async fn a_body_does_not_go_on_behind_an_event_that_could_not_be_encoded() {
     assert_eq!(messages[..7].iter().map(number).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 6]);
 }
 
-/// Remembers that it was woken.
+/// A waker that records that it was woken.
 #[derive(Default)]
 struct Woken(AtomicBool);
 
@@ -172,17 +179,17 @@ impl Wake for Woken {
     }
 }
 
-/// Two emits of other tasks meet while the body is polled: the second must not take the first one's
-/// place among those that are woken at the end.
+/// Two emits of other tasks meet while the body is polled: the second must not replace the first among the
+/// wakers that are notified at the end.
 #[tokio::test]
-async fn each_of_two_emitters_elsewhere_is_woken_when_the_stream_fails() {
+async fn two_emitters_in_tasks_are_both_woken_when_a_stream_fails() {
     type Boxed = Pin<Box<dyn Future<Output = bool> + Send>>;
     let (hand_on, handed_on) = tokio::sync::oneshot::channel();
     let stream = EventStream::<Below>::generate(|out| async move {
         let emits = [7, 1].map(|number| {
             let out = out.clone();
             let mut emit: Boxed = Box::pin(async move { out.emit(Below(number)).await });
-            // As another task would poll it.
+            // Polled as another task would poll it.
             let woken = Arc::<Woken>::default();
             let waker = Waker::from(Arc::clone(&woken));
             assert!(emit.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
@@ -194,13 +201,14 @@ async fn each_of_two_emitters_elsewhere_is_woken_when_the_stream_fails() {
     let wire = wire(body(stream)).await;
     assert!(wire.contains("event: error\n"), "{wire}");
     for (emit, woken) in handed_on.await.expect("the body has run") {
-        assert!(woken.0.load(Ordering::Relaxed), "a wake-up was lost");
+        assert!(woken.0.load(Ordering::Relaxed), "a wake was lost");
         assert_eq!(emit.now_or_never(), Some(false));
     }
 }
 
+/// An emitter in another task is notified that its event could not be encoded.
 #[tokio::test]
-async fn an_emitter_elsewhere_learns_that_its_event_could_not_be_encoded() {
+async fn an_emitter_in_a_task_fails_if_its_event_cannot_be_encoded() {
     let (tell, told) = tokio::sync::oneshot::channel();
     let stream = EventStream::<Below>::generate(|out| async move {
         let helper = tokio::spawn(async move {

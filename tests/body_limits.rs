@@ -1,4 +1,4 @@
-//! The bodies of requests: how slowly they may come, and how much memory they may take at once.
+//! Limits on request bodies: how slowly they may arrive, and how much memory they may use at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -18,13 +18,13 @@ use touka::{Router, Server, route, routes};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A limit that is waited for.
+/// A limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// One that a test must not meet.
+/// A limit that a test must not reach.
 const LONG: Duration = Duration::from_mins(10);
 
-/// How many bytes the handlers have of bodies that go on, and of the most that they ever had.
+/// The number of bytes that handlers hold of unfinished bodies: now, and at most so far.
 #[derive(Clone, Debug, Default)]
 struct Held(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -47,7 +47,7 @@ impl Held {
     }
 }
 
-/// Collects a body in a way of its own: how many bytes came, or why there are no more.
+/// Collects a body without an extractor: the number of bytes, or why there are no more.
 #[route(POST, "/upload")]
 async fn upload(State(held): State<Held>, request: Request) -> Result<String, (StatusCode, String)> {
     let mut body = request.into_body();
@@ -75,7 +75,7 @@ async fn ignores() -> &'static str {
     "not read"
 }
 
-/// axum-core's body wraps what it is made of.
+/// The innermost error: axum-core's body wraps the error of the body inside it.
 fn root(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), root)
 }
@@ -104,7 +104,7 @@ impl Upload {
         Self::begin_with(client, None).await
     }
 
-    /// As a proxy sends it for this client.
+    /// Begins an upload as a proxy forwards it for the client `of`.
     async fn begin_for(client: &mut SendRequest<Bytes>, of: &str) -> Self {
         Self::begin_with(client, Some(of)).await
     }
@@ -117,7 +117,7 @@ impl Upload {
         Self { answer, sends }
     }
 
-    /// Sends bytes as the server lets them through; `false` if it has refused the rest.
+    /// Sends bytes as the flow control allows; `false` if the server has refused the rest.
     async fn send(&mut self, mut bytes: Bytes) -> bool {
         while !bytes.is_empty() {
             self.sends.reserve_capacity(bytes.len());
@@ -144,7 +144,7 @@ async fn text(mut body: RecvStream) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_bodies_that_drip_on_one_connection_are_ended_and_freed() {
+async fn a_hundred_slow_bodies_on_one_connection_are_ended_and_freed() {
     let (server, held) = running(Server::new().body_timeout(SHORT).max_streams_per_connection(100)).await;
     let mut client = shake_hands(&server).await;
     let mut uploads = Vec::new();
@@ -152,7 +152,7 @@ async fn a_hundred_bodies_that_drip_on_one_connection_are_ended_and_freed() {
         uploads.push(Upload::begin(&mut client).await);
     }
     let drips = uploads.into_iter().map(|mut upload| async move {
-        // More often than a limit on standing still would notice, and never an end.
+        // More often than a limit on idle time would notice, without an end.
         while upload.send(Bytes::from_static(b"x")).await {
             tokio::time::sleep(SHORT / 30).await;
         }
@@ -166,7 +166,7 @@ async fn a_hundred_bodies_that_drip_on_one_connection_are_ended_and_freed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_came_fast_cannot_then_drip_for_ever() {
+async fn a_body_that_began_fast_cannot_then_be_slow_for_ever() {
     let (server, held) = running(Server::new().body_timeout(SHORT)).await;
     let mut client = Client::connect(server.address).await;
     client.send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 2000000\r\n\r\n").await;
@@ -186,7 +186,7 @@ async fn a_body_that_came_fast_cannot_then_drip_for_ever() {
     until(PATIENCE, "nothing is held", || held.now() == 0).await;
 }
 
-/// 4 KB a second, which is more than is asked for, and many times as long as a body may stand still.
+/// 4 KB/s, which is more than the minimum rate, for many times the idle limit.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_is_slow_but_steady_is_read_to_its_end() {
     let (server, _) = running(Server::new().body_timeout(Duration::from_secs(2)).min_body_rate(400)).await;
@@ -199,7 +199,7 @@ async fn a_body_that_is_slow_but_steady_is_read_to_its_end() {
     assert_eq!(client.response().await.1, "20000");
 }
 
-/// Sends so much of so many bodies, over one connection or over one for each, and then their ends.
+/// Sends `bytes` of each of `uploads` bodies, over `connections` connections, and then their ends.
 async fn attack(server: &Running, connections: usize, uploads: usize, bytes: usize) -> Vec<(StatusCode, String)> {
     let mut clients = Vec::new();
     for _ in 0..connections {
@@ -215,7 +215,7 @@ async fn attack(server: &Running, connections: usize, uploads: usize, bytes: usi
     }));
     let sent = within(PATIENCE, "all that is let through", sent).await;
     let answers = sent.into_iter().map(|mut upload| async move {
-        // Refused for those that the server has answered.
+        // Fails for bodies that the server has already refused.
         let _ = upload.sends.send_data(Bytes::new(), true);
         upload.answered().await
     });
@@ -229,21 +229,21 @@ fn count(answers: &[(StatusCode, String)], status: StatusCode) -> usize {
 const MEGABYTE: usize = 1024 * 1024;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bodies_of_one_connection_take_so_much_memory_and_no_more() {
+async fn the_bodies_of_one_connection_use_bounded_memory() {
     let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory_per_connection(4 * MEGABYTE);
     let (server, held) = running(server.max_streams_per_connection(100)).await;
     let answers = attack(&server, 1, 50, MEGABYTE - 1).await;
     assert!(held.most() <= 4 * MEGABYTE, "{} bytes", held.most());
-    // Those that found room were read to their end.
+    // Bodies that got memory were read to their end.
     let (read, refused) = (count(&answers, StatusCode::OK), count(&answers, StatusCode::SERVICE_UNAVAILABLE));
     assert!(read > 0 && refused > 0 && read + refused == 50, "{read} read, {refused} refused: {answers:?}");
     until(PATIENCE, "nothing is held", || held.now() == 0).await;
-    // What was held has come back.
+    // The memory was released.
     assert_eq!(attack(&server, 1, 2, MEGABYTE - 1).await, vec![(StatusCode::OK, (MEGABYTE - 1).to_string()); 2]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bodies_of_all_connections_take_so_much_memory_and_no_more() {
+async fn the_bodies_of_all_connections_use_bounded_memory() {
     let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(4 * MEGABYTE);
     let (server, held) = running(server).await;
     let answers = attack(&server, 10, 50, MEGABYTE - 1).await;
@@ -254,12 +254,12 @@ async fn the_bodies_of_all_connections_take_so_much_memory_and_no_more() {
     assert_eq!(attack(&server, 2, 2, MEGABYTE - 1).await, vec![(StatusCode::OK, (MEGABYTE - 1).to_string()); 2]);
 }
 
-/// A client that opens many connections and never ends its uploads takes its share, and not what is
-/// there for all others.
+/// A client that opens many connections and never ends its uploads gets its own share of the memory, and
+/// leaves the rest to other clients.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
+async fn the_bodies_of_one_peer_use_no_more_than_its_share() {
     let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(8 * MEGABYTE);
-    // Once a proxy is named, clients from loopback count as any other.
+    // Once a proxy is named, clients from loopback are limited like any other.
     let server = server.trust_proxies(["10.0.0.1"]).expect("an address").max_body_memory_per_peer(4 * MEGABYTE);
     let (server, held) = running(server).await;
     let upload = format!("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: {MEGABYTE}\r\n\r\n");
@@ -269,13 +269,13 @@ async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
         let mut holder = Client::connect_from("127.0.0.2", server.address).await;
         let before = held.now();
         holder.send([upload.as_bytes(), &vec![b'x'; MEGABYTE - 1]].concat()).await;
-        // It is held to its last byte, or answered before.
+        // Either all bytes are held, or the body was refused before.
         let is_held = tokio::select! {
             response = holder.response() => {
                 assert_eq!(response.0.status(), 503);
                 false
             }
-            _ = until(PATIENCE, "it is held", || held.now() >= before + MEGABYTE - 1) => true,
+            _ = until(PATIENCE, "the body is held", || held.now() >= before + MEGABYTE - 1) => true,
         };
         if is_held {
             holders.push(holder);
@@ -287,15 +287,15 @@ async fn the_bodies_of_one_peer_take_its_share_and_leave_the_rest() {
     let mut other = Client::connect_from("127.0.0.3", server.address).await;
     other.send([upload.as_bytes(), &vec![b'y'; MEGABYTE]].concat()).await;
     assert_eq!(other.response().await.1, MEGABYTE.to_string());
-    // What was held comes back when its connections are reset.
+    // The memory is released when the connections are reset.
     holders.into_iter().for_each(Client::reset);
-    until(PATIENCE, "it is let in again", || held.now() < MEGABYTE).await;
+    until(PATIENCE, "the memory is released", || held.now() < MEGABYTE).await;
 }
 
-/// Over HTTP/2 the clients of one proxy share its connection: one that uploads without end leaves room
-/// for the others.
+/// Over HTTP/2 the clients of one proxy share its connection: one that uploads without end leaves memory for
+/// the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_clients_of_a_proxy_do_not_share_the_memory_of_its_connection() {
+async fn clients_behind_one_proxy_have_memory_limits_of_their_own() {
     let server = Server::new().body_timeout(LONG).max_body_size(MEGABYTE).max_body_memory(64 * MEGABYTE);
     let server = server.max_body_memory_per_connection(2 * MEGABYTE).max_body_memory_per_peer(4 * MEGABYTE);
     let (server, held) = running(server.trust_proxies(["127.0.0.1"]).expect("an address")).await;
@@ -304,7 +304,7 @@ async fn the_clients_of_a_proxy_do_not_share_the_memory_of_its_connection() {
     for number in 1..=3 {
         let mut holder = Upload::begin_for(&mut proxy, "203.0.113.7").await;
         assert!(holder.send(vec![b'x'; MEGABYTE - 1].into()).await);
-        until(PATIENCE, "it is held", || held.now() == number * (MEGABYTE - 1)).await;
+        until(PATIENCE, "the body is held", || held.now() == number * (MEGABYTE - 1)).await;
         holders.push(holder);
     }
     let mut other = Upload::begin_for(&mut proxy, "203.0.113.8").await;
@@ -314,10 +314,10 @@ async fn the_clients_of_a_proxy_do_not_share_the_memory_of_its_connection() {
     drop(holders);
 }
 
-/// Two bodies fill the memory and stay: a third is refused before its handler runs, and says when to
-/// come back. One without a body is served.
+/// Two bodies fill the memory and stay: a third is refused with `retry-after` before its handler runs. A
+/// request without a body is served.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_comes_when_the_memory_is_used_up_is_told_when_to_come_back() {
+async fn a_body_without_memory_is_refused_with_retry_after() {
     let server = Server::new().body_timeout(LONG).max_body_size(40_000).max_body_memory(80_000);
     let (server, held) = running(server).await;
     let mut holders = Vec::new();
@@ -335,7 +335,7 @@ async fn a_request_that_comes_when_the_memory_is_used_up_is_told_when_to_come_ba
         (head.status(), line.as_str()),
         (503, "the server holds too many bodies of requests: try again later\n")
     );
-    let seconds: u64 = head.header("retry-after").expect("when to come back").parse().expect("a number");
+    let seconds: u64 = head.header("retry-after").expect("a retry-after header").parse().expect("a number");
     assert!((5..=15).contains(&seconds), "{seconds}");
 
     let mut reads_nothing = Client::connect(server.address).await;

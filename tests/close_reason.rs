@@ -1,5 +1,5 @@
-//! Why a stream ended: each reason made to happen over each wire, and told once, to `on_close` and to
-//! `closed()` alike. (`Lagged` is a topic's, and is shown where topics are.)
+//! Why a stream ended: each reason is produced over each wire, and reported once to `on_close` and once to
+//! `closed()`, with the same value. (`Lagged` belongs to topics and is tested there.)
 
 use std::future::pending;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use touka::{CloseReason, Emitter, Event, EventStream, IntoEvent, Router, Server,
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Long enough that a slow machine does not cut a client that reads, short enough to wait for.
+/// Long enough that a slow machine does not cut off a client that reads, short enough to wait for.
 const WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// What a client's bytes come over.
+/// The protocol and transport of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Wire {
     Http1,
@@ -46,23 +46,23 @@ enum Cause {
     BodyPanics,
     CannotEncode,
     ConnectionCloses,
-    /// Over HTTP/1.1 that closes the connection.
+    /// Over HTTP/1.1 this closes the connection.
     StreamCloses,
-    /// Neither this stream nor anything else of the connection is read.
+    /// The client reads nothing of the connection.
     SocketIsNotRead,
-    /// The connection lives, this stream is not taken.
+    /// The client reads the connection, but not this stream.
     StreamIsNotRead,
     Lifetime,
     ServerLifetime,
     ServerShutsDown,
-    /// The client does not read, so the stream cannot end in time.
+    /// The client does not read, so the stream cannot end before the deadline.
     ShutdownDeadline,
     HandleCloses,
 }
 
 use Cause::*;
 
-/// The cause, the route that it is shown with, and the reason.
+/// Each cause, the route it is produced with, and the expected reason.
 const TABLE: [(Cause, &str, CloseReason); 13] = [
     (BodyEnds, "/ends", CloseReason::Completed),
     (BodyFails, "/fails", CloseReason::Failed),
@@ -79,12 +79,12 @@ const TABLE: [(Cause, &str, CloseReason); 13] = [
     (HandleCloses, "/endless", CloseReason::Shutdown),
 ];
 
-type Told = UnboundedSender<(&'static str, CloseReason)>;
+type Report = UnboundedSender<(&'static str, CloseReason)>;
 
-/// A stream whose end is told by `on_close`.
-fn told<T>(stream: EventStream<T>, tell: Told) -> EventStream<T> {
+/// Reports the stream's end through `on_close`.
+fn reported<T>(stream: EventStream<T>, report: Report) -> EventStream<T> {
     stream.on_close(move |reason| {
-        let _ = tell.send(("on_close", reason));
+        let _ = report.send(("on_close", reason));
     })
 }
 
@@ -94,53 +94,53 @@ async fn begins<F: Future<Output = ()>>(out: Emitter, then: F) {
 }
 
 #[route(GET, "/ends")]
-async fn ends(State(tell): State<Told>) -> EventStream {
-    told(EventStream::generate(|out| begins(out, async {})), tell)
+async fn ends(State(report): State<Report>) -> EventStream {
+    reported(EventStream::generate(|out| begins(out, async {})), report)
 }
 
 #[route(GET, "/fails")]
-async fn fails(State(tell): State<Told>) -> Result<EventStream, StatusCode> {
+async fn fails(State(report): State<Report>) -> Result<EventStream, StatusCode> {
     let stream = EventStream::try_generate(|out: Emitter| async move {
         out.emit("here").await;
         Err(StatusCode::CONFLICT)
     });
-    Ok(told(stream.await?, tell))
+    Ok(reported(stream.await?, report))
 }
 
 #[route(GET, "/panics")]
-async fn panics(State(tell): State<Told>) -> EventStream {
-    told(EventStream::generate(|out| begins(out, async { panic!("this body panics on purpose") })), tell)
+async fn panics(State(report): State<Report>) -> EventStream {
+    reported(EventStream::generate(|out| begins(out, async { panic!("this body panics on purpose") })), report)
 }
 
-/// Has no wire form.
-struct Hopeless;
+/// An event that cannot be encoded.
+struct Unencodable;
 
-impl IntoEvent for Hopeless {
+impl IntoEvent for Unencodable {
     fn into_event(self) -> touka::Result<Event> {
         Ok(Event::new().id(touka::EventId::new("two\nlines")?))
     }
 }
 
 #[route(GET, "/unencodable")]
-async fn unencodable(State(tell): State<Told>) -> EventStream<Hopeless> {
-    let stream = EventStream::generate(|out: Emitter<Hopeless>| async move {
-        out.emit(Hopeless).await;
+async fn unencodable(State(report): State<Report>) -> EventStream<Unencodable> {
+    let stream = EventStream::generate(|out: Emitter<Unencodable>| async move {
+        out.emit(Unencodable).await;
         pending::<()>().await;
     });
-    told(stream, tell)
+    reported(stream, report)
 }
 
 #[route(GET, "/endless")]
-async fn endless(State(tell): State<Told>) -> EventStream {
-    told(EventStream::generate(|out| begins(out, pending())), tell)
+async fn endless(State(report): State<Report>) -> EventStream {
+    reported(EventStream::generate(|out| begins(out, pending())), report)
 }
 
 #[route(GET, "/short")]
-async fn short(State(tell): State<Told>) -> EventStream {
-    told(EventStream::generate(|out| begins(out, pending())), tell).max_lifetime(Duration::from_millis(50))
+async fn short(State(report): State<Report>) -> EventStream {
+    reported(EventStream::generate(|out| begins(out, pending())), report).max_lifetime(Duration::from_millis(50))
 }
 
-/// More than any window takes.
+/// Emits more than any flow-control window holds.
 fn flood() -> EventStream {
     EventStream::generate(|out| async move {
         let kilobyte = "x".repeat(1024);
@@ -151,21 +151,21 @@ fn flood() -> EventStream {
 }
 
 #[route(GET, "/flood")]
-async fn impatient(State(tell): State<Told>) -> EventStream {
-    told(flood(), tell).write_timeout(WRITE_TIMEOUT)
+async fn impatient(State(report): State<Report>) -> EventStream {
+    reported(flood(), report).write_timeout(WRITE_TIMEOUT)
 }
 
 #[route(GET, "/patient")]
-async fn patient(State(tell): State<Told>) -> EventStream {
-    told(flood(), tell)
+async fn patient(State(report): State<Report>) -> EventStream {
+    reported(flood(), report)
 }
 
-/// The same over a queue, whose sender is told.
+/// Streams over a queue, whose sender reports the end as well.
 #[route(GET, "/queue/{flood}")]
-async fn queue(State(tell): State<Told>, flood: bool) -> EventStream {
+async fn queue(State(report): State<Report>, flood: bool) -> EventStream {
     let (events, stream) = EventStream::channel(4);
     let closed = events.clone();
-    let asks = tell.clone();
+    let asks = report.clone();
     tokio::spawn(async move { asks.send(("closed()", closed.closed().await)) });
     tokio::spawn(async move {
         while events.send("x".repeat(1024)).await.is_ok() {
@@ -174,23 +174,23 @@ async fn queue(State(tell): State<Told>, flood: bool) -> EventStream {
             }
         }
     });
-    told(stream, tell).write_timeout(WRITE_TIMEOUT)
+    reported(stream, report).write_timeout(WRITE_TIMEOUT)
 }
 
 /// A server with one open stream.
 struct Case {
     server: Running,
     handle: Handle,
-    told: UnboundedReceiver<(&'static str, CloseReason)>,
+    reported: UnboundedReceiver<(&'static str, CloseReason)>,
     visitor: Visitor,
     latch: Latch,
     answer: Answer,
 }
 
 async fn open(wire: Wire, cause: Cause, path: &str, certificate: &Certificate) -> Case {
-    let (tell, told) = unbounded_channel();
+    let (report, reported) = unbounded_channel();
     let routes = routes![ends, fails, panics, unencodable, endless, short, impatient, patient, queue];
-    let router = Router::new().mount(routes).with_state(tell);
+    let router = Router::new().mount(routes).with_state(report);
     let mut server = Server::new();
     if cause == ShutdownDeadline {
         server = server.shutdown_timeout(WRITE_TIMEOUT);
@@ -212,12 +212,13 @@ async fn open(wire: Wire, cause: Cause, path: &str, certificate: &Certificate) -
         Visitor::over(socket, wire.version()).await
     };
     let answer = visitor.stream(path).await;
-    Case { server, handle, told, visitor, latch, answer }
+    Case { server, handle, reported, visitor, latch, answer }
 }
 
-/// Makes the cause happen, and waits for what is told of it.
+/// Produces the cause, and collects what is reported.
 async fn reasons(wire: Wire, cause: Cause, path: &str, certificate: &Certificate) -> Vec<(&'static str, CloseReason)> {
-    let Case { mut server, handle, mut told, visitor, latch, mut answer } = open(wire, cause, path, certificate).await;
+    let Case { mut server, handle, mut reported, visitor, latch, mut answer } =
+        open(wire, cause, path, certificate).await;
     let mut seen = Vec::new();
     let mut client = Some((visitor, latch));
     match cause {
@@ -228,23 +229,24 @@ async fn reasons(wire: Wire, cause: Cause, path: &str, certificate: &Certificate
             answer.bytes().await.expect("the first event");
             client = None;
             drop(answer);
-            // Before the shutdown, which would be the reason for a server that has yet to notice.
-            seen.extend(within(PATIENCE, "the end", told.recv()).await);
+            // Before the shutdown, which would be the reported reason if the server has not noticed the end
+            // yet.
+            seen.extend(within(PATIENCE, "the end", reported.recv()).await);
         }
         StreamCloses => {
             answer.bytes().await.expect("the first event");
             drop(answer);
-            seen.extend(within(PATIENCE, "the end", told.recv()).await);
+            seen.extend(within(PATIENCE, "the end", reported.recv()).await);
         }
         SocketIsNotRead => {
             if let Some((_, latch)) = &client {
                 latch.close();
             }
-            seen.extend(within(PATIENCE, "the stall", told.recv()).await);
+            seen.extend(within(PATIENCE, "the stall", reported.recv()).await);
             drop(answer);
         }
         StreamIsNotRead => {
-            seen.extend(within(PATIENCE, "the stall", told.recv()).await);
+            seen.extend(within(PATIENCE, "the stall", reported.recv()).await);
             drop(answer);
         }
         HandleCloses => {
@@ -259,15 +261,15 @@ async fn reasons(wire: Wire, cause: Cause, path: &str, certificate: &Certificate
         }
         ShutdownDeadline => {
             server.stop();
-            seen.extend(within(PATIENCE, "the deadline", told.recv()).await);
+            seen.extend(within(PATIENCE, "the deadline", reported.recv()).await);
             drop(answer);
         }
     }
     drop(client);
     server.stop();
     server.stopped(PATIENCE).await;
-    // The last sender goes with the server, so this ends: all that was ever told is there.
-    while let Some(more) = within(PATIENCE, "what is told", told.recv()).await {
+    // The last sender is dropped with the server, so this loop ends: every report has arrived.
+    while let Some(more) = within(PATIENCE, "what is reported", reported.recv()).await {
         seen.push(more);
     }
     seen

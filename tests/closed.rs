@@ -1,5 +1,5 @@
-//! `EventSender::closed` resolves for each stream that is gone, also for one that never opened: or a
-//! task that waits for it would wait for ever.
+//! `EventSender::closed` resolves for each stream that is gone, including one that never opened: a task that
+//! waits for it would otherwise wait for ever.
 
 use std::future::pending;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use touka::{CloseReason, Event, EventSender, EventStream};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A task that waits for a stream's end, as one does that the body has spawned.
+/// A task that waits for a stream's end, as a body might spawn.
 fn watch(events: EventSender) -> impl Future<Output = CloseReason> {
     let (tell, told) = oneshot::channel();
     tokio::spawn(async move { tell.send(events.closed().await) });
-    async { within(PATIENCE, "closed()", told).await.expect("it has said why") }
+    async { within(PATIENCE, "closed()", told).await.expect("a reason") }
 }
 
-/// An opening whose body hands a clone of its sender on, and then does this.
+/// An opening whose body passes a clone of its sender out, and then runs `body`.
 fn opening<F>(body: F) -> (Opening<Event, StatusCode>, oneshot::Receiver<EventSender>)
 where
     F: Future<Output = Result<(), StatusCode>> + Send + 'static,
@@ -77,7 +77,7 @@ async fn a_plain_function_that_refuses_closes_its_stream() {
 }
 
 #[tokio::test]
-async fn a_response_that_nobody_reads_closes_its_stream() {
+async fn a_response_that_is_dropped_closes_its_stream() {
     let (events, stream) = EventStream::channel(4);
     let closed = watch(events);
     drop(stream.into_response());
@@ -85,7 +85,7 @@ async fn a_response_that_nobody_reads_closes_its_stream() {
 
     let (hand_on, handed_on) = oneshot::channel();
     let stream = EventStream::<Event>::spawn(4, |events| async move {
-        events.send("first").await.expect("the stream is there");
+        events.send("first").await.expect("the stream is open");
         let _ = hand_on.send(events);
         pending::<()>().await;
     });
@@ -97,11 +97,11 @@ async fn a_response_that_nobody_reads_closes_its_stream() {
 }
 
 #[tokio::test]
-async fn a_stream_that_opened_is_open_until_it_is_gone() {
+async fn an_opened_stream_is_open_until_it_is_dropped() {
     let (opening, handed_on) = opening(pending());
-    let stream = opening.open_after(Duration::ZERO).await.expect("it opens after no time");
+    let stream = opening.open_after(Duration::ZERO).await.expect("the stream opens at once");
     let events = handed_on.await.expect("a sender");
-    assert!(events.closed().now_or_never().is_none(), "it is open");
+    assert!(events.closed().now_or_never().is_none(), "the stream is open");
     let closed = watch(events);
     drop(stream);
     assert_eq!(closed.await, CloseReason::Disconnected);

@@ -1,5 +1,5 @@
-//! tower-http's `CorsLayer` on a router covers whatever it answers: streams, errors and preflights.
-//! What it leaves out, a page of another origin cannot read.
+//! tower-http's `CorsLayer` on a router covers every response: streams, errors and preflights. A response
+//! without its headers cannot be read by a page of another origin.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use touka::extract::State;
 use touka::{Event, EventStream, Router, route, routes, sse_handler};
 use tower_http::cors::CorsLayer;
 
-/// Where the page is from that asks.
+/// The origin of the page that sends the requests.
 const ORIGIN: &str = "https://app.example";
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
@@ -25,7 +25,7 @@ async fn numbers(State(ran): State<Count>) {
     }
 }
 
-/// Who does not say who it is, is refused before the stream opens.
+/// Refuses requests without credentials before the stream opens.
 #[sse_handler]
 #[route(GET, "/private?{sure}")]
 async fn private(sure: Option<bool>, parts: Parts) -> Result<EventStream, StatusCode> {
@@ -42,7 +42,7 @@ async fn broken() -> &'static str {
     words[0]
 }
 
-/// Panics before the stream opens, so that there still is an answer.
+/// Panics before the stream opens, so that there is still a response.
 #[sse_handler]
 #[route(GET, "/broken-stream")]
 async fn broken_stream() -> Result<EventStream, StatusCode> {
@@ -53,11 +53,11 @@ async fn broken_stream() -> Result<EventStream, StatusCode> {
 async fn serve(cors: CorsLayer) -> (Running, Count) {
     let ran = Count::default();
     let routes = routes![numbers, private, broken, broken_stream];
-    // The layer stands first: that the routes come later makes no difference.
+    // The layer comes first: routes that are added later are covered as well.
     (Running::serve(Router::new().layer(cors).mount(routes).with_state(ran.clone())).await, ran)
 }
 
-/// What an app with cookies and tokens says.
+/// The CORS settings of an app with cookies and tokens.
 fn careful() -> CorsLayer {
     CorsLayer::new()
         .allow_origin([HeaderValue::from_static(ORIGIN)])
@@ -67,7 +67,7 @@ fn careful() -> CorsLayer {
         .max_age(Duration::from_mins(10))
 }
 
-/// Asks as a browser does for a page of this origin.
+/// Sends a request as a browser does for a page of `origin`.
 async fn ask(server: &Running, request: &str, origin: &str, more: &str) -> (Client, Head) {
     let mut client = Client::connect(server.address).await;
     client.send(format!("{request} HTTP/1.1\r\nhost: test\r\norigin: {origin}\r\n{more}\r\n")).await;
@@ -75,7 +75,7 @@ async fn ask(server: &Running, request: &str, origin: &str, more: &str) -> (Clie
     (client, head)
 }
 
-/// The page may read it, cookies and all.
+/// Whether the page may read the response, with credentials.
 fn is_readable(head: &Head) -> bool {
     head.header("access-control-allow-origin") == Some(ORIGIN)
         && head.header("access-control-allow-credentials") == Some("true")
@@ -89,14 +89,14 @@ async fn a_page_of_an_allowed_origin_can_read_a_stream() {
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
     assert_eq!(head.header("cache-control"), Some("no-cache, no-transform"));
     assert_eq!(head.header("x-accel-buffering"), Some("no"));
-    // Another origin gets another head, and a cache must know.
+    // Another origin gets another head, so caches need `vary`.
     assert!(head.header("vary").is_some_and(|vary| vary.contains("origin")), "{head:?}");
     assert_eq!(client.data().await, "1");
     assert_eq!(client.data().await, "2");
 }
 
 #[tokio::test]
-async fn one_of_another_origin_cannot() {
+async fn a_page_of_another_origin_cannot_read_a_stream() {
     let (server, _) = serve(careful()).await;
     for origin in ["https://evil.example", "http://app.example", "https://app.example:444", "null"] {
         let (_, head) = ask(&server, "GET /numbers", origin, "").await;
@@ -104,9 +104,10 @@ async fn one_of_another_origin_cannot() {
     }
 }
 
-/// A page that cannot read an error sees a failed request, and cannot tell a 401 from a dead server.
+/// If a page cannot read an error, it sees a failed request, and cannot tell a 401 from an unreachable
+/// server.
 #[tokio::test]
-async fn errors_can_be_read_like_streams() {
+async fn a_page_can_read_errors_like_streams() {
     let (server, _) = serve(careful()).await;
     for (request, status) in [
         ("GET /nowhere", 404),
@@ -119,13 +120,12 @@ async fn errors_can_be_read_like_streams() {
         let (_, head) = ask(&server, request, ORIGIN, "").await;
         assert!(head.status() == status && is_readable(&head), "{request}: {head:?}");
     }
-    // The answer that tells a browser to stay away.
+    // The 204 that stops a browser from reconnecting.
     let (_, head) = ask(&server, "GET /numbers", ORIGIN, "last-event-id: done\r\n").await;
     assert!(head.status() == 204 && is_readable(&head), "{head:?}");
 }
 
-/// An `EventSource` asks nothing first; a page that reads a stream with `fetch` does, once it sets a
-/// header.
+/// An `EventSource` sends no preflight; a page that reads a stream with `fetch` does, once it sets a header.
 #[tokio::test]
 async fn a_preflight_is_answered_and_the_handler_does_not_run() {
     let (server, ran) = serve(careful()).await;

@@ -1,4 +1,4 @@
-//! Handlers that first decide between JSON, HTML and a stream: `sse!` as one of several answers.
+//! Handlers that choose between JSON, HTML and a stream: `sse!` as one of several responses.
 
 use std::time::Duration;
 
@@ -61,7 +61,7 @@ impl IntoEvent for Tick {
 async fn race(first: u32) -> EventStream<Tick> {
     sse! {
         let mut first = first;
-        // Each turn the one that is ready wins, and the other one is dropped.
+        // In each round the ready branch wins, and the other one is dropped.
         while first > 0 {
             tokio::select! {
                 biased;
@@ -88,7 +88,7 @@ async fn a_typed_block_emits_within_a_select_and_ends_at_its_return() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_block_took_is_free_when_its_client_leaves() {
+async fn a_block_drops_its_captures_when_its_client_leaves() {
     let count = Count::default();
     let taken = count.clone();
     let route = touka::routing::Route::new(http::Method::GET, "/held", move |_, ()| {

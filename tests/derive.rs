@@ -1,4 +1,4 @@
-//! `#[derive(IntoEvent)]`: what each form of a type puts on the wire.
+//! `#[derive(IntoEvent)]`: the wire form of each kind of type.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -18,25 +18,25 @@ fn wire<T: IntoEvent + Clone>(value: &T) -> String {
     wire_of(|| value.clone())
 }
 
-/// The same, of a type that has no `Clone`.
+/// The wire form of a value whose type has no `Clone`.
 #[track_caller]
 fn wire_of<T: IntoEvent>(value: impl Fn() -> T) -> String {
     let mut straight = BytesMut::from("data: before\n\n");
-    value().encode_into(&mut straight).expect("it can be sent");
+    value().encode_into(&mut straight).expect("encodable");
     let mut by_event = BytesMut::from("data: before\n\n");
-    value().into_event().expect("it can be sent").encode(&mut by_event);
+    value().into_event().expect("encodable").encode(&mut by_event);
     assert_eq!(straight, by_event);
-    let text = String::from_utf8(straight.to_vec()).expect("it is UTF-8");
+    let text = String::from_utf8(straight.to_vec()).expect("UTF-8");
     text.strip_prefix("data: before\n\n").expect("what was there stays").to_owned()
 }
 
-/// A value that cannot be sent fails both ways, and leaves nothing behind.
+/// The error of a value that cannot be sent: it fails in both ways, and writes nothing.
 #[track_caller]
 fn refused<T: IntoEvent + Clone>(value: &T) -> touka::Error {
     let mut buf = BytesMut::from("data: before\n\n");
-    value.clone().encode_into(&mut buf).expect_err("it cannot be sent");
+    value.clone().encode_into(&mut buf).expect_err("not encodable");
     assert_eq!(buf, "data: before\n\n");
-    value.clone().into_event().expect_err("it cannot be sent")
+    value.clone().into_event().expect_err("not encodable")
 }
 
 #[derive(Clone, Serialize)]
@@ -107,7 +107,7 @@ fn each_form_of_a_struct() {
 }
 
 #[test]
-fn a_message_has_no_name() {
+fn an_event_named_message_has_no_name() {
     #[derive(Clone, IntoEvent)]
     enum Completion {
         #[event(name = "message")]
@@ -120,7 +120,7 @@ fn a_message_has_no_name() {
 }
 
 #[test]
-fn names_are_spelt_as_asked() {
+fn names_follow_the_attributes() {
     #[derive(Clone, IntoEvent)]
     #[event(rename_all = "SCREAMING_SNAKE_CASE")]
     enum Loud {
@@ -162,7 +162,7 @@ enum Marked {
 }
 
 #[test]
-fn an_id_leaves_the_data_as_if_it_were_not_there() {
+fn an_id_field_is_not_in_the_data() {
     assert_eq!(wire(&Marked::Alone(7)), "id: 7\nevent: alone\ndata: \n\n");
     let usage = Usage { input: 1, output: 2 };
     let id = i128::MIN;
@@ -179,7 +179,7 @@ fn an_id_leaves_the_data_as_if_it_were_not_there() {
 }
 
 #[test]
-fn an_option_leaves_its_line_out() {
+fn an_empty_option_has_no_line() {
     let none = Marked::Perhaps { delay: None, id: None, rest: 1 };
     assert_eq!(wire(&none), "event: perhaps\ndata: {\"rest\":1}\n\n");
     let some = Marked::Perhaps { delay: Some(Duration::from_secs(1)), id: Some("a".into()), rest: 1 };
@@ -221,7 +221,7 @@ enum Attributed {
         one: u8,
         #[serde(skip)]
         #[allow(dead_code)]
-        hidden: Unserialisable,
+        hidden: Unserializable,
         #[serde(skip_serializing_if = "Option::is_none")]
         perhaps: Option<u8>,
         #[serde(default, skip_serializing_if = "is_default")]
@@ -251,16 +251,16 @@ fn pair<S: Serializer>(first: &u8, second: &u8, serializer: S) -> Result<S::Ok, 
     serializer.collect_str(&format_args!("{first}-{second}"))
 }
 
-/// Has neither `Serialize` nor `Display`.
+/// A type without `Serialize` or `Display`.
 #[derive(Clone, Copy)]
-struct Unserialisable;
+struct Unserializable;
 
 #[test]
 fn serdes_attributes_mean_what_they_mean_to_serde() {
     let fields = |perhaps, zero| Attributed::Fields {
         two_words: 1,
         one: 2,
-        hidden: Unserialisable,
+        hidden: Unserializable,
         perhaps,
         zero,
         loud: "a".into(),
@@ -278,7 +278,7 @@ fn serdes_attributes_mean_what_they_mean_to_serde() {
 }
 
 #[test]
-fn serdes_attributes_of_a_struct_do_too() {
+fn serdes_attributes_of_a_struct_mean_the_same() {
     #[derive(Clone, IntoEvent)]
     #[serde(tag = "type", rename_all = "camelCase")]
     struct Tagged {
@@ -307,9 +307,9 @@ fn serdes_attributes_of_a_struct_do_too() {
     assert_eq!(wire(&Into(1)), "event: into\ndata: \"<1>\"\n\n");
 }
 
-/// One type, in the answers of an API and in its stream.
+/// One type, in the responses of an API and in its stream.
 #[test]
-fn a_type_can_be_serialize_as_well() {
+fn a_type_can_derive_serialize_as_well() {
     #[derive(Clone, Serialize, IntoEvent)]
     #[serde(tag = "type", rename_all = "snake_case")]
     enum Both {
@@ -356,8 +356,8 @@ where
 }
 
 #[test]
-fn generic_types_ask_for_what_they_send() {
-    type Concrete<'a> = Generic<'a, u8, str, Square, Unserialisable>;
+fn generic_types_need_bounds_for_what_they_send() {
+    type Concrete<'a> = Generic<'a, u8, str, Square, Unserializable>;
     assert_eq!(wire_of(|| Concrete::Lone(vec![1])), "event: lone\ndata: [1]\n\n");
     let named = || Concrete::Named { id: "a", value: None, rest: [1, 2] };
     assert_eq!(wire_of(named), "id: a\nevent: named\ndata: {\"value\":null,\"rest\":[1,2]}\n\n");
@@ -381,7 +381,7 @@ fn bounds_can_be_given() {
 }
 
 #[test]
-fn a_type_can_hold_itself() {
+fn a_type_can_be_recursive() {
     #[derive(Clone, Serialize, IntoEvent)]
     struct Tree {
         leaf: u8,
@@ -400,7 +400,7 @@ fn a_type_without_values_compiles() {
 }
 
 #[test]
-fn touka_can_be_elsewhere() {
+fn touka_can_be_at_another_path() {
     mod mine {
         pub(super) use touka;
     }
@@ -412,18 +412,18 @@ fn touka_can_be_elsewhere() {
     assert_eq!(wire(&Here { x: 1 }), "event: here\ndata: {\"x\":1}\n\n");
 }
 
-// ===== what cannot be sent =====
+// ===== errors =====
 
 #[derive(Clone)]
-struct Unsteady(&'static str);
+struct Failing(&'static str);
 
-impl Serialize for Unsteady {
+impl Serialize for Failing {
     fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
         Err(serde::ser::Error::custom(self.0))
     }
 }
 
-impl Display for Unsteady {
+impl Display for Failing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)?;
         Err(fmt::Error)
@@ -432,17 +432,17 @@ impl Display for Unsteady {
 
 #[derive(Clone, IntoEvent)]
 enum Fails {
-    Lone(Unsteady),
+    Lone(Failing),
     Late {
         text: String,
-        unsteady: Unsteady,
+        unsteady: Failing,
     },
     Unkeyed {
         map: BTreeMap<(u8, u8), u8>,
     },
     #[event(data = "text")]
-    Text(Unsteady),
-    Id(#[event(id)] Unsteady),
+    Text(Failing),
+    Id(#[event(id)] Failing),
     Panics(#[serde(serialize_with = "panics")] u8),
 }
 
@@ -452,24 +452,24 @@ fn panics<S: Serializer>(_: &u8, _: S) -> Result<S::Ok, S::Error> {
 }
 
 #[test]
-fn what_cannot_be_serialised_is_an_error_and_leaves_nothing() {
-    let late = Fails::Late { text: "a".repeat(10_000), unsteady: Unsteady("x") };
+fn an_unserializable_value_is_an_error_and_writes_nothing() {
+    let late = Fails::Late { text: "a".repeat(10_000), unsteady: Failing("x") };
     let unkeyed = Fails::Unkeyed { map: BTreeMap::from([((1, 2), 3)]) };
-    for value in [Fails::Lone(Unsteady("x")), late, unkeyed, Fails::Text(Unsteady("x")), Fails::Id(Unsteady("x"))] {
+    for value in [Fails::Lone(Failing("x")), late, unkeyed, Fails::Text(Failing("x")), Fails::Id(Failing("x"))] {
         let error = refused(&value);
         assert!(error.is_serialize(), "{error}");
     }
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_ends_its_stream_after_what_was_sent_before() {
+async fn an_unserializable_event_ends_its_stream_after_earlier_ones() {
     #[sse_handler]
     async fn failing(with: Fails) -> EventStream<Mixed> {
         emit!(Mixed::Fine { x: 1 });
         emit!(Mixed::Bad(Held(with)));
         emit!(Mixed::Fine { x: 2 });
     }
-    for with in [Fails::Lone(Unsteady("secret")), Fails::Panics(1)] {
+    for with in [Fails::Lone(Failing("secret")), Fails::Panics(1)] {
         let stream = failing(with).await;
         let body = axum_core::response::IntoResponse::into_response(stream).into_body().collect().await.unwrap();
         let text = String::from_utf8(body.to_bytes().to_vec()).unwrap();
@@ -480,14 +480,14 @@ async fn what_cannot_be_sent_ends_its_stream_after_what_was_sent_before() {
     }
 }
 
-/// What the stream above emits.
+/// The events of the stream above.
 #[derive(IntoEvent)]
 enum Mixed {
     Fine { x: u8 },
     Bad(Held),
 }
 
-/// Serialises as the event it holds would.
+/// Serializes like the event it holds.
 struct Held(Fails);
 
 impl Serialize for Held {
@@ -497,7 +497,7 @@ impl Serialize for Held {
     }
 }
 
-// ===== JSON that was there before =====
+// ===== raw JSON =====
 
 #[test]
 fn raw_json_of_several_lines_becomes_one() {
@@ -506,7 +506,7 @@ fn raw_json_of_several_lines_becomes_one() {
         Lone(Box<RawValue>),
         Named { json: Box<RawValue> },
     }
-    let json = RawValue::from_string("{\r\n  \"a\":\t1\n}".into()).expect("it is JSON");
+    let json = RawValue::from_string("{\r\n  \"a\":\t1\n}".into()).expect("valid JSON");
     assert_eq!(wire(&Raw::Lone(json.clone())), "event: lone\ndata: {    \"a\":\t1 }\n\n");
     assert_eq!(wire(&Raw::Named { json }), "event: named\ndata: {\"json\":{    \"a\":\t1 }}\n\n");
 }
@@ -546,7 +546,7 @@ fn any_value() -> impl Strategy<Value = Any> {
 
 proptest! {
     #[test]
-    fn straight_to_the_wire_and_through_an_event_are_the_same(values in prop::collection::vec(any_value(), 1..5)) {
+    fn direct_encoding_equals_encoding_through_an_event(values in prop::collection::vec(any_value(), 1..5)) {
         let mut straight = BytesMut::new();
         let mut by_event = BytesMut::new();
         for value in values {

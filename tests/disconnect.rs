@@ -1,4 +1,4 @@
-//! When the client has left, the handler's body is dropped: within a second, however it left.
+//! When the client disconnects, the handler's body is dropped within a second, however the client left.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use touka::{EventStream, Router, Server, route, routes, sse_handler};
 
 const A_SECOND: Duration = Duration::from_secs(1);
 
-/// Waits for ever with something in its hand.
+/// Waits for ever, holding a count.
 #[sse_handler]
 #[route(GET, "/idle")]
 async fn idle(State(held): State<Count>) {
@@ -19,13 +19,13 @@ async fn idle(State(held): State<Count>) {
     std::future::pending::<()>().await;
 }
 
-/// The same, with a keep-alive that a test can wait for.
+/// Like `idle`, with a keep-alive short enough for a test.
 #[route(GET, "/watched")]
 async fn watched(State(held): State<Count>) -> EventStream {
     idle(State(held)).await.keep_alive(Duration::from_millis(100))
 }
 
-/// Holds its head back, and something in its hand.
+/// Delays its head, holding a count.
 #[sse_handler]
 #[route(GET, "/undecided")]
 async fn undecided(State(held): State<Count>) -> Result<EventStream, http::StatusCode> {
@@ -34,7 +34,7 @@ async fn undecided(State(held): State<Count>) -> Result<EventStream, http::Statu
     Ok(())
 }
 
-/// Takes a body and does not look at it.
+/// Accepts a body and does not read it.
 #[sse_handler]
 #[route(POST, "/unread")]
 async fn unread(State(held): State<Count>) {
@@ -43,7 +43,7 @@ async fn unread(State(held): State<Count>) {
     std::future::pending::<()>().await;
 }
 
-/// Drops the body of its request, and never answers.
+/// Drops the request's body, and never responds.
 #[route(POST, "/hangs")]
 async fn hangs(State(held): State<Count>) -> &'static str {
     let _held = held.hold();
@@ -51,13 +51,13 @@ async fn hangs(State(held): State<Count>) -> &'static str {
     "never"
 }
 
-/// Answers, and does not look at the body.
+/// Responds without reading the body.
 #[route(POST, "/plain")]
 async fn plain() -> &'static str {
     "here"
 }
 
-/// Reads a part of the body, and streams then.
+/// Reads a part of the body, then streams.
 #[sse_handler]
 #[route(POST, "/partly")]
 async fn partly(State(held): State<Count>, request: axum_core::extract::Request) {
@@ -69,7 +69,7 @@ async fn partly(State(held): State<Count>, request: axum_core::extract::Request)
     std::future::pending::<()>().await;
 }
 
-/// Gives the body away, to be dropped when the stream has begun.
+/// Moves the body to another task, which drops it after the stream has begun.
 #[sse_handler]
 #[route(POST, "/elsewhere")]
 async fn elsewhere(State(held): State<Count>, request: axum_core::extract::Request) {
@@ -101,8 +101,8 @@ fn post(path: &str, length: usize, body: usize) -> Vec<u8> {
     [head.as_bytes(), &vec![b'x'; body]].concat()
 }
 
-/// Reads until this has come.
-async fn hears(io: &mut (impl AsyncRead + Unpin), wanted: &str) {
+/// Reads until `wanted` has arrived.
+async fn read_until(io: &mut (impl AsyncRead + Unpin), wanted: &str) {
     let mut all = Vec::new();
     while !String::from_utf8_lossy(&all).contains(wanted) {
         let read = within(Duration::from_mins(1), wanted, io.read_buf(&mut all)).await.expect("read");
@@ -111,7 +111,7 @@ async fn hears(io: &mut (impl AsyncRead + Unpin), wanted: &str) {
 }
 
 #[tokio::test]
-async fn by_a_fin() {
+async fn a_fin_drops_the_body() {
     let (server, held) = serve().await;
     let mut client = Client::stream(server.address, "/idle").await;
     assert_eq!(client.data().await, "here");
@@ -121,7 +121,7 @@ async fn by_a_fin() {
 }
 
 #[tokio::test]
-async fn by_a_reset() {
+async fn a_reset_drops_the_body() {
     let (server, held) = serve().await;
     let mut client = Client::stream(server.address, "/idle").await;
     assert_eq!(client.data().await, "here");
@@ -129,14 +129,14 @@ async fn by_a_reset() {
     until(A_SECOND, "the body is dropped", || held.get() == 0).await;
 }
 
-/// A client may send more than its request, and leave then.
+/// A client may send more than its request and then disconnect.
 #[tokio::test]
-async fn with_a_byte_too_many() {
+async fn a_disconnect_behind_extra_bytes_is_found() {
     let (server, held) = serve().await;
     for more in ["G", "\r\n", "GET /idle HTTP/1.1\r\nhost: te", "GET /idle HTTP/1.1\r\nhost: test\r\n\r\n"] {
         for resets in [false, true] {
             let mut client = Client::connect(server.address).await;
-            // With the request, and behind it.
+            // Together with the request, and after it.
             client.send(format!("GET /idle HTTP/1.1\r\nhost: test\r\n\r\n{more}")).await;
             client.head().await;
             assert_eq!(client.data().await, "here");
@@ -152,14 +152,14 @@ async fn with_a_byte_too_many() {
     }
 }
 
-/// A byte after the request makes hyper stop looking for the connection's end. The stream goes on.
+/// After a byte beyond the request, hyper no longer watches for the connection's end. The stream goes on.
 #[tokio::test]
-async fn not_by_a_byte_too_many() {
+async fn an_extra_byte_does_not_end_the_stream() {
     let (server, held) = serve().await;
     let mut client = Client::stream(server.address, "/watched").await;
     assert_eq!(client.data().await, "here");
     client.send("G").await;
-    // The server has taken that byte once a later comment has arrived.
+    // The server has read that byte once a later comment has arrived.
     for _ in 0..3 {
         assert_eq!(client.chunk().await.unwrap().unwrap(), b":\n");
     }
@@ -169,9 +169,9 @@ async fn not_by_a_byte_too_many() {
 }
 
 #[tokio::test]
-async fn with_a_body_that_nobody_has_read() {
+async fn a_disconnect_behind_an_unread_body_is_found() {
     let (server, held) = serve().await;
-    // All of it, a part of it, and none.
+    // All of the body, a part of it, and none.
     for (path, length, sent) in [
         ("/unread", 256 * 1024, 256 * 1024),
         ("/unread", 256 * 1024, 64 * 1024),
@@ -192,7 +192,7 @@ async fn with_a_body_that_nobody_has_read() {
 }
 
 #[tokio::test]
-async fn before_the_answer_to_a_body_that_nobody_reads() {
+async fn a_disconnect_before_the_response_to_a_dropped_body_is_found() {
     let (server, held) = serve().await;
     for sent in [256 * 1024, 1024] {
         let mut client = Client::connect(server.address).await;
@@ -204,7 +204,7 @@ async fn before_the_answer_to_a_body_that_nobody_reads() {
 }
 
 #[tokio::test]
-async fn over_tls_with_more_than_its_request() {
+async fn a_tls_disconnect_behind_extra_bytes_is_found() {
     let certificate = Certificate::new();
     let (server, held) = serve_tls(&certificate).await;
     let stray = b"GET /idle HTTP/1.1\r\nhost: test\r\n\r\nG".to_vec();
@@ -214,10 +214,10 @@ async fn over_tls_with_more_than_its_request() {
             let mut wire = certificate.connect(socket, &[b"http/1.1"]).await;
             wire.write_all(&request).await.expect("send");
             wire.flush().await.expect("send");
-            hears(&mut wire, "data: here").await;
+            read_until(&mut wire, "data: here").await;
             assert_eq!(held.get(), 1);
             if says_goodbye {
-                // A FIN would come behind the alert; the alert is enough.
+                // A FIN would follow the alert; the alert is enough.
                 wire.shutdown().await.expect("the alert");
             }
             drop(wire);
@@ -226,7 +226,7 @@ async fn over_tls_with_more_than_its_request() {
     }
 }
 
-/// What is read beyond a request is not lost: it is the next one.
+/// Bytes read beyond a request are kept: they are the next request.
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let (server, _) = serve().await;
@@ -242,9 +242,9 @@ async fn pipelined_requests_are_answered_in_order() {
     }
 }
 
-/// Past the bound nothing is read, and the head says that the connection closes.
+/// Beyond the bound nothing more is read, and the head says that the connection closes.
 #[tokio::test]
-async fn a_body_over_the_bound_ends_its_connection() {
+async fn an_unread_body_over_the_bound_closes_its_connection() {
     let held = Count::default();
     let router = Router::new().mount(routes![unread, plain]).with_state(held.clone());
     let mut server = Running::serve_with(Server::new().max_body_size(100_000), router).await;
@@ -258,7 +258,7 @@ async fn a_body_over_the_bound_ends_its_connection() {
     assert_eq!((head.status(), head.header("connection")), (413, Some("close")));
     assert_eq!(client.rest().await.expect("no reset"), b"");
 
-    // One that does not say how long it is. The stream goes on, and its end is not lost to a reset.
+    // A body of unknown length. The stream goes on, and its end is not lost to a reset.
     let mut client = Client::connect(server.address).await;
     client.send("POST /unread HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
     client.head().await;
@@ -273,14 +273,14 @@ async fn a_body_over_the_bound_ends_its_connection() {
     assert!(rest.contains("retry: ") && rest.ends_with("\r\n0\r\n\r\n"), "{rest:?}");
 }
 
-/// A client that asks first whether its body is wanted is not asked for it.
+/// A client that sends `expect: 100-continue` gets no 100.
 #[tokio::test]
-async fn a_body_that_waits_to_be_asked_for_is_not() {
+async fn an_unread_body_gets_no_100_continue() {
     let (server, held) = serve().await;
     let mut client = Client::connect(server.address).await;
     let head = "POST /unread HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n";
     client.send(head).await;
-    // It may send the body all the same, so its next request cannot be found on this connection.
+    // The client may send the body all the same, so its next request cannot be found on this connection.
     let head = client.head().await;
     assert_eq!((head.status(), head.header("connection")), (200, Some("close")));
     assert_eq!(client.data().await, "here");
@@ -289,7 +289,7 @@ async fn a_body_that_waits_to_be_asked_for_is_not() {
 }
 
 #[tokio::test]
-async fn while_the_head_is_held() {
+async fn a_disconnect_before_the_head_is_found() {
     let (server, held) = serve().await;
     let client = Client::get(server.address, "/undecided").await;
     until(Duration::from_secs(30), "the body runs", || held.get() == 1).await;
@@ -298,7 +298,7 @@ async fn while_the_head_is_held() {
 }
 
 #[tokio::test]
-async fn of_many_only_those_that_left() {
+async fn only_bodies_of_disconnected_clients_are_dropped() {
     let (server, held) = serve().await;
     let mut clients = Vec::new();
     for _ in 0..100 {

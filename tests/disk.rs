@@ -1,4 +1,4 @@
-//! Topics on disk: what a hub has published, the next one has, and clients go on with their ids.
+//! Topics on disk: events of one hub are read by the next one, and clients resume with their ids.
 
 use std::fs;
 
@@ -29,7 +29,7 @@ async fn both(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, 
     hub.subscribe(["a", "b"], from)?.await
 }
 
-/// A hub and an app in front of it. Both are to be gone before the file is opened again.
+/// A hub and an app in front of it. Both must be dropped before the file is opened again.
 struct Node {
     app: TestApp,
     hub: Hub,
@@ -62,7 +62,7 @@ impl Node {
         self.app.get(path).header("last-event-id", id).events().await
     }
 
-    /// Ends as a process does that shuts down.
+    /// Shuts down as a process does that ends.
     async fn end(self) {
         self.app.shutdown();
         self.app.assert_nothing_left().await;
@@ -89,7 +89,7 @@ async fn a_client_goes_on_with_its_id_after_a_restart() {
 
         let node = Node::on(&path);
         expect(&mut node.from(&format!("/topics/{name}"), &ids[1]).await, 2..5).await;
-        // Nothing is missing after the last, and what comes then comes after it.
+        // Nothing is missing after the last event, and new events follow it.
         let mut at_the_end = node.from(&format!("/topics/{name}"), &ids[4]).await;
         expect(&mut at_the_end, []).await;
         node.publish(name, 5..6).await;
@@ -100,7 +100,7 @@ async fn a_client_goes_on_with_its_id_after_a_restart() {
 }
 
 #[tokio::test]
-async fn a_place_in_an_empty_topic_is_one_after_a_restart() {
+async fn a_position_in_an_empty_topic_is_valid_after_a_restart() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let node = Node::on(&path);
@@ -120,7 +120,7 @@ async fn a_place_in_an_empty_topic_is_one_after_a_restart() {
 
     let node = Node::on(&path);
     expect(&mut node.from("/topics/a", &place).await, 0..2).await;
-    // Another topic's place is none in this one.
+    // A position in another topic is invalid in this one.
     let gap = node.from("/topics/b", &place).await.next_event().await.unwrap();
     assert_eq!(gap.name, "gap");
     node.end().await;
@@ -180,7 +180,7 @@ async fn keys_come_back() {
 }
 
 #[tokio::test]
-async fn a_place_in_several_topics_is_one_after_a_restart() {
+async fn a_position_in_several_topics_is_valid_after_a_restart() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let node = Node::on(&path);
@@ -200,7 +200,7 @@ async fn a_place_in_several_topics_is_one_after_a_restart() {
 }
 
 #[tokio::test]
-async fn what_is_over_the_retention_leaves_the_disk() {
+async fn trimmed_events_are_removed_from_the_disk() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let of_ten = || Node::with(Hub::open(&path).unwrap().retention(Retention::new().events(10)));
@@ -214,7 +214,7 @@ async fn what_is_over_the_retention_leaves_the_disk() {
             sizes.push(fs::metadata(&path).unwrap().len());
         }
     }
-    // 20 MB went through it.
+    // 20 MB were written in total.
     assert!(sizes[3] <= sizes[0].max(2_000_000), "{sizes:?}");
     let ids = node.publish("a", 0..11).await;
     let early = topic.publish("11").await.unwrap().to_string();
@@ -222,7 +222,7 @@ async fn what_is_over_the_retention_leaves_the_disk() {
     node.end().await;
 
     let node = of_ten();
-    // The last that is not kept any more: all after it is there.
+    // The last trimmed event: everything after it is kept.
     expect(&mut node.from("/topics/a", &ids[1]).await, 2..12).await;
     let gap = node.from("/topics/a", &ids[0]).await.next_event().await.unwrap();
     assert!(gap.name == "gap" && gap.data.contains(r#""reason":"trimmed""#), "{gap:?}");
@@ -231,12 +231,12 @@ async fn what_is_over_the_retention_leaves_the_disk() {
 }
 
 #[tokio::test]
-async fn a_topic_that_left_the_memory_is_read_again() {
+async fn a_topic_evicted_from_memory_is_read_again() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let node = Node::with(Hub::open(&path).unwrap().max_topics(1).expire_after(std::time::Duration::ZERO));
     let ids = node.publish("a", 0..3).await;
-    // There is room for one topic only.
+    // The memory holds one topic only.
     node.publish("b", 0..1).await;
     assert_eq!(node.hub.topics(), ["b"]);
     expect(&mut node.from("/topics/a", &ids[0]).await, 1..3).await;
@@ -245,7 +245,7 @@ async fn a_topic_that_left_the_memory_is_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn many_publish_at_once_in_one_order() {
+async fn concurrent_publishes_have_one_order() {
     const TASKS: usize = 16;
     const EACH: usize = 100;
     let folder = Folder::new();
@@ -291,7 +291,7 @@ async fn many_publish_at_once_in_one_order() {
 }
 
 #[tokio::test]
-async fn a_hub_that_is_dropped_writes_first_what_it_has_acknowledged() {
+async fn a_dropped_hub_first_writes_what_it_has_acknowledged() {
     let folder = Folder::new();
     let path = folder.path("hub");
     for durability in [Durability::Immediate, Durability::Eventual] {
@@ -308,9 +308,9 @@ async fn a_hub_that_is_dropped_writes_first_what_it_has_acknowledged() {
     }
 }
 
-/// Nobody waits for them any more: each is published or not, in their order and once.
+/// Publishes whose futures are dropped are either published or not, in order and once.
 #[tokio::test]
-async fn publishes_that_are_given_up_leave_no_hole() {
+async fn cancelled_publishes_leave_no_hole() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let node = Node::on(&path);

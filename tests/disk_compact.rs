@@ -1,4 +1,4 @@
-//! The file of a hub is made smaller when it is opened, on request.
+//! A hub's file is compacted when it is opened, on request.
 
 use std::fs;
 
@@ -14,22 +14,22 @@ async fn start(path: &str, word: &str) -> Dialogue {
     program
 }
 
-/// A file most of whose events were forgotten.
+/// Makes a file most of whose events were trimmed.
 async fn half_empty(path: &str) -> u64 {
-    let hub = Hub::open(path).expect("it works");
+    let hub = Hub::open(path).expect("the hub opens");
     let large = "x".repeat(200_000);
-    let keeps = hub.topic::<Event>("keeps").expect("it works");
-    let forgets = hub.topic::<Event>("forgets").expect("it works");
+    let keeps = hub.topic::<Event>("keeps").expect("the hub opens");
+    let forgets = hub.topic::<Event>("forgets").expect("the hub opens");
     for number in 0..100 {
-        keeps.publish(number.to_string()).await.expect("it works");
+        keeps.publish(number.to_string()).await.expect("the hub opens");
         let forgets = forgets.clone().retention(Retention::new().bytes(usize::MAX));
-        forgets.publish(large.as_str()).await.expect("it works");
+        forgets.publish(large.as_str()).await.expect("the hub opens");
     }
-    keeps.publish(large.as_str()).await.expect("it works");
-    forgets.retention(Retention::new().events(1)).publish("end").await.expect("it works");
-    keeps.publish("end").await.expect("it works");
+    keeps.publish(large.as_str()).await.expect("the hub opens");
+    forgets.retention(Retention::new().events(1)).publish("end").await.expect("the hub opens");
+    keeps.publish("end").await.expect("the hub opens");
     drop((keeps, hub));
-    fs::metadata(path).expect("it works").len()
+    fs::metadata(path).expect("the hub opens").len()
 }
 
 fn whole() -> String {
@@ -38,7 +38,7 @@ fn whole() -> String {
 }
 
 #[tokio::test]
-async fn forgotten_space_is_given_back_on_request_only() {
+async fn free_space_is_returned_on_request_only() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let before = half_empty(&path).await;

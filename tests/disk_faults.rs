@@ -1,4 +1,4 @@
-//! Topics on disk when something is wrong: with the process, with the file, with the disk.
+//! Topics on disk when the process, the file or the disk fails.
 
 use std::fs;
 
@@ -25,7 +25,7 @@ fn refused(path: &str, words: &[&str]) -> HubError {
     error
 }
 
-/// Kills it after so many acknowledged events, and gives all that it has acknowledged by then.
+/// Kills the program after `after` acknowledged events, and returns everything it has acknowledged by then.
 async fn killed(mut program: Dialogue, command: &str, after: usize) -> Vec<(String, String)> {
     program.say(command).await;
     let mut lines = Vec::new();
@@ -34,12 +34,12 @@ async fn killed(mut program: Dialogue, command: &str, after: usize) -> Vec<(Stri
     }
     lines.extend(program.kill().await);
     let parts = |line: &String| line.split_once(' ').map(|(text, id)| (text.to_owned(), id.to_owned()));
-    // A line may have been cut off with the process.
+    // The last line may have been cut off by the kill.
     lines.iter().filter_map(parts).filter(|(_, id)| id.split('.').nth(3).is_some_and(|tag| tag.len() == 6)).collect()
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_events_survive_a_kill() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut acknowledged = Vec::new();
@@ -47,7 +47,7 @@ async fn what_was_acknowledged_survives_a_kill() {
         let mut program = start(&path).await;
         let kept = program.ask("read numbers").await;
         let kept: Vec<u64> = kept.split_whitespace().map(|number| number.parse().unwrap()).collect();
-        // All of them once, in order; the last may not have been told any more.
+        // All of them once and in order; the last one may not have been acknowledged.
         assert!(kept.iter().copied().eq(0..kept.len() as u64), "{kept:?}");
         assert!(kept.len() >= acknowledged.len(), "{} of {}", kept.len(), acknowledged.len());
         assert!(kept.len() <= acknowledged.len() + round, "{} of {}", kept.len(), acknowledged.len());
@@ -58,7 +58,7 @@ async fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn what_many_published_survives_a_kill() {
+async fn events_of_concurrent_publishers_survive_a_kill() {
     let folder = Folder::new();
     let path = folder.path("hub");
     for round in 0..6 {
@@ -76,34 +76,34 @@ async fn what_many_published_survives_a_kill() {
     }
 }
 
-/// Whoever comes with one of the ids gets what came after it, without a gap.
+/// Asserts that a client with one of the ids gets what came after it, without a gap.
 async fn resumes(path: &str, name: &str, acknowledged: &[(String, String)]) {
-    let hub = Hub::open(path).expect("it works");
-    let topic = hub.topic::<Event>(name).expect("it works");
-    let offset = |id: &str| id.split('.').nth(2).expect("it works").parse::<u64>().expect("it works");
+    let hub = Hub::open(path).expect("the hub works");
+    let topic = hub.topic::<Event>(name).expect("the hub works");
+    let offset = |id: &str| id.split('.').nth(2).expect("the hub works").parse::<u64>().expect("the hub works");
     let mut ordered = acknowledged.to_vec();
     ordered.sort_by_key(|(_, id)| offset(id));
     for pair in ordered.windows(2) {
         let [(_, id), (next_text, next)] = pair else { continue };
-        // What is between them was published, and not told any more.
+        // Events between them were published, and not acknowledged.
         if offset(next) != offset(id) + 1 {
             continue;
         }
-        let mut events = topic.subscribe(Some(id.parse().expect("it parses"))).await.expect("it works");
-        // First of all it is told where it is.
-        assert_eq!(events.next().await.expect("it works").to_string(), format!("id: {id}\n\n"));
-        let event = events.next().await.expect("it works").to_string();
+        let mut events = topic.subscribe(Some(id.parse().expect("it parses"))).await.expect("the hub works");
+        // The first event carries the client's position.
+        assert_eq!(events.next().await.expect("the hub works").to_string(), format!("id: {id}\n\n"));
+        let event = events.next().await.expect("the hub works").to_string();
         assert_eq!(event, format!("id: {next}\ndata: {next_text}\n\n"));
     }
 }
 
 #[tokio::test]
-async fn a_process_that_is_killed_at_its_start_leaves_nothing_that_is_in_the_way() {
+async fn a_process_that_is_killed_at_its_start_blocks_no_other() {
     let folder = Folder::new();
     for round in 0..30 {
         let path = folder.path(&format!("hub{round}"));
         let mut program = Dialogue::start(PROGRAM, &[&path]);
-        // Once that there is a file at all, it is somewhere in making it.
+        // Once a file exists, the program is somewhere in creating it.
         while !fs::exists(format!("{path}.touka-new")).unwrap() && !fs::exists(&path).unwrap() {
             tokio::task::yield_now().await;
         }
@@ -118,7 +118,7 @@ async fn a_process_that_is_killed_at_its_start_leaves_nothing_that_is_in_the_way
 }
 
 #[tokio::test]
-async fn a_hub_that_is_eventual_keeps_what_it_had_time_for() {
+async fn an_eventual_hub_loses_only_its_newest_events() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = Dialogue::start(PROGRAM, &[&path, "eventual"]);
@@ -128,7 +128,7 @@ async fn a_hub_that_is_eventual_keeps_what_it_had_time_for() {
     let kept = program.ask("read numbers").await;
     assert!(program.ended().await.success());
     let kept: Vec<u64> = kept.split_whitespace().map(|number| number.parse().unwrap()).collect();
-    // What is there is there without a hole; the end may be missing.
+    // The file has no hole; its end may be missing.
     assert!(kept.windows(2).all(|pair| pair[1] == pair[0] + 1), "{kept:?}");
     let ids: Vec<_> = acknowledged.iter().map(|(_, id)| id.clone()).collect();
     let hub = Hub::open(&path).unwrap();
@@ -138,7 +138,7 @@ async fn a_hub_that_is_eventual_keeps_what_it_had_time_for() {
         let mut events = topic.subscribe(Some(lost.parse().unwrap())).await.unwrap();
         let gap = events.next().await.unwrap().to_string();
         assert!(gap.contains(r#""reason":"future""#), "{gap}");
-        // Other events take the places of the lost.
+        // Other events take the offsets of the lost ones.
         topic.publish("other").await.unwrap();
         let mut events = topic.subscribe(Some(lost.parse().unwrap())).await.unwrap();
         let gap = events.next().await.unwrap().to_string();
@@ -147,12 +147,12 @@ async fn a_hub_that_is_eventual_keeps_what_it_had_time_for() {
 }
 
 #[tokio::test]
-async fn one_process_at_a_time_has_the_file() {
+async fn one_process_at_a_time_opens_the_file() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = start(&path).await;
     refused(&path, &["open already", "another process", "a file of its own"]);
-    // It is none the worse.
+    // The first process is unaffected.
     assert!(program.ask("publish a 1").await.starts_with("ok 1."));
     assert!(program.ended().await.success());
     let hub = Hub::open(&path).unwrap();
@@ -162,18 +162,18 @@ async fn one_process_at_a_time_has_the_file() {
 }
 
 #[tokio::test]
-async fn a_path_that_cannot_be_is_explained() {
+async fn an_error_explains_an_unusable_path() {
     let folder = Folder::new();
     refused(&folder.path("missing/hub"), &["make its folder first"]);
     refused(&folder.path(""), &["name a file in that folder"]);
     fs::write(folder.path("file"), "something").unwrap();
     refused(&folder.path("file/hub"), &["make its folder first"]);
-    // This is read-only for root, too.
+    // Read-only even for root.
     refused("/sys/kernel/uevent_seqnum", &["let this process read and write"]);
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
+async fn a_full_disk_fails_publishers_and_damages_nothing() {
     for durability in ["immediate", "eventual"] {
         let folder = Folder::new();
         let path = folder.path("hub");
@@ -182,18 +182,18 @@ async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
         let mut expected = Vec::new();
         let mut ids = Vec::new();
         let mut number = 0;
-        // Without room to grow, and without being able to write at all.
+        // With no space to grow, and with writes refused altogether.
         for limit in [fs::metadata(&path).unwrap().len(), 1, 0] {
             for _ in 0..3 {
                 let answer = program.ask(&format!("publish a {number}")).await;
-                ids.push(answer.strip_prefix("ok ").expect("it is published").to_owned());
+                ids.push(answer.strip_prefix("ok ").expect("an acknowledgement").to_owned());
                 expected.push(number.to_string());
                 number += 1;
             }
             assert_eq!(program.ask(&format!("limit {limit}")).await, "ok");
             let large = "x".repeat(3_000_000);
             let mut refused = 0;
-            // What is acknowledged before it is on the disk is only refused once that has failed.
+            // An event that is acknowledged before it is on disk is only refused after a write has failed.
             while refused < 2 {
                 let answer = program.ask(&format!("publish a {large}")).await;
                 if let Some(id) = answer.strip_prefix("ok ") {
@@ -206,7 +206,7 @@ async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
                 let words = ["not published", &path, "File too large", "make room and publish again"];
                 assert!(words.iter().all(|word| answer.contains(word)), "{answer}");
             }
-            // Readers have what there was, and no more.
+            // Readers get what was published, and no more.
             let newest = expected.last().unwrap();
             assert!(program.ask("read a").await.ends_with(newest));
             assert_eq!(program.ask("limit none").await, "ok");
@@ -230,7 +230,7 @@ async fn a_full_disk_is_told_to_publishers_and_harms_nothing() {
     }
 }
 
-/// The events of a topic, or why it cannot be had.
+/// The events of a topic, or why the file cannot be read.
 async fn read(path: &str) -> Result<Vec<String>, HubError> {
     let hub = Hub::open(path)?;
     let mut events = hub.topic::<Event>("a")?.subscribe(None).earliest().await?;
@@ -241,15 +241,15 @@ async fn read(path: &str) -> Result<Vec<String>, HubError> {
     Ok(all)
 }
 
-/// A file with events, its bytes, and what is to be read from it.
+/// A file with events, its bytes, and the events expected from it.
 async fn sound(path: &str) -> (Vec<u8>, Vec<String>) {
-    let hub = Hub::open(path).expect("it works");
-    let topic = hub.topic::<Event>("a").expect("it works");
+    let hub = Hub::open(path).expect("the hub works");
+    let topic = hub.topic::<Event>("a").expect("the hub works");
     for number in 0..100 {
-        topic.publish(format!("{number} {}", "x".repeat(500))).await.expect("it works");
+        topic.publish(format!("{number} {}", "x".repeat(500))).await.expect("the hub works");
     }
     drop((topic, hub));
-    (fs::read(path).expect("it works"), read(path).await.expect("it works"))
+    (fs::read(path).expect("the hub works"), read(path).await.expect("the hub works"))
 }
 
 #[tokio::test]
@@ -262,7 +262,7 @@ async fn a_file_that_was_cut_off_is_refused() {
         let error = read(&path).await.expect_err(&format!("{length} of {} bytes", bytes.len()));
         assert!(error.is_storage() && error.to_string().contains("damaged"), "{length}: {error}");
     }
-    // An empty file is a new one: a subscriber is told its place, and nothing else.
+    // An empty file is a new one: a subscriber gets its position, and nothing else.
     fs::write(&path, []).unwrap();
     assert_eq!(read(&path).await.unwrap().len(), 1);
 }
@@ -276,7 +276,7 @@ async fn a_file_of_something_else_is_refused_and_left_as_it_is() {
     for content in contents {
         fs::write(&path, &content).unwrap();
         refused(&path, &["no events of a hub", "move this one away"]);
-        assert!(fs::read(&path).unwrap() == content, "it was written to");
+        assert!(fs::read(&path).unwrap() == content, "the file was written to");
     }
 }
 
@@ -286,7 +286,7 @@ async fn a_flipped_bit_is_noticed_or_makes_no_difference() {
     let path = folder.path("hub");
     let (bytes, events) = sound(&path).await;
     let mut noticed = 0;
-    // All of the head, where the most depends on each, and some of every page.
+    // Every byte of the header, on which most depends, and some of every page.
     for at in (0..512).chain((512..bytes.len()).step_by(397)) {
         let mut damaged = bytes.clone();
         damaged[at] ^= 1 << (at % 8);

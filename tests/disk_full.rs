@@ -1,4 +1,4 @@
-//! A disk that is full: publishers are told, and readers do not notice.
+//! A full disk: publishers get an error, and readers are unaffected.
 
 use support::{Dialogue, Folder};
 
@@ -10,7 +10,7 @@ async fn start(path: &str, durability: &str) -> Dialogue {
     program
 }
 
-/// Topics that nobody has used in this process yet are read from a file that cannot be written.
+/// Topics that this process has not used yet are read from a file that cannot be written.
 #[tokio::test]
 async fn topics_are_read_first_while_the_disk_is_full() {
     for durability in ["immediate", "eventual"] {
@@ -26,7 +26,7 @@ async fn topics_are_read_first_while_the_disk_is_full() {
 
         let mut program = start(&path, durability).await;
         assert_eq!(program.ask("limit 0").await, "ok");
-        // It has no other means than a failed write to know that the disk is full.
+        // A failed write is the only way to find out that the disk is full.
         let large = "x".repeat(3_000_000);
         while !program.ask(&format!("publish a {large}")).await.contains("not published") {
             assert_eq!(durability, "eventual");
@@ -36,7 +36,7 @@ async fn topics_are_read_first_while_the_disk_is_full() {
             let refused = program.ask(&format!("publish {topic} {large}")).await;
             assert!(refused.contains("make room and publish again") || durability == "eventual", "{refused}");
         }
-        // It has room again, and nothing was made of what was read meanwhile.
+        // There is space again, and the topics that were only read have nothing new.
         assert_eq!(program.ask("limit none").await, "ok");
         assert!(program.ask("publish d d3").await.starts_with("ok 1."));
         assert!(program.ask("publish b b3").await.starts_with("ok 1."));
@@ -53,7 +53,7 @@ async fn topics_are_read_first_while_the_disk_is_full() {
     }
 }
 
-/// A process that starts on a full disk serves what it has, and publishes when there is room.
+/// A process that starts on a full disk serves what it has, and publishes once there is space.
 #[tokio::test]
 async fn a_hub_opens_for_readers_on_a_full_disk() {
     let folder = Folder::new();
@@ -76,10 +76,10 @@ async fn a_hub_opens_for_readers_on_a_full_disk() {
     assert!(program.ended().await.success());
 }
 
-/// After a failure only what differs is written. A disk with little room is enough for that, however much the
-/// topics have that could not be published to.
+/// After a failure only the difference is written. A disk with little space is enough for that, however much
+/// the topics hold that could not be published to.
 #[tokio::test]
-async fn a_disk_with_little_room_is_enough_to_go_on() {
+async fn a_disk_with_little_space_is_enough_to_go_on() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = start(&path, "immediate").await;

@@ -1,4 +1,4 @@
-//! What is too old leaves the file of a hub while nothing happens.
+//! Events that are too old are removed from a hub's file while the topics are idle.
 
 use std::fs;
 use std::time::Duration;
@@ -13,15 +13,15 @@ const EVENTS: TableDefinition<'_, (u64, u64), &[u8]> = TableDefinition::new("eve
 const AGES: TableDefinition<'_, u64, u64> = TableDefinition::new("ages");
 
 fn events_in(path: &str) -> u64 {
-    let database = Database::open(path).expect("nobody has it open");
+    let database = Database::open(path).expect("no other process has the file open");
     let reading = database.begin_read().expect("it reads");
     reading.open_table(EVENTS).expect("there is such a table").len().expect("it reads")
 }
 
-/// Makes the ages that topics have in the file shorter, as if that much time had passed.
-fn grow_old(path: &str, from: Duration, to: Duration) -> usize {
+/// Shortens the retention ages stored in the file, as if that much time had passed.
+fn shorten_ages(path: &str, from: Duration, to: Duration) -> usize {
     let milliseconds = |age: Duration| u64::try_from(age.as_millis()).expect("it is short");
-    let writing = Database::open(path).expect("nobody has it open").begin_write().expect("it writes");
+    let writing = Database::open(path).expect("no other process has the file open").begin_write().expect("it writes");
     let mut ages = writing.open_table(AGES).expect("there is such a table");
     let numbers: Vec<u64> = ages
         .iter()
@@ -38,9 +38,9 @@ fn grow_old(path: &str, from: Duration, to: Duration) -> usize {
     numbers.len()
 }
 
-/// Nobody uses the topics any more: not in this process, nor in the one that published to them.
+/// No process uses the topics any more: neither this one nor the one that published to them.
 #[tokio::test]
-async fn events_of_unused_topics_leave_the_disk_when_they_are_too_old() {
+async fn old_events_of_unused_topics_are_removed_from_the_disk() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let large = "x".repeat(100_000);
@@ -56,8 +56,9 @@ async fn events_of_unused_topics_leave_the_disk_when_they_are_too_old() {
     drop((keeps, hub));
     let (full, size) = (events_in(&path), fs::metadata(&path).unwrap().len());
     assert_eq!(full, 30 * 4 + 120);
-    assert_eq!(grow_old(&path, Duration::from_mins(45), Duration::from_millis(1)), 30);
-    // The newest of each stays, and all of the topic that keeps more: its own retention is in the file.
+    assert_eq!(shorten_ages(&path, Duration::from_mins(45), Duration::from_millis(1)), 30);
+    // What remains: the newest event of each topic, and all of the topic whose own retention, stored in the
+    // file, keeps more.
     let expected = 30 + 120;
     let end = tokio::time::Instant::now() + Duration::from_mins(1);
     while events_in(&path) > expected {
@@ -67,7 +68,7 @@ async fn events_of_unused_topics_leave_the_disk_when_they_are_too_old() {
         drop(hub);
     }
     assert_eq!(events_in(&path), expected);
-    // Their room is used again.
+    // The freed space is reused.
     let hub = Hub::open(&path).unwrap();
     for topic in 0..20 {
         let topic = hub.topic::<Event>(format!("new {topic}")).unwrap();

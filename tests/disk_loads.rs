@@ -1,4 +1,4 @@
-//! Topics of a hub on disk that cannot be read.
+//! Topics on disk that cannot be read.
 
 use redb::{Database, TableDefinition};
 use support::{Dialogue, Folder};
@@ -16,7 +16,8 @@ async fn bytes_read(program: &mut Dialogue) -> u64 {
     program.ask("rchar").await.parse().expect("a number of bytes")
 }
 
-/// It is read once, and then not for some seconds: who asks often costs nobody anything.
+/// A topic that cannot be read is loaded once, and then not again for some seconds: frequent requests for it
+/// cost other topics nothing.
 #[tokio::test]
 async fn an_unreadable_topic_is_not_read_for_each_request() {
     let folder = Folder::new();
@@ -31,7 +32,7 @@ async fn an_unreadable_topic_is_not_read_for_each_request() {
     assert!(program.ended().await.success());
     let database = Database::open(&path).unwrap();
     let writing = database.begin_write().unwrap();
-    // The first topic's first event becomes nothing that was ever one.
+    // The first topic's first event becomes bytes that no version has written.
     writing.open_table(EVENTS).unwrap().insert((0, 1), &b"?"[..]).unwrap();
     writing.commit().unwrap();
     drop(database);
@@ -41,11 +42,11 @@ async fn an_unreadable_topic_is_not_read_for_each_request() {
     for round in 0..20 {
         let answer = program.ask("read bad").await;
         assert!(answer.contains("damaged"), "{answer}");
-        // The others are none the worse.
+        // Other topics are unaffected.
         assert!(program.ask(&format!("publish good {round}")).await.starts_with("ok 1."));
     }
     let read = bytes_read(&mut program).await - before;
-    // The topic `good`, the bad one once, and small things.
+    // The topic `good`, the damaged one once, and small reads.
     assert!(read < 20_000_000, "{read} bytes were read for 20 requests");
     assert!(program.ask("publish bad 1").await.contains("damaged"));
     assert!(program.ask("read good").await.ends_with("18 19"));

@@ -1,4 +1,4 @@
-//! The file of a hub on disk is not where it was, or not the hub's any more.
+//! A hub's file was moved, or replaced by another file.
 
 use std::fs;
 use std::path::Path;
@@ -32,7 +32,7 @@ async fn events(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_file_that_was_moved_away_after_a_failure_is_not_made_anew() {
+async fn a_file_moved_away_after_a_failure_is_not_created_again() {
     let folder = Folder::new();
     let (path, elsewhere) = (folder.path("hub"), folder.path("elsewhere"));
     let mut program = failed(&path).await;
@@ -43,7 +43,7 @@ async fn a_file_that_was_moved_away_after_a_failure_is_not_made_anew() {
         assert!(["not published", &path, "moved away"].iter().all(|word| answer.contains(word)), "{answer}");
         assert!(!Path::new(&path).exists(), "a file was made");
     }
-    // Those who follow the topic stay.
+    // Subscribers of the topic stay.
     assert_eq!(program.ask("read a").await, "1");
     assert!(program.ended().await.success());
     assert!(!Path::new(&path).exists(), "a file was made");
@@ -64,7 +64,7 @@ async fn a_file_that_is_put_back_is_used_again() {
     assert_eq!(events(&path).await, "1 3");
 }
 
-/// The hub notices it at the next publish, without a failure before.
+/// The hub notices at the next publish, without an earlier failure.
 #[tokio::test]
 async fn a_file_that_was_moved_away_takes_no_more_events() {
     let folder = Folder::new();
@@ -82,19 +82,19 @@ async fn a_file_that_was_moved_away_takes_no_more_events() {
 }
 
 #[tokio::test]
-async fn a_file_that_took_the_place_of_the_hubs_is_left_alone() {
+async fn a_file_that_replaced_the_hubs_is_not_written() {
     let folder = Folder::new();
     let (path, elsewhere) = (folder.path("hub"), folder.path("elsewhere"));
     let mut program = failed(&path).await;
-    // A copy has the same content, and is another file all the same.
+    // A copy has the same content, and is a different file.
     fs::copy(&path, &elsewhere).unwrap();
     fs::rename(&elsewhere, &path).unwrap();
     let before = fs::read(&path).unwrap();
     assert_eq!(program.ask("limit none").await, "ok");
     assert!(program.ask("publish a 2").await.contains("another file"));
     assert_eq!(program.ask("read a").await, "1");
-    assert!(fs::read(&path).unwrap() == before, "it was written to");
-    // Another process has it while the first still runs.
+    assert!(fs::read(&path).unwrap() == before, "the file was written to");
+    // Another process opens it while the first still runs.
     let mut other = start(&path).await;
     assert!(other.ask("publish a 3").await.starts_with("ok 1."));
     assert!(program.ask("publish a 4").await.contains("another file"));
@@ -104,11 +104,11 @@ async fn a_file_that_took_the_place_of_the_hubs_is_left_alone() {
 }
 
 #[tokio::test]
-async fn nobody_opens_the_file_of_a_hub_whose_disk_is_full() {
+async fn the_file_of_a_hub_with_a_full_disk_stays_locked() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = failed(&path).await;
-    // Neither this process nor that one.
+    // Neither this process nor another one.
     let refused = Hub::open(&path).unwrap_err().to_string();
     assert!(refused.contains("open already"), "{refused}");
     assert_eq!(program.ask("limit none").await, "ok");
@@ -120,7 +120,7 @@ async fn nobody_opens_the_file_of_a_hub_whose_disk_is_full() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_emptied_is_not_begun_anew() {
+async fn a_truncated_file_is_not_started_anew() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = failed(&path).await;

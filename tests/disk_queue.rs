@@ -1,4 +1,4 @@
-//! What a hub on disk holds in memory for publishers that it cannot keep up with.
+//! Memory that a hub on disk holds for publishers that are faster than the disk.
 
 use futures_util::FutureExt;
 use support::{Dialogue, Folder};
@@ -6,25 +6,25 @@ use touka::{Event, Hub};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_touka-disk-fixture");
 
-/// 1,500 MiB are offered and given up. The queue, the batch being written and the cache of redb have
-/// bounds that make some 130 MiB together.
+/// 1,500 MiB are offered and given up. The bounds of the queue, of the batch being written and of redb's
+/// cache add up to about 130 MiB.
 #[tokio::test]
-async fn abandoned_publishes_hold_a_bounded_memory() {
+async fn cancelled_publishes_hold_bounded_memory() {
     let folder = Folder::new();
     let path = folder.path("hub");
     let mut program = Dialogue::start(PROGRAM, &[&path]);
     assert_eq!(program.hear().await.as_deref(), Some("open"));
     let held: u64 = program.ask("abandon large 1500").await.parse().expect("a number of KiB");
     assert!(held < 256 * 1024, "{held} KiB");
-    // Whoever stays is served after that.
+    // Later publishers are served.
     assert!(program.ask("publish large end").await.starts_with("ok 1."));
     assert!(program.ask("read large").await.ends_with("end"));
     assert!(program.ended().await.success());
 }
 
-/// The largest event there may be is larger than the other publishes may hold together.
+/// The largest allowed event is larger than what other publishes may hold together.
 #[tokio::test]
-async fn the_largest_event_finds_a_place_in_the_queue() {
+async fn the_largest_event_fits_into_the_queue() {
     let folder = Folder::new();
     let hub = Hub::open(folder.path("hub")).unwrap();
     let topic = hub.topic::<Event>("a").unwrap();
@@ -37,9 +37,9 @@ async fn the_largest_event_finds_a_place_in_the_queue() {
     assert_eq!(offsets, ["1", "2", "3"]);
 }
 
-/// A publish that waits for its turn is given up like any other, and those after it go on.
+/// A publish that waits in the queue can be cancelled like any other, and those after it go on.
 #[tokio::test]
-async fn a_publisher_that_leaves_the_queue_lets_the_others_on() {
+async fn a_cancelled_publisher_does_not_block_the_queue() {
     let folder = Folder::new();
     let hub = Hub::open(folder.path("hub")).unwrap();
     let topic = hub.topic::<Event>("a").unwrap();

@@ -1,5 +1,5 @@
-//! The drain window: at a shutdown many streams do not end in one instant, and none is silenced before
-//! its turn has come.
+//! The drain window: at a shutdown many streams do not end at one instant, and each one goes on until its
+//! turn.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -28,7 +28,7 @@ async fn running(server: Server) -> Running {
 /// How a client's stream ended.
 struct End {
     at: Instant,
-    /// What it still got after the shutdown had begun.
+    /// The number of events after the shutdown had begun.
     after: usize,
     retry: Duration,
 }
@@ -55,18 +55,18 @@ async fn many_streams_end_one_after_the_other() {
     let mut ends = within(PATIENCE, "the ends", ends).await;
     server.stopped(PATIENCE).await;
     ends.sort_by_key(|end| end.at);
-    // Drawn from two seconds, four fifths of them are 1.6 s apart. A slow machine spreads them more.
+    // Of times drawn from two seconds, four fifths span 1.6 s. A slow machine spreads them further.
     let apart = ends[450].at - ends[50].at;
     assert!(apart > Duration::from_millis(500), "they end together: {apart:?}");
-    assert!(ends[450].after > 0, "the last were silent until their turn had come");
-    // They also come back at times of their own.
+    assert!(ends[450].after > 0, "the last streams were silent before their turn");
+    // The reconnection times differ too.
     let retries: HashSet<_> = ends.iter().map(|end| end.retry).collect();
     assert!(retries.len() > 100, "{} different times among 500", retries.len());
     assert!(retries.iter().all(|retry| (1000..=3000).contains(&retry.as_millis())), "{retries:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http_2_it_is_the_same() {
+async fn http2_streams_end_one_after_the_other() {
     let server = Server::new().drain_window(Duration::from_secs(2)).max_streams_per_connection(300);
     let mut server = running(server).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
@@ -74,8 +74,8 @@ async fn over_http_2_it_is_the_same() {
     for _ in 0..300 {
         let mut stream = visitor.stream("/ticks").await;
         assert_eq!(stream.data().await, "0");
-        // Read from now on, however long the others take to open: a client closes a connection on which too
-        // many frames wait for it.
+        // Read from now on, however long the others take to open: h2 closes a connection with too many unread
+        // frames.
         streams.spawn(async move {
             while stream.next().await.expect("a clean end").is_some() {}
             (Instant::now(), stream.parser().retry().expect("a retry"))
@@ -90,7 +90,7 @@ async fn over_http_2_it_is_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_of_the_users_stops_it_and_no_window_ends_all_at_once() {
+async fn a_signal_future_without_a_window_ends_all_at_once() {
     let token = tokio_util::sync::CancellationToken::new();
     let server = Server::new().drain_window(Duration::ZERO).shutdown_on(token.clone().cancelled_owned());
     let handle = server.handle();

@@ -13,7 +13,7 @@ use support::Count;
 use tokio::sync::{Semaphore, mpsc};
 use touka::{Emitter, Event, EventStream, IntoEvent, sse_handler};
 
-/// An event type of the tests.
+/// The tests' event type.
 #[derive(Debug, PartialEq, Eq)]
 struct Number(u32);
 
@@ -28,7 +28,7 @@ async fn numbers(stream: EventStream<Number>) -> Vec<u32> {
 }
 
 #[tokio::test]
-async fn a_body_is_suspended_at_its_emit_until_it_is_asked_again() {
+async fn a_body_is_suspended_at_its_emit_until_the_next_poll() {
     let passed = Count::default();
     #[sse_handler]
     async fn counting(passed: Count) -> EventStream<Number> {
@@ -40,12 +40,12 @@ async fn a_body_is_suspended_at_its_emit_until_it_is_asked_again() {
     let mut stream = counting(passed.clone()).await;
     for number in 0..10 {
         assert_eq!(stream.next().await, Some(Number(number)));
-        assert_eq!(passed.get(), number as usize, "the body went on before it was asked for more");
+        assert_eq!(passed.get(), number as usize, "the body went on before it was polled");
     }
     assert_eq!(stream.next().await, None);
 }
 
-/// Each of these awaits its emits with a waker of its own.
+/// Each future awaits its emits with a waker of its own.
 #[tokio::test]
 async fn many_emits_at_once_all_arrive_once() {
     #[sse_handler]
@@ -83,7 +83,7 @@ async fn joined_and_nested_blocks_emit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_emit_in_a_select_loses_nothing_that_was_taken() {
+async fn an_emit_in_a_select_loses_no_accepted_event() {
     #[sse_handler]
     async fn selecting() -> EventStream<Number> {
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
@@ -98,11 +98,11 @@ async fn an_emit_in_a_select_loses_nothing_that_was_taken() {
     let counted: Vec<u32> = seen.iter().copied().filter(|number| *number < 1000).collect();
     let mut once = counted.clone();
     once.dedup();
-    assert_eq!(counted, once, "an event came twice: {seen:?}");
+    assert_eq!(counted, once, "an event arrived twice: {seen:?}");
 }
 
 #[tokio::test]
-async fn an_emitter_in_another_task_wakes_the_stream_and_learns_of_its_end() {
+async fn an_emitter_in_a_task_wakes_the_stream_and_sees_its_end() {
     let (give, mut given) = mpsc::unbounded_channel();
     let (tell, mut told) = mpsc::unbounded_channel();
     let mut stream = EventStream::<Number>::generate(|out| async move {
@@ -128,7 +128,7 @@ async fn an_emitter_in_another_task_wakes_the_stream_and_learns_of_its_end() {
     assert_eq!(helper.await.unwrap(), 100, "the emit after the last taken one was refused");
 }
 
-/// Both are polled with the same waker, and the emits before the reader: nothing else wakes them.
+/// Both are polled with the same waker, and the emits before the reader: no other event wakes them.
 #[tokio::test(start_paused = true)]
 async fn an_emitter_and_the_reader_in_one_task_wake_each_other() {
     let (give, mut given) = mpsc::unbounded_channel();
@@ -150,18 +150,18 @@ async fn an_emitter_and_the_reader_in_one_task_wake_each_other() {
         drop(stream);
     };
     let both = async { tokio::join!(emits, reads) };
-    tokio::time::timeout(Duration::from_mins(1), both).await.expect("a wake-up was lost");
+    tokio::time::timeout(Duration::from_mins(1), both).await.expect("a wake was lost");
 }
 
 #[tokio::test]
-async fn an_emitter_that_ignores_the_end_starves_nobody() {
+async fn an_emitter_that_ignores_the_end_yields_to_other_tasks() {
     let (give, mut given) = mpsc::unbounded_channel();
     let mut stream = EventStream::<Number>::generate(|out| async move {
         give.send(out).expect("the test waits");
     });
     assert_eq!(stream.next().await, None);
     let out = given.recv().await.expect("the body has run");
-    // One thread: if the loop did not give way, the sleep below would never end.
+    // One thread: if the loop did not yield, the sleep below would never end.
     let busy = tokio::spawn(async move {
         loop {
             out.emit(Number(1)).await;
@@ -172,7 +172,7 @@ async fn an_emitter_that_ignores_the_end_starves_nobody() {
 }
 
 #[tokio::test]
-async fn an_emitter_goes_to_helpers_beside_the_word() {
+async fn helpers_can_take_an_emitter_beside_emit() {
     async fn helper(out: &Emitter<Number>) {
         out.emit(Number(2)).await;
     }
@@ -185,7 +185,7 @@ async fn an_emitter_goes_to_helpers_beside_the_word() {
     assert_eq!(numbers(both(1).await).await, [1, 2, 3]);
 }
 
-/// What a body does, one step after the other.
+/// One step of a generated body.
 #[derive(Clone, Debug)]
 enum Step {
     Emit,
@@ -198,8 +198,8 @@ enum Step {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever a body does between its emits, and however the reader polls, the events arrive in
-    /// the order of their emits and once.
+    /// In whatever way a body waits between its emits, and however the reader polls, the events arrive once
+    /// and in the order of their emits.
     #[test]
     fn the_order_is_the_order_of_the_emits(
         steps in prop::collection::vec(prop_oneof![
@@ -219,7 +219,7 @@ proptest! {
             let mut seen = Vec::new();
             let mut turn = 0;
             loop {
-                // The reader polls when nobody woke it, or gives the permit that the body waits for.
+                // The reader polls without being woken, or adds the permit that the body waits for.
                 for _ in 0..idle_polls[turn % idle_polls.len()] {
                     tokio::task::yield_now().await;
                 }
@@ -260,8 +260,8 @@ fn run(steps: Vec<Step>, permits: Arc<Semaphore>) -> (Emitted, EventStream<Numbe
                 Step::Yield => tokio::task::yield_now().await,
                 Step::AwaitPermit => permits.acquire().await.expect("open").forget(),
                 Step::CancelledEmit => {
-                    // After this one the way is free, so the next is handed over at its first poll
-                    // and counts, though it is dropped then. What follows finds the way taken.
+                    // The slot is free after this emit, so the next one is handed over at its first poll and
+                    // counts, though it is dropped then. Later ones find the slot taken.
                     out.emit(next()).await;
                     assert!(out.emit(next()).now_or_never().is_none());
                 }

@@ -1,4 +1,4 @@
-//! What a client can rely on when it has read the end of a stream, and what it may send before.
+//! The end of a stream: what a client can rely on when it has read it, and what it may send before.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -33,7 +33,7 @@ enum End {
     Trailers,
 }
 
-/// One event and an end. A body that is asked for more after its end panics.
+/// One event and an end. Polling it after its end panics.
 struct OneEvent {
     end: End,
     asked: u32,
@@ -50,7 +50,7 @@ impl http_body::Body for OneEvent {
             (1, _) => Some(Ok(Frame::data(Bytes::from_static(b"data: a\n\n")))),
             (2, End::NoFrame) => None,
             (2, End::Trailers) => Some(Ok(Frame::trailers(HeaderMap::new()))),
-            _ => panic!("asked for more after its end"),
+            _ => panic!("polled after its end"),
         })
     }
 
@@ -61,7 +61,7 @@ impl http_body::Body for OneEvent {
 
 impl Drop for OneEvent {
     fn drop(&mut self) {
-        // Long enough that a client would see it, if its end were written before.
+        // Long enough that a client would notice if the end were written before the drop.
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -73,11 +73,11 @@ fn one_event(end: End, held: Held) -> Response {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_is_gone_when_its_client_has_read_the_end() {
+async fn a_stream_is_dropped_before_its_client_has_read_the_end() {
     for end in [End::NoFrame, End::LastFrame, End::Trailers] {
         let held = Count::default();
         let holds = held.clone();
-        // A server with a place for one stream.
+        // A server with capacity for one stream.
         let server = Server::new().max_streams(1);
         let handle = server.handle();
         let app = axum::Router::new().fallback(move || async move { one_event(end, holds.hold()) });
@@ -86,7 +86,7 @@ async fn a_stream_is_gone_when_its_client_has_read_the_end() {
             for _ in 0..10 {
                 let mut client = Client::connect(server.address).await;
                 client.send(format!("GET / HTTP/1.1\r\nhost: test\r\nconnection: {connection}\r\n\r\n")).await;
-                // Its place was free.
+                // The stream's capacity was free.
                 assert_eq!(client.head().await.status(), 200, "{end:?}");
                 assert_eq!(client.data().await, "a");
                 assert_eq!(client.next().await.expect("a clean end"), None);
@@ -110,11 +110,11 @@ async fn the_trailers_of_a_body_are_its_end() {
     assert_eq!(client.response().await.1, "plain");
 }
 
-/// A server keeps what is sent during a stream up to the size of a head. The rest waits in the socket.
+/// A server buffers what is sent during a stream up to the size of a head. The rest waits in the socket.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_upload_behind_a_stream_is_answered_after_it() {
     const LENGTH: usize = 400_000;
-    /// More than a head may have, and few enough for the buffers of a socket.
+    /// More than a head may have, and little enough for the socket's buffers.
     const DURING_THE_STREAM: usize = 100_000;
 
     let next = Arc::new(Notify::new());
@@ -146,8 +146,8 @@ async fn a_large_upload_behind_a_stream_is_answered_after_it() {
     assert_eq!(client.response().await.1, LENGTH.to_string());
 }
 
-/// hyper takes a half-close during a request for a client that has left, so the last request may have no answer.
-/// The requests before it have theirs.
+/// hyper takes a half-close during a request for a disconnect, so the last request may get no response. The
+/// requests before it do.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn requests_before_a_half_close_are_answered_up_to_the_last() {
     let upload = |body: Bytes| async move { body.len().to_string() };

@@ -1,4 +1,4 @@
-//! Settings as large as their types allow: "without limit" in the words of whoever sets up a server.
+//! Settings as large as their types allow: "without limit", as somebody who sets up a server might write it.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 type Ends = mpsc::UnboundedSender<CloseReason>;
 
-/// More than any window takes, and no limit on how long that lasts.
+/// Emits more than any flow-control window holds, with no limit on how long the client may not read.
 #[route(GET, "/flood")]
 async fn flood(State(ends): State<Ends>) -> EventStream {
     EventStream::generate(|out| async move {
@@ -68,7 +68,7 @@ async fn a_server_without_limits_serves_waits_and_stops() {
     let router = Router::new().mount(routes![flood, topic, upload]).with_state(ends);
     let mut server = Running::serve_with(server, router).await;
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        // A client that takes nothing for a while is waited for, and then has its events.
+        // A client that reads nothing for a while is waited for, and then gets its events.
         let mut visitor = Visitor::connect(server.address, version).await;
         let mut stream = visitor.stream("/flood").await;
         let full = || handle.streams().first().is_some_and(|stream| stream.bytes() > 100_000);

@@ -1,6 +1,6 @@
-//! Jumps of the clock. touka asks the monotonic clock alone, so a wall clock that is set changes
-//! nothing; what can happen is that a machine sleeps, and hours have gone by when it wakes. What must
-//! hold then: each timer fires once and late, and nothing is made up for.
+//! Jumps of the clock. touka uses the monotonic clock alone, so setting the wall clock changes nothing; but a
+//! machine may sleep, and hours have passed when it wakes. Then each timer must fire once and late, and
+//! nothing is caught up on.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn hours_of_silence_are_one_comment() {
     let mut events = app.get("/quiet").events().await;
     assert_eq!(events.next_event().await.expect("an event").data, "here");
     advance(HOURS).await;
-    // Less than the next keep-alive is away: no more than the one that was due has come.
+    // Less than until the next keep-alive: no comment but the one that was due has arrived.
     events.assert_silent(Duration::from_secs(1)).await;
     assert_eq!(events.comments().len(), 1);
     events.disconnect();
@@ -49,12 +49,12 @@ async fn hours_of_silence_are_one_comment() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_slept_goes_on_where_it_was() {
+async fn a_body_goes_on_where_it_was_after_a_sleep() {
     let app = app();
     let mut events = app.get("/ticks").events().await;
     events.next_event().await.expect("an event");
     advance(HOURS).await;
-    // One sleep was over. The next takes its second: what was missed is not caught up on.
+    // One sleep was over. The next takes its full second: missed ticks are not caught up on.
     events.next_event().await.expect("an event");
     events.assert_silent(Duration::from_millis(900)).await;
     events.next_event().await.expect("an event");
@@ -67,12 +67,12 @@ async fn a_lifetime_that_ended_hours_ago_ends_now() {
     assert_eq!(events.next_event().await.expect("an event").data, "here");
     advance(HOURS).await;
     assert_eq!(events.next_event().await, None);
-    assert!(events.comments().is_empty(), "it was kept alive beyond its life");
+    assert!(events.comments().is_empty(), "the stream was kept alive beyond its lifetime");
     app.assert_nothing_left().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_slept_with_the_server_is_not_stalled_by_it() {
+async fn a_sleep_of_the_machine_does_not_stall_a_client() {
     let app = app();
     let mut events = app.get("/ticks").events().await;
     events.next_event().await.expect("an event");

@@ -1,5 +1,5 @@
-//! A connection that is torn down at each of its stages. What must hold each time: the handler is
-//! freed, a stream that was open has the reason `Disconnected`, and the next client is served.
+//! A connection that is reset at each of its stages. Each time the handler is dropped, an open stream has the
+//! reason `Disconnected`, and the next client is served.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn ticks(State(App { held, ends }): State<App>) -> EventStream {
     })
 }
 
-/// Has nothing to say, for ever.
+/// Emits nothing, for ever.
 #[route(GET, "/quiet")]
 async fn quiet(State(App { held, ends }): State<App>) -> EventStream {
     let stream = EventStream::generate(|out| async move {
@@ -48,7 +48,7 @@ async fn quiet(State(App { held, ends }): State<App>) -> EventStream {
     })
 }
 
-/// Never answers.
+/// Never responds.
 #[route(GET, "/hangs")]
 async fn hangs(State(app): State<App>) -> &'static str {
     let _held = app.held.hold();
@@ -56,7 +56,7 @@ async fn hangs(State(app): State<App>) -> &'static str {
     "never"
 }
 
-/// Holds its head: it might still be a 404.
+/// Delays its head: the response might still be a 404.
 #[route(GET, "/undecided")]
 async fn undecided(State(app): State<App>) -> Result<EventStream, StatusCode> {
     let stream = EventStream::try_generate(|_| async move {
@@ -87,51 +87,51 @@ async fn running() -> Case {
 }
 
 impl Case {
-    async fn is_as_if_nothing_had_been(&self) {
+    async fn is_unaffected(&self) {
         until(PATIENCE, "the handler is freed", || self.held.get() == 0).await;
         let mut next = Client::stream(self.server.address, "/quiet").await;
         assert_eq!(next.data().await, "here");
         drop(next);
-        until(PATIENCE, "and the next one, too", || self.held.get() == 0).await;
+        until(PATIENCE, "the next client's handler is dropped", || self.held.get() == 0).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_anything_was_asked() {
+async fn a_reset_before_any_request() {
     let case = running().await;
     for words in ["", "G", "PRI * HTTP/2.0\r\n", "GET /ticks HTTP/1.1\r\nhost: te"] {
         let mut client = Client::connect(case.server.address).await;
         client.send(words).await;
         client.reset();
-        case.is_as_if_nothing_had_been().await;
+        case.is_unaffected().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn before_the_answer() {
+async fn a_reset_before_the_response() {
     let case = running().await;
     for path in ["/hangs", "/undecided"] {
         let client = Client::get(case.server.address, path).await;
         until(PATIENCE, "the handler runs", || case.held.get() == 1).await;
         client.reset();
-        case.is_as_if_nothing_had_been().await;
+        case.is_unaffected().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_the_middle_of_an_upload() {
+async fn a_reset_in_the_middle_of_an_upload() {
     let case = running().await;
     for framing in ["content-length: 100\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n3\r\nabc\r\n"] {
         let mut client = Client::connect(case.server.address).await;
         client.send(format!("POST /upload HTTP/1.1\r\nhost: test\r\n{framing}")).await;
         until(PATIENCE, "the handler reads", || case.held.get() == 1).await;
         client.reset();
-        case.is_as_if_nothing_had_been().await;
+        case.is_unaffected().await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_the_middle_of_a_stream() {
+async fn a_reset_in_the_middle_of_a_stream() {
     let mut case = running().await;
     for path in ["/ticks", "/quiet"] {
         let mut client = Client::stream(case.server.address, path).await;
@@ -140,26 +140,26 @@ async fn in_the_middle_of_a_stream() {
         client.reset();
         let reason = within(PATIENCE, "the end", case.ended.recv()).await;
         assert_eq!(reason, Some(CloseReason::Disconnected), "{path}");
-        case.is_as_if_nothing_had_been().await;
-        assert_eq!(case.ended.recv().await, Some(CloseReason::Disconnected), "of the next one");
+        case.is_unaffected().await;
+        assert_eq!(case.ended.recv().await, Some(CloseReason::Disconnected), "the reason of the next client");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn half_of_it_in_the_middle_of_a_stream() {
+async fn a_half_close_in_the_middle_of_a_stream() {
     let mut case = running().await;
     let mut client = Client::stream(case.server.address, "/quiet").await;
     assert_eq!(client.data().await, "here");
     // The client sends nothing more, and might read on. hyper takes it for gone: a browser that has
-    // left looks the same, and no client of a stream closes its own half.
+    // disconnected looks the same, and no client of a stream closes only its sending half.
     client.socket.shutdown().await.expect("half of it closes");
     let reason = within(PATIENCE, "the end", case.ended.recv()).await;
     assert_eq!(reason, Some(CloseReason::Disconnected));
-    case.is_as_if_nothing_had_been().await;
+    case.is_unaffected().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn while_the_server_drains() {
+async fn resets_while_the_server_drains() {
     let Case { mut server, held, mut ended } = running().await;
     let mut clients = Vec::new();
     for number in 0..100 {
@@ -168,7 +168,7 @@ async fn while_the_server_drains() {
         clients.push((number, client));
     }
     server.stop();
-    // Every other one leaves in a hurry, before its turn has come or after.
+    // Every other client resets, before or after its turn.
     for (number, mut client) in clients {
         if number % 2 == 0 {
             client.reset();
@@ -185,6 +185,6 @@ async fn while_the_server_drains() {
     }
     assert_eq!(reasons.len(), 100, "each has ended once");
     let shutdown = reasons.iter().filter(|reason| **reason == CloseReason::Shutdown).count();
-    assert!(shutdown >= 50, "{shutdown} of those that stayed");
+    assert!(shutdown >= 50, "{shutdown} streams have the reason `Shutdown`");
     assert!(reasons.iter().all(|reason| matches!(reason, CloseReason::Shutdown | CloseReason::Disconnected)));
 }

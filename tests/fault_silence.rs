@@ -1,6 +1,6 @@
-//! Clients that fall silent without leaving, or leave without a word. What must hold: whoever takes
-//! nothing is `Stalled` after the write timeout and frees its handler, whoever has left is found by
-//! the keep-alive, and no other client of the same handler notices.
+//! Clients that fall silent without disconnecting, or vanish without a word. A client that does not read is
+//! `Stalled` after the write timeout and its handler is dropped, a vanished one is found by the keep-alive,
+//! and no other client of the same handler is affected.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -28,7 +28,7 @@ impl App {
     }
 }
 
-/// Says one thing, and then keeps the connection alive.
+/// Emits one event, and then keeps the connection alive.
 #[route(GET, "/quiet")]
 async fn quiet(State(app): State<App>) -> EventStream {
     let held = app.held.hold();
@@ -40,7 +40,7 @@ async fn quiet(State(app): State<App>) -> EventStream {
     app.told(stream).keep_alive(Duration::from_millis(100))
 }
 
-/// A kilobyte each time the client has taken the one before.
+/// Emits a kilobyte each time the client has read the one before.
 #[route(GET, "/flood")]
 async fn flood(State(app): State<App>) -> EventStream {
     let held = app.held.hold();
@@ -58,7 +58,7 @@ async fn running() -> (Running, Count, UnboundedReceiver<CloseReason>) {
     let (ends, ended) = unbounded_channel();
     let held = Count::default();
     let router = Router::new().mount(routes![quiet, flood]).with_state(App { held: held.clone(), ends });
-    // A client that reads must not be cut because the machine is busy.
+    // A client that reads must not be cut off because the machine is busy.
     let server = Server::new().write_timeout(Duration::from_secs(2));
     (Running::serve_with(server, router).await, held, ended)
 }
@@ -68,26 +68,26 @@ async fn ends(ended: &mut UnboundedReceiver<CloseReason>) -> CloseReason {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_byte_too_many_and_then_nothing() {
+async fn a_client_that_vanishes_behind_an_extra_byte() {
     let (server, held, mut ended) = running().await;
-    // With more to read, hyper does not look whether the client has gone. A write finds out.
+    // With more bytes to read, hyper does not look for a disconnect. A write finds it.
     for more in ["G", "\r\n", "GET /quiet HTTP/1.1\r\nhost: te", "GET /quiet HTTP/1.1\r\nhost: test\r\n\r\n"] {
         let mut client = Client::stream(server.address, "/quiet").await;
         assert_eq!(client.data().await, "here");
         client.send(more).await;
         drop(client);
         assert_eq!(ends(&mut ended).await, CloseReason::Disconnected, "{more:?}");
-        until(PATIENCE, "the handler is freed", || held.get() == 0).await;
+        until(PATIENCE, "the handler is dropped", || held.get() == 0).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_that_stops() {
+async fn a_client_that_stops_reading() {
     let (server, held, mut ended) = running().await;
     let mut reads = Client::stream(server.address, "/flood").await;
     let mut quiet = Client::stream(server.address, "/quiet").await;
     assert_eq!(quiet.data().await, "here");
-    // Its window is small, and then zero.
+    // The client's window is small, and then zero.
     let mut stops = Client::connect_small(server.address, 4096).await;
     stops.send("GET /flood HTTP/1.1\r\nhost: test\r\n\r\n").await;
     stops.head().await;
@@ -100,16 +100,16 @@ async fn a_reader_that_stops() {
         }
     });
     assert_eq!(ends(&mut ended).await, CloseReason::Stalled);
-    until(PATIENCE, "its handler is freed, and no other", || held.get() == 2).await;
+    until(PATIENCE, "only its handler is dropped", || held.get() == 2).await;
     let so_far = read.get();
-    until(PATIENCE, "the other one reads on", || read.get() > so_far).await;
+    until(PATIENCE, "the other client reads on", || read.get() > so_far).await;
     reader.abort();
-    // What it had not taken is not all there: it learns that it was cut.
+    // The rest is incomplete: the client can tell that it was cut off.
     let rest = stops.rest().await.unwrap_or_default();
-    assert!(!rest.ends_with(b"0\r\n\r\n"), "a stream that was cut looks like one that has ended");
+    assert!(!rest.ends_with(b"0\r\n\r\n"), "a stream that was cut off looks complete");
 }
 
-/// A process that reads a stream as fast as it can.
+/// Starts a process that reads a stream as fast as it can.
 fn reader(server: &Running, path: &str) -> Child {
     let script =
         "exec 3<>/dev/tcp/127.0.0.1/$1; printf 'GET %s HTTP/1.1\\r\\nhost: test\\r\\n\\r\\n' \"$2\" >&3; exec cat <&3";
@@ -127,15 +127,15 @@ async fn signal(child: &Child, name: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_stopped_while_it_reads() {
+async fn a_process_that_is_paused_while_it_reads() {
     let (server, held, mut ended) = running().await;
     let mut other = reader(&server, "/flood");
     let mut stopped = reader(&server, "/flood");
     until(PATIENCE, "both read", || held.get() == 2).await;
     signal(&stopped, "-STOP").await;
     assert_eq!(ends(&mut ended).await, CloseReason::Stalled);
-    until(PATIENCE, "its handler is freed", || held.get() == 1).await;
-    // The other one never noticed, and leaves as it likes.
+    until(PATIENCE, "its handler is dropped", || held.get() == 1).await;
+    // The other process was unaffected, and is still running.
     assert_eq!(other.try_wait().expect("it can be asked"), None);
     signal(&other, "-KILL").await;
     other.wait().await.expect("it ends");
@@ -146,17 +146,17 @@ async fn a_process_that_is_stopped_while_it_reads() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_process_that_is_stopped_and_has_nothing_to_read() {
+async fn a_process_that_is_paused_with_nothing_to_read() {
     let (server, held, mut ended) = running().await;
     let mut stopped = reader(&server, "/quiet");
     until(PATIENCE, "it reads", || held.get() == 1).await;
     signal(&stopped, "-STOP").await;
-    // Comments of three bytes fit into its window for hours: it is there, and may wake up.
+    // Comments of three bytes fit into its window for hours: the client is connected, and may continue.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(held.get(), 1);
     signal(&stopped, "-CONT").await;
     signal(&stopped, "-KILL").await;
     stopped.wait().await.expect("it ends");
     assert_eq!(ends(&mut ended).await, CloseReason::Disconnected);
-    until(PATIENCE, "the handler is freed", || held.get() == 0).await;
+    until(PATIENCE, "the handler is dropped", || held.get() == 0).await;
 }

@@ -1,5 +1,5 @@
-//! One body feeds a topic for all its subscribers: started by the first, dropped after the last, and
-//! its end is everybody's.
+//! One body feeds a topic for all its subscribers: it starts with the first, is dropped after the last, and
+//! its end ends every subscription.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,15 +27,15 @@ enum End {
 #[derive(Clone)]
 struct App {
     hub: Hub,
-    /// How often a body was started, and how many are alive.
+    /// The number of bodies started, and of those alive.
     started: Count,
     alive: Count,
-    /// What ends the body that runs now.
+    /// Ends the running body.
     end: Arc<Mutex<Option<oneshot::Sender<End>>>>,
     closed: UnboundedSender<CloseReason>,
 }
 
-/// Publishes its own number and how often it has ticked, each second.
+/// Publishes the number of its body and of its ticks, each second.
 #[route(GET, "/feed")]
 async fn feed(State(app): State<App>, from: LastEventId) -> Result<EventStream, StatusCode> {
     if from.ended("done") {
@@ -47,7 +47,7 @@ async fn feed(State(app): State<App>, from: LastEventId) -> Result<EventStream, 
         let _alive = app.alive.hold();
         app.started.add();
         let (end, mut ended) = oneshot::channel();
-        *app.end.lock().expect("nobody panics with it") = Some(end);
+        *app.end.lock().expect("not poisoned") = Some(end);
         for tick in 0.. {
             topic.publish(format!("{}:{tick}", app.started.get())).await.map_err(|_| StatusCode::CONFLICT)?;
             tokio::select! {
@@ -93,14 +93,14 @@ impl Test {
         self.state
             .end
             .lock()
-            .expect("nobody panics with it")
+            .expect("not poisoned")
             .take()
             .expect("a body runs")
             .send(end)
             .expect("it waits for its end");
     }
 
-    /// How often a body was started, and how many there are.
+    /// The number of bodies started, and of those alive.
     fn bodies(&self) -> (usize, usize) {
         (self.state.started.get(), self.state.alive.get())
     }
@@ -110,7 +110,7 @@ async fn data(events: &mut Events) -> String {
     events.next_event().await.expect("an event").data
 }
 
-/// A paused clock moves on when nobody can do anything more.
+/// Lets all tasks run: a paused clock advances once every task is idle.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
@@ -120,9 +120,9 @@ async fn one_body_feeds_many_clients_and_starts_with_the_first() {
     let test = test();
     let _name: Topic = test.state.hub.topic("a").unwrap();
     settle().await;
-    assert_eq!(test.bodies(), (0, 0), "nobody has subscribed");
+    assert_eq!(test.bodies(), (0, 0), "there is no subscriber");
     let mut first = test.client().await;
-    assert_eq!(data(&mut first).await, "1:0", "it misses nothing of the body's");
+    assert_eq!(data(&mut first).await, "1:0", "the first event of the body");
     let mut others = [test.client().await, test.client().await];
     for tick in 1..5 {
         assert_eq!(data(&mut first).await, format!("1:{tick}"));
@@ -130,47 +130,48 @@ async fn one_body_feeds_many_clients_and_starts_with_the_first() {
             assert_eq!(data(other).await, format!("1:{tick}"));
         }
     }
-    // The first may leave: it is not its body.
+    // The first client may leave: the body does not belong to it.
     first.disconnect();
     assert_eq!(data(&mut others[0]).await, "1:5");
     assert_eq!(test.bodies(), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_dropped_five_seconds_after_the_last_client_has_left() {
+async fn a_body_is_dropped_five_seconds_after_its_last_client() {
     let test = test();
     let mut clients = vec![test.client().await, test.client().await];
     settle().await;
     let start = Instant::now();
     clients.pop();
     sleep(Duration::from_secs(10)).await;
-    assert_eq!(test.bodies(), (1, 1), "one is still there");
+    assert_eq!(test.bodies(), (1, 1), "one client is connected");
     clients.pop();
     test.app.assert_nothing_left().await;
     sleep(Duration::from_millis(4990)).await;
     assert_eq!(test.bodies(), (1, 1), "after {:?}", start.elapsed());
     sleep(Duration::from_millis(20)).await;
     assert_eq!(test.bodies(), (1, 0));
-    // Whoever comes now starts another.
+    // The next client starts another body.
     let mut client = test.client().await;
     assert_eq!(data(&mut client).await, "2:0");
     assert_eq!(test.bodies(), (2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_page_that_is_loaded_anew_starts_nothing_anew() {
+async fn a_reloaded_page_does_not_restart_the_body() {
     let test = test();
     let mut client = test.client().await;
     data(&mut client).await;
     for _ in 0..4 {
-        // Each time the five seconds begin anew: the body lives on, though it was alone for far longer.
+        // The five seconds restart each time: the body lives on, though it had no client for far longer in
+        // total.
         client.disconnect();
         test.app.assert_nothing_left().await;
         sleep(Duration::from_secs(3)).await;
         client = test.client().await;
         assert_eq!(test.bodies(), (1, 1));
     }
-    // Someone who only looks in does not shorten them either.
+    // A short visit does not shorten them either.
     client.disconnect();
     test.app.assert_nothing_left().await;
     sleep(Duration::from_secs(4)).await;
@@ -183,7 +184,7 @@ async fn a_page_that_is_loaded_anew_starts_nothing_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_end_of_the_body_is_everybodys() {
+async fn the_end_of_the_body_ends_every_subscription() {
     for (end, reason, status) in [
         (End::Ok, CloseReason::Completed, None),
         (End::Error, CloseReason::Failed, Some(r#"{"status":502,"title":"Bad Gateway"}"#)),
@@ -191,7 +192,7 @@ async fn the_end_of_the_body_is_everybodys() {
     ] {
         let mut test = test();
         let mut clients = [test.client().await, test.client().await, test.client().await];
-        // All get the second tick; one reads nothing after it till later.
+        // All get the second tick; one reads nothing after it until later.
         for client in &mut clients {
             while data(client).await != "1:1" {}
         }
@@ -205,10 +206,10 @@ async fn the_end_of_the_body_is_everybodys() {
         }
         assert_eq!(test.bodies(), (1, 0));
 
-        // Whoever comes next starts a body again.
+        // The next client starts a body again.
         let mut next = test.client().await;
         assert_eq!(data(&mut next).await, "2:0");
-        // The one that was slow was there at the end, and ends.
+        // The slow client was subscribed at the end, and ends.
         clients[2].resume();
         let last = last_of(&mut clients[2]).await;
         assert_eq!(last.name, if status.is_some() { "error" } else { "done" });
@@ -223,7 +224,7 @@ async fn last_of(events: &mut Events) -> touka::testing::Received {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_of_an_ended_body_comes_back_to_the_next() {
+async fn a_client_of_an_ended_body_resumes_with_the_next() {
     let test = test();
     let mut client = test.client().await;
     assert_eq!(data(&mut client).await, "1:0");
@@ -232,12 +233,12 @@ async fn a_client_of_an_ended_body_comes_back_to_the_next() {
     assert_eq!(client.next_event().await, None);
     let mut client = client.reconnect().await.expect("it goes on");
     assert_eq!(data(&mut client).await, "2:0");
-    // What a body says last is said to everybody who comes back for it, before the next begins.
+    // The last event of a body reaches every client that resumes, before the next body begins.
     test.state.hub.topic::<touka::Event>("a").unwrap().publish("from elsewhere").await.unwrap();
     test.end(End::Ok);
     assert_eq!(data(&mut client).await, "from elsewhere");
     assert_eq!(client.next_event().await.unwrap().id, "done");
-    // That id tells the route that there is nothing more.
+    // The id of the end means that nothing follows.
     assert!(client.reconnect().await.is_none());
 }
 
@@ -274,8 +275,8 @@ async fn a_body_may_loop_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_is_not_needed_may_ask_for_its_topic_when_it_goes() {
-    /// Asks how many follow when it is dropped.
+async fn a_dropped_body_may_use_its_topic() {
+    /// Reads the topic's number of subscribers when it is dropped.
     struct Asks(Topic, Count);
 
     impl Drop for Asks {

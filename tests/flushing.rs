@@ -1,5 +1,5 @@
-//! An event leaves when it is emitted. The bodies here block their thread after an emit until the
-//! client has confirmed the event, so an event that waits for the work after it never arrives.
+//! An event is written when it is emitted. The bodies here block their thread after an emit until the client
+//! has confirmed the event, so an event that waits for later work never arrives.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, mpsc};
@@ -16,17 +16,17 @@ use touka::extract::State;
 use touka::stream::EventWriter;
 use touka::{EventStream, Router, Server, route, routes, sse_handler};
 
-/// How long a body blocks for a confirmation that does not come.
+/// How long a body waits for a confirmation before it panics.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many events a body emits that blocks after each.
+/// The number of events of a body that blocks after each.
 const EVENTS: u32 = 6;
 
 /// The client's confirmations, on the body's side.
 #[derive(Clone)]
 struct Confirmed {
     receipts: Arc<Mutex<mpsc::Receiver<()>>>,
-    /// How often the callback was called.
+    /// The number of calls of the callback.
     calls: Arc<Mutex<u32>>,
 }
 
@@ -35,10 +35,10 @@ impl Confirmed {
         Self { receipts: Arc::new(Mutex::new(receipts)), calls: Arc::default() }
     }
 
-    /// Blocks the thread until the client confirms. A body that panics here has held something back.
+    /// Blocks the thread until the client confirms. A panic here means that an event was held back.
     fn block(&self) {
         let confirmed = self.receipts.lock().expect("one body").recv_timeout(PATIENCE);
-        confirmed.expect("the client has not got what left before this step");
+        confirmed.expect("the client has not received what was emitted before this step");
     }
 }
 
@@ -66,14 +66,14 @@ async fn with_an_opening(State(client): State<Confirmed>) {
 #[sse_handler]
 #[route(GET, "/fallible")]
 async fn fallible(State(client): State<Confirmed>) -> Result<EventStream, StatusCode> {
-    // The head leaves with the first event.
+    // The head is sent with the first event.
     for number in 0..EVENTS {
         emit!(number.to_string());
         client.block();
     }
 }
 
-/// Its events are not ready together: each waits for another task's turn first.
+/// Events that are not ready together: each first waits for another task's turn.
 #[sse_handler]
 #[route(GET, "/waiting")]
 async fn waiting(State(client): State<Confirmed>) {
@@ -106,8 +106,8 @@ async fn from_stream(State(client): State<Confirmed>) -> EventStream {
     })))
 }
 
-/// Some events in a row, and then a step that waits for the last of them. They are too few in all for
-/// the body to be known as quick.
+/// Some events in a row, and then a step that waits for the last of them. There are too few for the body to
+/// be classified as quick.
 #[sse_handler]
 #[route(GET, "/bursts")]
 async fn bursts(State(client): State<Confirmed>) {
@@ -121,7 +121,7 @@ async fn bursts(State(client): State<Confirmed>) {
     }
 }
 
-/// Is quick for long enough to be known as quick, works once, and is not trusted again.
+/// Quick for long enough to be classified as quick, then works once, and is never classified as quick again.
 #[sse_handler]
 #[route(GET, "/learnt")]
 async fn learnt(State(client): State<Confirmed>) {
@@ -139,7 +139,7 @@ async fn learnt(State(client): State<Confirmed>) {
     }
 }
 
-/// As `learnt`, with the fewest events after the long step at which it is seen.
+/// Like `learnt`, with the fewest events after the long step at which the step is noticed.
 #[sse_handler]
 #[route(GET, "/learnt-at-once")]
 async fn learnt_at_once(State(client): State<Confirmed>) {
@@ -162,7 +162,7 @@ async fn learnt_at_once(State(client): State<Confirmed>) {
     }
 }
 
-/// As `learnt`, with events that each fill a frame.
+/// Like `learnt`, with events that each fill a frame.
 #[sse_handler]
 #[route(GET, "/learnt-large")]
 async fn learnt_large(State(client): State<Confirmed>) {
@@ -206,14 +206,14 @@ fn app(client: Confirmed) -> Router {
     Router::new().mount(routes).with_state(client)
 }
 
-/// What the server runs on.
+/// The server's runtime.
 #[derive(Clone, Copy, Debug)]
 enum Runtime {
     OneThread,
     TwoThreads,
 }
 
-/// Serves on a runtime of its own, which a body can block, until the sender is dropped.
+/// Serves on a runtime of its own, which a body may block, until the sender is dropped.
 fn serve<F>(runtime: Runtime, serve: impl FnOnce(oneshot::Sender<SocketAddr>) -> F + Send + 'static) -> SocketAddr
 where
     F: Future<Output = ()>,
@@ -227,10 +227,10 @@ where
         let runtime = builder.worker_threads(2).enable_all().build().expect("a runtime");
         runtime.block_on(serve(tell));
     });
-    address.blocking_recv().expect("the server has started")
+    address.blocking_recv().expect("the server starts")
 }
 
-/// Reads a stream, and confirms the head and each event that has a number.
+/// Reads a stream, and confirms the head and each event with a number.
 async fn read(mut visitor: Visitor, path: &str, confirm: mpsc::Sender<()>) {
     let mut answer = visitor.stream(path).await;
     if path != "/fallible" {
@@ -244,10 +244,10 @@ async fn read(mut visitor: Visitor, path: &str, confirm: mpsc::Sender<()>) {
             }
         };
         assert_eq!(event, number.to_string(), "{path}");
-        // The last call of a callback waits for nothing after it.
+        // The last call of a callback does not wait for a confirmation.
         let _ = confirm.send(());
     }
-    assert_eq!(answer.next().await.expect("it is not cut off"), None, "a body has panicked: {path}");
+    assert_eq!(answer.next().await.expect("the stream is not cut off"), None, "a body has panicked: {path}");
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -284,33 +284,33 @@ fn nothing_is_held_back_over(wire: Wire, runtime: Runtime) {
 }
 
 #[test]
-fn over_http_1_on_one_thread() {
+fn nothing_is_held_back_over_http_1_on_one_thread() {
     nothing_is_held_back_over(Wire { version: Version::HTTP_11, tls: false }, Runtime::OneThread);
 }
 
 #[test]
-fn over_http_1_on_two_threads() {
+fn nothing_is_held_back_over_http_1_on_two_threads() {
     nothing_is_held_back_over(Wire { version: Version::HTTP_11, tls: false }, Runtime::TwoThreads);
 }
 
 #[test]
-fn over_http_2_on_one_thread() {
+fn nothing_is_held_back_over_http_2_on_one_thread() {
     nothing_is_held_back_over(Wire { version: Version::HTTP_2, tls: false }, Runtime::OneThread);
 }
 
 #[test]
-fn over_http_2_on_two_threads() {
+fn nothing_is_held_back_over_http_2_on_two_threads() {
     nothing_is_held_back_over(Wire { version: Version::HTTP_2, tls: false }, Runtime::TwoThreads);
 }
 
 #[test]
-fn over_tls() {
+fn nothing_is_held_back_over_tls() {
     nothing_is_held_back_over(Wire { version: Version::HTTP_11, tls: true }, Runtime::OneThread);
     nothing_is_held_back_over(Wire { version: Version::HTTP_2, tls: true }, Runtime::OneThread);
 }
 
 #[test]
-fn under_axums_server() {
+fn nothing_is_held_back_under_axums_server() {
     let client = Builder::new_current_thread().enable_all().build().expect("a runtime");
     for path in PATHS {
         let (confirm, confirmed) = mpsc::channel();

@@ -1,4 +1,4 @@
-//! The programs of `docs/from-go.md` run, and they are the ones that stand there.
+//! The programs of `docs/from-go.md` run, and match the text there.
 
 #![allow(missing_docs, reason = "the programs stand in the guide, which explains them")]
 
@@ -50,9 +50,9 @@ async fn the_channel_program_sends_from_both_sources_and_ends() {
     app.assert_nothing_left().await;
 }
 
-/// The guide's first best practice: whoever leaves stops the work, in both modes.
+/// The guide's first best practice: a client's disconnect stops the work, in both modes.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_stops_the_work() {
+async fn a_disconnect_stops_the_work() {
     for (app, path) in [(callback::app(), "/ticks"), (channel::app(), "/news")] {
         let app = TestApp::new(app);
         let mut events = app.get(path).events().await;
@@ -62,7 +62,7 @@ async fn a_client_that_leaves_stops_the_work() {
     }
 }
 
-/// Its table of the wire: what Go's `Render` does, and what `encode` does with the same event.
+/// The guide's table of the wire: Go's `Render` and `encode` with the same event.
 #[test]
 fn the_guides_wire_table_is_true() {
     for (event, wire) in [
@@ -78,9 +78,9 @@ fn the_guides_wire_table_is_true() {
     assert!(touka::EventName::new("two\nlines").is_err());
 }
 
-/// What stands in for the error channel and for `Context().Done()`.
+/// Replacements of the error channel and of `Context().Done()`.
 #[tokio::test(start_paused = true)]
-async fn a_sender_is_told_why_it_should_stop() {
+async fn a_sender_can_read_why_it_should_stop() {
     let (events, stream) = EventStream::<Event>::channel(1);
     let waits = tokio::spawn({
         let events = events.clone();

@@ -1,5 +1,5 @@
-//! Whoever comes back and may have missed something is told so first, and of where it goes on: by a
-//! `gap` event, never by an error status.
+//! A client that resumes and may have missed something first gets a `gap` event, with the position from which
+//! it goes on, and never an error status.
 
 use touka::extract::{LastEventId, State};
 use touka::testing::{Events, Received, TestApp};
@@ -26,40 +26,40 @@ async fn again(State(hub): State<Hub>, name: String, from: LastEventId) -> Resul
     hub.topic(name)?.subscribe(from).on_gap(OnGap::Earliest).await
 }
 
-/// A topic of which the events 3 to 5 are kept, and the ids of all five.
-struct Kept {
+/// A topic of which the events 3 to 5 are retained, and the ids of all five.
+struct Retained {
     app: TestApp,
     topic: Topic,
     ids: Vec<String>,
-    /// Where a client is that has seen all that was trimmed, and where one is that came last.
+    /// Positions: of a client that has seen all trimmed events, and of one that has seen all events.
     tail: String,
     head: String,
 }
 
-async fn kept() -> Kept {
+async fn retained() -> Retained {
     let hub = Hub::memory().retention(Retention::new().events(3));
     let app = TestApp::new(Router::new().mount(routes![topic, earliest, live, again]).with_state(hub.clone()));
-    let topic: Topic = hub.topic("a").expect("it can be a topic");
+    let topic: Topic = hub.topic("a").expect("a valid topic name");
     let mut ids = Vec::new();
     for number in 1..=5 {
-        ids.push(topic.publish(number.to_string()).await.expect("it is published").to_string());
+        ids.push(topic.publish(number.to_string()).await.expect("published").to_string());
     }
     let (tail, head) = (ids[1].clone(), ids[4].clone());
-    Kept { app, topic, ids, tail, head }
+    Retained { app, topic, ids, tail, head }
 }
 
-impl Kept {
+impl Retained {
     async fn come_back(&self, path: &str, id: &str) -> Events {
         self.app.get(path).header("last-event-id", id).events().await
     }
 
-    /// Asserts that what is kept comes, from this number on, and then what is published now.
+    /// Asserts that the retained events from `from` on arrive, and then a new one.
     async fn goes_on(&self, events: &mut Events, from: u32) {
         for number in from..=5 {
             assert_eq!(events.next_event().await.expect("an event").data, number.to_string());
         }
         events.assert_pending().await;
-        let id = self.topic.publish("next").await.expect("it is published").to_string();
+        let id = self.topic.publish("next").await.expect("published").to_string();
         assert_eq!(events.next_event().await, Some(Received { name: "message".into(), data: "next".into(), id }));
     }
 }
@@ -70,14 +70,14 @@ fn gap(reason: GapReason, from: &str, resumed_at: &str) -> Received {
     Received { name: "gap".into(), data, id: resumed_at.into() }
 }
 
-/// The same id with one of its four parts changed.
+/// A valid id with one of its four parts replaced.
 fn changed(id: &str, part: usize, to: &str) -> String {
     let mut parts: Vec<_> = id.split('.').collect();
     parts[part] = to;
     parts.join(".")
 }
 
-/// Another number or another text, of the same form.
+/// A different number or text of the same form.
 fn other(id: &str, part: usize) -> String {
     let old = id.split('.').nth(part).expect("an id of four parts");
     let digit = if old.starts_with('0') { "1" } else { "0" };
@@ -85,8 +85,8 @@ fn other(id: &str, part: usize) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_that_is_none_of_a_topics_is_malformed() {
-    let id = kept().await.ids[3].clone();
+async fn an_id_in_another_format_is_malformed() {
+    let id = retained().await.ids[3].clone();
     for malformed in [
         "7".to_owned(),
         "done".to_owned(),
@@ -106,135 +106,142 @@ async fn an_id_that_is_none_of_a_topics_is_malformed() {
         format!("{id}.0"),
         format!("{id} x"),
     ] {
-        let kept = kept().await;
-        let mut events = kept.come_back("/topics/a", &malformed).await;
-        assert_eq!(events.next_event().await, Some(gap(GapReason::Malformed, &malformed, &kept.head)), "{malformed}");
-        kept.goes_on(&mut events, 6).await;
+        let retained = retained().await;
+        let mut events = retained.come_back("/topics/a", &malformed).await;
+        assert_eq!(
+            events.next_event().await,
+            Some(gap(GapReason::Malformed, &malformed, &retained.head)),
+            "{malformed}"
+        );
+        retained.goes_on(&mut events, 6).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_id_of_another_log_is_foreign() {
-    // Of another topic, of another hub's topic of this name, and one that is like ours but for a digit.
-    let kept = kept().await;
+    // Of another topic, of another hub's topic of the same name, and an id that differs from a valid one in
+    // one digit.
+    let retained = retained().await;
     let anothers = Hub::memory().topic::<touka::Event>("a").unwrap().publish("1").await.unwrap().to_string();
-    for foreign in [anothers, other(&kept.ids[4], 1)] {
-        let kept = self::kept().await;
-        let mut events = kept.come_back("/topics/a", &foreign).await;
-        assert_eq!(events.next_event().await, Some(gap(GapReason::Foreign, &foreign, &kept.tail)));
-        kept.goes_on(&mut events, 3).await;
+    for foreign in [anothers, other(&retained.ids[4], 1)] {
+        let retained = self::retained().await;
+        let mut events = retained.come_back("/topics/a", &foreign).await;
+        assert_eq!(events.next_event().await, Some(gap(GapReason::Foreign, &foreign, &retained.tail)));
+        retained.goes_on(&mut events, 3).await;
     }
-    let mut events = kept.come_back("/topics/b", &kept.ids[4]).await;
+    let mut events = retained.come_back("/topics/b", &retained.ids[4]).await;
     let told = events.next_event().await.unwrap();
     assert_eq!((told.name.as_str(), told.json::<serde_json::Value>()["reason"].as_str()), ("gap", Some("foreign")));
     events.assert_pending().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_behind_the_end_is_of_a_log_that_has_lost_it() {
+async fn an_id_behind_the_end_means_that_the_log_lost_events() {
     for offset in ["6", "18446744073709551615"] {
-        let kept = kept().await;
-        let future = changed(&kept.head, 2, offset);
-        let mut events = kept.come_back("/topics/a", &future).await;
-        assert_eq!(events.next_event().await, Some(gap(GapReason::Future, &future, &kept.head)));
-        kept.goes_on(&mut events, 6).await;
+        let retained = retained().await;
+        let future = changed(&retained.head, 2, offset);
+        let mut events = retained.come_back("/topics/a", &future).await;
+        assert_eq!(events.next_event().await, Some(gap(GapReason::Future, &future, &retained.head)));
+        retained.goes_on(&mut events, 6).await;
     }
 }
 
+/// The id right before the oldest retained event is no gap; an earlier one is.
 #[tokio::test(start_paused = true)]
-async fn an_id_before_what_is_kept_is_trimmed_and_the_one_right_before_is_not() {
-    let begin = kept().await;
+async fn an_id_before_the_retained_events_is_trimmed() {
+    let begin = retained().await;
     let zero = changed(&changed(&begin.ids[0], 2, "0"), 3, "000000");
     drop(begin);
     for number in [0, 1] {
-        let kept = kept().await;
-        let epoch = kept.head.split('.').nth(1).unwrap();
-        let id = if number == 0 { changed(&zero, 1, epoch) } else { kept.ids[0].clone() };
-        let mut events = kept.come_back("/topics/a", &id).await;
-        assert_eq!(events.next_event().await, Some(gap(GapReason::Trimmed, &id, &kept.tail)));
-        kept.goes_on(&mut events, 3).await;
+        let retained = retained().await;
+        let epoch = retained.head.split('.').nth(1).unwrap();
+        let id = if number == 0 { changed(&zero, 1, epoch) } else { retained.ids[0].clone() };
+        let mut events = retained.come_back("/topics/a", &id).await;
+        assert_eq!(events.next_event().await, Some(gap(GapReason::Trimmed, &id, &retained.tail)));
+        retained.goes_on(&mut events, 3).await;
     }
     for number in 2..=5 {
-        let kept = kept().await;
-        let mut events = kept.come_back("/topics/a", &kept.ids[number - 1]).await;
-        kept.goes_on(&mut events, u32::try_from(number).unwrap() + 1).await;
+        let retained = retained().await;
+        let mut events = retained.come_back("/topics/a", &retained.ids[number - 1]).await;
+        retained.goes_on(&mut events, u32::try_from(number).unwrap() + 1).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_id_whose_place_another_event_has_is_forked() {
-    // At the end, in the middle, and where only the tag of what was trimmed last tells.
+async fn an_id_whose_offset_has_another_event_is_forked() {
+    // At the end, in the middle, and where only the tag of the last trimmed event differs.
     for number in [5, 4, 2] {
-        let kept = kept().await;
-        let forked = other(&kept.ids[number - 1], 3);
-        let mut events = kept.come_back("/topics/a", &forked).await;
-        assert_eq!(events.next_event().await, Some(gap(GapReason::Forked, &forked, &kept.head)), "{number}");
-        kept.goes_on(&mut events, 6).await;
+        let retained = retained().await;
+        let forked = other(&retained.ids[number - 1], 3);
+        let mut events = retained.come_back("/topics/a", &forked).await;
+        assert_eq!(events.next_event().await, Some(gap(GapReason::Forked, &forked, &retained.head)), "{number}");
+        retained.goes_on(&mut events, 6).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_route_can_say_where_it_goes_on() {
+async fn a_route_can_choose_where_a_gap_resumes() {
     use GapReason::{Foreign, Forked, Future, Malformed, Trimmed};
     for reason in [Malformed, Foreign, Future, Trimmed, Forked] {
         for (path, from) in [("/live/a", 6), ("/again/a", 3)] {
-            let kept = kept().await;
+            let retained = retained().await;
             let id = match reason {
                 Malformed => "done".to_owned(),
-                Foreign => other(&kept.head, 1),
-                Future => changed(&kept.head, 2, "6"),
-                Trimmed => kept.ids[0].clone(),
-                _ => other(&kept.head, 3),
+                Foreign => other(&retained.head, 1),
+                Future => changed(&retained.head, 2, "6"),
+                Trimmed => retained.ids[0].clone(),
+                _ => other(&retained.head, 3),
             };
-            let mut events = kept.come_back(path, &id).await;
-            let place = if from == 6 { &kept.head } else { &kept.tail };
+            let mut events = retained.come_back(path, &id).await;
+            let place = if from == 6 { &retained.head } else { &retained.tail };
             assert_eq!(events.next_event().await, Some(gap(reason, &id, place)), "{path}");
-            kept.goes_on(&mut events, from).await;
+            retained.goes_on(&mut events, from).await;
         }
     }
 }
 
+/// A client without an id starts where the route says, without a gap.
 #[tokio::test(start_paused = true)]
-async fn who_comes_without_an_id_begins_where_the_route_says_and_has_no_gap() {
+async fn a_client_without_an_id_gets_no_gap() {
     for (path, from) in [("/topics/a", 6), ("/earliest/a", 3), ("/live/a", 3), ("/again/a", 6)] {
-        let kept = kept().await;
-        let mut events = kept.app.get(path).events().await;
-        kept.goes_on(&mut events, from).await;
-        let place = if from == 6 { &kept.head } else { &kept.tail };
+        let retained = retained().await;
+        let mut events = retained.app.get(path).events().await;
+        retained.goes_on(&mut events, from).await;
+        let place = if from == 6 { &retained.head } else { &retained.tail };
         assert!(events.bytes().starts_with(format!("id: {place}\n\nid: ").as_bytes()), "{path}");
     }
-    // What cannot be an id at all is none: an old proxy's header turns nobody away.
+    // A header that cannot be an id is ignored: a proxy that mangles it turns no client away.
     for no_id in [&b"\xff\xfe"[..], &[b'x'; 257]] {
-        let kept = kept().await;
+        let retained = retained().await;
         let id = http::HeaderValue::from_bytes(no_id).unwrap();
-        let mut events = kept.app.get("/topics/a").header("last-event-id", id).events().await;
-        kept.goes_on(&mut events, 6).await;
+        let mut events = retained.app.get("/topics/a").header("last-event-id", id).events().await;
+        retained.goes_on(&mut events, 6).await;
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_cut_off_at_a_gap_is_not_told_twice() {
-    let kept = kept().await;
-    let mut events = kept.come_back("/topics/a", &kept.ids[0]).await;
+async fn a_client_cut_off_at_a_gap_does_not_get_it_twice() {
+    let retained = retained().await;
+    let mut events = retained.come_back("/topics/a", &retained.ids[0]).await;
     assert_eq!(events.next_event().await.unwrap().name, "gap");
     let mut events = events.reconnect().await.expect("it goes on");
-    kept.goes_on(&mut events, 3).await;
-    // Nor is who was told of it and had nothing to get.
-    let mut events = kept.come_back("/topics/a", "done").await;
+    retained.goes_on(&mut events, 3).await;
+    // A client that got a gap and no event does not get it twice either.
+    let mut events = retained.come_back("/topics/a", "done").await;
     assert_eq!(events.next_event().await.unwrap().name, "gap");
     let mut events = events.reconnect().await.expect("it goes on");
     events.assert_pending().await;
-    let place = kept.topic.publish("next").await.unwrap().to_string();
+    let place = retained.topic.publish("next").await.unwrap().to_string();
     assert_eq!(events.next_event().await.unwrap().id, place);
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_this_process_a_gap_is_an_event_of_the_stream() {
+async fn a_local_subscriber_gets_a_gap_as_an_event() {
     use futures_util::StreamExt;
-    let kept = kept().await;
-    let from = EventId::new(&*kept.ids[0]).unwrap();
-    let mut stream = kept.topic.subscribe(from).await.unwrap();
-    let told = gap(GapReason::Trimmed, &kept.ids[0], &kept.tail);
+    let retained = retained().await;
+    let from = EventId::new(&*retained.ids[0]).unwrap();
+    let mut stream = retained.topic.subscribe(from).await.unwrap();
+    let told = gap(GapReason::Trimmed, &retained.ids[0], &retained.tail);
     let expected = touka::Event::data(told.data).event(touka::EventName::from_static("gap"));
     assert_eq!(stream.next().await, Some(expected.id(EventId::new(told.id).unwrap())));
     assert_eq!(stream.next().await.unwrap().as_data(), Some("3"));

@@ -1,4 +1,4 @@
-//! A server's handle: what is open, and its end.
+//! A server's handle: its open streams, and the server's end.
 
 use std::time::Duration;
 
@@ -44,10 +44,10 @@ fn app() -> (Router, mpsc::UnboundedReceiver<(String, CloseReason)>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_lists_what_is_open() {
+async fn a_handle_lists_open_streams() {
     let server = Server::new();
     let handle = server.handle();
-    // What is set after the handle was taken counts all the same.
+    // Settings made after the handle was taken apply.
     let server = Running::serve_with(server.max_connections(10), app().0).await;
     assert_eq!((handle.count(), handle.streams().len()), (0, 0));
     let mut blue = Client::stream(server.address, "/api/rooms/blue?secret=1").await;
@@ -65,18 +65,18 @@ async fn it_lists_what_is_open() {
     assert_eq!(streams[0].peer(), Some(blue.socket.local_addr().expect("an address")));
     assert_eq!(streams[0].bytes(), "data: one\n\ndata: two\n\n".len() as u64);
     assert!(streams[0].age() >= streams[1].age());
-    // One that was kept is no hindrance to its end.
+    // Dropping one clone does not keep the stream from ending.
     drop(blue);
-    until(PATIENCE, "the one whose client has left is not listed", || handle.count() == 1).await;
+    until(PATIENCE, "a stream whose client has left is not listed", || handle.count() == 1).await;
     assert_eq!(handle.streams()[0].path(), "/api/rooms/red");
     let mut done = visitor.stream("/api/ends").await;
     while done.next().await.expect("a clean end").is_some() {}
-    until(PATIENCE, "the one that has ended is not listed", || handle.count() == 1).await;
+    until(PATIENCE, "an ended stream is not listed", || handle.count() == 1).await;
 }
 
-/// A path may have as many bytes as a head, and a client may have hundreds of streams.
+/// A path may be as long as a head allows, and a client may have hundreds of streams.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_keeps_the_beginning_of_a_path_that_is_too_long() {
+async fn a_handle_keeps_the_beginning_of_a_long_path() {
     let server = Server::new();
     let handle = server.handle();
     let server = Running::serve_with(server, app().0).await;
@@ -94,7 +94,7 @@ async fn it_keeps_the_beginning_of_a_path_that_is_too_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_closes_those_that_match_and_no_other() {
+async fn a_handle_closes_only_matching_streams() {
     let server = Server::new();
     let handle = server.handle();
     let (app, mut told) = app();
@@ -112,7 +112,7 @@ async fn it_closes_those_that_match_and_no_other() {
     while blue.next().await.expect("a clean end").is_some() {}
     while also_blue.next().await.expect("a clean end").is_some() {}
     assert!(blue.parser().retry().is_some() && also_blue.parser().retry().is_some());
-    // The connection of both is open, and the other stream too.
+    // The connection of both is open, and so is the other stream.
     assert_eq!(red.data().await, "one");
     until(PATIENCE, "one is left", || handle.count() == 1).await;
     assert_eq!(handle.close(|stream| stream.path().ends_with("/blue")), 0);
@@ -124,7 +124,7 @@ async fn it_closes_those_that_match_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_of_another_library_is_listed_and_closed_too() {
+async fn a_handle_lists_and_closes_streams_of_another_library() {
     let events = || stream::iter([Ok::<_, touka::Error>(sse::Event::default().data("here"))]).chain(stream::pending());
     let app = axum::Router::new().route("/sse", axum::routing::get(move || async move { sse::Sse::new(events()) }));
     let server = Server::new();
@@ -141,8 +141,8 @@ async fn a_stream_of_another_library_is_listed_and_closed_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_shuts_the_server_down_and_the_second_time_at_once() {
-    // A client that reads nothing of a flood would hold the server until its deadline.
+async fn a_second_shutdown_call_ends_the_server_at_once() {
+    // A client that reads nothing of a flood would delay the shutdown until its deadline.
     let flood = || async {
         EventStream::<Event>::generate(|out| async move {
             loop {

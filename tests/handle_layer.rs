@@ -1,4 +1,4 @@
-//! A handle's layer: event streams listed and ended under a server that is not touka's.
+//! A handle's layer: event streams are listed and ended under a server that is not touka's.
 
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ async fn room(Path(room): Path<String>) {
     std::future::pending::<()>().await;
 }
 
-/// A stream of axum's own.
+/// A stream built with axum's `Sse`.
 async fn foreign() -> sse::Sse<impl stream::Stream<Item = Result<sse::Event, touka::Error>>> {
     sse::Sse::new(stream::iter([Ok(sse::Event::default().data("foreign"))]).chain(stream::pending()))
 }
@@ -104,9 +104,9 @@ async fn a_graceful_shutdown_of_axum_ends_each_stream_with_a_retry() {
     assert_eq!(handle.count(), 0);
 }
 
-/// An app keeps its layer when it moves to touka's server, and layers stand around layers.
+/// An app keeps its layer when it moves to touka's server, and layers may nest.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_is_listed_once_though_several_know_its_handle() {
+async fn a_stream_is_listed_once_under_several_layers() {
     let server = Server::new();
     let handle = server.handle();
     let inner = axum::Router::new().route("/foreign", get(foreign)).layer(handle.layer());
@@ -135,7 +135,7 @@ async fn a_stream_is_listed_once_though_several_know_its_handle() {
 
 /// A waker keeps its task in memory.
 #[tokio::test]
-async fn the_entry_of_a_stream_that_has_ended_keeps_no_waker() {
+async fn the_entry_of_an_ended_stream_keeps_no_waker() {
     let handle = Handle::new();
     let request = http::Request::get("/endless").body(axum::body::Body::empty()).expect("a request");
     let mut body = handle.layer().layer(touka_router()).call(request).await.expect("an answer").into_body();
@@ -144,7 +144,7 @@ async fn the_entry_of_a_stream_that_has_ended_keeps_no_waker() {
     let polled = Pin::new(&mut body).poll_frame(&mut Context::from_waker(&waker));
     // The body waits until its head was flushed.
     assert!(polled.is_pending());
-    assert!(Arc::strong_count(&task) > 2, "nobody would wake the task");
+    assert!(Arc::strong_count(&task) > 2, "no waker of the task is stored");
     let entries = handle.streams();
     assert_eq!(entries.len(), 1);
     drop((body, waker));
@@ -170,7 +170,7 @@ fn touka_router() -> Router {
     Router::new().mount(routes![endless])
 }
 
-/// Many streams are spread over seconds; somebody in a hurry says so again.
+/// Many streams end spread over seconds; a second call ends them at once.
 #[tokio::test(start_paused = true)]
 async fn a_second_shutdown_ends_all_streams_at_once() {
     let handle = Handle::new();

@@ -1,5 +1,5 @@
-//! Behind a real HAProxy, touka knows who its clients are: by the PROXY protocol, in both versions, and
-//! by headers. What a client claims of itself changes nothing.
+//! Behind a real HAProxy, touka knows its clients' addresses: by the PROXY protocol, in both versions, and by
+//! headers. A client's own claims change nothing.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use touka::{Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What clients claim to be, to be let in where they are not.
+/// Headers with which clients claim another address.
 const CLAIMS: &str = "x-forwarded-for: 1.2.3.4\r\nforwarded: for=1.2.3.4;host=\"\r\nx-real-ip: 1.2.3.4\r\n";
 
 #[route(GET, "/whoami")]
@@ -27,12 +27,12 @@ async fn open() {
     std::future::pending::<()>().await;
 }
 
-/// How HAProxy says who its client is, and how touka hears it.
+/// How HAProxy passes its client's address on, and how touka reads it.
 struct Way {
     frontend: &'static str,
     backend: &'static str,
     hears: fn(Server) -> Server,
-    /// The port of the client is told, too.
+    /// Whether the client's port is passed on as well.
     has_port: bool,
 }
 
@@ -45,7 +45,7 @@ const WAYS: [Way; 4] = [
     },
     Way {
         frontend: "mode tcp",
-        // A health check is a connection in the proxy's own name.
+        // A health check is a connection without a client.
         backend: "mode tcp\nserver one 127.0.0.1:3000 send-proxy-v2 check inter 100ms",
         hears: |server| server.proxy_protocol(true),
         has_port: true,
@@ -100,7 +100,7 @@ async fn stream(haproxy: &Haproxy, source: &str) -> Option<Client> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn handlers_and_open_streams_know_the_client() {
+async fn handlers_and_open_streams_have_the_clients_address() {
     for way in &WAYS {
         let (_server, handle, haproxy) = way.running(Server::new()).await;
         let mut held = Vec::new();
@@ -115,7 +115,7 @@ async fn handlers_and_open_streams_know_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn limits_of_a_peer_are_the_clients() {
+async fn limits_per_peer_apply_to_the_client() {
     for way in &WAYS {
         let (_server, handle, haproxy) = way.running(Server::new().max_streams_per_peer(2)).await;
         let mut held = Vec::new();
@@ -128,7 +128,7 @@ async fn limits_of_a_peer_are_the_clients() {
     }
 }
 
-/// Where each connection has its client, their number is limited as well.
+/// With the PROXY protocol each connection names its client, so connections are limited per client as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_count_for_the_client_with_the_proxy_protocol() {
     for way in &WAYS[..2] {
@@ -139,7 +139,7 @@ async fn connections_count_for_the_client_with_the_proxy_protocol() {
     }
 }
 
-/// HAProxy passes TLS on without a look into it, so only the PROXY protocol can name the client.
+/// HAProxy forwards TLS without terminating it, so only the PROXY protocol can name the client.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_proxy_protocol_comes_before_tls() {
     let certificate = Certificate::new();

@@ -1,4 +1,4 @@
-//! HTTP/2 on the port of HTTP/1.1: many streams on one connection, each with its own fate.
+//! HTTP/2 on the port of HTTP/1.1: many streams on one connection, each independent of the others.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use touka::{CloseReason, Event, EventStream, Router, Server, route, routes, sse_
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What handlers hold, and where they say why they ended.
+/// A count that handlers hold, and where they report why they ended.
 #[derive(Clone)]
 struct App {
     held: Count,
@@ -28,7 +28,7 @@ async fn endless(State(app): State<App>) {
     std::future::pending::<()>().await;
 }
 
-/// More than any window takes.
+/// Emits more than any flow-control window holds.
 #[route(GET, "/flood")]
 async fn flood(State(app): State<App>) -> EventStream {
     EventStream::generate(|out| async move {
@@ -44,7 +44,7 @@ async fn flood(State(app): State<App>) -> EventStream {
     })
 }
 
-/// An event each time something is heard.
+/// Emits an event each time the channel has one.
 #[sse_handler]
 #[route(GET, "/ticks")]
 async fn ticks() {
@@ -81,7 +81,7 @@ async fn three_hundred_streams_share_one_connection() {
         open.push(stream);
     }
     assert_eq!(held.get(), 300);
-    // A page is closed: its stream is reset, the others do not notice.
+    // A page is closed: its stream is reset, and the others go on.
     open.truncate(100);
     until(PATIENCE, "the handlers of closed pages are gone", || held.get() == 100).await;
     drop(open);
@@ -98,7 +98,7 @@ async fn by_default_a_connection_has_a_hundred_streams() {
         assert_eq!(stream.data().await, "here");
         open.push(stream);
     }
-    // The client knows the limit by now, and waits for a place by itself.
+    // The client knows the limit by now, and waits for capacity by itself.
     let (next, ()) = tokio::join!(visitor.stream("/endless"), async {
         let mut other = Visitor::connect(server.address, Version::HTTP_2).await;
         assert_eq!(other.stream("/endless").await.data().await, "here");
@@ -117,7 +117,7 @@ async fn a_handler_is_dropped_with_its_stream_and_with_its_connection() {
     let driver = tokio::spawn(connection);
     let mut client = client.ready().await.expect("ready");
     let mut answers = Vec::new();
-    // Two that have not answered, two that have.
+    // Two streams without a response, and two with one.
     for path in ["hangs", "endless", "hangs", "endless"] {
         let request = Request::builder().uri(format!("http://test/{path}")).body(()).expect("a request");
         answers.push(client.send_request(request, true).expect("send"));
@@ -125,9 +125,9 @@ async fn a_handler_is_dropped_with_its_stream_and_with_its_connection() {
     }
     until(PATIENCE, "all run", || held.get() == 4).await;
     answers.truncate(2);
-    until(PATIENCE, "those whose stream was reset are gone", || held.get() == 2).await;
+    until(PATIENCE, "handlers of reset streams are gone", || held.get() == 2).await;
     driver.abort();
-    until(PATIENCE, "those whose connection is gone are gone", || held.get() == 0).await;
+    until(PATIENCE, "handlers of closed connections are gone", || held.get() == 0).await;
     drop((answers, client));
 }
 
@@ -140,21 +140,21 @@ async fn one_stream_that_is_not_read_stalls_alone() {
     let reason = within(PATIENCE, "the stall", ended.recv()).await;
     assert_eq!(reason, Some(CloseReason::Stalled));
     assert_eq!(held.get(), 0, "the handler went on");
-    // What had arrived can be read, then the stream is found cut; the other one lives.
+    // Data that had arrived can be read, then the stream is found cut off; the other one goes on.
     let cut = loop {
         match unread.bytes().await {
             Ok(Some(_)) => {}
             end => break end,
         }
     };
-    assert!(cut.is_err(), "a stream that was cut looks like one that has ended");
+    assert!(cut.is_err(), "a stream that was cut off looks complete");
     let last: u32 = lively.data().await.parse().expect("a number");
     let next: u32 = lively.data().await.parse().expect("a number");
     assert_eq!(next, last + 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_says_goaway_and_ends_each_stream() {
+async fn a_shutdown_sends_goaway_and_ends_each_stream() {
     let (mut server, held, _) = running(Server::new()).await;
     let socket = TcpStream::connect(server.address).await.expect("connect");
     let (mut client, connection) = h2::client::handshake(socket).await.expect("the handshake");
@@ -180,14 +180,13 @@ async fn a_shutdown_says_goaway_and_ends_each_stream() {
         let retry: u64 = retry.strip_suffix('\n').expect("one line").parse().expect("a number");
         assert!((1000..=3000).contains(&retry), "{retry}");
     }
-    // GOAWAY without an error is what ends a client's connection well.
+    // GOAWAY without an error is the clean end of a client's connection.
     within(PATIENCE, "the client's connection", driver).await.expect("no panic").expect("a GOAWAY, and no error");
     server.stopped(PATIENCE).await;
     assert_eq!(held.get(), 0);
 }
 
-/// What a CONNECT has opened, until the client closes its end. An example of a tunnel: it says back
-/// what it hears.
+/// Serves a CONNECT until the client closes its half. An example of a tunnel: it echoes what it receives.
 async fn tunnel(mut request: axum::extract::Request) -> StatusCode {
     let upgrade = hyper::upgrade::on(&mut request);
     tokio::spawn(async move {
@@ -197,8 +196,9 @@ async fn tunnel(mut request: axum::extract::Request) -> StatusCode {
     StatusCode::OK
 }
 
+/// A tunnel keeps its connection open for as long as the tunnel is open, and no longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_tunnel_keeps_its_connection_for_as_long_as_it_is_open_and_no_longer() {
+async fn a_tunnel_keeps_its_connection_open() {
     const IDLE: Duration = Duration::from_millis(200);
     let app = axum::Router::new().fallback(tunnel);
     let server = Running::serve_with(Server::new().idle_timeout(IDLE), app).await;
@@ -210,7 +210,7 @@ async fn a_tunnel_keeps_its_connection_for_as_long_as_it_is_open_and_no_longer()
     let (response, mut sends) = client.send_request(request, false).expect("send");
     let mut hears = response.await.expect("an answer").into_body();
     for _ in 0..5 {
-        // Five times as long as an idle connection lives, in all.
+        // Five times the idle timeout, in all.
         tokio::time::sleep(IDLE).await;
         sends.send_data("x".into(), false).expect("the connection is open");
         assert_eq!(within(PATIENCE, "the answer", hears.data()).await.expect("open").expect("open"), "x");
@@ -231,7 +231,7 @@ async fn both_versions_are_served_on_one_port() {
     let mut new = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut stream = new.stream("/ticks").await;
     assert_eq!((old.data().await.as_str(), stream.data().await.as_str()), ("0", "0"));
-    // What begins like HTTP/2 and is not, is told so as any other request.
+    // A request that begins like HTTP/2 and is not gets an error response like any other.
     let mut odd = Client::connect(server.address).await;
     odd.send("PRI /x HTTP/1.1\r\nhost: test\r\n\r\n").await;
     assert_eq!(odd.head().await.status(), 404);
@@ -248,7 +248,7 @@ async fn a_host_that_is_not_the_authority_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rapid_resets_cost_their_sender_the_connection_and_nobody_else_anything() {
+async fn rapid_resets_close_only_the_senders_connection() {
     let (server, held, _) = running(Server::new()).await;
     let mut other = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut lively = other.stream("/ticks").await;
@@ -275,7 +275,8 @@ async fn rapid_resets_cost_their_sender_the_connection_and_nobody_else_anything(
     lively.data().await;
 }
 
-/// So many headers of 4,000 bytes: one alone might be refused for its own length.
+/// Sends a request with `number` headers of 4,000 bytes: a single long one might be refused for its own
+/// length.
 async fn with_headers(visitor: &mut Visitor, number: usize) -> hyper::Result<StatusCode> {
     let values: Vec<_> = (0..number).map(|number| (format!("x-{number}"), "v".repeat(4000))).collect();
     let headers: Vec<_> = values.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
@@ -294,14 +295,14 @@ async fn an_oversized_head_is_refused_and_its_connection_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_without_end_costs_its_connection_and_no_other() {
+async fn an_endless_head_closes_only_its_own_connection() {
     let (server, held, _) = running(Server::new()).await;
     let mut other = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut lively = other.stream("/ticks").await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut lost = visitor.stream("/endless").await;
     assert_eq!(lost.data().await, "here");
-    // Many times the limit, in continuation frames: h2 stops reading and says GOAWAY.
+    // Many times the limit, in continuation frames: h2 stops reading and sends GOAWAY.
     assert!(with_headers(&mut visitor, 100).await.is_err());
     until(PATIENCE, "what ran on that connection is gone", || held.get() == 0).await;
     lively.data().await;

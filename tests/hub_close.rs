@@ -48,22 +48,22 @@ fn app() -> (Router<()>, Hub, mpsc::UnboundedReceiver<CloseReason>) {
 }
 
 fn topic(hub: &Hub) -> Topic {
-    hub.topic("a").expect("it can be a topic")
+    hub.topic("a").expect("a valid topic name")
 }
 
 /// Whether the text ends with a reconnection time of one to three seconds.
-fn says_when_to_come_back(text: &str) -> bool {
+fn ends_with_retry(text: &str) -> bool {
     let retry = text.lines().rev().find_map(|line| line.strip_prefix("retry: "));
     retry.is_some_and(|time| time.parse::<u64>().is_ok_and(|time| (1000..=3000).contains(&time)))
 }
 
-/// Asks over HTTP/1.1 and gives the connection, with the head and the first event read.
+/// Sends a request over HTTP/1.1, and returns the connection with the head and the first event read.
 async fn follow(address: std::net::SocketAddr, path: &str) -> (TcpStream, String) {
-    let mut socket = TcpStream::connect(address).await.expect("somebody listens");
+    let mut socket = TcpStream::connect(address).await.expect("a server listens");
     socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.expect("it is taken");
     let (mut text, mut bytes) = (String::new(), [0; 4096]);
     while !text.contains("id: ") {
-        let length = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("it opens").expect("it is there");
+        let length = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("the stream opens").expect("readable");
         assert!(length > 0, "closed after {text}");
         text.push_str(&String::from_utf8_lossy(&bytes[..length]));
     }
@@ -74,15 +74,15 @@ async fn follow(address: std::net::SocketAddr, path: &str) -> (TcpStream, String
 async fn rest((mut socket, mut text): (TcpStream, String)) -> String {
     let mut bytes = [0; 4096];
     while !text.ends_with("0\r\n\r\n") {
-        let length = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("it ends").expect("it ends cleanly");
-        assert!(length > 0, "cut after {text}");
+        let length = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("the stream ends").expect("a clean end");
+        assert!(length > 0, "cut off after {text}");
         text.push_str(&String::from_utf8_lossy(&bytes[..length]));
     }
     text
 }
 
 #[tokio::test]
-async fn it_ends_all_streams_under_axums_server() {
+async fn closing_ends_all_streams_under_axums_server() {
     let (router, hub, mut reasons) = app();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -102,7 +102,7 @@ async fn it_ends_all_streams_under_axums_server() {
     stop.send(()).unwrap();
     for client in clients {
         let text = rest(client).await;
-        assert!(says_when_to_come_back(&text), "{text}");
+        assert!(ends_with_retry(&text), "{text}");
         assert!(!text.contains("event: done"), "it is no normal end: {text}");
         assert_eq!(reasons.recv().await, Some(CloseReason::Shutdown));
     }
@@ -110,7 +110,7 @@ async fn it_ends_all_streams_under_axums_server() {
 }
 
 #[tokio::test]
-async fn it_ends_parked_streams_too() {
+async fn closing_ends_parked_streams() {
     let (router, hub, mut reasons) = app();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -129,15 +129,15 @@ async fn it_ends_parked_streams_too() {
     hub.close();
     for client in clients {
         let text = rest(client).await;
-        assert!(says_when_to_come_back(&text), "{text}");
+        assert!(ends_with_retry(&text), "{text}");
         assert_eq!(reasons.recv().await, Some(CloseReason::Shutdown));
     }
-    // One that comes later gets what it has missed, and ends in the same way.
+    // A later client gets what it has missed, and ends in the same way.
     let text = rest(follow(address, "/one").await).await;
-    assert!(text.contains("data: before") && says_when_to_come_back(&text), "{text}");
+    assert!(text.contains("data: before") && ends_with_retry(&text), "{text}");
     assert_eq!(reasons.recv().await, Some(CloseReason::Shutdown));
     handle.shutdown();
-    timeout(PATIENCE, serving).await.expect("it ends").unwrap().unwrap();
+    timeout(PATIENCE, serving).await.expect("the stream ends").unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,21 +148,21 @@ async fn a_stream_that_opens_later_ends_after_what_it_has_missed() {
     topic(&hub).publish("2").await.unwrap();
     hub.close();
     hub.close();
-    // A request that was under way publishes: the event is kept, and for the next process to send.
+    // A request in progress publishes: the event is kept for the next process to send.
     topic(&hub).publish("3").await.unwrap();
     let mut events = app.get("/one").header("last-event-id", first.to_string()).events().await;
     let rest: Vec<_> = events.rest().await.into_iter().map(|event| event.data).collect();
     assert_eq!(rest, ["2"]);
     assert_eq!(reasons.recv().await, Some(CloseReason::Shutdown));
-    assert!(says_when_to_come_back(&String::from_utf8_lossy(&events.bytes())));
-    // A name that is new is closed as well.
+    assert!(ends_with_retry(&String::from_utf8_lossy(&events.bytes())));
+    // A new topic is closed as well.
     let body = hub.topic::<Event>("new").unwrap().subscribe(None).await.unwrap().into_response().into_body();
     let bytes = body.collect().await.unwrap().to_bytes();
-    assert!(says_when_to_come_back(&String::from_utf8_lossy(&bytes)));
+    assert!(ends_with_retry(&String::from_utf8_lossy(&bytes)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn bodies_that_feed_are_dropped_and_none_is_started() {
+async fn feeding_bodies_are_dropped_and_none_is_started() {
     let (_, hub, _) = app();
     let (started, alive) = (Count::default(), Count::default());
     let fed = || {
@@ -176,7 +176,7 @@ async fn bodies_that_feed_are_dropped_and_none_is_started() {
     };
     let mut stream = fed().subscribe(None).await.unwrap().skip(1);
     assert_eq!(stream.next().await.unwrap().as_data(), Some("fed"));
-    // Its last subscriber has left, and the body lingers: that does not keep it either.
+    // The last subscriber has left, and the body lingers: a lingering body does not delay the close.
     drop(stream);
     sleep(Duration::from_secs(1)).await;
     assert_eq!((started.get(), alive.get()), (1, 1));
@@ -204,7 +204,7 @@ async fn a_topic_on_disk_that_is_read_after_the_call_has_its_events() {
         assert_eq!(stream.next().await.unwrap().as_data(), Some("2"));
         assert!(stream.next().await.is_none());
     }
-    // What is published now is for the next process, and its clients.
+    // An event published now is for the next process and its clients.
     topic(&hub).publish("3").await.unwrap();
     drop(hub);
     let mut stream = topic(&Hub::open(&path).unwrap()).subscribe(first).await.unwrap().skip(1);

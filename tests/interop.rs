@@ -20,7 +20,7 @@ struct From {
     from: u32,
 }
 
-/// axum's own extractors, in a handler of ours.
+/// axum's extractors in a touka handler.
 #[sse_handler]
 async fn counting(Query(From { from }): Query<From>, AxumState(app): AxumState<App>) {
     for number in from..from + 3 {
@@ -40,7 +40,7 @@ async fn an_annotated_function_is_an_axum_handler() {
         .route("/counting", get(counting))
         .route("/checked", post(checked))
         .with_state(App { name: "axum" });
-    // axum's own server: nothing of touka's runtime is needed.
+    // axum's own server: touka's is not involved.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, app).await });
@@ -88,7 +88,7 @@ async fn a_router_mounts_inside_axum() {
     }
 }
 
-/// The same functions under axum's routes and in touka's runtime.
+/// Runs the same functions under axum's routes in touka's server.
 #[tokio::test]
 async fn an_axum_router_runs_in_toukas_server() {
     let app = axum::Router::new()
@@ -126,7 +126,7 @@ async fn axums_extractors_work_in_a_route() {
     assert_eq!(refused.status(), 415, "a rejection is axum's own");
 }
 
-/// And those of axum-extra.
+/// axum-extra's extractors in a touka route.
 #[tokio::test(start_paused = true)]
 async fn axum_extras_extractors_work_in_a_route() {
     use axum_extra::TypedHeader;

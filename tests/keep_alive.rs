@@ -1,4 +1,4 @@
-//! Silence is filled with comments, and only silence.
+//! Keep-alive comments fill silence, and only silence.
 
 use std::time::Duration;
 
@@ -29,8 +29,9 @@ async fn every_ten_seconds() {
     std::future::pending::<()>().await;
 }
 
+/// A comment follows 15 s after the last byte, varied by a tenth.
 #[tokio::test(start_paused = true)]
-async fn a_comment_comes_fifteen_seconds_after_the_last_byte_give_or_take_a_tenth() {
+async fn a_silent_stream_gets_a_comment_after_fifteen_seconds() {
     let mut body = silent().await.into_response().into_body();
     let mut waits = Vec::new();
     for _ in 0..100 {
@@ -45,8 +46,9 @@ async fn a_comment_comes_fifteen_seconds_after_the_last_byte_give_or_take_a_tent
     assert!(waits.len() > 50, "all streams of a server would write in the same instant");
 }
 
+/// A busy stream gets no comments, and the interval counts from its last event.
 #[tokio::test(start_paused = true)]
-async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
+async fn the_interval_counts_from_the_last_event() {
     let mut body = every_ten_seconds().await.into_response().into_body();
     let start = Instant::now();
     for tick in 0..4 {
@@ -58,16 +60,16 @@ async fn a_busy_stream_gets_none_and_the_wait_counts_from_its_last_event() {
     assert!((13_500..=16_501).contains(&waited), "{waited} ms");
 }
 
-/// While a client is blocked there is no silence: bytes are on their way to it.
+/// While a client's socket is blocked there is no silence: bytes are still in transit.
 #[tokio::test(start_paused = true)]
-async fn the_wait_counts_from_when_the_last_frame_was_taken() {
+async fn the_interval_counts_from_when_a_frame_was_written() {
     let stream: EventStream = EventStream::generate(|out| async move {
         out.emit("taken slowly").await;
         std::future::pending::<()>().await;
     });
     let mut body = stream.into_response().into_body();
     assert_eq!(frame(&mut body).await, "data: taken slowly\n\n");
-    // The server asks for the next frame once this one is written.
+    // The server polls for the next frame once this one is written.
     sleep(Duration::from_mins(1)).await;
     let taken = Instant::now();
     assert_eq!(frame(&mut body).await, ":\n");
@@ -97,8 +99,9 @@ async fn a_keep_alive_can_be_a_block_of_its_own() {
     assert_eq!([frame(&mut body).await, frame(&mut body).await], [":\n\n", ":\n\n"]);
 }
 
+/// Comments reach a client between events, and its parser ignores them.
 #[tokio::test(start_paused = true)]
-async fn comments_reach_a_client_between_events_and_a_parser_does_not_see_them() {
+async fn comments_arrive_between_events() {
     #[route(GET, "/")]
     async fn slow() -> EventStream {
         EventStream::generate(|out| async move {

@@ -1,5 +1,5 @@
-//! The last bytes of a stream: its own write timeout holds until the client has taken them, and the server's
-//! farewell completes no event.
+//! The last bytes of a stream: its own write timeout applies until the client has read them, and the server's
+//! last event completes no event that was cut off.
 
 use std::convert::Infallible;
 use std::future::pending;
@@ -20,15 +20,15 @@ use touka::{Event, EventStream, Hub, Router, Server, route, routes, sse_handler}
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// More than all buffers on the way take.
+/// More than all buffers between server and client hold.
 const MUCH: usize = 8 * 1024 * 1024;
 
-/// How long a server waits by itself, and how long the clients of patient streams take nothing.
+/// The server's write timeout, and how long the clients of patient streams do not read.
 const SHORT: Duration = Duration::from_millis(300);
 const LONG: Duration = Duration::from_secs(3);
 
-/// Ends soon, with an event that its client has to take.
-fn ends_with_much(stream: EventStream, patience: Duration) -> EventStream {
+/// Ends soon, with an event that its client must read.
+fn ends_with_a_large_event(stream: EventStream, patience: Duration) -> EventStream {
     let soon = SystemTime::now() + SHORT;
     let last = Event::data("x".repeat(MUCH));
     stream.keep_alive(None).write_timeout(patience).close_at(soon).expired_event(last)
@@ -40,18 +40,18 @@ fn waits() -> EventStream {
 
 #[route(GET, "/patient")]
 async fn patient() -> EventStream {
-    ends_with_much(waits(), Duration::MAX)
+    ends_with_a_large_event(waits(), Duration::MAX)
 }
 
 #[route(GET, "/impatient")]
 async fn impatient() -> EventStream {
-    ends_with_much(waits(), SHORT)
+    ends_with_a_large_event(waits(), SHORT)
 }
 
 #[route(GET, "/topic")]
 async fn topic(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
     let subscribed = hub.topic("a")?.subscribe(from).opening_position(false).await?;
-    Ok(ends_with_much(subscribed, Duration::MAX))
+    Ok(ends_with_a_large_event(subscribed, Duration::MAX))
 }
 
 /// A slow layer that cuts an event into pieces.
@@ -90,22 +90,22 @@ fn app() -> Router {
     Router::new().mount(routes![patient, impatient, topic, in_lines, in_blocks]).with_state(Hub::memory())
 }
 
-/// A server that gives up early.
-fn hasty() -> Server {
+/// A server with a short write timeout.
+fn with_short_timeout() -> Server {
     Server::new().write_timeout(SHORT)
 }
 
 #[tokio::test]
-async fn a_patient_stream_is_waited_for_to_its_last_byte() {
-    let server = Apart::serve(1, hasty().park(Park::Always), app());
+async fn a_long_write_timeout_applies_to_the_last_byte() {
+    let server = Apart::serve(1, with_short_timeout().park(Park::Always), app());
     for path in ["/patient", "/topic"] {
         let mut client = Client::stream(server.address, path).await;
         sleep(LONG).await;
-        let last = within(PATIENCE, "the last event", client.next()).await.expect("not cut").expect("an event");
+        let last = within(PATIENCE, "the last event", client.next()).await.expect("not cut off").expect("an event");
         assert_eq!(last.data.len(), MUCH);
         assert_eq!(within(PATIENCE, "the end", client.next()).await.expect("a clean end"), None);
     }
-    // In hyper.
+    // The same in hyper's hands, over HTTP/1.0.
     let mut client = Client::connect(server.address).await;
     client.send("GET /patient HTTP/1.0\r\nhost: test\r\n\r\n").await;
     sleep(LONG).await;
@@ -115,9 +115,9 @@ async fn a_patient_stream_is_waited_for_to_its_last_byte() {
 }
 
 #[tokio::test]
-async fn a_patient_stream_is_waited_for_over_tls() {
+async fn a_long_write_timeout_applies_over_tls() {
     let certificate = Certificate::new();
-    let server = Apart::serve(1, hasty().tls(certificate.tls()), app());
+    let server = Apart::serve(1, with_short_timeout().tls(certificate.tls()), app());
     let client = Client::connect(server.address).await;
     let mut io = certificate.connect(client.socket, &[]).await;
     io.write_all(b"GET /patient HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.expect("it is sent");
@@ -128,27 +128,27 @@ async fn a_patient_stream_is_waited_for_over_tls() {
 }
 
 #[tokio::test]
-async fn a_patient_stream_is_waited_for_over_http_2() {
-    let server = Apart::serve(1, hasty(), app());
+async fn a_long_write_timeout_applies_over_http_2() {
+    let server = Apart::serve(1, with_short_timeout(), app());
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut answer = visitor.stream("/patient").await;
     sleep(LONG).await;
-    let last = within(PATIENCE, "the last event", answer.next()).await.expect("not cut").expect("an event");
+    let last = within(PATIENCE, "the last event", answer.next()).await.expect("not cut off").expect("an event");
     assert_eq!(last.data.len(), MUCH);
 }
 
-/// The server would wait for half a minute.
+/// The server itself would wait for half a minute.
 #[tokio::test]
-async fn an_impatient_stream_is_given_up_at_its_last_bytes() {
+async fn a_short_write_timeout_applies_to_the_last_bytes() {
     let server = Apart::serve(1, Server::new(), app());
     let mut client = Client::stream(server.address, "/impatient").await;
     sleep(LONG * 3).await;
     let last = within(PATIENCE, "the last event", client.next()).await;
-    assert!(last.is_err(), "a client that took nothing is not given up");
+    assert!(last.is_err(), "a client that does not read is not cut off");
 }
 
 #[tokio::test]
-async fn a_farewell_completes_no_event_that_a_layer_has_cut() {
+async fn the_end_of_a_stream_completes_no_event_cut_by_a_layer() {
     for path in ["/cut", "/cut-blocks"] {
         let mut server = Apart::serve(1, Server::new(), app());
         let mut client = Client::stream(server.address, path).await;

@@ -1,5 +1,5 @@
-//! Layers between an event stream and its connection: no event waits in them for the work after it, and the
-//! stream ends with its server, whatever a layer has made of its body.
+//! Layers between an event stream and its connection: no event waits in a layer for later work of the body,
+//! and the stream ends with its server, whatever a layer has made of its body.
 
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use tower_service::Service;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How long a body blocks for a confirmation that does not come.
+/// How long a body waits for a confirmation before it panics.
 const CONFIRMATION: Duration = Duration::from_secs(20);
 
 /// Emits events, and blocks its thread after each until its client has confirmed it.
@@ -31,7 +31,7 @@ fn waits_for(confirmed: Arc<Mutex<mpsc::Receiver<()>>>) -> EventStream {
         for number in 0..6 {
             out.emit(number.to_string()).await;
             let confirmed = confirmed.lock().expect("one body").recv_timeout(CONFIRMATION);
-            confirmed.expect("the client has not got what left before this step");
+            confirmed.expect("the client has not received what was emitted before this step");
         }
     })
 }
@@ -49,13 +49,13 @@ fn in_a_task(mut body: Body) -> Body {
     Body::new(StreamBody::new(stream::unfold(take, |mut take| async move { Some((take.recv().await?, take)) })))
 }
 
-/// Takes all frames that are ready before it gives the first of them.
+/// Reads all ready frames before it yields the first of them.
 fn ready_together(body: Body) -> Body {
     Body::from_stream(body.into_data_stream().ready_chunks(8).flat_map(stream::iter))
 }
 
 #[tokio::test]
-async fn an_event_does_not_wait_in_a_layer_for_the_work_after_it() {
+async fn an_event_does_not_wait_in_a_layer_for_later_work() {
     for (threads, layer) in
         [(1, in_a_task as fn(Body) -> Body), (2, in_a_task), (1, ready_together), (2, ready_together)]
     {
@@ -84,7 +84,7 @@ fn router() -> Router {
 }
 
 #[tokio::test]
-async fn a_stream_is_listed_once_however_often_a_handle_has_a_layer() {
+async fn a_stream_is_listed_once_under_several_layers_of_a_handle() {
     let (one, other) = (Handle::new(), Handle::new());
     let mut service = one.layer().layer(other.layer().layer(one.layer().layer(router())));
     let request = http::Request::get("/").body(Body::empty()).expect("a request");
@@ -97,8 +97,8 @@ async fn a_stream_is_listed_once_however_often_a_handle_has_a_layer() {
     assert_eq!((one.count(), other.count()), (0, 0));
 }
 
-/// Serves a stream behind the layer of the server's own handle and another layer around that. The server
-/// is given far more time for its shutdown than the test has.
+/// Serves a stream behind the layer of the server's own handle and another layer around it. The server's
+/// shutdown timeout is far longer than the test's patience.
 async fn ends_with_its_server(around: fn(Body) -> Body) {
     let server = Server::new().shutdown_timeout(PATIENCE * 10);
     let app = axum::Router::new().fallback_service(router()).layer(server.handle().layer());
@@ -144,7 +144,8 @@ async fn a_stream_ends_with_its_server_though_a_layer_has_replaced_it() {
     .await;
 }
 
-/// A handle's layer spreads the ends of many streams over up to five seconds. The server's own limits come first.
+/// A handle's layer spreads the ends of many streams over up to five seconds. The server's own limits come
+/// first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_behind_a_layer_end_in_the_time_of_their_server() {
     let server = Server::new().drain_window(Duration::ZERO).shutdown_timeout(Duration::from_secs(3));
@@ -173,9 +174,9 @@ async fn streams_behind_a_layer_end_in_the_time_of_their_server() {
     drop(others);
 }
 
-/// A body that emits as fast as it can; its frames may wait for each other. A layer fails after this many of them.
+/// A body emits as fast as it can, so its frames may queue up. A layer fails after a number of them.
 #[tokio::test]
-async fn a_client_gets_all_that_was_given_before_a_failure() {
+async fn a_client_gets_every_frame_before_a_failure() {
     static LONG: &str = match str::from_utf8(&[b'x'; 3000]) {
         Ok(text) => text,
         Err(_) => "",
@@ -194,7 +195,7 @@ async fn a_client_gets_all_that_was_given_before_a_failure() {
         let quick = get(|| async {
             EventStream::<Event>::generate(|out| async move {
                 loop {
-                    // Few of these fill a frame.
+                    // A frame holds only a few of these.
                     out.emit(LONG).await;
                 }
             })

@@ -1,4 +1,4 @@
-//! Several topics on one stream: one id for the places in all of them.
+//! Several topics on one stream, with one id for the positions in all of them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use touka::testing::{Events, Received, TestApp};
 use touka::topic::{HubError, OnGap, OnLag, Retention};
 use touka::{Event, EventStream, Hub, Router, Topic, route, routes};
 
-/// Follows the topics whose names stand in the path, with commas.
+/// Follows the topics whose names are in the path, separated by commas.
 #[route(GET, "/all/{names}")]
 async fn all(State(hub): State<Hub>, names: String, from: LastEventId) -> Result<EventStream, HubError> {
     hub.subscribe(names.split(','), from)?.await
@@ -29,25 +29,25 @@ fn app(hub: &Hub) -> TestApp {
 }
 
 fn topics<const N: usize>(hub: &Hub, names: [&str; N]) -> [Topic; N] {
-    names.map(|name| hub.topic(name).expect("it can be a topic"))
+    names.map(|name| hub.topic(name).expect("a valid topic name"))
 }
 
-/// The data of all that has come.
-async fn came(events: &mut Events) -> Vec<String> {
-    let mut came = Vec::new();
+/// The data of all received events.
+async fn received(events: &mut Events) -> Vec<String> {
+    let mut received = Vec::new();
     while !events.is_pending().await {
-        came.push(events.next_event().await.expect("an event").data);
+        received.push(events.next_event().await.expect("an event").data);
     }
-    came
+    received
 }
 
-/// What came of one topic, whose events begin with this.
-fn of<'a>(came: &'a [String], topic: &str) -> Vec<&'a str> {
-    came.iter().filter_map(|data| data.strip_prefix(topic)).collect()
+/// The received events of one topic: those that begin with its name.
+fn of<'a>(received: &'a [String], topic: &str) -> Vec<&'a str> {
+    received.iter().filter_map(|data| data.strip_prefix(topic)).collect()
 }
 
 async fn publish(topic: &Topic, text: &str) -> String {
-    topic.publish(text.to_owned()).await.expect("it is published").to_string()
+    topic.publish(text.to_owned()).await.expect("published").to_string()
 }
 
 #[tokio::test(start_paused = true)]
@@ -63,10 +63,10 @@ async fn ten_topics_on_one_stream_each_in_its_order() {
             publish(topic, &format!("{name}:{round}")).await;
         }
     }
-    let came = came(&mut events).await;
+    let received = received(&mut events).await;
     for (index, name) in names.iter().enumerate() {
         let rounds = (0..30).filter(|round| round % 3 <= index).map(|round| round.to_string());
-        assert_eq!(of(&came, &format!("{name}:")), rounds.collect::<Vec<_>>());
+        assert_eq!(of(&received, &format!("{name}:")), rounds.collect::<Vec<_>>());
         assert_eq!(topics[index].subscribers(), 1);
     }
     let id = events.last_event_id();
@@ -74,7 +74,7 @@ async fn ten_topics_on_one_stream_each_in_its_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_id_of_an_event_is_another() {
+async fn a_merged_stream_changes_only_the_ids() {
     let hub = Hub::memory();
     let [a, _] = topics(&hub, ["a", "b"]);
     let mut events = app(&hub).get("/all/a,b").events().await;
@@ -102,7 +102,7 @@ async fn an_id_resumes_exactly_in_every_topic() {
                 publish(topic, &format!("{name}{round}.{number}")).await;
             }
         }
-        // It is cut off after no event, one, or some, and comes back for the rest.
+        // Cut off after no event, one, or several, and resumed for the rest.
         for _ in 0..round % 4 {
             if events.is_pending().await {
                 break;
@@ -111,7 +111,7 @@ async fn an_id_resumes_exactly_in_every_topic() {
         }
         events = events.reconnect().await.expect("it goes on");
     }
-    seen.extend(came(&mut events).await);
+    seen.extend(received(&mut events).await);
     for (name, modulo) in [("a", 3), ("b", 2)] {
         let all = (0..20).flat_map(|round| (0..round % modulo).map(move |number| format!("{round}.{number}")));
         assert_eq!(of(&seen, name), all.collect::<Vec<_>>());
@@ -126,7 +126,7 @@ fn gap(event: Option<Received>) -> (String, Value, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_names_its_topic_and_the_others_go_on_without_one() {
+async fn a_gap_names_its_topic_and_the_others_have_none() {
     let hub = Hub::memory().retention(Retention::new().events(2));
     let app = app(&hub);
     let [quote, b] = topics(&hub, ["a \"quoted\" one", "b"]);
@@ -139,17 +139,18 @@ async fn a_gap_names_its_topic_and_the_others_go_on_without_one() {
     }
     let from = events.last_event_id();
     let mut events = events.reconnect().await.expect("it goes on");
-    // What this id says of `b` is still good.
+    // The position in `b` within this id is still valid.
     let first = events.next_event().await;
     assert_eq!(first.as_ref().unwrap().json::<Value>()["from"], from);
     let (reason, topic, _) = gap(first);
     assert_eq!((reason.as_str(), topic.as_str()), ("trimmed", Some("a \"quoted\" one")));
-    let seen = came(&mut events).await;
+    let seen = received(&mut events).await;
     assert_eq!((of(&seen, "a"), of(&seen, "b")), (vec!["4", "5"], vec!["1"]));
 }
 
+/// Each topic has a gap of its own, and a client cut off between two gaps gets the second one.
 #[tokio::test(start_paused = true)]
-async fn each_topic_has_a_gap_of_its_own_and_who_is_cut_off_between_them_hears_the_rest() {
+async fn each_topic_has_a_gap_of_its_own() {
     let hub = Hub::memory().retention(Retention::new().events(2));
     let app = app(&hub);
     let [a, b, c] = topics(&hub, ["a", "b", "c"]);
@@ -167,21 +168,21 @@ async fn each_topic_has_a_gap_of_its_own_and_who_is_cut_off_between_them_hears_t
     let (_, first, _) = gap(events.next_event().await);
     let (_, second, _) = gap(events.next_event().await);
     assert_eq!((&first, &second), (&"a".into(), &"c".into()));
-    let seen = came(&mut events).await;
+    let seen = received(&mut events).await;
     assert_eq!((of(&seen, "a"), of(&seen, "b"), of(&seen, "c")), (vec!["4", "5"], vec![""], vec!["4", "5"]));
 
-    // Cut off after the first, it comes back with an id that knows nothing of `c`'s.
+    // Cut off after the first gap, the client resumes with an id that has no position for `c`.
     let mut events = begin().await;
     assert_eq!(gap(events.next_event().await).1, "a");
     let mut events = events.reconnect().await.expect("it goes on");
     assert_eq!(gap(events.next_event().await).1, "c");
     let mut events = events.reconnect().await.expect("it goes on");
-    let seen = came(&mut events).await;
+    let seen = received(&mut events).await;
     assert_eq!((of(&seen, "a"), of(&seen, "b"), of(&seen, "c")), (vec!["4", "5"], vec![""], vec!["4", "5"]));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_began_anew_is_foreign_and_the_others_are_not() {
+async fn only_a_topic_that_was_started_anew_is_foreign() {
     let hub = Hub::memory();
     let app = app(&hub);
     let [_, b] = topics(&hub, ["a", "b"]);
@@ -190,7 +191,7 @@ async fn a_topic_that_began_anew_is_foreign_and_the_others_are_not() {
     let id = events.last_event_id();
     drop(events);
     app.assert_nothing_left().await;
-    // `a` is forgotten: nobody holds it. `b` is held.
+    // `a` expires: no handle of it is left. `b` has one.
     tokio::time::advance(Duration::from_mins(11)).await;
     topics(&hub, ["another"]);
     assert_eq!(hub.topics(), ["another", "b"]);
@@ -199,7 +200,7 @@ async fn a_topic_that_began_anew_is_foreign_and_the_others_are_not() {
     let mut events = app.get("/all/a,b").header("last-event-id", &id).events().await;
     let (reason, topic, _) = gap(events.next_event().await);
     assert_eq!((reason.as_str(), topic.as_str()), ("foreign", Some("a")));
-    assert_eq!(came(&mut events).await, ["a", "b"]);
+    assert_eq!(received(&mut events).await, ["a", "b"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -210,7 +211,7 @@ async fn an_id_of_other_topics_is_malformed() {
     publish(&a, "a").await;
     publish(&b, "b").await;
     let mut events = app.get("/earliest/a,b").events().await;
-    assert_eq!(came(&mut events).await, ["a", "b"]);
+    assert_eq!(received(&mut events).await, ["a", "b"]);
     let id = events.last_event_id();
     let single = app.get("/earliest/a").events().await;
     let single = { single }.next_event().await.unwrap().id;
@@ -230,10 +231,10 @@ async fn an_id_of_other_topics_is_malformed() {
             let (reason, topic, _) = gap(events.next_event().await);
             assert_eq!((reason.as_str(), topic), ("malformed", Value::Null), "{path} {id}");
             let expected = path.split(',').filter(|name| *name != "c").count();
-            assert_eq!(came(&mut events).await.len(), expected * again, "{path} {id}");
+            assert_eq!(received(&mut events).await.len(), expected * again, "{path} {id}");
         }
     }
-    // The same list is another way to write the same.
+    // Naming a topic twice is another spelling of the same list.
     let mut events = app.get("/all/a,b,a").header("last-event-id", &id).events().await;
     events.assert_pending().await;
     assert_eq!(events.bytes(), format!("id: {id}\n\n"));
@@ -252,7 +253,7 @@ async fn a_busy_topic_starves_no_other() {
     while events.next_event().await.expect("an event").data != "quiet" {
         before += 1;
     }
-    // One frame of the busy one, not two megabytes.
+    // One frame of the busy topic, not two megabytes.
     assert!(before < 30, "{before} events before the other's turn");
 }
 
@@ -271,21 +272,21 @@ async fn one_topic_can_lag_alone() {
         if goes_on {
             let (reason, topic, _) = gap(events.next_event().await);
             assert_eq!((reason.as_str(), topic.as_str()), ("lagged", Some("busy")));
-            assert_eq!(came(&mut events).await, ["quiet"]);
+            assert_eq!(received(&mut events).await, ["quiet"]);
             publish(&busy, "next").await;
             assert_eq!(events.next_event().await.unwrap().data, "next");
         } else {
             assert_eq!(events.rest().await, []);
             let mut events = events.reconnect().await.expect("it goes on");
             assert_eq!(gap(events.next_event().await).1, "busy");
-            let seen = came(&mut events).await;
+            let seen = received(&mut events).await;
             assert_eq!((of(&seen, "busy"), of(&seen, "quiet")), (vec!["17", "18", "19"], vec![""]));
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_has_ended_ends_the_stream_only_with_all_others() {
+async fn a_stream_ends_when_all_its_topics_have_ended() {
     let hub = Hub::memory();
     let [a, b] = topics(&hub, ["a", "b"]);
     // A body that publishes once a second and ends after three.
@@ -300,12 +301,12 @@ async fn a_topic_that_has_ended_ends_the_stream_only_with_all_others() {
     let mut events = app(&hub).get("/all/a,b").events().await;
     let first = feed(&a).subscribe(None).await.unwrap();
     tokio::time::sleep(Duration::from_secs(9)).await;
-    assert_eq!(came(&mut events).await, ["fed0", "fed1", "fed2"]);
-    // The other has more, and so has this one when it begins again.
+    assert_eq!(received(&mut events).await, ["fed0", "fed1", "fed2"]);
+    // The other topic has more, and so has this one when it begins again.
     publish(&b, "b").await;
     let second = feed(&a).subscribe(None).await.unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(came(&mut events).await, ["b", "fed0"]);
+    assert_eq!(received(&mut events).await, ["b", "fed0"]);
     let third = feed(&b).subscribe(None).await.unwrap();
     let rest: Vec<_> = events.rest().await.into_iter().map(|event| event.data).collect();
     assert_eq!(rest.len(), 5, "{rest:?}");
@@ -320,9 +321,9 @@ async fn a_stream_follows_between_one_and_ten_topics() {
         let error = hub.subscribe(names, None).unwrap_err();
         assert!(error.is_name() && error.to_string().contains("between 1 and 10"), "{error:?}");
     }
-    drop(hub.subscribe(&eleven[..10], None).expect("ten are not too many"));
+    drop(hub.subscribe(&eleven[..10], None).expect("ten topics are allowed"));
     let twice = eleven[..10].iter().chain(&eleven[..10]);
-    drop(hub.subscribe(twice, None).expect("ten are not too many, however often they are named"));
+    drop(hub.subscribe(twice, None).expect("ten topics are allowed, however often each is named"));
     assert!(hub.subscribe(["a", ""], None).unwrap_err().is_name());
     let response = app(&hub).get(&format!("/all/{}", eleven.join(","))).send().await;
     assert_eq!(response.status(), 400);

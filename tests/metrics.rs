@@ -1,4 +1,4 @@
-//! What the `metrics` facade is told, by a server on a socket.
+//! Metrics that a server records through the `metrics` facade.
 
 use std::net::SocketAddr;
 
@@ -56,7 +56,7 @@ async fn plain() -> StatusCode {
     StatusCode::ACCEPTED
 }
 
-/// Runs on this thread alone, where the recorder is.
+/// Runs on this thread only, where the recorder is installed.
 fn recorded<F: Future<Output = ()>>(run: impl FnOnce(SocketAddr, Figures) -> F) {
     recorded_with(Server::new(), run);
 }
@@ -90,8 +90,9 @@ fn a_stream_is_counted_from_its_opening_to_its_end() {
     });
 }
 
+/// Events and bytes are counted as written, and labeled with the route, not the path.
 #[test]
-fn events_and_bytes_are_those_on_the_wire_under_the_route_and_not_the_path() {
+fn events_and_bytes_are_labeled_with_the_route() {
     recorded(|address, mut figures| async move {
         for room in ["red", "green"] {
             let mut visitor = Visitor::connect(address, Version::HTTP_2).await;
@@ -107,7 +108,7 @@ fn events_and_bytes_are_those_on_the_wire_under_the_route_and_not_the_path() {
 }
 
 #[test]
-fn each_end_has_its_reason_and_a_wait_is_counted() {
+fn each_end_has_its_reason_and_a_blocked_write_is_counted() {
     recorded(|address, mut figures| async move {
         let mut failed = Client::stream(address, "/fails").await;
         while failed.next().await.expect("a clean end").is_some() {}
@@ -125,10 +126,10 @@ fn each_end_has_its_reason_and_a_wait_is_counted() {
 }
 
 #[test]
-fn a_request_has_been_answered_when_its_stream_begins() {
+fn a_requests_latency_is_recorded_when_its_stream_begins() {
     recorded(|address, mut figures| async move {
         let _open = Client::stream(address, "/endless").await;
-        // It is open, and its latency is known.
+        // The stream is open, and its latency is recorded.
         assert_eq!(figures.get("touka_request_seconds method=GET route=/endless status=200"), 1,);
         let mut client = Client::connect(address).await;
         client.send("POST /plain HTTP/1.1\r\nhost: test\r\n\r\n").await;
@@ -152,7 +153,7 @@ fn a_stream_of_another_library_is_counted_too() {
 }
 
 #[test]
-fn a_parked_subscription_is_counted_like_one_that_is_a_body() {
+fn a_parked_subscription_is_counted_like_a_body() {
     for park in [Park::Auto, Park::Never] {
         let server = Server::new().park(park);
         let handle = server.handle();

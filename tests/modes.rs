@@ -1,5 +1,5 @@
-//! The three modes: a body that emits, a function called again and again, a queue with senders
-//! anywhere. The same events, the same end, the same cancellation.
+//! The three modes: a body that emits, a function called repeatedly, a queue with senders anywhere. Events,
+//! ends and cancellation are the same.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,18 +18,18 @@ async fn texts(stream: EventStream) -> Vec<String> {
     stream.map(|event| event.as_data().unwrap_or_default().to_owned()).collect().await
 }
 
-/// The data of the next event, which must be there.
+/// The data of the next event.
 async fn data(events: &mut Events) -> String {
     events.next_event().await.expect("an event").data
 }
 
 #[tokio::test]
-async fn a_callback_is_called_until_it_says_no() {
+async fn a_callback_is_called_until_it_returns_false() {
     let mut calls = 0;
     let stream = EventStream::callback(move |mut out| {
         calls += 1;
         async move {
-            // Two events a call, and none in the second.
+            // Two events per call, and none in the second.
             if calls != 2 {
                 out.write(format!("{calls} a")).await;
                 out.write(format!("{calls} b")).await;
@@ -41,9 +41,9 @@ async fn a_callback_is_called_until_it_says_no() {
 }
 
 #[tokio::test]
-async fn a_callback_that_does_nothing_starves_nobody() {
+async fn an_idle_callback_yields_to_other_tasks() {
     let mut stream = EventStream::<Event>::callback(|_| async { true });
-    // One thread: the time-out fires only if the loop gives way.
+    // One thread: the timeout fires only if the loop yields.
     let waited = tokio::time::timeout(Duration::from_millis(20), stream.next()).await;
     assert!(waited.is_err());
 }
@@ -70,7 +70,7 @@ async fn senders_anywhere_fill_one_stream_until_the_last_is_dropped() {
     }
     let blocking = events.clone();
     tokio::task::spawn_blocking(move || blocking.blocking_send("blocking").expect("the stream is read"));
-    events.send_timeout("timed", A_SECOND).await.expect("there is room");
+    events.send_timeout("timed", A_SECOND).await.expect("there is capacity");
     drop(events);
     let mut seen = texts(stream).await;
     seen.sort_unstable();
@@ -81,23 +81,23 @@ async fn senders_anywhere_fill_one_stream_until_the_last_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_queue_says_so_and_gives_the_event_back() {
+async fn a_full_queue_returns_the_event() {
     let (events, mut stream) = EventStream::<Event>::channel(1);
-    events.try_send("one").expect("there is room");
+    events.try_send("one").expect("there is capacity");
     assert_eq!(events.try_send("two"), Err(TrySendError::Full(Event::data("two"))));
     assert_eq!(events.send_timeout("three", A_SECOND).await, Err(TrySendError::Full(Event::data("three"))));
     assert_eq!(stream.next().await, Some(Event::data("one")));
-    events.try_send("four").expect("there is room again");
+    events.try_send("four").expect("there is capacity again");
     drop(stream);
     assert_eq!(events.try_send("five"), Err(TrySendError::Closed(Event::data("five"))));
     assert_eq!(events.send("six").await.unwrap_err().0, Event::data("six"));
     assert!(events.is_closed());
     assert_eq!(events.closed().await, CloseReason::Disconnected);
-    assert_eq!(events.clone().closed().await, CloseReason::Disconnected, "and whoever asks later is told the same");
+    assert_eq!(events.clone().closed().await, CloseReason::Disconnected, "a later call returns the same reason");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_on_a_task_of_its_own_is_aborted_when_the_client_leaves() {
+async fn a_body_in_a_task_is_aborted_when_the_client_leaves() {
     let held = Count::default();
     let holds = held.clone();
     let router = axum::Router::new().route(
@@ -113,7 +113,7 @@ async fn a_body_on_a_task_of_its_own_is_aborted_when_the_client_leaves() {
     let app = TestApp::new(router);
     let head = app.request(Method::HEAD, "/").send().await;
     assert_eq!(head.status(), 200);
-    // Time for a body that had started to show itself.
+    // Time for a body to start, if it did.
     tokio::time::sleep(A_SECOND).await;
     assert_eq!(held.get(), 0, "the head alone starts nothing");
     drop(head);
@@ -126,7 +126,7 @@ async fn a_body_on_a_task_of_its_own_is_aborted_when_the_client_leaves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sender_learns_that_the_client_has_left_and_why() {
+async fn a_sender_reads_why_its_stream_ended() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let router = axum::Router::new().route(
         "/",
@@ -154,7 +154,7 @@ async fn a_sender_learns_that_the_client_has_left_and_why() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_ends_the_stream_when_it_and_all_its_senders_are_done() {
-    // The body is done at once; the sender it handed on is not.
+    // The body returns at once; the sender it passed on is still open.
     let (go, wait) = oneshot::channel::<()>();
     let stream = EventStream::<Event>::spawn(8, |events| async move {
         events.send("body").await.expect("read");
@@ -169,7 +169,7 @@ async fn a_task_ends_the_stream_when_it_and_all_its_senders_are_done() {
     assert_eq!(stream.next().await, Some(Event::data("handed on")));
     assert_eq!(stream.next().await, None);
 
-    // The sender is gone; the body still works.
+    // The sender is dropped; the body still runs.
     let done = Count::default();
     let counts = done.clone();
     let stream = EventStream::<Event>::spawn(8, |events| async move {
@@ -228,7 +228,7 @@ async fn a_task_fails_and_panics_as_a_body_does() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blocking_body_ends_at_its_first_send_after_the_client_has_left() {
+async fn a_blocking_body_ends_at_its_first_send_after_a_disconnect() {
     let (tell, told) = oneshot::channel();
     let tell = Arc::new(Mutex::new(Some(tell)));
     let router = axum::Router::new().route(

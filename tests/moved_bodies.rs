@@ -1,4 +1,4 @@
-//! The body of a stream's response wakes whoever has asked it last: another task may have asked for the
+//! The body of a stream's response wakes the task that polled it last, even if another task polled it for the
 //! frame before.
 
 use std::future::{Future, poll_fn};
@@ -15,17 +15,17 @@ use touka::EventStream;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// So many emits make a body known as quick: after them its events share frames.
+/// The number of emits after which a body is classified as quick and its events share frames.
 const QUICK: usize = 100;
 
-/// Emits what it is sent.
-fn told() -> (UnboundedSender<String>, EventStream) {
-    let (tell, mut told) = unbounded_channel::<String>();
+/// Emits what is sent to it.
+fn forwarding() -> (UnboundedSender<String>, EventStream) {
+    let (tell, mut forwarding) = unbounded_channel::<String>();
     let stream = EventStream::generate(|out| async move {
         for _ in 0..QUICK {
             out.emit("quick").await;
         }
-        while let Some(text) = told.recv().await {
+        while let Some(text) = forwarding.recv().await {
             out.emit(text).await;
         }
     });
@@ -33,8 +33,8 @@ fn told() -> (UnboundedSender<String>, EventStream) {
 }
 
 #[tokio::test]
-async fn another_task_asks_for_the_next_frame() {
-    let (tell, stream) = told();
+async fn another_task_polls_for_the_next_frame() {
+    let (tell, stream) = forwarding();
     let mut body = stream.into_response().into_body();
     let mut read = 0;
     while read < QUICK * "data: quick\n\n".len() {
@@ -42,7 +42,7 @@ async fn another_task_asks_for_the_next_frame() {
         read += frame.into_data().expect("data").len();
     }
     for text in ["a", "b", "c"] {
-        // A task that is gone after this frame: its waker wakes nobody.
+        // A task that is gone after this frame: its waker wakes no task.
         tell.send(text.to_owned()).expect("the body reads");
         let frame = loop {
             if let Some(frame) = body.frame().now_or_never() {
@@ -52,7 +52,7 @@ async fn another_task_asks_for_the_next_frame() {
         };
         let frame = frame.expect("no end").expect("no error").into_data().expect("data");
         assert_eq!(frame, format!("data: {text}\n\n"));
-        // This one waits before there is something.
+        // This task waits before there is an event.
         let mut next = pin!(body.frame());
         let polled = poll_fn(|cx| Poll::Ready(next.as_mut().poll(cx))).await;
         assert!(polled.is_pending());
@@ -62,11 +62,11 @@ async fn another_task_asks_for_the_next_frame() {
     }
 }
 
-/// `select_all` has a new waker for a stream after each of its items.
+/// `select_all` polls a stream with a new waker after each of its items.
 #[tokio::test]
 async fn bodies_are_merged() {
     let (tells, bodies): (Vec<_>, Vec<_>) = (0..3)
-        .map(|_| told())
+        .map(|_| forwarding())
         .map(|(tell, stream)| (tell, stream.into_response().into_body().into_data_stream()))
         .unzip();
     let mut all = stream::select_all(bodies);

@@ -1,5 +1,5 @@
-//! Behind a real nginx whose configuration says nothing of streams, touka's are streams all the
-//! same, over HTTP/1.1 and HTTP/2.
+//! Behind a real nginx whose configuration does not mention streams, touka's streams work over HTTP/1.1 and
+//! HTTP/2.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use tokio::sync::{Semaphore, mpsc};
 use touka::extract::{ConnectInfo, LastEventId, State};
 use touka::{CloseReason, Event, EventStream, Router, Server, route, routes, sse_handler};
 
-/// What a user writes who has never heard of event streams.
+/// The configuration of a user who has never heard of event streams.
 const DEFAULT: &str = "location / { proxy_pass http://127.0.0.1:3000; }";
 
-/// What a visitor speaks with nginx. nginx speaks HTTP/1 with touka in any case.
+/// The protocols of visitors. nginx always uses HTTP/1 to touka.
 const BOTH: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
-/// What a proxy may need to notice something, on a machine that is busy with something else.
+/// How long a proxy may take to notice something on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// nginx's `proxy_read_timeout`, 60 s by default, in the size of a test.
+/// nginx's `proxy_read_timeout`, 60 s by default, scaled to a test.
 const READ_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the tests hold in their hands: when an event goes out, and what became of the streams.
+/// The test's side of the handlers: permits for events, and reports of ended streams.
 #[derive(Clone, Debug)]
-struct Hands {
+struct Controls {
     permits: Arc<Semaphore>,
     closed: mpsc::UnboundedSender<CloseReason>,
 }
 
-impl Hands {
+impl Controls {
     /// Lets one stream emit one event.
-    fn let_one_go(&self) {
+    fn emit_one(&self) {
         self.permits.add_permits(1);
     }
 
@@ -51,10 +51,10 @@ impl Hands {
     }
 }
 
-/// One event each time the test says so; in between nothing at all, or the keep-alive's comments.
+/// Emits one event per permit; in between nothing, or the keep-alive's comments.
 #[route(GET, "/numbers?{keep_alive}")]
-async fn numbers(keep_alive: Option<u64>, State(hands): State<Hands>) -> EventStream {
-    hands.stream(keep_alive.map(Duration::from_millis))
+async fn numbers(keep_alive: Option<u64>, State(controls): State<Controls>) -> EventStream {
+    controls.stream(keep_alive.map(Duration::from_millis))
 }
 
 #[sse_handler]
@@ -73,7 +73,7 @@ async fn last(LastEventId(last): LastEventId) {
     emit!(last.map_or_else(|| "none".to_owned(), |id| id.to_string()));
 }
 
-/// Has events and no end.
+/// Emits without end.
 #[sse_handler]
 #[route(GET, "/open")]
 async fn open() {
@@ -81,24 +81,24 @@ async fn open() {
     std::future::pending::<()>().await;
 }
 
-/// touka's own server, nginx before it, and what its visitors speak. Each has a server of its own,
-/// so that no event goes to a stream whose visitor is just leaving.
+/// touka's server, nginx in front of it, and the visitors' protocol. Each test has a server of its own, so
+/// that no event goes to a stream whose visitor is just leaving.
 struct Site {
     server: Running,
     nginx: Nginx,
     version: Version,
-    hands: Hands,
+    controls: Controls,
     closed: mpsc::UnboundedReceiver<CloseReason>,
 }
 
 impl Site {
     async fn open(configuration: &str, version: Version) -> Self {
         let (sender, closed) = mpsc::unbounded_channel();
-        let hands = Hands { permits: Arc::new(Semaphore::new(0)), closed: sender };
-        let router = Router::new().mount(routes![numbers, room, last, open]).with_state(hands.clone());
+        let controls = Controls { permits: Arc::new(Semaphore::new(0)), closed: sender };
+        let router = Router::new().mount(routes![numbers, room, last, open]).with_state(controls.clone());
         let server = Running::serve(router).await;
         let nginx = Nginx::start(server.address, configuration).await;
-        Self { server, nginx, version, hands, closed }
+        Self { server, nginx, version, controls, closed }
     }
 
     async fn visitor(&self) -> Visitor {
@@ -109,13 +109,13 @@ impl Site {
         within(PATIENCE, "the handler is dropped", self.closed.recv()).await.expect("a reason")
     }
 
-    /// The head comes before any event, and each event before the next is so much as made. When the
-    /// client has closed its connection, the handler is dropped.
+    /// Asserts that the head arrives before any event, and each event before the next one exists. When the
+    /// client closes its connection, the handler is dropped.
     async fn streams(&mut self) {
         let mut visitor = self.visitor().await;
         let mut numbers = visitor.stream("/numbers").await;
         for number in 1..=5 {
-            self.hands.let_one_go();
+            self.controls.emit_one();
             assert_eq!(numbers.data().await, number.to_string());
         }
         drop((visitor, numbers));
@@ -124,24 +124,24 @@ impl Site {
 }
 
 #[tokio::test]
-async fn events_arrive_one_by_one_and_who_leaves_frees_the_handler() {
+async fn events_arrive_one_by_one_and_a_disconnect_drops_the_handler() {
     for version in BOTH {
         Site::open(DEFAULT, version).await.streams().await;
     }
 }
 
-/// A closed page is a reset stream on a connection that the browser's other pages go on with.
+/// A closed page is a reset stream on a connection that the browser's other pages still use.
 #[tokio::test]
-async fn one_stream_of_several_on_a_connection_can_leave() {
+async fn one_stream_of_several_on_a_connection_can_end() {
     let mut site = Site::open(DEFAULT, Version::HTTP_2).await;
     let mut visitor = site.visitor().await;
     let mut stays = visitor.stream("/numbers").await;
     let leaves = visitor.stream("/numbers").await;
     drop(leaves);
     assert_eq!(site.close_reason().await, CloseReason::Disconnected);
-    site.hands.let_one_go();
+    site.controls.emit_one();
     assert_eq!(stays.data().await, "1");
-    assert!(site.closed.try_recv().is_err(), "the other one was closed too");
+    assert!(site.closed.try_recv().is_err(), "the other stream was closed too");
 }
 
 /// Over HTTP/1.1 a browser has six connections to an origin, and so six streams in all its pages.
@@ -162,7 +162,7 @@ fn with_read_timeout() -> String {
     format!("location / {{ proxy_pass http://127.0.0.1:3000; proxy_read_timeout {seconds}s; }}")
 }
 
-/// The keep-alive is a quarter of what the timeout allows here as well, as 15 s are of 60 s.
+/// The keep-alive is a quarter of the timeout here too, as 15 s are of 60 s.
 #[tokio::test]
 async fn the_keep_alive_holds_a_silent_stream_open() {
     for version in BOTH {
@@ -171,21 +171,21 @@ async fn the_keep_alive_holds_a_silent_stream_open() {
         let mut numbers = visitor.stream("/numbers?keep_alive=500").await;
         let silent = Instant::now();
         while silent.elapsed() < READ_TIMEOUT * 2 {
-            assert_eq!(numbers.bytes().await.expect("the stream was cut").expect("the stream ended"), ":\n");
+            assert_eq!(numbers.bytes().await.expect("the stream was cut off").expect("the stream ended"), ":\n");
         }
-        site.hands.let_one_go();
+        site.controls.emit_one();
         assert_eq!(numbers.data().await, "1");
     }
 }
 
-/// So that it is the keep-alive that holds the other one.
+/// Shows that the keep-alive is what holds the stream of the other test open.
 #[tokio::test]
-async fn without_a_keep_alive_nginx_cuts_a_silent_stream() {
+async fn without_a_keep_alive_nginx_cuts_a_silent_stream_off() {
     for version in BOTH {
         let mut site = Site::open(&with_read_timeout(), version).await;
         let mut visitor = site.visitor().await;
         let mut numbers = visitor.stream("/numbers").await;
-        site.hands.let_one_go();
+        site.controls.emit_one();
         assert_eq!(numbers.data().await, "1");
         assert!(numbers.next().await.is_err(), "a clean end would look like a finished stream");
         assert_eq!(site.close_reason().await, CloseReason::Disconnected);
@@ -222,10 +222,10 @@ async fn the_last_event_id_reaches_the_handler() {
     }
 }
 
-/// nginx takes no notice of `no-transform`: told to do so, it compresses a stream. It then flushes the
-/// compressor after each piece, because buffering is off, so that nothing is held back.
+/// nginx ignores `no-transform`: if configured so, it compresses a stream. It then flushes the compressor
+/// after each piece, because buffering is off, so that nothing is held back.
 #[tokio::test]
-async fn compressed_by_nginx_events_still_arrive_one_by_one() {
+async fn events_compressed_by_nginx_arrive_one_by_one() {
     for version in BOTH {
         let site = Site::open(&format!("gzip on; gzip_types text/event-stream; {DEFAULT}"), version).await;
         let mut visitor = site.visitor().await;
@@ -233,10 +233,10 @@ async fn compressed_by_nginx_events_still_arrive_one_by_one() {
         assert_eq!(numbers.header("content-encoding"), Some("gzip"));
         let mut unpacked = flate2::write::GzDecoder::new(Vec::new());
         for number in 1..=5 {
-            site.hands.let_one_go();
+            site.controls.emit_one();
             let event = format!("data: {number}\n\n");
             while unpacked.get_ref() != event.as_bytes() {
-                let packed = numbers.bytes().await.expect("the stream was cut").expect("the stream ended");
+                let packed = numbers.bytes().await.expect("the stream was cut off").expect("the stream ended");
                 unpacked.write_all(&packed).expect("it is gzip");
                 unpacked.flush().expect("it is gzip");
             }
@@ -252,24 +252,24 @@ async fn with_gzip_on_alone_streams_are_not_compressed() {
         let mut visitor = site.visitor().await;
         let mut numbers = visitor.get("/numbers", &[("accept-encoding", "gzip")]).await;
         assert_eq!(numbers.header("content-encoding"), None);
-        site.hands.let_one_go();
+        site.controls.emit_one();
         assert_eq!(numbers.data().await, "1");
     }
 }
 
-/// The end comes as an end, not as a broken connection, though nginx's HTTP/1.0 has no other sign
-/// for it than a close.
+/// The end arrives as a clean end, not as a broken connection, though nginx's HTTP/1.0 has no other sign of
+/// it than a close.
 #[tokio::test]
 async fn a_shutdown_ends_streams_cleanly_through_nginx() {
     for version in BOTH {
         let mut site = Site::open(DEFAULT, version).await;
         let mut visitor = site.visitor().await;
         let mut numbers = visitor.stream("/numbers").await;
-        site.hands.let_one_go();
+        site.controls.emit_one();
         assert_eq!(numbers.data().await, "1");
         site.server.stop();
-        assert_eq!(numbers.next().await.expect("the stream was cut"), None);
-        assert!(numbers.parser().retry().is_some(), "when to come back");
+        assert_eq!(numbers.next().await.expect("the stream was cut off"), None);
+        assert!(numbers.parser().retry().is_some(), "a retry");
         assert_eq!(site.close_reason().await, CloseReason::Shutdown);
         site.server.stopped(PATIENCE).await;
     }
@@ -280,9 +280,9 @@ async fn whoami(ConnectInfo(address): ConnectInfo) -> String {
     address.ip().to_string()
 }
 
-/// nginx passes on what a client claims unless it is told to say who it is.
+/// nginx forwards the client's own claims unless it is configured to name the client.
 #[tokio::test]
-async fn with_the_pages_header_touka_knows_the_client() {
+async fn the_pages_header_names_the_client() {
     let appends = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;";
     let trusts = Server::new().trust_proxies(["127.0.0.1"]).expect("an address");
     let server = Running::serve_with(trusts, Router::new().mount(routes![whoami])).await;
@@ -296,7 +296,7 @@ async fn with_the_pages_header_touka_knows_the_client() {
             assert_eq!(answer.text().await, client);
         }
     }
-    // Each way to pass a request to touka that the page shows says who asks.
+    // Each fragment of the page that passes a request to touka names the client.
     for fragment in fragments(PAGE, "nginx") {
         assert_eq!(fragment.matches("proxy_pass").count(), fragment.matches(appends).count(), "{fragment}");
     }
@@ -304,11 +304,11 @@ async fn with_the_pages_header_touka_knows_the_client() {
 
 const PAGE: &str = include_str!("../docs/deploying.md");
 
-/// The page that tells users how to configure nginx; `443` and the address in it are the test's.
+/// The page that tells users how to configure nginx; `443` and the address in it are replaced by the test's.
 #[tokio::test]
-async fn the_fragments_in_the_page_on_deploying_work() {
+async fn the_fragments_of_the_deployment_page_work() {
     let fragments = fragments(PAGE, "nginx");
-    assert!(fragments.len() >= 5, "they are not found any more");
+    assert!(fragments.len() >= 5, "the page has fewer fragments than expected");
     for fragment in fragments {
         for version in BOTH {
             Site::open(fragment, version).await.streams().await;
@@ -316,20 +316,20 @@ async fn the_fragments_in_the_page_on_deploying_work() {
     }
 }
 
-/// A 502 would make an `EventSource` give up for ever.
+/// A 502 would make an `EventSource` stop for ever.
 #[tokio::test]
-async fn the_page_has_a_fragment_that_answers_while_touka_is_away() {
+async fn a_fragment_of_the_page_answers_while_touka_is_down() {
     let fragment = fragments(PAGE, "nginx").into_iter().find(|fragment| fragment.contains("@later"));
     for version in BOTH {
-        let mut site = Site::open(fragment.expect("it is there"), version).await;
+        let mut site = Site::open(fragment.expect("the page has it"), version).await;
         site.server.stop();
         site.server.stopped(PATIENCE).await;
         let mut visitor = Visitor::connect(site.nginx.address(version), version).await;
         let mut answer = visitor.stream("/numbers").await;
-        assert_eq!(answer.next().await.expect("the stream was cut"), None);
+        assert_eq!(answer.next().await.expect("the stream was cut off"), None);
         assert_eq!(answer.parser().retry(), Some(Duration::from_secs(3)));
         assert_eq!(answer.header("access-control-allow-origin"), None);
-        // Without these headers, a page of another origin would give up for ever as well.
+        // Without these headers, a page of another origin would stop for ever as well.
         let answer = visitor.get("/numbers", &[("origin", "https://app.example")]).await;
         assert_eq!(answer.header("access-control-allow-origin"), Some("https://app.example"));
         assert_eq!(answer.header("access-control-allow-credentials"), Some("true"));

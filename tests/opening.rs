@@ -1,4 +1,4 @@
-//! A fallible handler's head waits until it is known whether the answer is a stream or an error.
+//! A fallible handler's head waits until it is known whether the response is a stream or an error.
 
 use std::time::Duration;
 
@@ -43,8 +43,9 @@ async fn room(room: String) -> Result<EventStream, Refusal> {
     emit!(Event::data(second.to_string()));
 }
 
+/// An error before the opening is a response; one after it is an event without the error's text.
 #[tokio::test(start_paused = true)]
-async fn an_error_before_is_a_response_and_one_after_is_an_event_without_its_text() {
+async fn an_error_is_a_response_before_the_opening_and_an_event_after() {
     let app = TestApp::new(Router::new().mount(routes![room]));
     let refused = app.get("/rooms/none").send().await;
     assert_eq!(refused.status(), 404);
@@ -58,7 +59,7 @@ async fn an_error_before_is_a_response_and_one_after_is_an_event_without_its_tex
     assert_eq!(events.next_event().await, None, "a clean end");
 }
 
-/// Waits as long as it is told before it emits or fails.
+/// Waits for `delay` before it emits or fails.
 #[sse_handler]
 async fn decides_after(delay: Duration, fails: bool) -> Result<EventStream, Refusal> {
     sleep(delay).await;
@@ -76,48 +77,48 @@ async fn the_head_is_held_for_a_second_at_most() {
     assert_eq!(start.elapsed().as_millis(), 990);
 
     let start = Instant::now();
-    let mut stream = decides_after(Duration::from_secs(5), true).await.expect("it has opened");
+    let mut stream = decides_after(Duration::from_secs(5), true).await.expect("the stream opens");
     assert_eq!(start.elapsed().as_secs(), 1);
     assert_eq!(stream.next().await, None);
 
     let start = Instant::now();
-    let mut stream = decides_after(Duration::from_millis(300), false).await.expect("it has opened");
-    assert_eq!(start.elapsed().as_millis(), 300, "it opens at the first emit");
+    let mut stream = decides_after(Duration::from_millis(300), false).await.expect("the stream opens");
+    assert_eq!(start.elapsed().as_millis(), 300, "the stream opens at the first emit");
     assert_eq!(stream.next().await, Some(Event::data("decided")));
     assert_eq!(stream.next().await, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_late_error_is_an_event_and_the_wait_can_be_set() {
+async fn a_late_error_is_an_event_and_the_delay_can_be_set() {
     let late = EventStream::<Event>::try_generate(|_| async {
         sleep(Duration::from_secs(5)).await;
         Err(Refusal::NoSuchRoom)
     });
     let start = Instant::now();
-    let stream = late.open_after(Duration::from_secs(3)).await.expect("it has opened");
+    let stream = late.open_after(Duration::from_secs(3)).await.expect("the stream opens");
     assert_eq!(start.elapsed().as_secs(), 3);
     let body = http_body_util::BodyExt::collect(stream.into_response().into_body()).await.unwrap().to_bytes();
     assert_eq!(body, "event: error\ndata: {\"status\":404,\"title\":\"Not Found\"}\n\n");
 }
 
 #[tokio::test]
-async fn a_comment_opens_and_so_does_the_end() {
+async fn a_comment_opens_a_stream_and_so_does_the_end() {
     #[sse_handler]
     async fn commented() -> Result<EventStream, Refusal> {
         emit!(Event::new().comment("working on it"));
         Err(Refusal::Broken)
     }
-    let mut stream = commented().await.expect("the comment opened it");
+    let mut stream = commented().await.expect("the comment opens the stream");
     assert_eq!(stream.next().await, Some(Event::new().comment("working on it")));
     assert_eq!(stream.next().await, None);
 
     #[sse_handler]
     async fn empty() -> Result<EventStream, Refusal> {}
-    assert_eq!(empty().await.expect("the end opened it").next().await, None);
+    assert_eq!(empty().await.expect("the end opens the stream").next().await, None);
 }
 
 #[tokio::test]
-async fn nothing_runs_after_an_infallible_handler_until_it_is_read() {
+async fn an_infallible_body_runs_only_when_it_is_read() {
     let ran = Count::default();
     #[sse_handler]
     async fn lazy(ran: Count) {
@@ -131,7 +132,7 @@ async fn nothing_runs_after_an_infallible_handler_until_it_is_read() {
 }
 
 #[tokio::test]
-async fn what_a_handler_was_given_is_held_until_its_stream_ends() {
+async fn a_handlers_arguments_are_held_until_its_stream_ends() {
     let held = Count::default();
     #[sse_handler]
     async fn with_permit(_permit: support::Held) {
@@ -144,5 +145,5 @@ async fn what_a_handler_was_given_is_held_until_its_stream_ends() {
     assert_eq!(held.get(), 1);
     stream.next().await;
     assert_eq!(stream.next().await, None);
-    assert_eq!(held.get(), 0, "dropped at the end, though the stream is still there");
+    assert_eq!(held.get(), 0, "dropped at the end, though the stream still exists");
 }

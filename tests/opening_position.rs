@@ -1,4 +1,4 @@
-//! What opens a topic's stream: the client's position, which can be switched off.
+//! The position event at the opening of a topic's stream, and how to turn it off.
 
 use futures_util::{FutureExt, StreamExt};
 use touka::extract::{LastEventId, State};
@@ -30,7 +30,7 @@ fn scene(retention: Retention) -> (TestApp, Topic) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_comment_stands_in_for_the_position() {
+async fn a_comment_replaces_the_position() {
     for path in WITHOUT {
         let (app, topic) = scene(Retention::new());
         let mut events = app.get(path).events().await;
@@ -44,8 +44,9 @@ async fn a_comment_stands_in_for_the_position() {
     }
 }
 
+/// Cut off before its first event, a client starts anew only if the position is turned off.
 #[tokio::test(start_paused = true)]
-async fn a_client_cut_off_before_its_first_event_begins_anew_without_a_position_only() {
+async fn without_a_position_an_early_disconnect_loses_events() {
     for (path, first) in [("/one", "two"), ("/both", "two"), ("/default", "one")] {
         let (app, topic) = scene(Retention::new());
         let mut events = app.get(path).events().await;
@@ -59,7 +60,7 @@ async fn a_client_cut_off_before_its_first_event_begins_anew_without_a_position_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_has_an_id_misses_nothing() {
+async fn a_client_with_an_id_misses_nothing() {
     for path in WITHOUT {
         let (app, topic) = scene(Retention::new());
         let mut events = app.get(path).events().await;
@@ -67,7 +68,7 @@ async fn a_client_that_has_an_id_misses_nothing() {
         assert_eq!(events.next_event().await.expect("an event").data, "one");
         let mut events = events.reconnect().await.expect("the topic goes on");
         events.assert_pending().await;
-        // Cut off once more, before anything came.
+        // Cut off once more, before any event.
         let back = events.reconnect();
         topic.publish("two").await.expect("published");
         let mut events = back.await.expect("the topic goes on");
@@ -76,7 +77,7 @@ async fn a_client_that_has_an_id_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_gap_is_told_all_the_same() {
+async fn a_gap_is_sent_without_a_position_too() {
     for path in WITHOUT {
         let (app, topic) = scene(Retention::new().events(1));
         let mut events = app.get(path).events().await;
@@ -95,18 +96,18 @@ async fn a_gap_is_told_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_in_the_process_gets_nothing_in_its_place() {
+async fn a_local_reader_gets_nothing_instead_of_the_position() {
     let hub = Hub::memory();
     let topic: Topic = hub.topic("a").expect("a topic");
     let single = topic.subscribe(None).opening_position(false).await.expect("a stream");
     let merged = hub.subscribe(["a", "b"], None).expect("two").opening_position(false).await.expect("a stream");
     let mut streams = [single, merged];
     for stream in &mut streams {
-        assert!(stream.next().now_or_never().is_none(), "nothing is published");
+        assert!(stream.next().now_or_never().is_none(), "nothing was published");
     }
     topic.publish("one").await.expect("published");
     for stream in &mut streams {
-        let event = stream.next().now_or_never().expect("it is there").expect("no end");
+        let event = stream.next().now_or_never().expect("an event is ready").expect("no end");
         assert_eq!(event.as_data(), Some("one"));
     }
 }

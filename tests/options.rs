@@ -1,4 +1,4 @@
-//! What can be set of a stream, as it shows on the wire.
+//! Options of a stream, as they appear on the wire.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -42,31 +42,31 @@ async fn frame(body: &mut Body) -> Option<String> {
 }
 
 #[tokio::test]
-async fn retry_is_said_first_and_spread() {
-    let mut said = Vec::new();
+async fn retry_comes_first_and_varies() {
+    let mut retries = Vec::new();
     for _ in 0..50 {
         let text = text(numbers(1).retry(Duration::from_secs(10))).await;
         let (retry, rest) = text.split_once('\n').expect("a line");
         assert_eq!(rest, "data: 0\n\n", "the line opens the block of the first event");
         let retry: u64 = retry.strip_prefix("retry: ").expect("a retry").parse().expect("digits");
         assert!((8_000..=12_000).contains(&retry), "{retry}");
-        said.push(retry);
+        retries.push(retry);
     }
-    said.sort_unstable();
-    said.dedup();
-    assert!(said.len() > 20, "all clients would come back at once: {said:?}");
+    retries.sort_unstable();
+    retries.dedup();
+    assert!(retries.len() > 20, "all clients would reconnect at once: {retries:?}");
 }
 
 #[tokio::test]
-async fn retry_is_said_before_the_first_event_exists() {
+async fn retry_comes_before_the_first_event_exists() {
     let stream: EventStream = EventStream::generate(|_| std::future::pending());
     let mut body = stream.retry(Duration::from_secs(1)).into_response().into_body();
-    let said = frame(&mut body).await.expect("a frame");
-    assert!(said.starts_with("retry: ") && said.ends_with('\n'), "{said:?}");
-    assert_eq!(said.lines().count(), 1, "{said:?}");
+    let retries = frame(&mut body).await.expect("a frame");
+    assert!(retries.starts_with("retry: ") && retries.ends_with('\n'), "{retries:?}");
+    assert_eq!(retries.lines().count(), 1, "{retries:?}");
 }
 
-/// A stream that says all that makes no event.
+/// Emits every line that is not part of an event.
 fn lines() -> EventStream {
     EventStream::generate(|out| async move {
         out.emit(Event::new().comment("hello")).await;
@@ -83,7 +83,7 @@ fn lines() -> EventStream {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_makes_no_event_has_no_blank_line() {
+async fn lines_outside_events_have_no_blank_line() {
     assert_eq!(
         text(lines()).await,
         ": hello\nid: 1\ndata: one\n\n: two\n: lines\nretry: 2000\n:\nid: 2\n\nevent: name\n\ndata: last\n\n: bye\n"
@@ -91,7 +91,7 @@ async fn what_makes_no_event_has_no_blank_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whole_blocks_end_each_line_that_makes_no_event() {
+async fn whole_blocks_add_a_blank_line_to_lines_outside_events() {
     let text = text(lines().retry(Duration::from_secs(3)).whole_blocks()).await;
     let (retry, rest) = text.split_once("\n\n").expect("a block");
     assert!(retry.starts_with("retry: ") && !retry.contains('\n'), "{text}");
@@ -103,7 +103,7 @@ async fn whole_blocks_end_each_line_that_makes_no_event() {
 }
 
 #[tokio::test]
-async fn the_end_is_marked_when_it_is_the_bodys_own() {
+async fn the_end_is_marked_if_the_body_ends_the_stream() {
     assert_eq!(text(numbers(1).end("done")).await, "data: 0\n\nid: done\nevent: done\ndata: \n\n");
     assert_eq!(text(numbers(0).end(7)).await, "id: 7\nevent: 7\ndata: \n\n");
     let failed = EventStream::try_generate(|out| async move {
@@ -114,7 +114,7 @@ async fn the_end_is_marked_when_it_is_the_bodys_own() {
     assert!(!text.contains("done") && text.contains("event: error"), "{text}");
 }
 
-/// The loop of the documentation: what is left decides.
+/// The loop from the documentation: the body resumes after the client's last event.
 #[sse_handler(end = "done")]
 #[route(GET, "/report")]
 async fn report(from: LastEventId) -> Result<EventStream, StatusCode> {
@@ -123,7 +123,7 @@ async fn report(from: LastEventId) -> Result<EventStream, StatusCode> {
     }
 }
 
-/// The last event has the id of the end.
+/// The last event carries the id of the end.
 #[sse_handler(end = "done")]
 #[route(GET, "/sealed")]
 async fn sealed(from: LastEventId) {
@@ -150,7 +150,7 @@ async fn a_client_cut_off_anywhere_gets_the_rest_and_the_end() {
             let id = events.last_event_id();
             match events.reconnect().await {
                 Some(mut events) => assert_eq!(events.rest().await, all[cut..], "{path} cut after {cut}"),
-                // The client has all there is.
+                // The client has all events.
                 None => assert_eq!(id, "done", "{path} cut after {cut}"),
             }
         }
@@ -163,7 +163,7 @@ async fn a_client_cut_off_anywhere_gets_the_rest_and_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lifetime_ends_a_stream_cleanly_and_not_all_in_one_moment() {
+async fn lifetimes_end_streams_cleanly_and_at_different_times() {
     let mut ends = Vec::new();
     for _ in 0..50 {
         let reason = Arc::new(Mutex::new(None));
@@ -201,25 +201,25 @@ async fn on_error_makes_the_last_event() {
         Err(Refused("too late"))
     });
     let opening = opening.on_error(|Refused(why)| Event::data(why).event("refused"));
-    let Ok(stream) = opening.await else { panic!("it has opened") };
+    let Ok(stream) = opening.await else { panic!("the stream opens") };
     assert_eq!(text(stream).await, "data: one\n\nevent: refused\ndata: too late\n\n");
 
-    // A panic is none of the user's errors.
+    // A panic does not reach `on_error`.
     let opening = EventStream::try_generate(|out| async move {
         out.emit("one").await;
         let nothing: Result<(), Refused> = Ok(());
         assert!(nothing.is_err(), "this body panics on purpose");
         nothing
     });
-    let Ok(stream) = opening.on_error(|Refused(why)| Event::data(why)).await else { panic!("it has opened") };
+    let Ok(stream) = opening.on_error(|Refused(why)| Event::data(why)).await else { panic!("the stream opens") };
     assert!(
         text(stream).await.ends_with("event: error\ndata: {\"status\":500,\"title\":\"Internal Server Error\"}\n\n")
     );
 }
 
-/// Every way a stream can end that a body or a client can bring about, seen by `on_close`.
+/// Every way to end a stream that a body or a client can cause, as seen by `on_close`.
 #[tokio::test(start_paused = true)]
-async fn on_close_is_told_once_and_why() {
+async fn on_close_is_called_once_with_the_reason() {
     let (tell, mut told) = mpsc::unbounded_channel();
     let app = {
         let make = move |stream: EventStream| {
@@ -271,12 +271,12 @@ async fn on_close_is_told_once_and_why() {
 }
 
 #[tokio::test]
-async fn an_on_close_that_panics_harms_nobody() {
+async fn a_panicking_on_close_affects_no_other_stream() {
     drop(numbers(1).on_close(|_| panic!("this panics on purpose")));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_takes_nothing_is_given_up() {
+async fn a_client_that_does_not_read_is_cut_off() {
     static REASON: Mutex<Option<CloseReason>> = Mutex::new(None);
     #[route(GET, "/flood")]
     async fn flood(touka::extract::State(held): touka::extract::State<Count>) -> EventStream {

@@ -1,5 +1,5 @@
-//! Too many connections: who is over the limit is told when to come back, and nobody who is served
-//! notices.
+//! Too many connections: a client over the limit gets a response with a time to retry, and connected clients
+//! are unaffected.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ async fn running(connections: usize) -> Running {
     Running::serve_with(server, Router::new().mount(routes![endless, plain])).await
 }
 
-/// Asks as an `EventSource` does.
+/// Sends a request as an `EventSource` does.
 async fn event_source(server: &Running) -> (Client, Head) {
     let mut client = Client::connect(server.address).await;
     client.send("GET /endless HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n").await;
@@ -36,14 +36,14 @@ async fn event_source(server: &Running) -> (Client, Head) {
     (client, head)
 }
 
-/// All that is left of a response whose connection is closed after it.
+/// The rest of a response whose connection closes after it.
 async fn rest(client: Client) -> String {
     let rest = within(PATIENCE, "the end of the connection", client.rest()).await;
     String::from_utf8(rest.expect("a clean end")).expect("text")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_event_source_over_the_limit_is_told_when_to_come_back() {
+async fn an_event_source_over_the_limit_gets_a_retry() {
     let server = running(2).await;
     let mut held = vec![event_source(&server).await.0, event_source(&server).await.0];
     for client in &mut held {
@@ -51,7 +51,7 @@ async fn an_event_source_over_the_limit_is_told_when_to_come_back() {
     }
     for _ in 0..10 {
         let (client, head) = event_source(&server).await;
-        // With a 503 it would never come back.
+        // With a 503 it would never reconnect.
         assert_eq!((head.status(), head.header("content-type")), (200, Some("text/event-stream")));
         assert_eq!(head.header("connection"), Some("close"));
         let body = rest(client).await;
@@ -59,7 +59,7 @@ async fn an_event_source_over_the_limit_is_told_when_to_come_back() {
         let retry: u64 = retry.expect("a retry and nothing else").parse().expect("a number");
         assert!((5_000..=15_000).contains(&retry), "{retry}");
     }
-    // Once there is a place, whoever comes has it.
+    // Once a connection has closed, the next client is served.
     held.truncate(1);
     loop {
         let (mut client, head) = event_source(&server).await;
@@ -84,7 +84,7 @@ async fn any_other_client_over_the_limit_gets_a_503() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http_2_it_is_the_same_and_the_place_is_not_kept() {
+async fn over_http_2_the_refused_connection_is_closed() {
     let server = running(1).await;
     let held = event_source(&server).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
@@ -92,7 +92,7 @@ async fn over_http_2_it_is_the_same_and_the_place_is_not_kept() {
     assert_eq!((told.status.as_u16(), told.header("content-type")), (200, Some("text/event-stream")));
     assert!(told.text().await.starts_with("retry: "));
     assert_eq!(visitor.get("/plain", &[]).await.status, 503);
-    // The client does not close, so the server does.
+    // The client does not close the connection, so the server does.
     let gone = async {
         while visitor.try_get("/plain", &[]).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -103,26 +103,26 @@ async fn over_http_2_it_is_the_same_and_the_place_is_not_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn those_who_are_told_so_are_limited_too() {
+async fn refused_connections_are_limited_too() {
     let server = running(1).await;
     let mut held = event_source(&server).await.0;
     assert_eq!(held.data().await, "here");
-    // None of these asks for anything, so each keeps its place among the 64 that are told.
+    // These clients send no request, so each keeps one of the 64 connections that answer over the limit.
     let mut silent = Vec::new();
     for _ in 0..64 {
         silent.push(Client::connect(server.address).await);
     }
     let late = Client::connect(server.address).await;
     assert_eq!(rest(late).await, "");
-    // And the one who is served still is.
+    // The connected client is still served.
     assert_eq!(held.data().await, "here");
     drop(silent);
 }
 
-/// Without these headers, an `EventSource` of another origin takes the answer for an error, and gives
-/// up for ever.
+/// Without these headers, an `EventSource` of another origin takes the response for an error, and stops for
+/// ever.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_page_of_another_origin_may_read_that_it_is_to_come_back() {
+async fn a_page_of_another_origin_may_read_the_retry() {
     let (connections, streams) = (running(1).await, Server::new().max_streams(1));
     let streams = Running::serve_with(streams, Router::new().mount(routes![endless, plain])).await;
     for server in [connections, streams] {
@@ -141,7 +141,7 @@ async fn a_page_of_another_origin_may_read_that_it_is_to_come_back() {
                 assert_eq!(head.header("vary"), Some("origin"));
             }
         }
-        // What a page may send, the service alone says.
+        // Only the service itself knows what a page may send.
         let mut preflight = Client::connect(server.address).await;
         let asks = "origin: https://app.example\r\naccess-control-request-method: DELETE\r\n";
         preflight.send(format!("OPTIONS /endless HTTP/1.1\r\nhost: test\r\n{asks}\r\n")).await;

@@ -1,4 +1,4 @@
-//! A service or a body of another library that panics costs its own connection, request or response.
+//! A service or a body of another library that panics fails its own connection, request or response only.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
@@ -16,11 +16,11 @@ use tower_service::Service;
 
 const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 
-/// Panics where it is asked to, in the parts of a service.
+/// A service that panics on request.
 #[derive(Clone)]
-struct Panics;
+struct PanickingService;
 
-impl Service<Request> for Panics {
+impl Service<Request> for PanickingService {
     type Response = Response;
     type Error = Infallible;
     type Future = Ready<Result<Response, Infallible>>;
@@ -36,9 +36,9 @@ impl Service<Request> for Panics {
 }
 
 #[tokio::test]
-async fn a_service_that_panics_costs_its_request_only() {
+async fn a_service_that_panics_fails_only_its_request() {
     for version in VERSIONS {
-        let server = Running::serve(Panics).await;
+        let server = Running::serve(PanickingService).await;
         let mut visitor = Visitor::connect(server.address, version).await;
         assert_eq!(visitor.get("/panics", &[]).await.status, StatusCode::INTERNAL_SERVER_ERROR);
         assert_eq!(visitor.get("/", &[]).await.text().await, "here");
@@ -49,8 +49,8 @@ async fn a_service_that_panics_costs_its_request_only() {
     assert_eq!(visitor.get("/panics", &[]).await.status, StatusCode::INTERNAL_SERVER_ERROR);
 }
 
-/// A service that cannot be cloned while the flag is up.
-struct Unclonable(Panics, Arc<AtomicBool>);
+/// A service whose clone panics while the flag is set.
+struct Unclonable(PanickingService, Arc<AtomicBool>);
 
 impl Clone for Unclonable {
     fn clone(&self) -> Self {
@@ -74,9 +74,9 @@ impl Service<Request> for Unclonable {
 }
 
 #[tokio::test]
-async fn a_service_whose_clone_panics_costs_its_connection_only() {
+async fn a_service_whose_clone_panics_fails_only_its_connection() {
     let panics = Arc::new(AtomicBool::new(false));
-    let server = Running::serve(Unclonable(Panics, Arc::clone(&panics))).await;
+    let server = Running::serve(Unclonable(PanickingService, Arc::clone(&panics))).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_11).await;
     assert_eq!(visitor.get("/", &[]).await.text().await, "here");
     panics.store(true, Ordering::SeqCst);
@@ -88,7 +88,7 @@ async fn a_service_whose_clone_panics_costs_its_connection_only() {
     }
 }
 
-/// The body of another library, which panics when it is asked for its second frame, or dropped.
+/// A body of another library that panics when it is polled for its second frame, or dropped.
 struct PanickingBody {
     asked: bool,
     drops: bool,
@@ -116,8 +116,9 @@ impl Drop for PanickingBody {
     }
 }
 
+/// A body that panics fails its own response only, and that response does not look complete.
 #[tokio::test]
-async fn a_body_that_panics_costs_its_own_response_and_looks_like_no_clean_end() {
+async fn a_body_that_panics_fails_only_its_own_response() {
     for content_type in ["text/event-stream", "text/plain"] {
         let body = move |drops| async move {
             ([("content-type", content_type)], Body::new(PanickingBody { asked: false, drops })).into_response()
@@ -126,7 +127,7 @@ async fn a_body_that_panics_costs_its_own_response_and_looks_like_no_clean_end()
             .route("/panics", axum::routing::get(move || body(false)))
             .route("/drops", axum::routing::get(move || body(true)));
         let server = Running::serve(app).await;
-        // The end is there before the body is dropped, and the connection goes on.
+        // The end is written before the body is dropped, and the connection goes on.
         let mut client = Client::connect(server.address).await;
         for _ in 0..2 {
             client.send("GET /drops HTTP/1.1\r\nhost: test\r\n\r\n").await;
@@ -137,7 +138,7 @@ async fn a_body_that_panics_costs_its_own_response_and_looks_like_no_clean_end()
         client.send("GET /panics HTTP/1.1\r\nhost: test\r\n\r\n").await;
         // hyper may not have flushed even the head, but there is no last chunk.
         let all = client.rest().await.expect("an end");
-        assert!(!all.ends_with(b"0\r\n\r\n"), "cut off, and looks like an end: {content_type}");
+        assert!(!all.ends_with(b"0\r\n\r\n"), "cut off, and looks complete: {content_type}");
         // Over HTTP/2 the other streams go on.
         let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
         for path in ["/panics", "/drops", "/panics", "/drops"] {

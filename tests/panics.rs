@@ -1,5 +1,5 @@
-//! A panic in any code of the user's ends its own stream or request, and the client is told: with an
-//! `error` event where the head has left, with a 500 before.
+//! A panic in user code ends its own stream or request, and the client is notified: with an `error` event
+//! after the head, with a 500 before it.
 
 use std::future::{Ready, pending, ready};
 use std::panic::panic_any;
@@ -20,28 +20,28 @@ const VERSIONS: [Version; 2] = [Version::HTTP_11, Version::HTTP_2];
 /// The last event of a stream whose code has panicked.
 const ERROR: (&str, &str) = ("error", r#"{"status":500,"title":"Internal Server Error"}"#);
 
-type Told = UnboundedSender<CloseReason>;
+type Report = UnboundedSender<CloseReason>;
 
-fn told<T>(stream: EventStream<T>, tell: Told) -> EventStream<T> {
+fn reported<T>(stream: EventStream<T>, report: Report) -> EventStream<T> {
     stream.on_close(move |reason| {
-        let _ = tell.send(reason);
+        let _ = report.send(reason);
     })
 }
 
-/// Panics where it becomes a response.
+/// An error whose conversion into a response panics.
 #[derive(Debug)]
-struct Hopeless;
+struct Unconvertible;
 
-impl IntoResponse for Hopeless {
+impl IntoResponse for Unconvertible {
     fn into_response(self) -> Response {
         panic!("this conversion panics on purpose");
     }
 }
 
-/// Panics where it is dropped, with a value that does so as well.
-struct Spiteful(u32);
+/// Panics when it is dropped, with a payload that panics when dropped as well.
+struct PanicsOnDrop(u32);
 
-impl Drop for Spiteful {
+impl Drop for PanicsOnDrop {
     fn drop(&mut self) {
         if self.0 > 0 {
             panic_any(Self(self.0 - 1));
@@ -58,62 +58,62 @@ fn failing<E: IntoResponse + Send + 'static>(error: E) -> touka::stream::Opening
 }
 
 #[route(GET, "/on-error")]
-async fn on_error(State(tell): State<Told>) -> Result<EventStream, StatusCode> {
+async fn on_error(State(report): State<Report>) -> Result<EventStream, StatusCode> {
     let opening = failing(StatusCode::CONFLICT).on_error(|_| panic!("this on_error panics on purpose"));
-    Ok(told(opening.await?, tell))
+    Ok(reported(opening.await?, report))
 }
 
-/// The attribute's words.
-#[sse_handler(on_error = hopeless_event)]
+/// Sets `on_error` with the attribute.
+#[sse_handler(on_error = panicking_event)]
 async fn failing_by_option() -> Result<EventStream, StatusCode> {
     emit!("here");
     Err(StatusCode::CONFLICT)
 }
 
-fn hopeless_event(_: StatusCode) -> Event {
+fn panicking_event(_: StatusCode) -> Event {
     panic!("this on_error panics on purpose")
 }
 
 #[route(GET, "/on-error-option")]
-async fn on_error_option(State(tell): State<Told>) -> Result<EventStream, StatusCode> {
-    Ok(told(failing_by_option().await?, tell))
+async fn on_error_option(State(report): State<Report>) -> Result<EventStream, StatusCode> {
+    Ok(reported(failing_by_option().await?, report))
 }
 
 #[route(GET, "/late-error")]
-async fn late_error(State(tell): State<Told>) -> Result<EventStream, Hopeless> {
-    Ok(told(failing(Hopeless).await?, tell))
+async fn late_error(State(report): State<Report>) -> Result<EventStream, Unconvertible> {
+    Ok(reported(failing(Unconvertible).await?, report))
 }
 
 #[route(GET, "/late-error-of-a-task")]
-async fn late_error_of_a_task(State(tell): State<Told>) -> Result<EventStream, Hopeless> {
+async fn late_error_of_a_task(State(report): State<Report>) -> Result<EventStream, Unconvertible> {
     let opening = EventStream::try_spawn(4, |events: EventSender| async move {
         let _ = events.send("here").await;
-        Err(Hopeless)
+        Err(Unconvertible)
     });
-    Ok(told(opening.await?, tell))
+    Ok(reported(opening.await?, report))
 }
 
 #[route(GET, "/destructor")]
-async fn destructor(State(tell): State<Told>) -> EventStream {
+async fn destructor(State(report): State<Report>) -> EventStream {
     let stream = EventStream::generate(|out: Emitter| {
-        let held = Spiteful(3);
+        let held = PanicsOnDrop(3);
         async move {
             out.emit("here").await;
             drop(held);
         }
     });
-    told(stream, tell)
+    reported(stream, report)
 }
 
-/// What the body holds is dropped after the body.
+/// A body's captures are dropped after the body.
 #[route(GET, "/captured")]
-async fn captured(State(tell): State<Told>) -> EventStream {
-    let held = Spiteful(3);
+async fn captured(State(report): State<Report>) -> EventStream {
+    let held = PanicsOnDrop(3);
     let stream = EventStream::generate(|out: Emitter| async move {
         out.emit("here").await;
         let _held = &held;
     });
-    told(stream, tell)
+    reported(stream, report)
 }
 
 #[allow(unreachable_code, reason = "the type of the body")]
@@ -122,16 +122,16 @@ fn synchronous<B>(_: Emitter) -> B {
 }
 
 #[route(GET, "/generate")]
-async fn generate(State(tell): State<Told>) -> EventStream {
-    told(EventStream::generate(synchronous::<Ready<()>>), tell)
+async fn generate(State(report): State<Report>) -> EventStream {
+    reported(EventStream::generate(synchronous::<Ready<()>>), report)
 }
 
 #[route(GET, "/spawn")]
-async fn spawn(State(tell): State<Told>) -> EventStream {
+async fn spawn(State(report): State<Report>) -> EventStream {
     let stream = EventStream::spawn(4, |_: EventSender| -> Ready<()> {
         panic!("this function panics before its body exists, on purpose")
     });
-    told(stream, tell)
+    reported(stream, report)
 }
 
 #[route(GET, "/try-spawn")]
@@ -143,7 +143,7 @@ async fn try_spawn() -> Result<EventStream, StatusCode> {
 }
 
 #[route(GET, "/callback")]
-async fn callback(State(tell): State<Told>) -> EventStream {
+async fn callback(State(report): State<Report>) -> EventStream {
     let mut calls = 0;
     let stream = EventStream::callback(move |mut out| {
         calls += 1;
@@ -153,19 +153,19 @@ async fn callback(State(tell): State<Told>) -> EventStream {
             true
         }
     });
-    told(stream, tell)
+    reported(stream, report)
 }
 
 #[route(GET, "/channel")]
-async fn channel(State(tell): State<Told>) -> EventStream {
+async fn channel(State(report): State<Report>) -> EventStream {
     let stream = EventStream::from_stream(futures_util::stream::iter((0..2).map(|number| {
         assert!(number < 1, "this iterator panics on purpose");
         "here"
     })));
-    told(stream, tell)
+    reported(stream, report)
 }
 
-/// Each stream, and how many events come before the error.
+/// Each stream, and the number of events before its error.
 const STREAMS: [(&str, usize); 10] = [
     ("/on-error", 1),
     ("/on-error-option", 1),
@@ -185,8 +185,8 @@ async fn before() -> Result<EventStream, StatusCode> {
 }
 
 #[route(GET, "/early-error")]
-async fn early_error() -> Result<EventStream, Hopeless> {
-    Err(Hopeless)
+async fn early_error() -> Result<EventStream, Unconvertible> {
+    Err(Unconvertible)
 }
 
 #[sse_handler]
@@ -197,7 +197,7 @@ async fn here() {
 }
 
 fn streams() -> (Router, UnboundedReceiver<CloseReason>) {
-    let (tell, told) = unbounded_channel();
+    let (report, reported) = unbounded_channel();
     let routes = routes![
         on_error,
         on_error_option,
@@ -214,14 +214,14 @@ fn streams() -> (Router, UnboundedReceiver<CloseReason>) {
         early_error,
         here
     ];
-    let by_hand = Route::new(Method::GET, "/by-hand", |_, _: Told| -> Ready<StatusCode> {
+    let by_hand = Route::new(Method::GET, "/by-hand", |_, _: Report| -> Ready<StatusCode> {
         panic!("this handler panics before its future exists, on purpose")
     });
-    (Router::new().mount(routes).mount([by_hand]).with_state(tell), told)
+    (Router::new().mount(routes).mount([by_hand]).with_state(report), reported)
 }
 
 #[tokio::test]
-async fn the_client_is_told_after_the_head() {
+async fn after_the_head_the_client_gets_an_error_event() {
     for version in VERSIONS {
         let (router, mut reasons) = streams();
         let server = Running::serve(router).await;
@@ -231,7 +231,7 @@ async fn the_client_is_told_after_the_head() {
             for _ in 0..before {
                 assert_eq!(answer.data().await, "here", "{path}");
             }
-            let error = answer.next().await.expect("it is not cut off").expect("an error");
+            let error = answer.next().await.expect("the stream is not cut off").expect("an error");
             assert_eq!((error.name.as_str(), error.data.as_str()), ERROR, "{path} over {version:?}");
             assert_eq!(answer.next().await.expect("a clean end"), None, "{path}");
             let reason = within(PATIENCE, "the reason", reasons.recv()).await;
@@ -241,7 +241,7 @@ async fn the_client_is_told_after_the_head() {
 }
 
 #[tokio::test]
-async fn the_client_gets_a_500_before_the_head_and_its_connection_goes_on() {
+async fn before_the_head_the_client_gets_a_500() {
     for version in VERSIONS {
         let (router, _reasons) = streams();
         let server = Running::serve(router).await;
@@ -256,19 +256,19 @@ async fn the_client_gets_a_500_before_the_head_and_its_connection_goes_on() {
 }
 
 #[tokio::test]
-async fn a_body_whose_destructor_panics_as_its_client_leaves_hurts_nobody() {
+async fn a_destructor_that_panics_at_a_disconnect_is_contained() {
     #[route(GET, "/held")]
-    async fn held(State(tell): State<Told>) -> EventStream {
-        let held = Spiteful(3);
+    async fn held(State(report): State<Report>) -> EventStream {
+        let held = PanicsOnDrop(3);
         let stream = EventStream::generate(|out: Emitter| async move {
             out.emit("here").await;
             pending::<()>().await;
             drop(held);
         });
-        told(stream, tell)
+        reported(stream, report)
     }
-    let (tell, mut reasons) = unbounded_channel();
-    let server = Running::serve(Router::new().mount(routes![held, here]).with_state(tell)).await;
+    let (report, mut reasons) = unbounded_channel();
+    let server = Running::serve(Router::new().mount(routes![held, here]).with_state(report)).await;
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut stays = visitor.stream("/here").await;
     assert_eq!(stays.data().await, "here");
@@ -279,31 +279,31 @@ async fn a_body_whose_destructor_panics_as_its_client_leaves_hurts_nobody() {
     assert_eq!(reason, Some(CloseReason::Panicked));
     // The connection and its other streams go on.
     assert_eq!(visitor.stream("/here").await.data().await, "here");
-    assert!(stays.next().now_or_never().is_none(), "it is open");
+    assert!(stays.next().now_or_never().is_none(), "the stream is open");
 }
 
 #[tokio::test]
-async fn each_on_close_is_called_though_another_panics() {
-    let (tell, mut reasons) = unbounded_channel();
+async fn each_on_close_is_called_even_if_another_panics() {
+    let (report, mut reasons) = unbounded_channel();
     let stream = EventStream::<Event>::generate(|_| ready(()));
-    let stream = told(stream, tell.clone()).on_close(|_| panic!("this on_close panics on purpose"));
-    drop(told(stream, tell));
+    let stream = reported(stream, report.clone()).on_close(|_| panic!("this on_close panics on purpose"));
+    drop(reported(stream, report));
     for _ in 0..2 {
         assert_eq!(reasons.recv().await, Some(CloseReason::Disconnected));
     }
     assert_eq!(reasons.recv().await, None);
 }
 
-/// Each event that nobody has read is dropped, though the ones before have panicked.
+/// Each unread event is dropped, though earlier ones have panicked.
 #[tokio::test]
 async fn events_whose_destructors_panic_are_dropped_with_their_stream() {
-    struct Held(#[allow(dead_code, reason = "what is dropped")] Spiteful);
+    struct Held(#[allow(dead_code, reason = "what is dropped")] PanicsOnDrop);
     let (events, stream) = EventStream::<Held>::channel(8);
     for _ in 0..8 {
-        assert!(events.try_send(Held(Spiteful(2))).is_ok());
+        assert!(events.try_send(Held(PanicsOnDrop(2))).is_ok());
     }
-    let (tell, mut reasons) = unbounded_channel();
-    drop(told(stream, tell));
+    let (report, mut reasons) = unbounded_channel();
+    drop(reported(stream, report));
     assert_eq!(reasons.recv().await, Some(CloseReason::Panicked));
     assert_eq!(events.closed().await, CloseReason::Panicked);
 }

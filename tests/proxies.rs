@@ -1,5 +1,5 @@
-//! Behind trusted proxies, a client is who they say it is; nobody else is believed. The proxies here
-//! are the test itself: `tests/haproxy.rs` and `tests/nginx.rs` have real ones.
+//! Trusted proxies name their clients; no other peer is believed. The proxies here are the test itself:
+//! `tests/haproxy.rs` and `tests/nginx.rs` use real ones.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A header of version 2 for 203.0.113.7, with 24 bytes behind its addresses.
+/// A header of version 2 for 203.0.113.7, with 24 bytes after its addresses.
 const V2: &[u8] =
     b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x24\xcb\0\x71\x07\x7f\0\0\x01\xc6\x7c\x01\xbb012345678901234567890123";
 
@@ -23,7 +23,7 @@ const LOCAL: &[u8] = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0";
 
 #[route(GET, "/whoami")]
 async fn whoami(client: Option<ConnectInfo>) -> String {
-    client.map_or_else(|| "nobody".to_owned(), |ConnectInfo(address)| address.to_string())
+    client.map_or_else(|| "unknown".to_owned(), |ConnectInfo(address)| address.to_string())
 }
 
 #[sse_handler]
@@ -42,7 +42,7 @@ fn app() -> Router {
     Router::new().mount(routes![whoami, open, topic]).with_state(Hub::memory())
 }
 
-/// A server that trusts what comes from 127.0.0.1.
+/// A server that trusts proxies at 127.0.0.1.
 fn behind() -> Server {
     Server::new().trust_proxies(["127.0.0.1"]).expect("an address")
 }
@@ -52,15 +52,15 @@ async fn running(server: Server) -> (Running, Handle) {
     (Running::serve_with(server, app()).await, handle)
 }
 
-/// Who the server takes a request for, which comes from this address with these headers.
-async fn taken_for(server: &Running, source: &str, headers: &str) -> String {
+/// The client address that the server sees for a request from `source` with these headers.
+async fn client_address(server: &Running, source: &str, headers: &str) -> String {
     let mut client = Client::connect_from(source, server.address).await;
     client.send(format!("GET /whoami HTTP/1.1\r\nhost: test\r\n{headers}\r\n")).await;
     client.response().await.1
 }
 
-/// A stream on a connection that begins with this.
-async fn announced(server: &Running, header: &[u8], path: &str) -> (Client, bool) {
+/// A stream on a connection that begins with `header`.
+async fn with_header(server: &Running, header: &[u8], path: &str) -> (Client, bool) {
     let mut client = Client::connect_from("127.0.0.1", server.address).await;
     client.send(header).await;
     client.send(format!("GET {path} HTTP/1.1\r\nhost: test\r\naccept: text/event-stream\r\n\r\n")).await;
@@ -79,30 +79,30 @@ async fn a_header_counts_only_from_a_trusted_proxy() {
         ("forwarded: for=1.2.3.4\r\nx-forwarded-for: 203.0.113.7\r\n", "203.0.113.7:0"),
         ("x-forwarded-for: 10.0.0.7\r\n", "10.0.0.7:0"),
     ] {
-        assert_eq!(taken_for(&server, "127.0.0.1", headers).await, client, "{headers}");
-        assert!(taken_for(&server, "127.0.0.2", headers).await.starts_with("127.0.0.2:"), "{headers}");
+        assert_eq!(client_address(&server, "127.0.0.1", headers).await, client, "{headers}");
+        assert!(client_address(&server, "127.0.0.2", headers).await.starts_with("127.0.0.2:"), "{headers}");
     }
     for headers in ["", "forwarded: for=1.2.3.4\r\n", "x-forwarded-for: unknown\r\n"] {
-        assert!(taken_for(&server, "127.0.0.1", headers).await.starts_with("127.0.0.1:"), "{headers}");
+        assert!(client_address(&server, "127.0.0.1", headers).await.starts_with("127.0.0.1:"), "{headers}");
     }
-    let refused = taken_for(&server, "127.0.0.1", "x-forwarded-for: 1.2.3.4, <me>\r\n").await;
+    let refused = client_address(&server, "127.0.0.1", "x-forwarded-for: 1.2.3.4, <me>\r\n").await;
     assert_eq!(refused, "the request's X-Forwarded-For header names no address\n");
 
     let (server, _) = running(behind().client_header(ClientHeader::Forwarded)).await;
     let headers = "x-forwarded-for: 1.2.3.4\r\nforwarded: for=5.6.7.8;x=\", for=\"[2001:db8::7]:80\";proto=https\r\n";
-    assert_eq!(taken_for(&server, "127.0.0.1", headers).await, "[2001:db8::7]:80");
-    assert!(taken_for(&server, "127.0.0.2", headers).await.starts_with("127.0.0.2:"));
+    assert_eq!(client_address(&server, "127.0.0.1", headers).await, "[2001:db8::7]:80");
+    assert!(client_address(&server, "127.0.0.2", headers).await.starts_with("127.0.0.2:"));
 
-    // Nobody is trusted by default, wherever it is.
+    // By default no proxy is trusted, wherever it is.
     let (server, _) = running(Server::new()).await;
-    assert!(taken_for(&server, "127.0.0.1", headers).await.starts_with("127.0.0.1:"));
+    assert!(client_address(&server, "127.0.0.1", headers).await.starts_with("127.0.0.1:"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_on_one_connection_of_a_proxy_are_counted_apart() {
+async fn clients_on_one_connection_of_a_proxy_are_counted_separately() {
     let (server, handle) = running(behind().max_streams_per_peer(1).max_connections_per_peer(1)).await;
     for version in [Version::HTTP_2, Version::HTTP_11] {
-        // A limit of connections would be the proxy's.
+        // A limit on connections would apply to the proxy.
         let mut proxies =
             [Visitor::connect(server.address, version).await, Visitor::connect(server.address, version).await];
         let event_source = |client| [("accept", "text/event-stream"), ("x-forwarded-for", client)];
@@ -116,25 +116,25 @@ async fn clients_on_one_connection_of_a_proxy_are_counted_apart() {
             handle.streams().iter().map(|stream| stream.peer().expect("a client").to_string()).collect();
         assert_eq!(peers, ["10.0.0.7:0", "10.0.0.8:0"]);
         drop((proxies, one, other));
-        until(PATIENCE, "they have left", || handle.count() == 0).await;
+        until(PATIENCE, "they have disconnected", || handle.count() == 0).await;
     }
 }
 
 /// A provider gives a customer a /64, a /56 or a /48, and each has many addresses.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_customer_of_ipv6_has_one_limit_for_each_network() {
+async fn an_ipv6_customer_has_one_limit_per_network() {
     let (server, _) = running(behind().max_streams_per_peer(1)).await;
     let mut proxy = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut held = Vec::new();
     for (client, has_place) in [
         ("2001:db8::1", true),
         ("2001:db8::2", false),
-        // Of the same /56, which has 4 places.
+        // Of the same /56, which may have 4 streams.
         ("2001:db8:0:1::1", true),
         ("2001:db8:0:2::1", true),
         ("2001:db8:0:ff::1", true),
         ("2001:db8:0:3::1", false),
-        // Of the same /48, and of another.
+        // Of the same /48, and of another one.
         ("2001:db8:0:100::1", true),
         ("2001:db8:1::1", true),
     ] {
@@ -145,7 +145,7 @@ async fn a_customer_of_ipv6_has_one_limit_for_each_network() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_parked_stream_speaks_of_the_client_and_counts_for_it() {
+async fn a_parked_stream_has_the_clients_address_and_limit() {
     let (server, handle) = running(behind().max_streams_per_peer(1)).await;
     let ask = async |client: &str| {
         let mut asks = Client::connect_from("127.0.0.1", server.address).await;
@@ -157,7 +157,7 @@ async fn a_parked_stream_speaks_of_the_client_and_counts_for_it() {
     };
     let (told, parked) = ask("203.0.113.7").await;
     assert!(!told);
-    until(PATIENCE, "it is open", || handle.count() == 1).await;
+    until(PATIENCE, "the stream is open", || handle.count() == 1).await;
     let stream = handle.streams().remove(0);
     assert!(stream.is_parked());
     assert_eq!(stream.peer().expect("a client").to_string(), "203.0.113.7:0");
@@ -192,26 +192,26 @@ async fn the_proxy_protocol_names_the_client_of_a_connection() {
         }
         assert!(client.response().await.1.starts_with(peer));
     }
-    // HTTP/2 comes behind it as well, and a stream that is parked.
+    // HTTP/2 works after the header as well, and so does a parked stream.
     let mut socket = tokio::net::TcpStream::connect(server.address).await.expect("connect");
     socket.write_all(V2).await.expect("send");
     let mut visitor = Visitor::over(socket, Version::HTTP_2).await;
     let stream = visitor.stream("/open").await;
-    let (parked, _) = announced(&server, V2, "/topic").await;
+    let (parked, _) = with_header(&server, V2, "/topic").await;
     until(PATIENCE, "both are open", || handle.count() == 2).await;
     let streams = handle.streams();
     assert!(streams.iter().all(|stream| stream.peer().expect("a client").to_string() == "203.0.113.7:50812"));
     assert_eq!(streams.iter().filter(|stream| stream.is_parked()).count(), 1);
     drop((stream, parked));
 
-    // A stranger is not asked, and what it says of itself is no HTTP.
-    assert!(taken_for(&server, "127.0.0.2", "").await.starts_with("127.0.0.2:"));
+    // A header from an untrusted peer is not read as one, and is not valid HTTP.
+    assert!(client_address(&server, "127.0.0.2", "").await.starts_with("127.0.0.2:"));
     let mut stranger = Client::connect_from("127.0.0.2", server.address).await;
     stranger.send(["PROXY TCP4 203.0.113.7 127.0.0.1 50812 443\r\n", whoami].concat()).await;
     assert_eq!(stranger.head().await.status(), 400);
 }
 
-/// A content delivery network behind a balancer that passes bytes on.
+/// A content delivery network behind a load balancer that forwards bytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_header_of_a_proxy_behind_a_proxy_is_read_if_asked_for() {
     let server = behind().trust_proxies(["203.0.113.0/24"]).expect("a network").proxy_protocol(true);
@@ -224,9 +224,9 @@ async fn a_header_of_a_proxy_behind_a_proxy_is_read_if_asked_for() {
     }
 }
 
-/// The proxy passes bytes on, so that a client without an address has written them.
+/// The proxy forwards bytes, so the header came from a client whose address is unknown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_no_proxy_names_cannot_name_itself() {
+async fn a_client_without_a_proxy_address_cannot_name_itself() {
     let server = behind().trust_proxies(["unix"]).expect("the word").proxy_protocol(true);
     let (server, handle) = running(server.client_header(ClientHeader::XForwardedFor)).await;
     let (unknown, of_unix) = (&b"PROXY UNKNOWN\r\n"[..], &b"\r\n\r\n\0\r\nQUIT\n\x21\0\0\0"[..]);
@@ -235,10 +235,10 @@ async fn a_client_that_no_proxy_names_cannot_name_itself() {
         let mut client = Client::connect_from("127.0.0.1", server.address).await;
         client.send([header, ask("/whoami").as_bytes()].concat()).await;
         assert!(client.response().await.1.starts_with("127.0.0.1:"));
-        // Nor after a parked stream, whose connection is served by other means.
+        // The same holds after a parked stream, which the server serves by other means.
         client.send(ask("/topic")).await;
         assert_eq!(client.head().await.status(), 200);
-        until(PATIENCE, "it is open", || handle.count() == 1).await;
+        until(PATIENCE, "the stream is open", || handle.count() == 1).await;
         assert_eq!(handle.close(OpenStream::is_parked), 1);
         while client.next().await.expect("a clean end").is_some() {}
         client.send(ask("/whoami")).await;
@@ -247,57 +247,57 @@ async fn a_client_that_no_proxy_names_cannot_name_itself() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_proxy_that_names_nobody_is_closed() {
+async fn a_proxy_header_without_an_address_closes_the_connection() {
     let (server, handle) = running(behind().proxy_protocol(true).head_timeout(Duration::from_millis(200))).await;
     for begins in [
         &b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"[..],
         b"PROXY TCP4 203.0.113.7 127.0.0.1 50812 443 more\r\n",
         b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\x0c012345678901",
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x02ab",
-        // These are cut off, and wait.
+        // Incomplete headers: the server waits for the rest until a timeout.
         b"PROXY ",
         b"\r\n\r\n\0\r\nQUIT\n\x21\x11\xff\xff",
         b"",
     ] {
         let mut client = Client::connect_from("127.0.0.1", server.address).await;
         client.send(begins).await;
-        // Unread bytes make it a reset.
+        // Unread bytes turn the close into a reset.
         let rest = within(PATIENCE, "the end", client.rest()).await.unwrap_or_default();
         assert_eq!(String::from_utf8(rest).expect("text"), "");
     }
     assert_eq!(handle.count(), 0);
-    let (_, told) = announced(&server, V2, "/open").await;
+    let (_, told) = with_header(&server, V2, "/open").await;
     assert!(!told);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_limit_of_connections_is_the_announced_clients() {
+async fn the_connection_limit_applies_to_the_named_client() {
     let (server, _) = running(behind().proxy_protocol(true).max_connections_per_peer(1)).await;
-    let (one, told) = announced(&server, V2, "/open").await;
+    let (one, told) = with_header(&server, V2, "/open").await;
     assert!(!told);
-    assert!(announced(&server, V2, "/open").await.1);
-    let (_other, told) = announced(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await;
+    assert!(with_header(&server, V2, "/open").await.1);
+    let (_other, told) = with_header(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await;
     assert!(!told);
-    // Health checks are nobody's.
+    // Health checks count for no client.
     let mut checks = Vec::new();
     for _ in 0..3 {
-        let (check, told) = announced(&server, LOCAL, "/open").await;
+        let (check, told) = with_header(&server, LOCAL, "/open").await;
         assert!(!told);
         checks.push(check);
     }
     drop(one);
-    while announced(&server, V2, "/open").await.1 {
+    while with_header(&server, V2, "/open").await.1 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
-/// Whoever is told to come back takes a place for a moment, and one client cannot have all of these.
+/// A response over the limit takes one of 64 connections for a moment, and one client cannot use all of them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_client_cannot_have_all_places_to_be_told() {
+async fn one_client_cannot_use_all_connections_over_the_limit() {
     let (server, _) = running(behind().proxy_protocol(true).max_connections(1)).await;
-    let (_held, told) = announced(&server, LOCAL, "/open").await;
+    let (_held, told) = with_header(&server, LOCAL, "/open").await;
     assert!(!told);
-    // Of 64 places one client has two. These keep theirs, since they ask for nothing.
+    // One client may have two of the 64. These clients keep theirs, since they send no request.
     let mut silent = Vec::new();
     let fills = async {
         loop {
@@ -312,38 +312,38 @@ async fn one_client_cannot_have_all_places_to_be_told() {
         }
     };
     within(PATIENCE, "one that is not even told", fills).await;
-    assert!(announced(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await.1);
+    assert!(with_header(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await.1);
     drop(silent);
 }
 
-/// Before its header has come, a connection counts as well, and no shutdown waits for it.
+/// Before its header has arrived, a connection counts as well, and does not delay a shutdown.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn proxies_that_say_nothing_are_limited_and_hold_no_shutdown() {
+async fn silent_proxies_are_limited_and_delay_no_shutdown() {
     let hour = Duration::from_hours(1);
     let server = behind().proxy_protocol(true).max_connections(1).head_timeout(hour).shutdown_timeout(hour);
     let (mut server, _) = running(server).await;
     let mut silent = Vec::new();
-    // One that is served, and 64 that would be told.
+    // One that is served, and 64 that would get a response over the limit.
     for _ in 0..65 {
         silent.push(Client::connect_from("127.0.0.1", server.address).await);
     }
     let late = Client::connect_from("127.0.0.1", server.address).await;
-    assert_eq!(within(PATIENCE, "it is closed", late.rest()).await.expect("a clean end"), b"");
+    assert_eq!(within(PATIENCE, "the connection is closed", late.rest()).await.expect("a clean end"), b"");
     server.stop();
     server.stopped(PATIENCE).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_unix_socket_can_be_a_trusted_proxys() {
+async fn a_unix_socket_can_belong_to_a_trusted_proxy() {
     let header = "GET /whoami HTTP/1.1\r\nhost: test\r\nconnection: close\r\nx-forwarded-for: 203.0.113.7\r\n\r\n";
-    let announced = [V2, header.as_bytes()].concat();
+    let with_header = [V2, header.as_bytes()].concat();
     let plain = Server::new();
     let trusted = Server::new().trust_proxies(["unix"]).expect("the word");
     let protocol = Server::new().trust_proxies(["unix"]).expect("the word").proxy_protocol(true);
     for (server, bytes, client) in [
-        (plain, header.as_bytes(), "nobody"),
+        (plain, header.as_bytes(), "unknown"),
         (trusted, header.as_bytes(), "203.0.113.7:0"),
-        (protocol, &announced, "203.0.113.7:50812"),
+        (protocol, &with_header, "203.0.113.7:50812"),
     ] {
         let folder = Folder::new();
         let path = folder.path("socket");
@@ -361,7 +361,7 @@ async fn a_unix_socket_can_be_a_trusted_proxys() {
 }
 
 #[test]
-fn a_proxy_that_cannot_be_read_is_an_error() {
+fn an_invalid_proxy_address_is_an_error() {
     let from_configuration: Vec<String> = vec!["10.0.0.0/8".to_owned(), "10.0.0.300".to_owned()];
     let error = Server::new().trust_proxies(from_configuration).expect_err("no address");
     assert!(error.is_proxy() && error.to_string().contains("10.0.0.300"), "{error}");

@@ -1,4 +1,4 @@
-//! The query of a route: what its placeholders take, and what a client is told that sends another.
+//! The query of a route: which values its placeholders accept, and the error for any other.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,7 +14,7 @@ async fn get(app: &TestApp, target: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await)
 }
 
-/// A type of the user's.
+/// A user-defined type.
 #[derive(Debug)]
 enum Order {
     Up,
@@ -42,7 +42,7 @@ impl FromStr for Order {
     }
 }
 
-/// Behind an alias an `Option` is still one.
+/// An `Option` behind an alias is recognized.
 type Maybe<T> = Option<T>;
 
 #[route(GET, "/log/{app}?{level}&{since}&{tag}&{type}&{order}")]
@@ -58,8 +58,9 @@ async fn log(
     format!("{app} {level} {since:?} {tag:?} {type:?} {order:?} {}", headers.len())
 }
 
+/// Placeholders are required, optional or repeated, in any order among captures and extractors.
 #[tokio::test(start_paused = true)]
-async fn placeholders_take_one_maybe_one_or_many_in_any_order_beside_captures_and_extractors() {
+async fn placeholders_are_required_optional_or_repeated() {
     let app = TestApp::new(Router::new().mount(routes![log]));
     for (target, text) in [
         ("/log/a?level=3", "a 3 None [] [] None 1"),
@@ -72,7 +73,7 @@ async fn placeholders_take_one_maybe_one_or_many_in_any_order_beside_captures_an
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_and_values_are_decoded_as_those_of_a_form() {
+async fn names_and_values_are_decoded_like_form_data() {
     let app = TestApp::new(Router::new().mount(routes![log]));
     for (sent, seen) in [
         ("a+b", "a b"),
@@ -91,7 +92,7 @@ async fn names_and_values_are_decoded_as_those_of_a_form() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_does_not_fit_is_400_with_the_parameter_and_the_reason() {
+async fn an_invalid_value_is_a_400_with_parameter_and_reason() {
     let app = TestApp::new(Router::new().mount(routes![log]));
     for (target, reason) in [
         ("/log/a", "`level`: it is missing"),
@@ -121,7 +122,7 @@ async fn countdown(from: u32, word: Option<String>, _last: LastEventId) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_opens_only_with_a_query_that_fits() {
+async fn a_stream_opens_only_with_a_valid_query() {
     let app = TestApp::new(Router::new().nest("/api", routes![countdown]));
     let events = app.get("/api/countdown?from=1&word=now").events().await.rest().await;
     let data: Vec<&str> = events.iter().map(|event| event.data.as_str()).collect();
@@ -136,7 +137,7 @@ struct Page {
     size: u8,
 }
 
-/// The body extractor is still the last of those that are no placeholder.
+/// The body extractor is still the last parameter that is not a placeholder.
 #[route(POST, "/notes?{author}")]
 async fn note(body: String, author: String) -> String {
     format!("{author}: {body}")
@@ -176,7 +177,7 @@ async fn many(Query(names): Query<Names>) -> String {
     format!("{:?}", names.tag)
 }
 
-/// As many names as fit into a head, with the wanted ones far apart.
+/// As many names as fit into a head, with the matching ones far apart.
 #[tokio::test(start_paused = true)]
 async fn values_of_one_name_are_found_among_thousands() {
     let others: Vec<String> = (0..6_000).map(|number| format!("n{number}")).collect();
@@ -187,7 +188,7 @@ async fn values_of_one_name_are_found_among_thousands() {
 }
 
 #[tokio::test]
-async fn the_path_alone_is_what_the_router_gets() {
+async fn a_router_gets_the_path_without_the_query() {
     let router: Router = Router::new().mount(routes![log, countdown]);
     let paths: Vec<&str> = router.routes().map(Route::path).collect();
     assert_eq!(paths, ["/log/{app}", "/countdown"]);

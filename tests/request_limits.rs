@@ -1,4 +1,4 @@
-//! What one request or one connection may take, each limit attacked by somebody who wants more.
+//! Limits of one request and one connection, each attacked by a client that exceeds it.
 
 use std::time::{Duration, Instant};
 
@@ -13,10 +13,10 @@ use touka::{Router, Server, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A limit that is waited for.
+/// A limit that a test waits for.
 const SHORT: Duration = Duration::from_millis(300);
 
-/// One that a test must not meet.
+/// A limit that a test must not reach.
 const LONG: Duration = Duration::from_mins(10);
 
 #[sse_handler]
@@ -39,7 +39,7 @@ async fn slow() -> &'static str {
     "at last"
 }
 
-/// How many bytes came, or how the body failed.
+/// The number of bytes received, or how the body failed.
 #[route(POST, "/upload")]
 async fn upload(State(held): State<Count>, request: Request) -> Result<String, (StatusCode, String)> {
     let _held = held.hold();
@@ -49,7 +49,7 @@ async fn upload(State(held): State<Count>, request: Request) -> Result<String, (
     }
 }
 
-/// axum-core's body wraps what it is made of.
+/// The innermost error: axum-core's body wraps the error of the body inside it.
 fn root(error: &dyn std::error::Error) -> String {
     error.source().map_or_else(|| error.to_string(), root)
 }
@@ -60,7 +60,7 @@ async fn running(server: Server) -> (Running, Count) {
     (Running::serve_with(server, router).await, held)
 }
 
-/// Nobody else notices.
+/// Asserts that another client is served.
 async fn others_are_served(server: &Running) {
     let mut client = Client::stream(server.address, "/endless").await;
     assert_eq!(client.data().await, "here");
@@ -72,7 +72,7 @@ async fn closed(client: Client) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_may_have_so_many_bytes() {
+async fn the_size_of_a_head_is_limited() {
     let (server, _) = running(Server::new().max_head_size(16 * 1024)).await;
     for (bytes, status) in [(8 * 1024, 200), (32 * 1024, 431)] {
         let mut client = Client::connect(server.address).await;
@@ -80,7 +80,7 @@ async fn a_head_may_have_so_many_bytes() {
         client.send(format!("GET /plain HTTP/1.1\r\nhost: test\r\nx: {header}\r\n\r\n")).await;
         assert_eq!(client.head().await.status(), status, "{bytes} bytes");
     }
-    // And no end to them is needed.
+    // The limit applies without an end of the head, too.
     let mut client = Client::connect(server.address).await;
     client.send(format!("GET /plain HTTP/1.1\r\nhost: test\r\nx: {}", "v".repeat(32 * 1024))).await;
     assert!(closed(client).await.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"));
@@ -88,17 +88,17 @@ async fn a_head_may_have_so_many_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_says_nothing_is_closed_without_a_word() {
+async fn a_silent_connection_is_closed_without_a_response() {
     let (server, _) = running(Server::new().head_timeout(SHORT)).await;
     let client = Client::connect(server.address).await;
     others_are_served(&server).await;
     let start = Instant::now();
     assert_eq!(closed(client).await, "");
-    assert!(start.elapsed() > SHORT / 2, "closed before its time");
+    assert!(start.elapsed() > SHORT / 2, "closed too early");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_head_that_drips_is_answered_408_though_it_never_stops() {
+async fn a_head_that_arrives_slowly_is_answered_408() {
     let (server, _) = running(Server::new().head_timeout(SHORT)).await;
     let mut client = Client::connect(server.address).await;
     client.send("GET /plain HTTP/1.1\r\nhost: test\r\nx: ").await;
@@ -115,9 +115,9 @@ async fn a_head_that_drips_is_answered_408_though_it_never_stops() {
     others_are_served(&server).await;
 }
 
-/// Two or more: what hyper answers of the first must be out of the way.
+/// Two or more requests: hyper's response to the first must not be in the way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_head_is_answered_408_on_a_kept_connection_too() {
+async fn a_slow_head_is_answered_408_on_a_reused_connection_too() {
     let (server, _) = running(Server::new().head_timeout(SHORT).idle_timeout(LONG)).await;
     for kept in [1, 3] {
         let mut client = Client::connect(server.address).await;
@@ -134,7 +134,7 @@ async fn a_slow_head_is_answered_408_on_a_kept_connection_too() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_is_kept_between_requests_for_as_long_as_is_set() {
+async fn an_idle_connection_is_kept_for_the_idle_timeout() {
     let (server, _) = running(Server::new().head_timeout(LONG).idle_timeout(SHORT)).await;
     let mut client = Client::connect(server.address).await;
     for _ in 0..3 {
@@ -143,12 +143,12 @@ async fn a_connection_is_kept_between_requests_for_as_long_as_is_set() {
     }
     let start = Instant::now();
     assert_eq!(closed(client).await, "");
-    assert!(start.elapsed() > SHORT / 2, "closed before its time");
+    assert!(start.elapsed() > SHORT / 2, "closed too early");
 
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     assert_eq!(visitor.get("/plain", &[]).await.text().await, "here");
     let gone = async {
-        // Twice the time between two requests, so that it is not they who keep it open.
+        // Twice the time between two requests, so that the requests do not keep the connection open.
         while visitor.try_get("/plain", &[]).await.is_ok() {
             tokio::time::sleep(SHORT * 2).await;
         }
@@ -157,14 +157,14 @@ async fn a_connection_is_kept_between_requests_for_as_long_as_is_set() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_waits_for_an_answer_or_has_a_silent_stream_is_not_idle() {
+async fn a_slow_response_and_a_silent_stream_are_not_idle() {
     let (server, _) = running(Server::new().head_timeout(SHORT).idle_timeout(SHORT)).await;
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let mut visitor = Visitor::connect(server.address, version).await;
         let mut stream = Visitor::connect(server.address, version).await;
         let mut open = stream.stream("/endless").await;
         assert_eq!(open.data().await, "here");
-        // Three times as long as idle connections live.
+        // Three times the idle timeout.
         assert_eq!(visitor.get("/slow", &[]).await.text().await, "at last");
         let still = tokio::time::timeout(Duration::from_millis(1), open.bytes()).await;
         assert!(still.is_err(), "the silent stream was closed: {still:?}");
@@ -172,7 +172,7 @@ async fn who_waits_for_an_answer_or_has_a_silent_stream_is_not_idle() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_says_it_is_too_long_is_not_even_asked_for() {
+async fn a_body_with_too_large_a_length_is_refused_before_it_is_read() {
     let (server, held) = running(Server::new().max_body_size(1000)).await;
     let mut client = Client::connect(server.address).await;
     let head = "POST /upload HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\n";
@@ -188,7 +188,7 @@ async fn a_body_that_says_it_is_too_long_is_not_even_asked_for() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_does_not_say_so_fails_where_it_becomes_too_long() {
+async fn a_body_of_unknown_length_fails_once_it_is_too_large() {
     let (server, held) = running(Server::new().max_body_size(1000)).await;
     let mut client = Client::connect(server.address).await;
     client.send("POST /upload HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").await;
@@ -201,7 +201,7 @@ async fn a_body_that_does_not_say_so_fails_where_it_becomes_too_long() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_that_stands_still_fails() {
+async fn a_body_that_stops_arriving_fails() {
     let (server, held) = running(Server::new().body_timeout(SHORT)).await;
     let mut client = Client::connect(server.address).await;
     client.send("POST /upload HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\nabc").await;
@@ -212,8 +212,9 @@ async fn a_body_that_stands_still_fails() {
     until(PATIENCE, "the handler is done", || held.get() == 0).await;
 }
 
+/// A connection has a maximum number of streams, and the next request waits for its turn.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_connection_has_so_many_streams_and_the_next_waits_for_its_turn() {
+async fn the_streams_of_one_connection_are_limited() {
     let (server, held) = running(Server::new().max_streams_per_connection(3)).await;
     let socket = TcpStream::connect(server.address).await.expect("connect");
     let (client, connection) = h2::client::Builder::new().handshake::<_, bytes::Bytes>(socket).await.expect("shake");
@@ -221,7 +222,7 @@ async fn one_connection_has_so_many_streams_and_the_next_waits_for_its_turn() {
     let mut client = client.ready().await.expect("ready");
     let mut open = Vec::new();
     let request = || http::Request::builder().uri("http://test/endless").body(()).expect("a request");
-    // The first goes out before the server has said how many it takes.
+    // The first request is sent before the server's SETTINGS arrive.
     for _ in 0..3 {
         let (response, _) = client.send_request(request(), true).expect("send");
         open.push(response.await.expect("an answer").into_body());
@@ -234,9 +235,9 @@ async fn one_connection_has_so_many_streams_and_the_next_waits_for_its_turn() {
     open.pop();
     let answer = within(PATIENCE, "its turn", fourth).await.expect("no panic").expect("an answer");
     assert_eq!(answer.status(), 200);
-    // h2 keeps a hand on the stream that had to wait until it is asked whether another may be sent.
+    // h2 keeps a handle on the stream that had to wait until it is asked whether another may be sent.
     let client = client.ready().await.expect("ready");
     drop((open, answer));
-    until(PATIENCE, "all are freed", || held.get() == 0).await;
+    until(PATIENCE, "all handlers are dropped", || held.get() == 0).await;
     drop(client);
 }

@@ -1,4 +1,4 @@
-//! A server that is told to stop ends its streams cleanly, and always stops.
+//! A server that is asked to stop ends its streams cleanly, and always stops.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use touka::extract::State;
 use touka::server::Listener;
 use touka::{EventStream, Router, Server, route, routes, sse_handler};
 
-/// What a shutdown may take by default, and a machine's own slowness on top.
+/// The default shutdown timeout, and time for a slow machine on top.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 #[sse_handler]
@@ -20,7 +20,7 @@ async fn endless(State(held): State<Count>) {
     std::future::pending::<()>().await;
 }
 
-/// Never comes to its end, nor to an await that is ready.
+/// Never ends, and never has to wait at an await.
 #[sse_handler]
 #[route(GET, "/flood")]
 async fn flood(State(held): State<Count>) {
@@ -30,7 +30,7 @@ async fn flood(State(held): State<Count>) {
     }
 }
 
-/// Answers with the head only when it is too late.
+/// Sends its head only when it is too late.
 #[route(GET, "/hangs")]
 async fn hangs(State(held): State<Count>) -> &'static str {
     let _held = held.hold();
@@ -78,7 +78,7 @@ async fn a_thousand_open_streams_end_within_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_always_ready_ends_too_and_between_events() {
+async fn a_stream_that_is_always_ready_ends_between_events() {
     let held = Count::default();
     let mut server = Running::serve(app(&held)).await;
     let mut client = Client::stream(server.address, "/flood").await;
@@ -89,8 +89,9 @@ async fn a_stream_that_is_always_ready_ends_too_and_between_events() {
     assert_eq!(held.get(), 0);
 }
 
+/// A running request is finished, and an idle connection does not delay the shutdown.
 #[tokio::test]
-async fn a_running_request_is_finished_and_an_idle_connection_is_no_hindrance() {
+async fn a_running_request_is_finished() {
     let held = Count::default();
     let mut server = Running::serve(app(&held)).await;
     let _said_nothing = Client::connect(server.address).await;
@@ -105,11 +106,11 @@ async fn a_running_request_is_finished_and_an_idle_connection_is_no_hindrance() 
     server.stop();
     assert_eq!(client.response().await.1, "finished");
     server.stopped(DEADLINE).await;
-    assert!(start.elapsed() < Duration::from_secs(5), "it waited for connections that ask for nothing");
+    assert!(start.elapsed() < Duration::from_secs(5), "the shutdown waited for idle connections");
 }
 
 #[tokio::test]
-async fn what_does_not_end_is_cut_at_the_deadline() {
+async fn a_handler_that_does_not_end_is_dropped_at_the_deadline() {
     let held = Count::default();
     let mut server = Running::serve_with(Server::new().shutdown_timeout(Duration::from_millis(200)), app(&held)).await;
     let client = Client::get(server.address, "/hangs").await;
@@ -121,7 +122,7 @@ async fn what_does_not_end_is_cut_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
+async fn a_client_that_does_not_read_is_cut_off_at_the_deadline() {
     let held = Count::default();
     let mut server = Running::serve_with(Server::new().shutdown_timeout(Duration::from_millis(300)), app(&held)).await;
     let mut client = Client::connect_small(server.address, 8 * 1024).await;
@@ -133,8 +134,8 @@ async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
 }
 
 #[tokio::test]
-async fn nobody_is_taken_after_the_wish() {
-    // Reserved, because a listener of another test could take the port of one that has closed.
+async fn no_connection_is_accepted_after_the_signal() {
+    // Reserved, because a listener of another test could take the port after it has closed.
     let port = ReservedPort::new();
     let listener = Listener::bind(&port.address.to_string()).await.expect("bind");
     let stop = CancellationToken::new();
@@ -147,7 +148,7 @@ async fn nobody_is_taken_after_the_wish() {
     assert_eq!(refused.unwrap_err().kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
-/// A real process, a real signal.
+/// Ends a real process with a real signal.
 async fn ends_at(signal: &str) {
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
     let mut clients = Vec::new();
@@ -161,26 +162,26 @@ async fn ends_at(signal: &str) {
 }
 
 #[tokio::test]
-async fn at_sigterm() {
+async fn sigterm_ends_the_process() {
     ends_at("TERM").await;
 }
 
 #[tokio::test]
-async fn at_ctrl_c() {
+async fn ctrl_c_ends_the_process() {
     ends_at("INT").await;
 }
 
 #[tokio::test]
-async fn a_second_signal_ends_it_at_once() {
+async fn a_second_signal_ends_the_process_at_once() {
     let port = ReservedPort::new();
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[&port.address.to_string()]).await;
     let client = Client::get(server.address, "/hangs").await;
-    // A request that came later was answered, so this one is running.
+    // A later request was answered, so this one is running.
     let mut probe = Client::get(server.address, "/nowhere").await;
     assert_eq!(probe.response().await.0.status(), 404);
     let start = Instant::now();
     server.signal("TERM").await;
-    // The first signal is known to have arrived once the port is closed.
+    // The first signal has arrived once the port is closed.
     let closed = async {
         while tokio::net::TcpStream::connect(server.address).await.is_ok() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -189,7 +190,7 @@ async fn a_second_signal_ends_it_at_once() {
     within(DEADLINE, "the port closes", closed).await;
     server.signal("TERM").await;
     server.ended(DEADLINE).await;
-    assert!(start.elapsed() < DEADLINE / 2, "it waited for the handler that hangs");
+    assert!(start.elapsed() < DEADLINE / 2, "the shutdown waited for the handler that hangs");
     drop(client);
 }
 
@@ -209,7 +210,7 @@ async fn a_stream_of_another_library_ends_as_well() {
     server.stopped(DEADLINE).await;
 }
 
-/// The function form of the handler above, so that the attribute is not what ends it.
+/// The function form of the handler above: the attribute does not matter.
 #[tokio::test]
 async fn a_generated_stream_ends_as_well() {
     #[route(GET, "/")]

@@ -1,8 +1,8 @@
-//! Raw requests that two servers could read in two ways, and what each gets.
+//! Raw requests that two servers could read in two ways, and what happens to each.
 //!
-//! Whoever can make a proxy and the server behind it disagree about where a request ends can put a
-//! request of their own into somebody else's connection. So each row says where it is to end: what
-//! the service saw, and whether the bytes that come after it, `GET /smuggled`, became a request.
+//! If a proxy and the server behind it disagree about where a request ends, an attacker can put a request of
+//! their own into somebody else's connection. So each row states where its request ends: what the service
+//! saw, and whether the bytes after it, `GET /smuggled`, became a request.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,7 +27,7 @@ impl Seen {
     }
 }
 
-/// Answers all that arrives, and writes it down once its body has been read.
+/// Responds to every request, and records it once its body has been read.
 async fn record(seen: Seen, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = match body.collect().await {
@@ -39,21 +39,22 @@ async fn record(seen: Seen, request: Request) -> Response {
     Response::new(Body::from("ok"))
 }
 
-/// A request whose body is these chunks.
+/// A request whose body consists of these chunks.
 macro_rules! chunked {
     ($body:literal) => {
         concat!("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", $body)
     };
 }
 
-/// What becomes of a row's request and of what stands after it.
+/// The result of a row's request and to the bytes after it.
 #[derive(Clone, Copy, Debug)]
 enum Fate {
-    /// It is answered with this status, reaches nobody, and nothing after it is read.
+    /// Refused with this status: no service sees it, and nothing after it is read.
     Refused(u16),
-    /// It reaches the service like this, and nothing after it is read.
+    /// Served with this method, target and body; nothing after it is read.
     Last(&'static str),
-    /// Everybody agrees where it ends: it reaches the service like this, and then the next one does.
+    /// Served with this method, target and body, and so is the next request: every server agrees where this
+    /// one ends.
     Ends(&'static str),
 }
 
@@ -66,21 +67,22 @@ const HOSTS: &[Row] = &[
     ("GET / HTTP/1.1\r\n\r\n", Refused(400)),
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", Refused(400)),
     ("GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", Refused(400)),
-    // Said to be nobody's, which is what the standard wants where there is no authority.
+    // An empty host, which the standard requires where there is no authority.
     ("GET / HTTP/1.1\r\nHost: \r\n\r\n", Ends("GET /")),
-    // A target with an authority of its own, which the header repeats but for the user in it.
+    // A target with an authority, which the header repeats except for the user in it.
     ("GET http://a/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://a/")),
     ("GET http://a:8080/x HTTP/1.1\r\nHost: A:8080\r\n\r\n", Ends("GET http://a:8080/x")),
     ("GET http://me@a/ HTTP/1.1\r\nHost: a\r\n\r\n", Ends("GET http://me@a/")),
     ("CONNECT a:443 HTTP/1.1\r\nHost: b:443\r\n\r\n", Refused(400)),
-    // The standard lets the target win. But a proxy may have gone by the header.
+    // The standard lets the target win. But a proxy may have used the header.
     ("GET http://b/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
     ("GET http://a:8080/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
     ("GET http://a/ HTTP/1.1\r\nHost: me@a\r\n\r\n", Refused(400)),
     ("GET http://a@b/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
     ("GET http://a/ HTTP/1.1\r\nHost: \r\n\r\n", Refused(400)),
     ("GET http://b/ HTTP/1.0\r\nHost: a\r\n\r\n", Refused(400)),
-    // What is no host, one reads as a path, another as a user, and a handler may write it into a page.
+    // An invalid host reads as a path to one server, as a user to another, and a handler may write it into a
+    // page.
     ("GET / HTTP/1.1\r\nHost: a b\r\n\r\n", Refused(400)),
     ("GET / HTTP/1.1\r\nHost: a/b?c\r\n\r\n", Refused(400)),
     ("GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", Refused(400)),
@@ -95,7 +97,7 @@ const HOSTS: &[Row] = &[
 const LENGTHS: &[Row] = &[
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", Ends("POST / abc")),
     ("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", Ends("GET / abc")),
-    // Both say the same.
+    // Both have the same value.
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc", Ends("POST / abc")),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 0\r\n\r\nabc", Refused(400)),
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", Refused(400)),
@@ -113,8 +115,8 @@ const LENGTHS: &[Row] = &[
 const CODINGS: &[Row] = &[
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Ends("POST / abc")),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding:\tChunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", Ends("POST / abc")),
-    // hyper goes by the chunks, forgets the length, and closes. Whoever has gone by the length has
-    // sent what comes next to a closed connection.
+    // hyper reads the chunks, ignores the length, and closes. A proxy that used the length has sent the next
+    // request to a closed connection.
     ("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Last("POST /")),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\n", Last("POST /")),
     ("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", Refused(400)),
@@ -147,14 +149,14 @@ const CHUNKS: &[Row] = &[
     (chunked!("\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
     (chunked!("3\r\nabcd\r\n0\r\n\r\n"), Last("POST / (broken)")),
     (chunked!("10000000000000003\r\nabc\r\n0\r\n\r\n"), Last("POST / (broken)")),
-    // Trailers are read and given to nobody who would take them for headers.
+    // Trailers are read, and never merged into the headers.
     (chunked!("0\r\nContent-Length: 40\r\nHost: b\r\n\r\n"), Ends("POST /")),
     (chunked!("0\r\nX: y\n\n"), Last("POST /")),
 ];
 
 const LINES: &[Row] = &[
-    // hyper ends a line at a bare LF, as the standard allows. No proxy sees another end: a value
-    // cannot hold an LF, so each either ends its line there, too, or refuses the request.
+    // hyper ends a line at a bare LF, as the standard allows. No proxy sees another end: a value cannot hold
+    // an LF, so a proxy either ends its line there, too, or refuses the request.
     ("GET / HTTP/1.1\nHost: a\n\n", Ends("GET /")),
     ("GET / HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", Ends("GET /")),
     // Empty lines before a request are left over from the one before.
@@ -184,10 +186,10 @@ const LINES: &[Row] = &[
     ("GET\t/ HTTP/1.1\r\nHost: a\r\n\r\n", Refused(400)),
 ];
 
-/// What comes after each request on its connection.
+/// The request that follows each row on its connection.
 const NEXT: &str = "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n";
 
-/// Sends a row and what comes after it, and reads until the server closes: the statuses.
+/// Sends a row and the request after it, and reads until the server closes: the statuses.
 async fn statuses(server: &Running, row: &str) -> Vec<u16> {
     let mut client = Client::connect(server.address).await;
     client.send(format!("{row}{NEXT}")).await;
@@ -198,7 +200,7 @@ async fn statuses(server: &Running, row: &str) -> Vec<u16> {
     answers.filter_map(|answer| answer.split(' ').nth(1)?.parse().ok()).collect()
 }
 
-async fn each_row_meets_its_fate(rows: &[Row]) {
+async fn assert_rows(rows: &[Row]) {
     let seen = Seen::default();
     let records = seen.clone();
     let service = axum::Router::new().fallback(move |request| record(records.clone(), request));
@@ -217,34 +219,34 @@ async fn each_row_meets_its_fate(rows: &[Row]) {
 }
 
 #[tokio::test]
-async fn whom_a_request_is_for() {
-    each_row_meets_its_fate(HOSTS).await;
+async fn rows_about_hosts() {
+    assert_rows(HOSTS).await;
 }
 
 #[tokio::test]
-async fn how_long_a_body_is() {
-    each_row_meets_its_fate(LENGTHS).await;
+async fn rows_about_lengths() {
+    assert_rows(LENGTHS).await;
 }
 
 #[tokio::test]
-async fn how_a_body_is_coded() {
-    each_row_meets_its_fate(CODINGS).await;
+async fn rows_about_transfer_encodings() {
+    assert_rows(CODINGS).await;
 }
 
 #[tokio::test]
-async fn where_a_chunk_ends() {
-    each_row_meets_its_fate(CHUNKS).await;
+async fn rows_about_chunks() {
+    assert_rows(CHUNKS).await;
 }
 
 #[tokio::test]
-async fn where_a_line_ends_and_what_it_may_hold() {
-    each_row_meets_its_fate(LINES).await;
+async fn rows_about_lines() {
+    assert_rows(LINES).await;
 }
 
 /// hyper closes the connection after a request with both framings. A stream is written without hyper, and its
 /// connection closes all the same.
 #[tokio::test]
-async fn a_stream_is_the_last_answer_to_a_request_with_both_framings() {
+async fn a_stream_after_both_framings_closes_its_connection() {
     const LENGTH: &str = "Content-Length: 4\r\n";
     const CHUNKED: &str = "Transfer-Encoding: chunked\r\n";
     // Four of these bytes are a body by its length, all of them by its chunks.

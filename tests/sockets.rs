@@ -1,4 +1,4 @@
-//! Where a server listens beside a TCP port of its own: Unix sockets, and what others have opened.
+//! Other listeners than a TCP port of the server's own: Unix sockets, and sockets opened by another program.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,10 +20,10 @@ async fn endless() {
     std::future::pending::<()>().await;
 }
 
-/// A path that is nobody else's, and a file there that goes when this is dropped.
-struct Place(PathBuf);
+/// A unique path, whose file is removed when this is dropped.
+struct SocketPath(PathBuf);
 
-impl Place {
+impl SocketPath {
     fn new(name: &str) -> Self {
         Self(std::env::temp_dir().join(format!("touka-{name}-{}.sock", std::process::id())))
     }
@@ -33,7 +33,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for SocketPath {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.0);
     }
@@ -50,14 +50,14 @@ async fn stopped(server: JoinHandle<touka::Result<()>>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_unix_socket_serves_both_versions_and_ends_well() {
-    let place = Place::new("serves");
-    let listener = Listener::bind(&place.address()).await.expect("bind");
+async fn a_unix_socket_serves_both_versions_and_ends_cleanly() {
+    let path = SocketPath::new("serves");
+    let listener = Listener::bind(&path.address()).await.expect("bind");
     assert!(listener.local_addr().expect_err("no address and port").to_string().contains("this listener"));
     let (server, handle) = start(listener);
     let mut open = Vec::new();
     for version in [Version::HTTP_11, Version::HTTP_2] {
-        let socket = UnixStream::connect(&place.0).await.expect("connect");
+        let socket = UnixStream::connect(&path.0).await.expect("connect");
         let mut visitor = Visitor::over(socket, version).await;
         let mut stream = visitor.stream("/endless").await;
         assert_eq!(stream.data().await, "here");
@@ -73,17 +73,17 @@ async fn a_unix_socket_serves_both_versions_and_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_server_has_left_is_replaced_and_nothing_else() {
-    let place = Place::new("left");
-    let first = Listener::bind(&place.address()).await.expect("bind");
-    let taken = Listener::bind(&place.address()).await.expect_err("another server listens there");
+async fn only_a_stale_socket_is_replaced() {
+    let path = SocketPath::new("left");
+    let first = Listener::bind(&path.address()).await.expect("bind");
+    let taken = Listener::bind(&path.address()).await.expect_err("another server listens");
     assert!(taken.is_bind());
-    assert!(taken.to_string().contains(&place.address()), "{taken}");
+    assert!(taken.to_string().contains(&path.address()), "{taken}");
     drop(first);
-    assert!(place.0.exists(), "the file outlives its server");
-    let (server, handle) = start(place.address());
+    assert!(path.0.exists(), "the file outlives its server");
+    let (server, handle) = start(path.address());
     let mut visitor = loop {
-        match UnixStream::connect(&place.0).await {
+        match UnixStream::connect(&path.0).await {
             Ok(socket) => break Visitor::over(socket, Version::HTTP_11).await,
             Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
         }
@@ -92,18 +92,18 @@ async fn what_a_server_has_left_is_replaced_and_nothing_else() {
     handle.shutdown();
     stopped(server).await;
 
-    fs::remove_file(&place.0).expect("remove");
-    fs::write(&place.0, "a letter").expect("write");
-    assert!(Listener::bind(&place.address()).await.expect_err("a file is there").is_bind());
-    assert_eq!(fs::read_to_string(&place.0).expect("it is still there"), "a letter");
+    fs::remove_file(&path.0).expect("remove");
+    fs::write(&path.0, "a letter").expect("write");
+    assert!(Listener::bind(&path.address()).await.expect_err("a file is there").is_bind());
+    assert_eq!(fs::read_to_string(&path.0).expect("the file still exists"), "a letter");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_port_that_was_opened_by_another_is_taken_as_it_is() {
-    // As a service manager hands it over: open, and not yet non-blocking.
+async fn an_open_tcp_listener_is_accepted() {
+    // As a service manager passes it: open, and not yet non-blocking.
     let opened = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
     let address = opened.local_addr().expect("an address");
-    // A client may be there before its server.
+    // A client may connect before the server starts.
     let mut client = Client::get(address, "/endless").await;
     let (server, handle) = start(opened);
     assert_eq!(client.head().await.status(), 200);
@@ -119,12 +119,12 @@ async fn a_port_that_was_opened_by_another_is_taken_as_it_is() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_is_a_unix_socket() {
-    let (place, other) = (Place::new("std"), Place::new("tokio"));
-    let std = start(std::os::unix::net::UnixListener::bind(&place.0).expect("bind"));
+async fn an_open_unix_listener_is_accepted() {
+    let (path, other) = (SocketPath::new("std"), SocketPath::new("tokio"));
+    let std = start(std::os::unix::net::UnixListener::bind(&path.0).expect("bind"));
     let tokio = start(tokio::net::UnixListener::bind(&other.0).expect("bind"));
-    for (place, (server, handle)) in [(place, std), (other, tokio)] {
-        let socket = UnixStream::connect(&place.0).await.expect("connect");
+    for (path, (server, handle)) in [(path, std), (other, tokio)] {
+        let socket = UnixStream::connect(&path.0).await.expect("connect");
         let mut visitor = Visitor::over(socket, Version::HTTP_11).await;
         assert_eq!(visitor.stream("/endless").await.data().await, "here");
         handle.shutdown();

@@ -1,5 +1,5 @@
-//! A response that is being taken is not idle and not stalled, however slowly it goes; one that is not
-//! taken is dropped after the write timeout, however it was written.
+//! A response that is being read is neither idle nor stalled, however slowly it is read; one that is not read
+//! is dropped after the write timeout, however it was written.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,7 +27,7 @@ struct App {
     ends: mpsc::UnboundedSender<CloseReason>,
 }
 
-/// Bytes that are counted as long as anybody has them.
+/// Bytes that are counted as long as they are held.
 struct Owned(Vec<u8>, #[expect(dead_code, reason = "held")] support::Held);
 
 impl AsRef<[u8]> for Owned {
@@ -42,13 +42,13 @@ async fn large(State(app): State<App>) -> axum_core::body::Body {
     axum_core::body::Body::from(Bytes::from_owner(Owned(vec![b'x'; LARGE], app.held.hold())))
 }
 
-/// One frame, of as many bytes as HTTP/2 takes in one go.
+/// One frame, of as many bytes as HTTP/2 writes at once.
 #[route(GET, "/small")]
 async fn small() -> Vec<u8> {
     vec![b'x'; 16 * 1024]
 }
 
-/// Many frames of 1 KB, and the end apart from the last of them.
+/// Many frames of 1 KB, and an end that is separate from the last of them.
 #[route(GET, "/frames")]
 async fn frames(State(app): State<App>) -> axum_core::body::Body {
     let held = Arc::new(app.held.hold());
@@ -80,7 +80,7 @@ async fn running(server: Server) -> (Running, Count, mpsc::UnboundedReceiver<Clo
     (Running::serve_with(server, router).await, held, ended)
 }
 
-/// An HTTP/2 connection whose streams have a window of this size.
+/// An HTTP/2 connection whose streams have a window of `window` bytes.
 struct Http2 {
     client: SendRequest<Bytes>,
     driver: JoinHandle<Result<(), h2::Error>>,
@@ -110,7 +110,7 @@ impl Drop for Http2 {
     }
 }
 
-/// Reads a body with a pause after each so many bytes, and gives back how much it was.
+/// Reads a body with a pause after every `step` bytes, and returns the number of bytes.
 async fn read_slowly(body: &mut RecvStream, step: usize, pause: Duration) -> Result<usize, h2::Error> {
     let (mut all, mut since) = (0, 0);
     while let Some(bytes) = within(PATIENCE, "the body", body.data()).await {
@@ -121,19 +121,19 @@ async fn read_slowly(body: &mut RecvStream, step: usize, pause: Duration) -> Res
             since = 0;
             tokio::time::sleep(pause).await;
         }
-        body.flow_control().release_capacity(bytes.len()).expect("it was held");
+        body.flow_control().release_capacity(bytes.len()).expect("the capacity was held");
     }
     Ok(all)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http1_a_response_under_way_is_not_idle() {
+async fn over_http1_a_response_in_progress_is_not_idle() {
     let (server, held, _) = running(Server::new().idle_timeout(Duration::from_millis(200))).await;
     let mut client = Client::connect_small(server.address, 64 * 1024).await;
     client.send("GET /large HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let head = client.head().await;
     assert_eq!(head.header("content-length"), Some("16777216"));
-    // Well over the idle timeout in all, at any speed of the machine.
+    // Well over the idle timeout in total, at any speed of the machine.
     let mut socket = client.socket;
     let mut read = 0;
     let mut buffer = vec![0; 64 * 1024];
@@ -150,8 +150,7 @@ async fn over_http1_a_response_under_way_is_not_idle() {
     until(PATIENCE, "the bytes are dropped", || held.get() == 0).await;
 }
 
-/// The kernel tells that a socket can be written to only when a third of its buffer is free, which may
-/// be megabytes.
+/// The kernel reports a socket as writable only when a third of its buffer is free, which may be megabytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http1_a_slow_reader_is_not_stalled() {
     let certificate = Certificate::new();
@@ -166,11 +165,11 @@ async fn over_http1_a_slow_reader_is_not_stalled() {
         } else {
             reads_slowly_first(socket, request).await
         };
-        assert!(read > LARGE, "cut after {read} bytes");
+        assert!(read > LARGE, "cut off after {read} bytes");
     }
 }
 
-/// 128 KB a second for three times the write timeout, and then as fast as it can.
+/// 128 KB/s for three times the write timeout, and then as fast as it can.
 async fn reads_slowly_first(mut io: impl AsyncRead + AsyncWrite + Unpin, request: &[u8]) -> usize {
     io.write_all(request).await.expect("send");
     io.flush().await.expect("send");
@@ -189,30 +188,30 @@ async fn reads_slowly_first(mut io: impl AsyncRead + AsyncWrite + Unpin, request
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http2_a_response_under_way_is_not_idle() {
+async fn over_http2_a_response_in_progress_is_not_idle() {
     let (server, held, _) = running(Server::new().idle_timeout(Duration::from_millis(200))).await;
     for (path, length) in [("/large", LARGE), ("/frames", MEGABYTE)] {
         let mut client = Http2::connect(&server, 16 * 1024).await;
         let mut body = client.get(path).await;
         let all = read_slowly(&mut body, length / 16, Duration::from_millis(100)).await;
-        assert_eq!(all.expect("the body was cut"), length, "{path}");
+        assert_eq!(all.expect("the body was cut off"), length, "{path}");
         until(PATIENCE, "the bytes are dropped", || held.get() == 0).await;
     }
 }
 
-/// The last bytes are taken more slowly than the connection may be idle, and nothing else runs on it.
+/// The last bytes are read more slowly than the idle timeout, and nothing else runs on the connection.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http2_the_tail_of_a_response_is_not_idle() {
     let (server, ..) = running(Server::new().idle_timeout(Duration::from_millis(200))).await;
     let mut client = Http2::connect(&server, 1024).await;
     let mut body = client.get("/small").await;
     let all = read_slowly(&mut body, 1024, Duration::from_millis(150)).await;
-    assert_eq!(all.expect("the body was cut"), 16 * 1024);
+    assert_eq!(all.expect("the body was cut off"), 16 * 1024);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn over_http2_a_steady_reader_of_one_event_is_not_stalled() {
-    // The longest of times is none.
+    // The largest timeout means none.
     for (longest, pause) in [(Duration::from_secs(2), 300), (Duration::MAX, 0)] {
         let (server, _, mut ended) = running(Server::new().write_timeout(longest)).await;
         let mut client = Http2::connect(&server, 64 * 1024).await;
@@ -230,24 +229,24 @@ async fn over_http2_a_reader_of_few_bytes_a_second_is_not_stalled() {
     let mut client = Http2::connect(&server, 1024).await;
     let mut body = client.get("/event").await;
     let mut read = 0;
-    // 32 KB at about 4 KB a second, and then in one go.
+    // 32 KB at about 4 KB/s, and then all at once.
     while let Some(bytes) = within(PATIENCE, "the body", body.data()).await {
-        let length = bytes.expect("the body was cut").len();
+        let length = bytes.expect("the body was cut off").len();
         if read < 32 * 1024 {
             tokio::time::sleep(Duration::from_millis(length as u64 / 4)).await;
         } else {
-            body.flow_control().release_capacity(length).expect("it was held");
+            body.flow_control().release_capacity(length).expect("the capacity was held");
             read += length;
             break;
         }
-        body.flow_control().release_capacity(length).expect("it was held");
+        body.flow_control().release_capacity(length).expect("the capacity was held");
         read += length;
     }
     assert!(read + read_slowly(&mut body, LARGE, Duration::ZERO).await.expect("cut") > 4 * MEGABYTE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http2_what_nobody_takes_is_dropped() {
+async fn over_http2_an_unread_body_is_dropped() {
     let (server, held, mut ended) = running(Server::new().write_timeout(Duration::from_secs(1))).await;
     let mut client = Http2::connect(&server, 1024).await;
     let mut bodies = Vec::new();
@@ -257,27 +256,27 @@ async fn over_http2_what_nobody_takes_is_dropped() {
     assert_eq!(held.get(), 4);
     assert_eq!(within(PATIENCE, "the end", ended.recv()).await, Some(CloseReason::Stalled));
     until(PATIENCE, "all that was held is dropped", || held.get() == 0).await;
-    // The connection lives: another stream of it is served.
+    // The connection goes on: another stream of it is served.
     let mut lively = client.get("/frames").await;
-    assert_eq!(read_slowly(&mut lively, MEGABYTE, Duration::ZERO).await.expect("the body was cut"), MEGABYTE);
+    assert_eq!(read_slowly(&mut lively, MEGABYTE, Duration::ZERO).await.expect("the body was cut off"), MEGABYTE);
     for mut body in bodies {
         let all = read_slowly(&mut body, LARGE, Duration::ZERO).await;
-        assert!(all.is_err(), "a body that was cut looks like one that has ended");
+        assert!(all.is_err(), "a body that was cut off looks complete");
     }
 }
 
-/// What h2 has of a response that has ended is taken within the write timeout, or its connection closes.
+/// Data that h2 buffers of an ended response is read within the write timeout, or the connection closes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http2_a_tail_that_nobody_takes_is_dropped() {
+async fn over_http2_an_unread_tail_is_dropped() {
     let server = Server::new().write_timeout(Duration::from_millis(500)).idle_timeout(Duration::from_mins(10));
     let (server, ..) = running(server).await;
     let mut client = Http2::connect(&server, 1024).await;
     let mut body = client.get("/small").await;
     within(PATIENCE, "the server closes", &mut client.driver).await.expect("no panic").ok();
-    assert!(read_slowly(&mut body, LARGE, Duration::ZERO).await.is_err(), "cut, and looks like an end");
+    assert!(read_slowly(&mut body, LARGE, Duration::ZERO).await.is_err(), "cut off, and looks complete");
 }
 
-/// A body says its length, its end and its trailers as if nobody cut it.
+/// A body's length, end and trailers pass through the server's splitting of frames.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_large_body_keeps_its_length_and_its_trailers() {
     async fn with_trailers() -> axum_core::response::Response {
@@ -290,7 +289,7 @@ async fn a_large_body_keeps_its_length_and_its_trailers() {
     let server = Running::serve(app).await;
     let mut client = Http2::connect(&server, 64 * 1024).await;
     let mut body = client.get("/trailers").await;
-    assert_eq!(read_slowly(&mut body, MEGABYTE, Duration::ZERO).await.expect("the body was cut"), 100_000);
+    assert_eq!(read_slowly(&mut body, MEGABYTE, Duration::ZERO).await.expect("the body was cut off"), 100_000);
     let trailers = body.trailers().await.expect("the end").expect("trailers");
     assert_eq!(trailers["x-sum"], "7");
 }

@@ -1,4 +1,4 @@
-//! The test kit: what it shows of an app, and what it says when a test is wrong.
+//! The test kit: what it shows of an app, and the messages of a failing test.
 
 #![allow(clippy::unused_async, reason = "a handler is async, whatever its body does")]
 
@@ -47,7 +47,7 @@ async fn flood(State(held): State<Count>) {
     }
 }
 
-/// Counts to three, and is over for a client that has seen the three.
+/// Counts to three, and responds with 204 to a client that has seen the three.
 #[route(GET, "/count")]
 async fn count(LastEventId(last): LastEventId) -> Result<EventStream, StatusCode> {
     let seen = last.and_then(|id| id.as_u64()).unwrap_or(0);
@@ -89,10 +89,10 @@ fn event(name: &str, data: &str, id: &str) -> Received {
     Received { name: name.to_owned(), data: data.to_owned(), id: id.to_owned() }
 }
 
-// ===== what it shows =====
+// ===== reading an app =====
 
 #[tokio::test(start_paused = true)]
-async fn events_come_whole_or_as_values() {
+async fn events_can_be_read_as_received_or_as_values() {
     let app = app(&Count::default());
     let mut events = app.get("/prices").events().await;
     assert_eq!(events.headers()["cache-control"], "no-cache, no-transform");
@@ -110,9 +110,9 @@ async fn events_come_whole_or_as_values() {
     app.assert_nothing_left().await;
 }
 
-/// What is known of a stream goes as far as the test has read, not as far as bytes have come.
+/// The state of a stream reflects what the test has read, not what has arrived.
 #[tokio::test(start_paused = true)]
-async fn comments_retry_and_id_are_those_of_what_was_read() {
+async fn comments_retry_and_id_follow_what_was_read() {
     let mut events = app(&Count::default()).get("/prices").events().await;
     sleep(Duration::from_millis(1)).await;
     assert_eq!(events.retry(), Some(Duration::from_secs(2)));
@@ -138,7 +138,7 @@ async fn a_keep_alive_is_a_comment_and_costs_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_leaves_ends_the_handler_also_before_its_answer() {
+async fn a_disconnect_ends_the_handler_even_before_its_response() {
     let held = Count::default();
     let app = app(&held);
     let events = app.get("/silent").events().await;
@@ -156,7 +156,7 @@ async fn a_client_that_leaves_ends_the_handler_also_before_its_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stalled_client_suspends_the_emit_until_it_resumes() {
-    // Shorter in all than the write timeout, which gives up on such a client.
+    // Shorter in total than the write timeout, which cuts off such a client.
     const MOMENT: Duration = Duration::from_secs(5);
     let emitted = Count::default();
     let app = app(&emitted);
@@ -165,11 +165,11 @@ async fn a_stalled_client_suspends_the_emit_until_it_resumes() {
     events.stall();
     sleep(MOMENT).await;
     let stood = emitted.get();
-    assert!(stood < 400, "{stood} events of 1 kB went somewhere");
+    assert!(stood < 400, "{stood} events of 1 kB were buffered");
     sleep(MOMENT).await;
     assert_eq!(emitted.get(), stood, "the handler ran on");
 
-    // What had passed before is still there, and nothing after it.
+    // What had been written before can be read, and nothing after it.
     let read = failure(async {
         for _ in 0..1000 {
             events.next_event().await;
@@ -190,7 +190,7 @@ async fn a_stalled_client_suspends_the_emit_until_it_resumes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_stays_stalled_is_given_up() {
+async fn a_client_that_stays_stalled_is_cut_off() {
     let emitted = Count::default();
     let app = app(&emitted);
     let mut events = app.get("/flood").events().await;
@@ -203,24 +203,24 @@ async fn a_client_that_stays_stalled_is_given_up() {
     app.assert_nothing_left().await;
 }
 
-/// A client that is not read is a slow one, and the size of the pipe says how soon it shows.
+/// A client that does not read is a slow one, and the pipe's capacity decides how soon it blocks the handler.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_not_read_holds_the_handler_back() {
+async fn a_client_that_does_not_read_blocks_the_handler() {
     let emitted = Count::default();
     let routes = Router::new().mount(routes![flood]).with_state(emitted.clone());
     let _events = TestApp::new(routes).pipe_capacity(1024).get("/flood").events().await;
     sleep(MINUTE).await;
-    // One is in the pipe, and one waits for room in it.
+    // One event is in the pipe, and one waits for capacity.
     assert!((1..=2).contains(&emitted.get()), "{}", emitted.get());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reconnect_goes_on_behind_the_last_event_taken_and_204_is_the_end() {
+async fn a_reconnect_resumes_after_the_last_event_read() {
     let app = app(&Count::default());
     let mut events = app.get("/count").events().await;
     assert_eq!(events.next::<u64>().await, 1);
     let mut events = events.reconnect().await.expect("more");
-    assert_eq!(events.last_event_id(), "1", "a client that came back still knows where it was");
+    assert_eq!(events.last_event_id(), "1", "a client that reconnected keeps its last id");
     assert_eq!(events.rest().await, [event("message", "2", "2"), event("message", "3", "3")]);
     assert!(events.reconnect().await.is_none());
 
@@ -231,7 +231,7 @@ async fn a_reconnect_goes_on_behind_the_last_event_taken_and_204_is_the_end() {
     app.assert_nothing_left().await;
 }
 
-/// As an `EventSource`: an id that the server took back is not sent again.
+/// Like an `EventSource`: an id that the server has reset is not sent again.
 #[tokio::test(start_paused = true)]
 async fn a_request_has_the_headers_of_an_event_source() {
     #[route(GET, "/headers")]
@@ -257,7 +257,7 @@ async fn other_responses_are_read_whole() {
     let response = app.post("/echo").json(&Price { cents: 7 }).send().await;
     assert_eq!(response.status(), 200);
     assert_eq!(response.header("content-type"), Some("text/plain; charset=utf-8"));
-    // It has ended: looking at it keeps nothing alive.
+    // The response has ended: reading it keeps nothing alive.
     app.assert_nothing_left().await;
     assert_eq!(response.json::<Price>().await, Price { cents: 7 });
     assert_eq!(app.post("/echo").body("a").send().await.text().await, "a");
@@ -279,9 +279,9 @@ async fn a_shutdown_ends_streams_with_a_retry() {
     assert!(refused.starts_with("GET /silent was not answered: the connection ended"), "{refused}");
 }
 
-/// Any service that the server takes; and without a paused clock, on several threads.
+/// Any service works; and without a paused clock, on several threads.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_axum_app_runs_in_it_in_real_time() {
+async fn an_axum_app_runs_in_the_kit_in_real_time() {
     #[sse_handler]
     async fn quick() {
         for number in 0..3 {
@@ -302,10 +302,10 @@ async fn an_axum_app_runs_in_it_in_real_time() {
     app.assert_nothing_left().await;
 }
 
-// ===== what it says =====
+// ===== failure messages =====
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_stream_is_shown() {
+async fn a_response_that_is_no_stream_is_shown() {
     let app = app(&Count::default());
     let message = failure(async { drop(app.get("/prizes").events().await) }).await;
     let expected = "GET /prizes did not open an event stream
@@ -319,7 +319,7 @@ async fn what_is_no_stream_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_does_not_come_fails_in_time() {
+async fn a_missing_event_fails_in_time() {
     let app = app(&Count::default());
     let mut events = app.get("/prices").events().await;
     events.next_event().await;
@@ -335,7 +335,7 @@ async fn an_event_that_does_not_come_fails_in_time() {
     assert!(message.starts_with("GET /never was not answered within 60s"), "{message}");
 }
 
-/// The limit holds also where the handler gives no rest.
+/// The timeout also applies if the handler never pauses.
 #[tokio::test]
 async fn an_endless_stream_is_not_read_for_ever() {
     let app = app(&Count::default()).within(Duration::from_millis(50));
@@ -349,7 +349,7 @@ async fn an_endless_stream_is_not_read_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn data_that_is_no_such_value_is_shown() {
+async fn data_of_another_type_is_shown() {
     let mut events = app(&Count::default()).get("/prices").events().await;
     events.next_event().await;
     let message = failure(events.next::<Price>().map(drop)).await;
@@ -365,7 +365,7 @@ async fn data_that_is_no_such_value_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_came_where_nothing_should_is_shown() {
+async fn an_unexpected_event_is_shown() {
     let app = app(&Count::default());
     let mut events = app.get("/prices").events().await;
     let message = failure(events.assert_pending()).await;
@@ -373,7 +373,7 @@ async fn what_came_where_nothing_should_is_shown() {
     assert!(message.starts_with(expected), "{message}");
     let message = failure(async { drop(events.next_comment().await) }).await;
     assert!(message.starts_with("GET /prices sent an event `price` with data"), "{message}");
-    assert_eq!(events.next::<Price>().await, Price { cents: 120 }, "looking at it does not take it");
+    assert_eq!(events.next::<Price>().await, Price { cents: 120 }, "peeking does not consume the event");
 
     let mut events = app.get("/count").events().await;
     assert_eq!(events.rest().await.len(), 3);
@@ -384,10 +384,10 @@ async fn what_came_where_nothing_should_is_shown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_breaks_off_is_no_end() {
+async fn a_body_that_breaks_off_is_an_error() {
     async fn broken() -> ([(&'static str, &'static str); 1], axum::body::Body) {
         let pieces = futures_util::stream::unfold(0, |piece| async move {
-            // In one go with the error, hyper would not send the first piece either.
+            // Together with the error, hyper would not send the first piece either.
             sleep(Duration::from_millis(piece)).await;
             Some((if piece == 0 { Ok("data: a\n\n") } else { Err("out of paper") }, piece + 1))
         });
@@ -403,7 +403,7 @@ async fn a_body_that_breaks_off_is_no_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_left_is_named() {
+async fn leftovers_are_named() {
     let held = Count::default();
     let app = app(&held);
     let events = (app.get("/silent").events().await, app.get("/silent").events().await);
@@ -416,9 +416,9 @@ async fn what_is_left_is_named() {
     app.assert_nothing_left().await;
 }
 
-/// A layer that gives the stream to a task of its own: the response is gone, and the handler runs.
+/// A layer that moves the stream to a task of its own: the response is gone, and the handler runs.
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_was_taken_out_of_its_response_is_found() {
+async fn a_stream_taken_out_of_its_response_is_found() {
     let held = Count::default();
     let taken = axum::middleware::map_response(|response: http::Response<axum::body::Body>| async {
         let (parts, body) = response.into_parts();

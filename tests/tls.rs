@@ -1,4 +1,5 @@
-//! TLS: a bad certificate is found before the port opens, and a bad peer costs nobody else anything.
+//! TLS: an invalid certificate is found before the port opens, and a misbehaving peer affects no other
+//! client.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ async fn running(certificate: &Certificate, server: Server) -> (Running, Count) 
 async fn visit(server: &Running, certificate: &Certificate, protocol: Option<&[u8]>, version: Version) -> Visitor {
     let socket = TcpStream::connect(server.address).await.expect("connect");
     let wire = certificate.connect(socket, protocol.as_slice()).await;
-    assert_eq!(wire.get_ref().1.alpn_protocol(), protocol, "what was agreed on");
+    assert_eq!(wire.get_ref().1.alpn_protocol(), protocol, "the negotiated protocol");
     Visitor::over(wire, version).await
 }
 
@@ -52,9 +53,9 @@ async fn alpn_chooses_the_version_and_no_alpn_is_http_1() {
     }
 }
 
-/// A client that has agreed on one protocol and speaks the other gets no answer in either.
+/// A client that has agreed on one protocol and speaks the other gets no response in either.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_alpn_has_settled_is_what_is_spoken() {
+async fn the_negotiated_protocol_is_enforced() {
     let certificate = Certificate::new();
     let (server, _) = running(&certificate, Server::new()).await;
     let http1 = &b"GET /nothing HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"[..];
@@ -82,7 +83,7 @@ async fn what_alpn_has_settled_is_what_is_spoken() {
 }
 
 #[test]
-fn what_is_wrong_with_a_certificate_is_said() {
+fn an_error_explains_an_invalid_certificate() {
     let (good, other) = (Certificate::new(), Certificate::new());
     let empty = good.folder().join("empty.pem");
     let garbage = good.folder().join("garbage.pem");
@@ -109,11 +110,11 @@ fn what_is_wrong_with_a_certificate_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_peer_that_does_not_shake_hands_is_closed_and_delays_nobody() {
+async fn a_peer_without_a_handshake_is_closed_and_delays_no_other() {
     let certificate = Certificate::new();
     let (server, _) = running(&certificate, Server::new().head_timeout(SHORT)).await;
     let start = Instant::now();
-    // Says nothing; begins and stops; begins and resets.
+    // One sends nothing, one stops in the middle, one resets.
     let mut silent = TcpStream::connect(server.address).await.expect("connect");
     let mut slow = TcpStream::connect(server.address).await.expect("connect");
     slow.write_all(b"\x16\x03\x01\x02\x00\x01").await.expect("send");
@@ -126,18 +127,18 @@ async fn a_peer_that_does_not_shake_hands_is_closed_and_delays_nobody() {
         let end = within(PATIENCE, "the server closes", peer.read(&mut [0; 16])).await;
         assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     }
-    assert!(start.elapsed() > SHORT / 2, "closed before their time");
+    assert!(start.elapsed() > SHORT / 2, "closed too early");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_speaks_something_else_is_hung_up_on() {
+async fn a_peer_that_speaks_another_protocol_is_closed() {
     let certificate = Certificate::new();
     let (server, _) = running(&certificate, Server::new()).await;
     for words in ["GET /endless HTTP/1.1\r\nhost: test\r\n\r\n", "\0\0\0\0\0\0\0\0\0\0\0\0", "SSH-2.0-OpenSSH\r\n"] {
         let mut client = Client::connect(server.address).await;
         client.send(words).await;
         let answer = within(PATIENCE, "the server closes", client.rest()).await.unwrap_or_default();
-        // At most an alert of TLS: no word of HTTP in the clear.
+        // A TLS alert at most: no HTTP in clear text.
         assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
     }
     let mut visitor = visit(&server, &certificate, Some(b"http/1.1"), Version::HTTP_11).await;
@@ -145,7 +146,7 @@ async fn who_speaks_something_else_is_hung_up_on() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_ends_streams_and_waits_for_no_handshake() {
+async fn a_shutdown_ends_streams_without_waiting_for_handshakes() {
     let certificate = Certificate::new();
     let server = Server::new().head_timeout(PATIENCE).shutdown_timeout(PATIENCE);
     let (mut server, held) = running(&certificate, server).await;
@@ -166,6 +167,6 @@ async fn a_shutdown_ends_streams_and_waits_for_no_handshake() {
     server.stop();
     let start = Instant::now();
     tokio::join!(server.stopped(PATIENCE), join_all(ends));
-    assert!(start.elapsed() < PATIENCE / 2, "it waited for the handshake");
+    assert!(start.elapsed() < PATIENCE / 2, "the shutdown waited for the handshake");
     assert_eq!(held.get(), 0);
 }

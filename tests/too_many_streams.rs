@@ -1,5 +1,5 @@
-//! Too many requests under way, in all or of one peer: the next is told when to come back, and its
-//! connection lives on.
+//! Too many open requests, in total or of one peer: the next one gets a response with a time to retry, and
+//! its connection goes on.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -69,12 +69,12 @@ async fn running(server: Server) -> (Running, Handle) {
     (Running::serve_with(server, router).await, handle)
 }
 
-/// Loopback counts as a peer once it is known that proxies are elsewhere.
+/// Loopback counts as a peer once proxies are known to be elsewhere.
 fn counted() -> Server {
     Server::new().trust_proxies(["203.0.113.1"]).expect("an address")
 }
 
-/// The stream, unless the answer is a time to come back and nothing else.
+/// The stream, or `None` if the response is a retry and nothing else.
 async fn ask(visitor: &mut Visitor, path: &str) -> Option<Answer> {
     let mut answer = visitor.get(path, &[("accept", "text/event-stream")]).await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, Some("text/event-stream")));
@@ -87,14 +87,14 @@ async fn ask(visitor: &mut Visitor, path: &str) -> Option<Answer> {
     None
 }
 
-async fn is_told(visitor: &mut Visitor, path: &str) -> bool {
+async fn is_refused(visitor: &mut Visitor, path: &str) -> bool {
     ask(visitor, path).await.is_none()
 }
 
-/// Asks over one connection until there is a place: what has ended gives its own back a moment later
+/// Sends requests on one connection until one is served: an ended stream releases its permit a moment later
 /// than its client sees the end.
 async fn admitted(visitor: &mut Visitor, path: &str) -> Answer {
-    within(PATIENCE, "a place", async {
+    within(PATIENCE, "a permit", async {
         loop {
             if let Some(answer) = ask(visitor, path).await {
                 return answer;
@@ -106,7 +106,7 @@ async fn admitted(visitor: &mut Visitor, path: &str) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stream_over_the_limit_is_told_and_its_connection_lives() {
+async fn a_stream_over_the_limit_gets_a_retry_on_a_live_connection() {
     for version in BOTH {
         let (server, _) = running(Server::new().max_streams(2)).await;
         let mut first = Client::stream(server.address, "/open").await;
@@ -114,7 +114,7 @@ async fn a_stream_over_the_limit_is_told_and_its_connection_lives() {
         assert_eq!(first.data().await, "here");
         let mut visitor = Visitor::connect(server.address, version).await;
         for _ in 0..3 {
-            assert!(is_told(&mut visitor, "/open").await);
+            assert!(is_refused(&mut visitor, "/open").await);
             let answer = visitor.get("/plain", &[]).await;
             assert_eq!(answer.status, 503);
             let after: u64 = answer.header("retry-after").expect("a time").parse().expect("seconds");
@@ -127,15 +127,15 @@ async fn a_stream_over_the_limit_is_told_and_its_connection_lives() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_peer_cannot_have_all_streams() {
+async fn one_peer_cannot_use_all_streams() {
     let (server, _) = running(counted().max_streams_per_peer(3)).await;
     // Two over HTTP/2 on one connection, and one over HTTP/1.1 on another, are three.
     let mut visitor = Visitor::connect(server.address, Version::HTTP_2).await;
     let mut held = [visitor.stream("/open").await, visitor.stream("/open").await];
     let third = Client::stream(server.address, "/open").await;
-    assert!(is_told(&mut visitor, "/open").await);
-    assert!(is_told(&mut Visitor::connect(server.address, Version::HTTP_11).await, "/open").await);
-    // Another peer has as many of its own.
+    assert!(is_refused(&mut visitor, "/open").await);
+    assert!(is_refused(&mut Visitor::connect(server.address, Version::HTTP_11).await, "/open").await);
+    // Another peer has a limit of its own.
     let mut other = Client::connect_from("127.0.0.2", server.address).await;
     for _ in 0..4 {
         other.send("GET /plain HTTP/1.1\r\nhost: test\r\n\r\n").await;
@@ -146,17 +146,17 @@ async fn one_peer_cannot_have_all_streams() {
     }
     drop(third);
     let third = admitted(&mut visitor, "/open").await;
-    assert!(is_told(&mut visitor, "/open").await);
-    // A stream that is reset alone gives its place back, too.
+    assert!(is_refused(&mut visitor, "/open").await);
+    // A stream that is reset alone releases its permit, too.
     drop(held);
     let held = [admitted(&mut visitor, "/open").await, admitted(&mut visitor, "/open").await];
-    assert!(is_told(&mut visitor, "/open").await);
+    assert!(is_refused(&mut visitor, "/open").await);
     drop((third, held));
 }
 
 /// A reverse proxy on this machine speaks for all its clients.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_named_proxies_loopback_counts_in_all_only() {
+async fn without_named_proxies_loopback_has_no_limit_per_peer() {
     let (server, _) = running(Server::new().max_streams_per_peer(1)).await;
     let mut held = Vec::new();
     for _ in 0..3 {
@@ -165,19 +165,19 @@ async fn without_named_proxies_loopback_counts_in_all_only() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_parked_stream_keeps_its_place_until_it_ends() {
+async fn a_parked_stream_holds_its_permit_until_it_ends() {
     for park in [Park::Auto, Park::Never] {
         let (server, handle) = running(counted().max_streams_per_peer(1).park(park)).await;
         let parked = Client::stream(server.address, "/topic").await;
         until(PATIENCE, "it is open", || handle.count() == 1).await;
         assert_eq!(handle.streams()[0].is_parked(), park == Park::Auto);
         let mut visitor = Visitor::connect(server.address, Version::HTTP_11).await;
-        assert!(is_told(&mut visitor, "/topic").await);
+        assert!(is_refused(&mut visitor, "/topic").await);
         drop(parked);
         let again = admitted(&mut visitor, "/topic").await;
         let mut visitor = Visitor::connect(server.address, Version::HTTP_11).await;
-        assert!(is_told(&mut visitor, "/topic").await);
-        // One that the server ends gives its place back as well, though its client stays.
+        assert!(is_refused(&mut visitor, "/topic").await);
+        // A stream that the server ends releases its permit as well, though its client stays.
         handle.close(|_| true);
         admitted(&mut visitor, "/topic").await;
         drop(again);
@@ -185,7 +185,7 @@ async fn a_parked_stream_keeps_its_place_until_it_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_body_whose_drop_panics_gives_its_place_back() {
+async fn a_body_whose_drop_panics_releases_its_permit() {
     for version in BOTH {
         let (server, _) = running(counted().max_streams_per_peer(1)).await;
         for _ in 0..3 {
@@ -193,7 +193,7 @@ async fn a_body_whose_drop_panics_gives_its_place_back() {
             let mut answer = admitted(&mut visitor, "/panics").await;
             assert_eq!(answer.data().await, "here");
             let mut other = Visitor::connect(server.address, Version::HTTP_11).await;
-            assert!(is_told(&mut other, "/open").await);
+            assert!(is_refused(&mut other, "/open").await);
             drop((visitor, answer));
             drop(admitted(&mut other, "/open").await);
         }
@@ -201,11 +201,11 @@ async fn a_body_whose_drop_panics_gives_its_place_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_limit_that_is_the_largest_number_is_none() {
+async fn the_largest_limit_means_no_limit() {
     let server =
         counted().max_streams(usize::MAX).max_streams_per_peer(usize::MAX).max_streams_per_connection(u32::MAX);
     let (server, _) = running(server).await;
     for version in BOTH {
-        assert!(!is_told(&mut Visitor::connect(server.address, version).await, "/open").await);
+        assert!(!is_refused(&mut Visitor::connect(server.address, version).await, "/open").await);
     }
 }

@@ -1,4 +1,4 @@
-//! The end of a feed is the end for the readers who were there, and for nobody else.
+//! The end of a feed ends the subscriptions that exist at that moment, and no others.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use touka::{CloseReason, EventStream, Hub, Topic};
 /// How a body ends.
 type End = Result<(), StatusCode>;
 
-/// Publishes one event and ends when it is told.
+/// A body that publishes one event and ends when `end` is sent.
 struct Body {
     end: oneshot::Sender<End>,
     stream: EventStream,
@@ -32,16 +32,16 @@ impl Reason {
     fn of(stream: EventStream) -> (EventStream, Self) {
         let reason = Self::default();
         let tell = reason.clone();
-        let stream = stream.on_close(move |reason| *tell.0.lock().expect("nobody panics with it") = Some(reason));
+        let stream = stream.on_close(move |reason| *tell.0.lock().expect("not poisoned") = Some(reason));
         (stream, reason)
     }
 
     fn get(&self) -> Option<CloseReason> {
-        *self.0.lock().expect("nobody panics with it")
+        *self.0.lock().expect("not poisoned")
     }
 }
 
-/// Subscribes, and starts a body that publishes this text.
+/// Subscribes, and starts a body that publishes `text`.
 async fn feed(topic: &Topic, text: &str) -> Body {
     let (end, told) = oneshot::channel();
     let text = text.to_owned();
@@ -54,14 +54,14 @@ async fn feed(topic: &Topic, text: &str) -> Body {
     Body { end, stream, reason }
 }
 
-/// A paused clock moves on when nobody can do anything more.
+/// Lets all tasks run: a paused clock advances once every task is idle.
 async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
-/// The data of all events that a client gets, with the end of an unnamed one's block cut off.
+/// The data of all events that a client gets, without the end of an unnamed event's block.
 async fn sent(stream: EventStream) -> Vec<String> {
-    let bytes = stream.into_response().into_body().collect().await.expect("it cannot fail").to_bytes();
+    let bytes = stream.into_response().into_body().collect().await.expect("a stream cannot fail").to_bytes();
     let text = String::from_utf8(bytes.to_vec()).expect("text");
     text.lines().filter_map(|line| line.strip_prefix("data: ")).map(ToOwned::to_owned).collect()
 }
@@ -72,12 +72,12 @@ const BAD_GATEWAY: &str = r#"{"status":502,"title":"Bad Gateway"}"#;
 async fn each_slow_reader_stops_at_the_end_of_its_own_feed() {
     let topic: Topic = Hub::memory().topic("a").unwrap();
     let mut bodies = Vec::new();
-    // The readers read nothing until the last of these has ended.
+    // The readers read nothing until the last of these bodies has ended.
     for (number, end) in
         [Err(StatusCode::BAD_GATEWAY), Ok(()), Err(StatusCode::BAD_GATEWAY), Ok(())].into_iter().enumerate()
     {
         let Body { end: ends, stream, reason } = feed(&topic, &number.to_string()).await;
-        ends.send(end).expect("it waits for its end");
+        ends.send(end).expect("the body waits for its end");
         settle().await;
         bodies.push((number, end, stream, reason));
     }
@@ -91,10 +91,10 @@ async fn each_slow_reader_stops_at_the_end_of_its_own_feed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reader_at_a_failed_end_learns_that_and_not_the_next_end() {
+async fn a_reader_at_a_failed_end_gets_that_end_and_not_the_next() {
     let topic: Topic = Hub::memory().topic("a").unwrap();
     let mut first = feed(&topic, "1").await;
-    // The reader has read everything, and then looks away while a second body begins and ends.
+    // The reader has read everything, and is not polled while a second body begins and ends.
     let _position = first.stream.next().await;
     assert_eq!(first.stream.next().await.unwrap().as_data(), Some("1"));
     first.end.send(Err(StatusCode::BAD_GATEWAY)).unwrap();
@@ -127,7 +127,7 @@ async fn a_subscriber_after_an_end_follows_the_topic() {
     assert_eq!(later.next().await.unwrap().as_data(), Some("by hand"));
     assert_eq!(merged.next().await.unwrap().as_data(), Some("by hand"));
 
-    // The next end is theirs.
+    // The next end applies to these subscribers.
     let body = feed(&topic, "2").await;
     body.end.send(Ok(())).unwrap();
     assert_eq!(later.next().await.unwrap().as_data(), Some("2"));
@@ -155,7 +155,7 @@ async fn a_reader_that_skips_stops_at_its_end_too() {
     drop(next);
 }
 
-/// A runtime of its own: what ends with it are its tasks, and nothing else.
+/// A runtime of its own, which ends with its tasks.
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime")
 }
@@ -185,7 +185,7 @@ fn a_feed_runs_again_after_its_runtime_has_ended() {
         assert_eq!(alive.get(), 0);
         streams.push((stream, reason));
     }
-    // Readers are told that nobody feeds them any more.
+    // Readers are notified that no body feeds them any more.
     for (mut stream, reason) in streams {
         assert!(runtime().block_on(stream.next()).is_none());
         drop(stream);
@@ -194,7 +194,7 @@ fn a_feed_runs_again_after_its_runtime_has_ended() {
 }
 
 #[test]
-fn a_feed_whose_task_was_never_polled_runs_again_too() {
+fn a_feed_whose_task_was_never_polled_runs_again() {
     let topic: Topic = Hub::memory().topic("a").unwrap();
     let first = runtime();
     let entered = first.enter();
@@ -211,8 +211,9 @@ fn a_feed_whose_task_was_never_polled_runs_again_too() {
     assert_eq!(second.block_on(stream.next()).unwrap().as_data(), Some("again"));
 }
 
+/// A `latest` reader gets no gap for trimmed events that newer events of their key replace.
 #[tokio::test(start_paused = true)]
-async fn who_follows_the_newest_of_each_key_gets_no_gap_for_what_was_said_anew() {
+async fn replaced_events_of_a_key_are_no_gap() {
     let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(2));
     topic.publish_keyed("x", "x0").await.unwrap();
     let id = topic.publish_keyed("y", "y0").await.unwrap();
@@ -231,15 +232,15 @@ async fn who_follows_the_newest_of_each_key_gets_no_gap_for_what_was_said_anew()
         got
     };
     assert_eq!(follow(&id).await, ["position", "x8", "y8"]);
-    // One key's last word is trimmed: now something is missing.
+    // The newest event of one key is trimmed: now something is missing.
     topic.publish_keyed("z", "z").await.unwrap();
     topic.publish_keyed("y", "y9").await.unwrap();
     assert_eq!(follow(&id).await, ["gap", "z", "y9"]);
 }
 
-/// What comes after a reader's end is none for it, so it says nothing anew to that reader.
+/// Events after a reader's end are not for it, so they replace no earlier event of their key for that reader.
 #[tokio::test(start_paused = true)]
-async fn who_follows_the_newest_of_each_key_gets_the_newest_up_to_its_end() {
+async fn the_newest_of_each_key_is_taken_up_to_the_readers_end() {
     for (kept, expected) in [(10, ["position", "of the first"]), (1, ["position", "gap"])] {
         let topic = Hub::memory().topic::<touka::Event>("a").unwrap().retention(Retention::new().events(kept));
         let (end, told) = tokio::sync::oneshot::channel::<()>();

@@ -1,5 +1,4 @@
-//! What a hub keeps and what it does not: events by count, bytes and age; topics by use, number and
-//! name.
+//! Retention of a hub: events by count, bytes and age; topics by use, number and name.
 
 use std::panic::{set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,38 +34,38 @@ fn app(hub: &Hub) -> TestApp {
 }
 
 fn untyped(hub: &Hub, name: &str) -> Topic {
-    hub.topic(name).expect("it can be a topic")
+    hub.topic(name).expect("a valid topic name")
 }
 
-/// What a client gets that comes now.
-async fn kept(app: &TestApp) -> Vec<String> {
+/// The events that a new client gets.
+async fn retained(app: &TestApp) -> Vec<String> {
     let mut events = app.get("/topics/a").events().await;
-    let mut kept = Vec::new();
+    let mut retained = Vec::new();
     while !events.is_pending().await {
-        kept.push(events.next_event().await.expect("an event").data);
+        retained.push(events.next_event().await.expect("an event").data);
     }
-    kept
+    retained
 }
 
 // ===== events =====
 
 #[tokio::test(start_paused = true)]
-async fn no_more_events_are_kept_than_asked_for_and_always_the_newest() {
+async fn the_newest_events_are_retained_up_to_the_limit() {
     for (most, expected) in [(0, &["5"][..]), (1, &["5"]), (3, &["3", "4", "5"]), (9, &["1", "2", "3", "4", "5"])] {
         let hub = Hub::memory().retention(Retention::new().events(most));
         for number in 1..=5 {
             untyped(&hub, "a").publish(number.to_string()).await.unwrap();
         }
-        assert_eq!(kept(&app(&hub)).await, expected, "{most}");
+        assert_eq!(retained(&app(&hub)).await, expected, "{most}");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn bytes_are_those_of_the_wire() {
+async fn bytes_are_counted_as_on_the_wire() {
     let hub = Hub::memory();
     let mut events = app(&hub).get("/topics/a").events().await;
     let topic = untyped(&hub, "a");
-    // Each event is a chunk: its length in hexadecimal, two line ends, and this.
+    // Each event is a chunk: its length in hexadecimal, two line ends, and this text.
     let id = topic.publish("1").await.unwrap();
     let chunk = format!("id: {id}\ndata: 1\n\n").len() + "29\r\n\r\n".len();
     events.next_event().await.expect("an event");
@@ -81,58 +80,58 @@ async fn bytes_are_those_of_the_wire() {
         for number in 1..=5 {
             untyped(&hub, "a").publish(number.to_string()).await.unwrap();
         }
-        assert_eq!(kept(&app(&hub)).await, expected, "{bytes} of {chunk} for each");
+        assert_eq!(retained(&app(&hub)).await, expected, "{bytes} of {chunk} for each");
     }
-    // One that is larger than all that may be kept is kept alone.
+    // An event larger than the limit is retained alone.
     let hub = Hub::memory().retention(Retention::new().bytes(2 * chunk));
     for text in ["1", "2", &"x".repeat(1000)] {
         untyped(&hub, "a").publish(text.to_owned()).await.unwrap();
     }
-    assert_eq!(kept(&app(&hub)).await, ["x".repeat(1000)]);
+    assert_eq!(retained(&app(&hub)).await, ["x".repeat(1000)]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_gets_what_is_too_old_though_nothing_new_has_come() {
+async fn events_that_are_too_old_are_not_sent() {
     let hub = Hub::memory().retention(Retention::new().age(3 * A_MINUTE));
     let (app, topic) = (app(&hub), untyped(&hub, "a"));
     for number in 1..=3 {
         topic.publish(number.to_string()).await.unwrap();
         tokio::time::advance(A_MINUTE).await;
     }
-    assert_eq!(kept(&app).await, ["1", "2", "3"], "one is as old as may be");
+    assert_eq!(retained(&app).await, ["1", "2", "3"], "the oldest is exactly at the limit");
     tokio::time::advance(Duration::from_secs(1)).await;
-    assert_eq!(kept(&app).await, ["2", "3"]);
+    assert_eq!(retained(&app).await, ["2", "3"]);
     tokio::time::advance(60 * A_MINUTE).await;
-    assert_eq!(kept(&app).await, ["3"], "the newest stays");
+    assert_eq!(retained(&app).await, ["3"], "the newest event stays");
     topic.publish("4").await.unwrap();
-    assert_eq!(kept(&app).await, ["4"]);
+    assert_eq!(retained(&app).await, ["4"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_topic_can_keep_more_or_less_than_the_others() {
+async fn one_topic_can_retain_more_or_less_than_the_others() {
     let hub = Hub::memory().retention(Retention::new().events(2));
     let topic = untyped(&hub, "a").retention(Retention::new().events(4));
     for number in 1..=5 {
         topic.publish(number.to_string()).await.unwrap();
     }
-    assert_eq!(kept(&app(&hub)).await, ["2", "3", "4", "5"]);
+    assert_eq!(retained(&app(&hub)).await, ["2", "3", "4", "5"]);
     let topic = topic.retention(Retention::default().events(1));
-    assert_eq!(kept(&app(&hub)).await, ["5"], "what is too much goes at once");
+    assert_eq!(retained(&app(&hub)).await, ["5"], "events over the limit are trimmed at once");
     drop(topic);
-    assert_eq!(kept(&app(&hub)).await, ["5"], "it is the topic's, not the handle's");
+    assert_eq!(retained(&app(&hub)).await, ["5"], "the retention belongs to the topic, not to the handle");
 }
 
 // ===== topics =====
 
-/// Names something new, which is when topics are looked at.
-fn look(hub: &Hub, name: &str) -> Vec<String> {
+/// Opens a new topic, which is when unused topics are removed.
+fn check(hub: &Hub, name: &str) -> Vec<String> {
     drop(untyped(hub, name));
     hub.topics()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_that_nobody_uses_is_forgotten() {
-    // Older than that, no event keeps its topic.
+async fn an_unused_topic_is_removed() {
+    // After that time no event keeps its topic.
     let hub = Hub::memory().expire_after(10 * A_MINUTE).retention(Retention::new().age(A_MINUTE / 2));
     let app = app(&hub);
     let held = untyped(&hub, "held");
@@ -142,25 +141,26 @@ async fn a_topic_that_nobody_uses_is_forgotten() {
     tokio::time::advance(9 * A_MINUTE).await;
     untyped(&hub, "b").publish("2").await.unwrap();
     tokio::time::advance(2 * A_MINUTE).await;
-    assert_eq!(look(&hub, "new"), ["b", "followed", "held", "new"]);
+    assert_eq!(check(&hub, "new"), ["b", "followed", "held", "new"]);
     assert_eq!(held.publish("1").await.unwrap().to_string().split('.').nth(2), Some("1"));
 
-    // Who comes back to it finds another log, and is told.
+    // A client that resumes finds a new log, and gets a gap.
     let mut events = app.get("/topics/a").header("last-event-id", id.to_string()).events().await;
     let gap = events.next_event().await.expect("a gap");
     assert_eq!(gap.json::<serde_json::Value>()["reason"], "foreign");
 
-    // Who has left was a user until then.
+    // A disconnected client counts as a user until its disconnect.
     drop((events, follower, held));
     app.assert_nothing_left().await;
     tokio::time::advance(9 * A_MINUTE).await;
-    assert_eq!(look(&hub, "newer"), ["a", "followed", "held", "new", "newer"]);
+    assert_eq!(check(&hub, "newer"), ["a", "followed", "held", "new", "newer"]);
     tokio::time::advance(20 * A_MINUTE).await;
-    assert_eq!(look(&hub, "newest"), ["newest"]);
+    assert_eq!(check(&hub, "newest"), ["newest"]);
 }
 
+/// A client that resumes within the retention misses nothing, though the topic had no client.
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_within_the_retention_misses_nothing_though_nobody_was_there() {
+async fn a_topic_without_clients_retains_its_events() {
     let hub = Hub::memory().retention(Retention::new().age(60 * A_MINUTE));
     let app = app(&hub);
     let topic = untyped(&hub, "a");
@@ -168,18 +168,19 @@ async fn who_comes_back_within_the_retention_misses_nothing_though_nobody_was_th
     topic.publish("2").await.unwrap();
     drop(topic);
     tokio::time::advance(50 * A_MINUTE).await;
-    assert_eq!(look(&hub, "new"), ["a", "new"]);
+    assert_eq!(check(&hub, "new"), ["a", "new"]);
     let mut events = app.get("/topics/a").header("last-event-id", id.to_string()).events().await;
     assert_eq!(events.next_event().await.expect("an event").data, "2");
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_of_strangers_do_not_fill_the_memory() {
+async fn unknown_names_do_not_fill_the_memory() {
     let hub = Hub::memory().max_topics(3);
     let app = app(&hub);
     let held = untyped(&hub, "held");
     untyped(&hub, "history").publish("1").await.unwrap();
-    // Visitors of topics that were never published to take no place away, however many come.
+    // Readers of topics that were never published to use no memory after they have left, however many there
+    // are.
     for number in 0..50 {
         let events = app.get(&format!("/topics/{number}")).events().await;
         events.disconnect();
@@ -192,18 +193,18 @@ async fn names_of_strangers_do_not_fill_the_memory() {
     let response = app.get("/topics/stranger").send().await;
     assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
     let text = response.text().await;
-    assert!(!text.contains('3') && text.ends_with('\n'), "it tells nothing of the inside: {text}");
-    // Those that are there are as they were, and one that goes makes room.
+    assert!(!text.contains('3') && text.ends_with('\n'), "no internals in the text: {text}");
+    // Existing topics are unchanged, and a removed one makes a new one possible.
     assert_eq!(untyped(&hub, "history").publish("2").await.unwrap().to_string().split('.').nth(2), Some("2"));
     assert_eq!(hub.topics(), ["followed", "held", "history"]);
     drop((held, follower));
     app.assert_nothing_left().await;
-    // It is not looked for room whenever somebody asks, but soon.
+    // The check for unused topics does not run on every request, but soon.
     tokio::time::advance(Duration::from_secs(1)).await;
     drop(untyped(&hub, "one more"));
 }
 
-/// The path that asks for a topic of this name.
+/// The path that requests a topic of this name.
 fn any_of(name: &str) -> String {
     name.bytes().fold("/any?name=".to_owned(), |path, byte| format!("{path}%{byte:02X}"))
 }
@@ -226,20 +227,20 @@ async fn a_name_has_between_1_and_255_bytes_and_any_characters() {
         untyped(&hub, name).publish("here").await.unwrap();
         assert_eq!(events.next_event().await.unwrap().data, "here", "{name:?}");
     }
-    // What a message shows of a hostile one is one line.
+    // A message shows a hostile name on one line.
     let long = hub.topic::<touka::Event>(format!("\r\n{}", "\u{1}".repeat(300))).unwrap_err().to_string();
     assert!(long.lines().count() == 1 && long.len() < 400, "{long}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_count_in_the_retention_and_have_a_longest() {
+async fn keys_count_in_the_retention_and_have_a_maximum_length() {
     let hub = Hub::memory().retention(Retention::new().bytes(10_000));
     let topic = untyped(&hub, "a");
     // Each key is new, and larger than its event.
     for number in 0..200 {
         topic.publish_keyed(&format!("{number:0256}"), number.to_string()).await.unwrap();
     }
-    let first: u32 = kept(&app(&hub)).await[0].parse().unwrap();
+    let first: u32 = retained(&app(&hub)).await[0].parse().unwrap();
     // 256 bytes of key and some 50 of event each.
     assert!((160..=175).contains(&first), "{first}");
     for key in ["x".repeat(257), "ü".repeat(129), "x".repeat(100_000)] {
@@ -252,22 +253,23 @@ async fn keys_count_in_the_retention_and_have_a_longest() {
     assert_eq!(id.split('.').nth(2), Some("201"), "a refused key takes no number: {id}");
 }
 
-// ===== what is set for one topic =====
+// ===== retention of one topic =====
 
 #[tokio::test(start_paused = true)]
-async fn the_retention_of_one_topic_outlives_its_being_forgotten() {
+async fn the_retention_of_one_topic_outlives_its_removal() {
     let hub = Hub::memory();
     drop(untyped(&hub, "a").retention(Retention::new().events(2)));
     tokio::time::advance(60 * A_MINUTE).await;
-    assert_eq!(look(&hub, "new"), ["new"]);
+    assert_eq!(check(&hub, "new"), ["new"]);
     for number in 1..=5 {
         untyped(&hub, "a").publish(number.to_string()).await.unwrap();
     }
-    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+    assert_eq!(retained(&app(&hub)).await, ["4", "5"]);
 }
 
+/// Retentions for unknown names do not fill the memory, and do not replace those of other topics.
 #[tokio::test(start_paused = true)]
-async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others() {
+async fn retentions_of_unknown_names_do_not_fill_the_memory() {
     let hub = Hub::memory().max_topics(3).expire_after(A_MINUTE);
     drop(untyped(&hub, "a").retention(Retention::new().events(2)));
     for number in 0..50 {
@@ -277,12 +279,12 @@ async fn retentions_of_strangers_names_do_not_fill_the_memory_nor_replace_others
     for number in 1..=5 {
         untyped(&hub, "a").publish(number.to_string()).await.unwrap();
     }
-    assert_eq!(kept(&app(&hub)).await, ["4", "5"]);
+    assert_eq!(retained(&app(&hub)).await, ["4", "5"]);
 }
 
-/// Reading a topic takes a while, and the retention that is set meanwhile holds, in memory and on disk.
+/// Reading a topic takes a while, and a retention that is set in the meantime applies, in memory and on disk.
 #[tokio::test]
-async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
+async fn a_retention_set_while_a_topic_is_read_applies() {
     const EVENTS: u32 = 10_000;
     let folder = support::Folder::new();
     let path = folder.path("hub");
@@ -293,30 +295,30 @@ async fn a_retention_that_is_set_while_a_topic_is_read_holds() {
     futures_util::future::try_join_all(publishes).await.unwrap();
     drop((topic, hub));
 
-    // Less than the hub's, and more than the hub's.
-    for (of_the_hub, of_the_topic, kept) in [(all.events(1), all, EVENTS), (all, all.events(2), 2)] {
+    // Smaller than the hub's, and larger than the hub's.
+    for (of_the_hub, of_the_topic, retained) in [(all.events(1), all, EVENTS), (all, all.events(2), 2)] {
         let hub = Hub::open(&path).unwrap().retention(of_the_hub);
         let topic = untyped(&hub, "a");
         let mut opens = topic.subscribe(None).earliest().into_future();
-        // The file is being read from here on, by another thread.
+        // Another thread reads the file from here on.
         assert!((&mut opens).now_or_never().is_none());
         std::thread::yield_now();
         drop(topic.clone().retention(of_the_topic));
         let stream = opens.await.unwrap();
-        let events = stream.take(kept as usize + 1);
+        let events = stream.take(retained as usize + 1);
         let events: Vec<_> = events.collect().await;
         // The first of them is the position at which the stream begins.
         let offset = |event: &touka::Event| event.as_id()?.to_string().split('.').nth(2)?.parse::<u32>().ok();
         let offsets = events.iter().filter_map(offset);
-        assert!(offsets.eq(EVENTS - kept..=EVENTS), "{} are kept, and not {kept}", events.len());
+        assert!(offsets.eq(EVENTS - retained..=EVENTS), "{} are retained, and not {retained}", events.len());
         drop((topic, hub));
     }
 }
 
-// ===== when topics are forgotten =====
+// ===== removal of unused topics =====
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
+async fn a_topic_is_removed_when_another_is_requested_again() {
     let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
     drop((untyped(&hub, "a"), untyped(&hub, "b")));
     tokio::time::advance(9 * A_MINUTE).await;
@@ -327,7 +329,7 @@ async fn a_topic_is_forgotten_when_another_is_asked_for_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
+async fn topics_of_an_idle_hub_are_removed() {
     let hub = Hub::memory().retention(Retention::new().age(A_MINUTE));
     for number in 0..2000 {
         untyped(&hub, &number.to_string()).publish("1").await.unwrap();
@@ -339,16 +341,16 @@ async fn topics_of_a_hub_that_nobody_calls_are_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn topics_that_expire_never_stay_and_the_longest_time_is_no_panic() {
+async fn the_longest_and_the_shortest_expiry_work() {
     let hub = Hub::memory().expire_after(Duration::MAX).retention(Retention::new().age(A_MINUTE));
     untyped(&hub, "a").publish("1").await.unwrap();
     tokio::time::sleep(100_000 * A_MINUTE).await;
-    assert_eq!(look(&hub, "new"), ["a", "new"]);
-    // The shortest is none either: what is not in use goes when somebody looks.
+    assert_eq!(check(&hub, "new"), ["a", "new"]);
+    // The shortest time works too: an unused topic is removed at the next check.
     let hub = Hub::memory().expire_after(Duration::ZERO).retention(Retention::new().age(Duration::ZERO));
     untyped(&hub, "a").publish("1").await.unwrap();
     tokio::time::sleep(A_MINUTE).await;
-    assert_eq!(look(&hub, "new"), ["new"]);
+    assert_eq!(check(&hub, "new"), ["new"]);
 }
 
 /// A runtime without timers cannot run the hub's task. That is found out once, not with each call.

@@ -1,4 +1,4 @@
-//! Topics: what is published reaches every subscriber, each from its own place, byte for byte.
+//! Published events reach every subscriber, each from its own position, byte for byte.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -44,11 +44,11 @@ fn app(hub: &Hub) -> TestApp {
 }
 
 fn untyped(hub: &Hub, name: &str) -> Topic {
-    hub.topic(name).expect("it can be a topic")
+    hub.topic(name).expect("a valid topic name")
 }
 
 #[tokio::test(start_paused = true)]
-async fn everyone_gets_every_event_in_order() {
+async fn every_subscriber_gets_every_event_in_order() {
     let hub = Hub::memory();
     let app = app(&hub);
     let mut clients = Vec::new();
@@ -76,7 +76,7 @@ async fn everyone_gets_every_event_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_what_it_was_but_for_its_id() {
+async fn a_topic_changes_only_the_id_of_an_event() {
     let hub = Hub::memory();
     let mut events = app(&hub).get("/topics/wire").events().await;
     events.assert_pending().await;
@@ -105,12 +105,13 @@ async fn an_event_is_what_it_was_but_for_its_id() {
         events.next_event().await.expect("an event");
         seen += 1;
     }
-    assert_eq!(seen, 7, "what has no data fires nothing");
+    assert_eq!(seen, 7, "a block without data fires no event");
     assert_eq!(String::from_utf8_lossy(&events.bytes()), expected);
 }
 
+/// A typed topic accepts its type, and every view of it reads the same bytes.
 #[tokio::test(start_paused = true)]
-async fn a_typed_topic_takes_its_type_and_every_view_reads_the_same_bytes() {
+async fn every_view_of_a_typed_topic_reads_the_same_bytes() {
     let hub = Hub::memory();
     let app = app(&hub);
     let (mut typed, mut plain) = (app.get("/prices").events().await, app.get("/topics/prices").events().await);
@@ -137,7 +138,7 @@ async fn typed_last(events: &mut touka::testing::Events) -> touka::testing::Rece
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_comes_back_misses_nothing() {
+async fn a_client_that_resumes_misses_nothing() {
     let hub = Hub::memory();
     let app = app(&hub);
     let topic = untyped(&hub, "a");
@@ -153,10 +154,10 @@ async fn who_comes_back_misses_nothing() {
             assert_eq!(events.next_event().await.unwrap().data, number.to_string());
         }
         events.assert_pending().await;
-        // It is told that it goes on where it was.
+        // The client first gets its position.
         assert!(events.bytes().starts_with(format!("id: {}\n\nid: {}\n", ids[2], ids[3]).as_bytes()));
     }
-    // With the newest id there is nothing more to say.
+    // With the newest id there is nothing to send.
     let mut events = app.get("/topics/a").header("last-event-id", &ids[5]).events().await;
     events.assert_pending().await;
     assert_eq!(events.bytes(), format!("id: {}\n\n", ids[5]));
@@ -165,7 +166,7 @@ async fn who_comes_back_misses_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_received_nothing_comes_back_to_where_its_stream_opened() {
+async fn a_client_without_events_resumes_where_its_stream_opened() {
     let hub = Hub::memory();
     let app = app(&hub);
     for before in [None, Some("before")] {
@@ -219,7 +220,7 @@ async fn a_subscription_has_the_options_of_every_stream() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_reads_in_this_process_gets_the_events_of_an_untyped_topic() {
+async fn a_local_subscriber_gets_events_of_an_untyped_topic() {
     let hub = Hub::memory();
     let topic = untyped(&hub, "a");
     let closed = Count::default();
@@ -233,7 +234,7 @@ async fn who_reads_in_this_process_gets_the_events_of_an_untyped_topic() {
     let id = topic.publish(Event::data("one").event("note")).await.unwrap();
     assert_eq!(stream.next().await, Some(Event::data("one").event("note").id(id)));
 
-    // A type that cannot be read has no values for a reader: its stream fails at the first event.
+    // A type that cannot be deserialized yields no values: its stream fails at the first event.
     let typed: Topic<Price> = hub.topic("a").unwrap();
     let (tell, told) = tokio::sync::oneshot::channel();
     let reads = typed.subscribe(None).await.unwrap().on_close(move |reason| tell.send(reason).unwrap());
@@ -246,7 +247,7 @@ async fn who_reads_in_this_process_gets_the_events_of_an_untyped_topic() {
     assert_eq!(closed.get(), 0);
 }
 
-/// Has no wire form when it is odd, and too large a one when it is 100.
+/// Cannot be encoded if it is odd, and is too large if it is 100.
 struct Even(usize);
 
 impl IntoEvent for Even {
@@ -260,7 +261,7 @@ impl IntoEvent for Even {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_cannot_be_published_costs_nobody_anything() {
+async fn a_failed_publish_affects_no_subscriber() {
     let hub = Hub::memory();
     let mut events = app(&hub).get("/topics/a").events().await;
     let topic: Topic<Even> = hub.topic("a").unwrap();

@@ -1,4 +1,4 @@
-//! A topic has one type of values, and whoever reads it in the process gets them.
+//! A topic has one type of values, and a subscriber in the process gets them as values.
 
 use std::any::type_name;
 use std::fmt::Debug;
@@ -69,7 +69,7 @@ impl<'de> Deserialize<'de> for Everything {
     }
 }
 
-/// On the wire it is twice what it is.
+/// Serialized as twice its value.
 mod half {
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -98,7 +98,7 @@ struct Done;
 #[event(read, data = "text")]
 struct Line(String);
 
-/// Not read: a type that only goes over the wire needs nothing more than this.
+/// A type that is only sent and never read back needs nothing more than this.
 #[derive(Debug, IntoEvent)]
 enum WireOnly {
     Tick { text: &'static str },
@@ -126,12 +126,12 @@ fn everything() -> Vec<Everything> {
 
 /// Reads values back from a topic, and from their events.
 async fn round_trip<T: IntoEvent + Clone + Debug + PartialEq + Send + 'static>(values: Vec<T>) {
-    let topic: Topic<T> = Hub::memory().topic("a").expect("it works");
-    let mut stream = topic.subscribe(None).await.expect("it works");
+    let topic: Topic<T> = Hub::memory().topic("a").expect("a valid topic name");
+    let mut stream = topic.subscribe(None).await.expect("a valid topic name");
     for value in values {
-        let event = value.clone().into_event().expect("it works");
-        assert_eq!(T::from_event(event).expect("it works"), value);
-        topic.publish(value.clone()).await.expect("it works");
+        let event = value.clone().into_event().expect("a valid topic name");
+        assert_eq!(T::from_event(event).expect("a valid topic name"), value);
+        topic.publish(value.clone()).await.expect("a valid topic name");
         assert_eq!(stream.next().await, Some(value));
     }
     assert!(stream.next().now_or_never().is_none(), "it waits for more");
@@ -165,7 +165,7 @@ async fn ids_come_back_from_events_and_are_positions_in_a_topic() {
         let maybe = || WithId::Maybe(id.clone(), 3);
         assert_eq!(WithId::from_event(maybe().into_event().unwrap()).unwrap(), maybe());
     }
-    // A topic gives each event its position as the id: a field that takes any id gets that.
+    // A topic gives each event its position as the id: a field that accepts any id gets that.
     let topic: Topic<WithId> = Hub::memory().topic("a").unwrap();
     let mut stream = topic.subscribe(None).await.unwrap();
     let id = topic.publish(WithId::Maybe(None, 3)).await.unwrap();
@@ -191,30 +191,30 @@ fn an_event_of_another_type_is_an_error_that_says_why() {
     assert!(error.is_deserialize() && error.to_string().contains("#[event(read)]"), "{error}");
 }
 
-/// Reads on until the end: the values, and the reason.
+/// Reads to the end: the values, and the reason.
 async fn read<T: IntoEvent + Send + 'static>(topic: &Topic<T>) -> (Vec<T>, Option<CloseReason>) {
     let reason = Arc::new(Mutex::new(None));
     let tell = Arc::clone(&reason);
-    let stream = topic.subscribe(None).earliest().await.expect("it works");
-    let mut stream = stream.on_close(move |reason| *tell.lock().expect("nobody panics with it") = Some(reason));
+    let stream = topic.subscribe(None).earliest().await.expect("a valid topic name");
+    let mut stream = stream.on_close(move |reason| *tell.lock().expect("not poisoned") = Some(reason));
     let mut values = Vec::new();
     while let Some(Some(value)) = stream.next().now_or_never() {
         values.push(value);
     }
     drop(stream);
-    let reason = *reason.lock().expect("nobody panics with it");
+    let reason = *reason.lock().expect("not poisoned");
     (values, reason)
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_no_normal_end() {
+async fn an_unreadable_event_is_no_clean_end() {
     let hub = Hub::memory();
     let wire: Topic<WireOnly> = hub.topic("wire").unwrap();
     wire.publish(WireOnly::Tick { text: "x" }).await.unwrap();
     let (values, reason) = read(&wire).await;
     assert!(values.is_empty());
     assert_eq!(reason, Some(CloseReason::Failed));
-    // Others read what comes before.
+    // A subscriber gets the values before the unreadable event.
     let progress: Topic<Progress> = hub.topic("progress").unwrap();
     progress.publish(Progress { percent_done: 1 }).await.unwrap();
     hub.topic::<Event>("progress").unwrap().publish("of another type").await.unwrap();
@@ -223,18 +223,18 @@ async fn what_cannot_be_read_is_no_normal_end() {
     assert_eq!(reason, Some(CloseReason::Failed));
 }
 
-/// Its conversion is the user's code.
+/// A type whose conversion panics or uses the topic, as user code may.
 #[derive(Debug)]
-struct Hostile;
+struct UserCode;
 
-impl IntoEvent for Hostile {
+impl IntoEvent for UserCode {
     fn into_event(self) -> touka::Result<Event> {
         Ok(Event::data("x"))
     }
 
     fn from_event(event: Event) -> touka::Result<Self> {
         HOSTILE.with_borrow(|topic| match topic {
-            // The topic may be used meanwhile.
+            // A conversion may use the topic.
             Some(topic) => {
                 assert_eq!(topic.subscribers(), 1);
                 Ok(Self)
@@ -245,13 +245,13 @@ impl IntoEvent for Hostile {
 }
 
 thread_local! {
-    static HOSTILE: std::cell::RefCell<Option<Topic<Hostile>>> = const { std::cell::RefCell::new(None) };
+    static HOSTILE: std::cell::RefCell<Option<Topic<UserCode>>> = const { std::cell::RefCell::new(None) };
 }
 
 #[tokio::test]
-async fn a_conversion_that_panics_costs_its_own_stream_and_may_use_the_topic() {
-    let topic: Topic<Hostile> = Hub::memory().topic("a").unwrap();
-    topic.publish(Hostile).await.unwrap();
+async fn a_conversion_may_panic_or_use_the_topic() {
+    let topic: Topic<UserCode> = Hub::memory().topic("a").unwrap();
+    topic.publish(UserCode).await.unwrap();
     let (values, reason) = read(&topic).await;
     assert!(values.is_empty());
     assert_eq!(reason, Some(CloseReason::Panicked));
@@ -268,7 +268,7 @@ async fn a_reader_of_values_goes_on_past_gaps() {
     for text in ["1", "2", "3"] {
         topic.publish(Line(text.into())).await.unwrap();
     }
-    assert!(stream.next().now_or_never().is_none(), "the three are skipped");
+    assert!(stream.next().now_or_never().is_none(), "the three trimmed events are skipped");
     topic.publish(Line("4".into())).await.unwrap();
     assert_eq!(stream.next().await, Some(Line("4".into())));
 }
@@ -287,7 +287,7 @@ async fn a_name_has_one_type() {
     }
     assert_eq!(error.into_response().status(), StatusCode::INTERNAL_SERVER_ERROR);
     let _other = hub.topic::<Done>("b").unwrap();
-    // `Event` is the form of all of them: it reads, it publishes, and it is no type of its own.
+    // `Event` is a view of every topic: it reads, it publishes, and it is not the topic's type.
     let raw: Topic = hub.topic("a").unwrap();
     let mut stream = raw.subscribe(None).await.unwrap().skip(1);
     typed.publish(Progress { percent_done: 1 }).await.unwrap();

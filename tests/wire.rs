@@ -1,4 +1,4 @@
-//! The bytes on the socket are the ones that were promised, and they come when they were promised.
+//! The bytes on the socket are exactly the documented ones, and are sent when documented.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ async fn all_fields() {
 }
 
 #[tokio::test]
-async fn the_head_is_exactly_this_and_the_body_is_one_chunk_and_an_end() {
+async fn the_head_is_exact_and_the_body_is_one_chunk_and_an_end() {
     let server = Running::serve(Router::new().mount(routes![all_fields])).await;
     let mut client = Client::get(server.address, "/all-fields").await;
     let head = client.head().await;
@@ -51,7 +51,7 @@ async fn a_users_header_replaces_ours_and_none_is_sent_twice() {
     let server = Running::serve(Router::new().mount(routes![with_headers])).await;
     let mut client = Client::get(server.address, "/with-headers").await;
     let head = client.head().await;
-    // `header` fails when one stands there twice.
+    // `header` fails if a header is there twice.
     assert_eq!(head.header("cache-control"), Some("no-store"));
     assert_eq!(head.header("x-trace"), Some("7"));
     assert_eq!(head.header("content-type"), Some("text/event-stream"));
@@ -70,11 +70,11 @@ async fn gated(State(gate): State<Arc<Semaphore>>) {
 }
 
 #[tokio::test]
-async fn head_and_each_event_arrive_before_the_next_event_exists() {
+async fn each_event_arrives_before_the_next_one_exists() {
     let gate = Arc::new(Semaphore::new(0));
     let router = Router::new().mount(routes![gated]).with_state(Arc::clone(&gate));
     let server = Running::serve(router).await;
-    // The head comes although nothing was emitted: `onopen` fires at once.
+    // The head arrives although no event was emitted: `onopen` fires at once.
     let mut client = Client::stream(server.address, "/gated").await;
     for number in 0..3 {
         gate.add_permits(1);
@@ -84,7 +84,7 @@ async fn head_and_each_event_arrive_before_the_next_event_exists() {
 
 #[tokio::test]
 async fn events_that_are_ready_together_share_a_chunk() {
-    // Many: where a machine makes the body wait, its next events go alone, ten for each millisecond.
+    // Many: on a machine that delays the body, its next events are sent alone, ten for each millisecond.
     const EVENTS: usize = 20_000;
 
     #[sse_handler]
@@ -110,7 +110,7 @@ async fn events_that_are_ready_together_share_a_chunk() {
     assert!(chunks <= EVENTS / 2, "{chunks} chunks for {events} events");
 }
 
-/// HTTP/1.0 has no chunks: the stream is what comes until the end of the connection.
+/// HTTP/1.0 has no chunks: the stream is everything up to the end of the connection.
 #[tokio::test]
 async fn a_client_of_http_1_0_gets_the_bare_stream() {
     let server = Running::serve(Router::new().mount(routes![quiet])).await;
@@ -127,7 +127,7 @@ async fn a_head_request_gets_the_head_and_runs_nothing() {
     let server = Running::serve(Router::new().mount(routes![gated]).with_state(Arc::clone(&gate))).await;
     let mut client = Client::connect(server.address).await;
     for _ in 0..3 {
-        // The same connection three times: nothing of a body may follow the head.
+        // Three times on one connection: nothing of a body may follow the head.
         client.send("HEAD /gated HTTP/1.1\r\nhost: test\r\n\r\n").await;
         let head = client.head().await;
         assert_eq!((head.status(), head.header("content-type")), (200, Some("text/event-stream")));
@@ -144,7 +144,7 @@ struct Whole {
     data: Option<String>,
 }
 
-/// Text in which everything that matters to the wire is frequent.
+/// Text in which characters that matter to the wire are frequent.
 fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => Just("\r".to_owned()),
@@ -175,15 +175,15 @@ fn whole() -> impl Strategy<Value = Whole> {
         .prop_map(|(comment, retry, id, event, data)| Whole { comment, retry, id, event, data })
 }
 
-/// What the protocol can carry of a text: its three line ends all arrive as LF.
-fn normalised(text: &str) -> String {
+/// A text as the protocol can carry it: all three line ends arrive as LF.
+fn with_lf_line_ends(text: &str) -> String {
     text.replace("\r\n", "\n").replace('\r', "\n")
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever goes in comes out of a parser that follows the standard, and nothing else does.
+    /// A standard parser reads exactly the events that were encoded.
     #[test]
     fn every_event_survives_the_wire(events in prop::collection::vec(whole(), 1..6), cut in any::<prop::sample::Index>()) {
         let mut wire = BytesMut::new();
@@ -198,7 +198,7 @@ proptest! {
                 event = event.retry(Duration::from_millis(retry));
                 last_retry = Some(Duration::from_millis(retry));
             }
-            // What cannot be a name or an id is refused, and then it is not part of the event.
+            // An invalid name or id is refused, and is then not part of the event.
             let name = whole.event.and_then(|name| EventName::new(name).ok());
             if let Some(name) = &name {
                 event = event.event(name.clone());
@@ -209,7 +209,7 @@ proptest! {
             }
             if let Some(data) = whole.data {
                 let event = name.map_or_else(|| "message".to_owned(), |name| name.to_string());
-                expected.push(Received { name: event, data: normalised(&data), id: last_id.clone() });
+                expected.push(Received { name: event, data: with_lf_line_ends(&data), id: last_id.clone() });
             }
             let before = wire.len();
             event.encode(&mut wire);
@@ -225,7 +225,7 @@ proptest! {
         prop_assert_eq!(parser.retry(), last_retry);
     }
 
-    /// No text makes a constructor panic, and what it accepts comes back as a header value.
+    /// No text makes a constructor panic, and an accepted id is a valid header value.
     #[test]
     fn an_accepted_id_is_a_header(text in text()) {
         if let Ok(id) = EventId::new(text.clone()) {
@@ -256,7 +256,7 @@ impl IntoEvent for Reading {
 }
 
 #[tokio::test]
-async fn a_value_that_cannot_be_serialised_ends_its_stream_with_an_error_event() {
+async fn an_unserializable_value_ends_its_stream_with_an_error() {
     #[sse_handler]
     #[route(GET, "/readings")]
     async fn readings() -> EventStream<Reading> {
