@@ -1,5 +1,5 @@
-//! What a minimal app costs to build: touka against axum and Rocket, from clean and after a change
-//! of one line, and how many crates each brings.
+//! Build time of a minimal app: touka against axum and Rocket, clean and after a change of one line, and the
+//! number of crates of each.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -94,7 +94,7 @@ fn main() {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").to_path_buf();
     let place = env::temp_dir().join(format!("touka-build-time-{}", std::process::id()));
     let rows: Vec<Vec<String>> = apps(&workspace.join("touka")).iter().map(|app| measure_app(app, &place)).collect();
-    // The folders are of this run alone.
+    // The folders belong to this run alone.
     drop(fs::remove_dir_all(&place));
     table(&["a clock", "crates", "clean build, s", "after a change, s"], &rows);
 }
@@ -109,7 +109,7 @@ fn measure_app(app: &App, place: &Path) -> Vec<String> {
     fs::write(folder.join("Cargo.toml"), manifest).expect("write the manifest");
     let main = folder.join("src/main.rs");
     fs::write(&main, app.main).expect("write the program");
-    // What is fetched does not count.
+    // Downloads are not measured.
     cargo(&folder, &["fetch"]);
     let crates = crates(&folder);
     let clean = timed(&folder);
@@ -128,7 +128,7 @@ fn cargo(folder: &PathBuf, arguments: &[&str]) {
     let status = Command::new("cargo")
         .args(arguments)
         .current_dir(folder)
-        // A target folder of its own, and nothing inherited from the one this runs in.
+        // A target folder of its own, and nothing inherited from this process.
         .env("CARGO_TARGET_DIR", folder.join("target"))
         .stderr(Stdio::null())
         .status()

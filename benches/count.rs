@@ -1,15 +1,13 @@
-//! Does one kind of work so many times, for `scripts/counts.sh`, which counts the instructions under
-//! callgrind.
+//! Repeats one kind of work N times, for `scripts/counts.sh`, which counts the instructions under callgrind.
 //!
 //! ```text
-//! touka-count publish 1000          # a thousand events into a topic that nobody follows
+//! touka-count publish 1000          # a thousand events into a topic without subscribers
 //! touka-count deliver-body 1000     # the same, and out of the bodies of its subscribers
 //! touka-count deliver-parked 1000   # the same, to the sockets of its parked subscribers
 //! touka-count emit 1000             # a thousand events from one handler's body to frames
 //! ```
 //!
-//! It prints how often it did what is counted: once for each event, or once for each event of each
-//! subscriber.
+//! Prints the number of repetitions: one for each event, or one for each event of each subscriber.
 
 use std::env;
 use std::hint::black_box;
@@ -28,15 +26,15 @@ use touka::extract::{LastEventId, State};
 use touka::topic::{HubError, Retention};
 use touka::{Event, EventStream, Hub, IntoEvent, Router, Server, Topic, route, routes, sse_handler};
 
-/// Enough that what an event costs once is little of what its deliveries cost, and no more than are
-/// written to in one turn.
+/// Enough that the cost per event is small beside that of its deliveries, and no more than are written to in
+/// one turn.
 const SUBSCRIBERS: u64 = 64;
 
-/// How many events the topic keeps: so few that each one published has one to forget, as in a
-/// program that has run for a while.
+/// The number of events that the topic retains: so few that each publish trims one, as in a program that has
+/// run for a while.
 const KEPT: usize = 100;
 
-/// How long the clients wait for an event before they give up.
+/// How long the clients wait for an event before they fail.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// 64 bytes of JSON.
@@ -47,7 +45,7 @@ struct Quote {
 }
 
 impl Quote {
-    /// Each as long as the others.
+    /// A quote of the same length as all others.
     const fn new(number: u64) -> Self {
         Self { seq: 1_000_000 + number, text: "ACME 1200 at the opening of the market." }
     }
@@ -62,7 +60,7 @@ fn topic(hub: &Hub) -> Topic<Quote> {
 }
 
 async fn put(topic: &Topic<Quote>, number: u64) {
-    black_box(topic.publish(Quote::new(number)).await.expect("memory takes each event of this size"));
+    black_box(topic.publish(Quote::new(number)).await.expect("published"));
 }
 
 // ===== publish =====
@@ -81,7 +79,7 @@ async fn deliver_body(events: u64) -> u64 {
     let topic = topic(&hub());
     let frames = Arc::new(AtomicU64::new(0));
     for _ in 0..SUBSCRIBERS {
-        let stream = topic.subscribe(None).await.expect("memory fails nobody");
+        let stream = topic.subscribe(None).await.expect("subscribed");
         let mut body = stream.into_response().into_body();
         let frames = Arc::clone(&frames);
         // As under a server: each in its connection's task.
@@ -92,8 +90,8 @@ async fn deliver_body(events: u64) -> u64 {
             }
         });
     }
-    // The first frame is where the stream begins. The next event comes when all have this one, so
-    // that none shares a frame with another.
+    // The first frame is the position. The next event is published once all bodies have yielded this one, so
+    // that no frame holds two.
     arrived(&frames, SUBSCRIBERS).await;
     for number in 0..events {
         put(&topic, number).await;
@@ -130,7 +128,7 @@ async fn deliver_parked(events: u64) -> u64 {
     let mut clients = waiting.await.expect("no panic");
     for number in 0..events {
         put(&topic, number).await;
-        // The shard's turn. All clients must have the event then, before there is another one.
+        // The shard runs. Then all clients must have the event, before there is another one.
         yield_now().await;
         clients.wait();
     }
@@ -139,7 +137,7 @@ async fn deliver_parked(events: u64) -> u64 {
     events * SUBSCRIBERS
 }
 
-/// The clients, in a process of their own: what they do is not counted.
+/// The clients, in a process of their own, so that their instructions are not counted.
 struct Clients {
     process: Child,
     said: ChildStdout,
@@ -155,7 +153,7 @@ impl Clients {
         Self { process, said }
     }
 
-    /// Until each of them has got what is next.
+    /// Waits until each client has received its next event.
     fn wait(&mut self) {
         self.said.read_exact(&mut [0]).expect("the clients have left: see above");
     }
@@ -165,7 +163,7 @@ impl Clients {
     }
 }
 
-/// Reads the events of all clients, and says a byte whenever each has got its next.
+/// Reads the events of all clients, and writes a byte whenever each has received its next.
 fn clients(address: &str, events: u64) -> io::Result<()> {
     let mut sockets = Vec::new();
     for _ in 0..SUBSCRIBERS {
@@ -174,7 +172,7 @@ fn clients(address: &str, events: u64) -> io::Result<()> {
         socket.write_all(b"GET /quotes HTTP/1.1\r\nhost: count\r\n\r\n")?;
         sockets.push(socket);
     }
-    // First the head, with the id of the place where the stream begins.
+    // First the head, with the id of the position.
     for wanted in std::iter::once("id: ").chain((0..events).map(|_| "data: ")) {
         for socket in &mut sockets {
             read_until(socket, wanted.as_bytes())?;
@@ -185,7 +183,7 @@ fn clients(address: &str, events: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Reads to the end of a chunk in which this stands.
+/// Reads to the end of a chunk that contains `wanted`.
 fn read_until(socket: &mut TcpStream, wanted: &[u8]) -> io::Result<()> {
     let (mut read, mut buffer) = (Vec::new(), [0; 4096]);
     loop {
@@ -203,7 +201,7 @@ fn read_until(socket: &mut TcpStream, wanted: &[u8]) -> io::Result<()> {
 
 #[sse_handler]
 async fn emitted(events: u64) {
-    // Without an allocation of its own: what is counted is the way, not the luggage.
+    // Without an allocation of its own: the delivery is measured, not the event.
     const EVENT: Event = Event::from_static("tick");
     for number in 0..events {
         emit!(EVENT.id(number));
@@ -211,8 +209,8 @@ async fn emitted(events: u64) {
 }
 
 async fn emit(events: u64) -> u64 {
-    // A body's steps are timed, and one that another process interrupts is a long one: its events do
-    // not share frames for a while. Where the clock stands still, each run does the same.
+    // A body's steps are timed, and a step that another process interrupts is a long one: its events do not
+    // share frames for a while. With a paused clock, each run does the same.
     tokio::time::pause();
     let mut body = emitted(events).await.into_response().into_body();
     while let Some(frame) = body.frame().await {
@@ -232,7 +230,7 @@ fn main() {
         ["deliver-parked", events] => runtime.block_on(deliver_parked(number(events))),
         ["emit", events] => runtime.block_on(emit(number(events))),
         ["clients", address, events] => return clients(address, number(events)).expect("an event for each client"),
-        _ => panic!("the arguments are publish, deliver-body, deliver-parked or emit, and how many events"),
+        _ => panic!("the arguments are publish, deliver-body, deliver-parked or emit, and the number of events"),
     };
     println!("{times}");
 }

@@ -1,9 +1,9 @@
-//! What one event costs on its way from a body to the reader of its stream: `emit!` against
-//! async-stream's `yield` and against a `poll_next` written by hand, which is the least there is.
-//! And what it costs up to the frames that a server writes, against the same in axum's `Sse`.
+//! Cost of one event on its way from a body to the reader of its stream: `emit!` against async-stream's
+//! `yield` and against a hand-written `poll_next`, which is the minimum. And its cost up to the frames that a
+//! server writes, against axum's `Sse`.
 //!
-//! Time, allocations, and instructions by callgrind. The instructions are the difference between
-//! two runs of different length, so that what comes once does not count.
+//! Time, allocations, and instructions by callgrind. The instructions are the difference between two runs of
+//! different length, so that one-time costs do not count.
 
 use std::alloc::System;
 use std::convert::Infallible;
@@ -26,7 +26,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 const EVENTS: u64 = 1_000_000;
 
-/// An event without an allocation of its own: what is measured is the way, not the luggage.
+/// An event without an allocation of its own: the delivery is measured, not the event.
 const EVENT: Event = Event::from_static("tick");
 
 #[sse_handler]
@@ -51,7 +51,7 @@ fn yielded(count: u64) -> Pin<Box<dyn Stream<Item = Event> + Send>> {
     })
 }
 
-/// The state that the others keep in their body.
+/// The state that the other contenders keep in their body.
 struct ByHand {
     next: u64,
     count: u64,
@@ -75,7 +75,7 @@ async fn drain(mut stream: impl Stream<Item = Event> + Unpin) {
     }
 }
 
-/// Each frame, as a server's connection takes it.
+/// Reads each frame, as a server's connection does.
 async fn drain_frames(response: Response) {
     let mut body = response.into_body();
     while let Some(frame) = body.frame().await {
@@ -114,8 +114,8 @@ const CONTENDERS: [&str; 6] = [
 ];
 
 fn main() {
-    // What another process takes of the time must not count as a body's long step, which would change
-    // the instructions.
+    // Time that another process takes must not count as a long step of the body, which would change the
+    // instructions.
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
     // Started by itself under callgrind: only the work, once.
@@ -137,7 +137,7 @@ fn main() {
                 (*contender).to_owned(),
                 format!("{per_event:.1}"),
                 instructions(contender).map_or_else(|| "no valgrind".to_owned(), |count| count.to_string()),
-                // Whatever is left is what a stream costs once.
+                // The remainder is the cost of a stream.
                 format!("{} in {EVENTS}", allocations),
             ]
         })
@@ -152,7 +152,7 @@ fn in_a_task(runtime: &tokio::runtime::Runtime, contender: &str, count: u64) {
     runtime.block_on(task).expect("no panic");
 }
 
-/// Instructions for each event, or nothing where there is no valgrind.
+/// Instructions for each event; `None` without valgrind.
 fn instructions(contender: &str) -> Option<u64> {
     let (few, many) = (1_000, 11_000);
     let counted = |count: u64| -> Option<u64> {

@@ -1,8 +1,8 @@
-//! What the benches share: a median, and a table.
+//! Shared parts of the benches: a median, and a table.
 
 use std::time::{Duration, Instant};
 
-/// How long the work took: the median of several turns after a warm-up.
+/// The duration of the work: the median of several turns after a warm-up.
 pub fn median(turns: usize, mut work: impl FnMut()) -> Duration {
     work();
     let mut times: Vec<Duration> = (0..turns.max(1))
@@ -16,7 +16,7 @@ pub fn median(turns: usize, mut work: impl FnMut()) -> Duration {
     times[times.len() / 2]
 }
 
-/// Prints a table as Markdown: the header, and a row for each contender.
+/// Prints a Markdown table: the header, and a row for each contender.
 pub fn table(header: &[&str], rows: &[Vec<String>]) {
     println!("| {} |", header.join(" | "));
     println!("|{}", "---|".repeat(header.len()));

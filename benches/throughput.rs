@@ -1,6 +1,6 @@
-//! Events a second through one generator handler: four clients, 64 bytes of data, as fast as it
-//! goes. touka in its own server and in axum's, against axum's `Sse` over async-stream, each in
-//! turn, several times, in one process.
+//! Events per second through one generator handler: four clients, 64 bytes of data, at full speed. touka in
+//! its own server and in axum's, against axum's `Sse` over async-stream, each in turn, several times, in one
+//! process.
 
 use std::convert::Infallible;
 use std::io::{Read, Write};
@@ -19,7 +19,7 @@ const CLIENTS: usize = 4;
 const TURN: Duration = Duration::from_secs(2);
 const TURNS: usize = 5;
 
-/// What DESIGN asks of the ratio to axum.
+/// DESIGN's bar for the ratio to axum.
 const BAR: f64 = 5.0;
 
 fn text() -> String {
@@ -45,7 +45,7 @@ async fn axum_events() -> Sse<impl Stream<Item = Result<sse::Event, Infallible>>
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-/// Counts whole events. Chunk headers lie between them, so each is found by its blank line.
+/// Counts whole events. Chunk headers are between them, so each is found by its blank line.
 fn count(address: SocketAddr, path: &str, end: Instant) -> usize {
     let mut socket = TcpStream::connect(address).expect("connect");
     write!(socket, "GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").expect("send");
@@ -53,8 +53,8 @@ fn count(address: SocketAddr, path: &str, end: Instant) -> usize {
     while Instant::now() < end {
         bytes += socket.read(&mut buffer).expect("read");
     }
-    // Both send the same event; axum's chunks add at most six bytes to each of them, which counts
-    // for axum here.
+    // Both send the same event; axum's chunks add at most six bytes to each of them, which counts in axum's
+    // favor here.
     bytes / "data: \n\n".len().saturating_add(64)
 }
 

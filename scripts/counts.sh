@@ -1,24 +1,24 @@
 #!/usr/bin/env bash
-# Counts the instructions of publishing, delivering and emitting under callgrind, and holds them to
-# what benches/counts.txt states.
+# Counts the instructions of publishing, delivering and emitting under callgrind, and compares them with
+# benches/counts.txt.
 #
-#   scripts/counts.sh            fails where a count is more than 15 % off, in either direction
-#   scripts/counts.sh --renew    states the counts of now
+#   scripts/counts.sh            fails if a count differs by more than 15 %, in either direction
+#   scripts/counts.sh --renew    writes the current counts
 #
-# A count is the difference between two runs of different length, so that what comes once does not
-# count, divided by how often the longer did more. Unlike a time it does not depend on what else the
-# machine does. What the kernel does is not in it. It needs valgrind.
+# A count is the difference between two runs of different length, so that one-time costs do not count, divided
+# by the difference of their repetitions. Unlike a time it does not depend on other load of the machine.
+# Instructions of the kernel are not counted. Requires valgrind.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# In per cent. Above what another libc, or another processor's memcpy, makes of the same code.
+# In percent. More than the difference between versions of libc, or between processors' variants of memcpy.
 readonly MARGIN=15
 readonly STATED=benches/counts.txt
-# No run takes this many seconds but one that waits for something that never comes.
+# The timeout of a run in seconds: only a run that hangs takes this long.
 readonly PATIENCE=120
-# How many events the two runs of each kind publish. The difference must outweigh what varies in a
-# run: the connections of the parked subscribers come in another order each time, and an id's number
-# gets longer. With these the same code differs by one instruction.
+# The number of events in the two runs of each kind. The difference must outweigh variation within a run: the
+# connections of the parked subscribers come in another order each time, and an id's number gets longer. With
+# these the same code differs by one instruction.
 readonly WORKS=(publish:1000:6000 deliver-body:50:250 deliver-parked:100:600 emit:1000:11000)
 
 fail() {
@@ -39,25 +39,25 @@ esac
 }
 command -v valgrind >/dev/null || fail "valgrind is missing: apt-get install valgrind"
 
-# As users run it.
+# With the profile of users.
 cargo build --quiet --release -p touka-benches --bin touka-count
 program=${CARGO_TARGET_DIR:-target}/release/touka-count
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Instructions of a run, and how often it did its work.
+# Prints the instructions of a run, and its number of repetitions.
 run() {
     local times collected
     times=$(timeout "$PATIENCE" valgrind --tool=callgrind --callgrind-out-file=/dev/null "$program" "$1" "$2" 2>"$log") || {
         cat "$log" >&2
-        fail "$1 did not come to its end"
+        fail "$1 did not finish"
     }
     collected=$(sed -n 's/.*Collected : \([0-9]*\).*/\1/p' "$log")
-    [[ -n $collected ]] || fail "valgrind has not said what it collected of $1"
+    [[ -n $collected ]] || fail "valgrind printed no count for $1"
     printf '%s %s\n' "$collected" "$times"
 }
 
-# What the file states for a kind of work.
+# The count that the file states for a kind of work.
 stated() {
     sed -n "s/^$1 \([0-9]*\)\$/\1/p" "$STATED"
 }
@@ -80,9 +80,9 @@ for entry in "${WORKS[@]}"; do
     most=$((said * (100 + MARGIN) / 100))
     printf '%-16s %14d %10d %17s\n' "$work" "$count" "$said" "$least to $most"
     if ((count > most)); then
-        wrong+=("$work takes $count instructions, more than the $most allowed: make it cheaper, or state the new number and say why")
+        wrong+=("$work takes $count instructions, more than the $most allowed: make it cheaper, or state the new number with a reason")
     elif ((count < least)); then
-        wrong+=("$work takes $count instructions, less than $least: state the new number, or the next regression hides below the old")
+        wrong+=("$work takes $count instructions, less than $least: state the new number, or the old one hides the next regression")
     fi
 done
 ((${#wrong[@]} == 0)) || {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every test there is, and installs what they need where it is missing.
+# Runs all tests, and installs missing tools for them.
 #
 #   scripts/test.sh                  everything
 #   scripts/test.sh rust             all but the browser and Python
@@ -7,18 +7,18 @@
 #   scripts/test.sh python           clients from PyPI
 #   scripts/test.sh fmt clippy       single stages: fmt clippy doc test counts features budget deny browser python
 #
-# It stops at the first failure. It needs rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium, node
+# Stops at the first failure. Requires rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium, node
 # and Python come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# The most crates that a user of touka's default features may have to build, touka included.
+# The maximum number of crates that a user of touka's default features builds, including touka.
 readonly CRATE_BUDGET=50
-# What undici and playwright-core ask for.
+# The minimum for undici and playwright-core.
 readonly NODE_AT_LEAST=20.18.1
-# What aiohttp and the test itself ask for.
+# The minimum for aiohttp and the test itself.
 readonly PYTHON_AT_LEAST=3.10
-# The cargo-deny that is installed where there is none.
+# The version of cargo-deny that is installed if it is missing.
 readonly CARGO_DENY=0.20.2
 readonly RUST_STAGES=(fmt clippy doc test counts features budget deny)
 
@@ -27,9 +27,9 @@ fail() {
     exit 1
 }
 
-# ---- what the tests need ------------------------------------------------------------------------
+# ---- tools of the tests -------------------------------------------------------------------------
 
-# `apt-get install`, as root or through sudo, with the package lists fetched once.
+# Runs `apt-get install`, as root or through sudo, and fetches the package lists once.
 apt_updated=no
 apt_install() {
     command -v apt-get >/dev/null || fail "$1 is missing and there is no apt-get: install it by hand"
@@ -38,7 +38,7 @@ apt_install() {
         command -v sudo >/dev/null || fail "$1 is missing: install it as root with: apt-get install $*"
         as_root=(sudo)
     fi
-    # Another program may be at the packages: wait for it instead of failing.
+    # Another program may hold apt's lock: wait for it instead of failing.
     local apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300)
     if [[ $apt_updated == no ]]; then
         "${apt[@]}" update
@@ -48,12 +48,12 @@ apt_install() {
     "${apt[@]}" install --yes --no-install-recommends "$@" >/dev/null || fail "apt-get could not install: $*"
 }
 
-# rustup installs the toolchain of rust-toolchain.toml by itself when cargo is first called.
+# rustup installs the toolchain of rust-toolchain.toml when cargo is first called.
 need_cargo() {
     command -v cargo >/dev/null || fail "cargo is missing: install Rust from https://rustup.rs"
 }
 
-# A cargo subcommand that is a component of the toolchain.
+# Installs a cargo subcommand that is a component of the toolchain.
 need_component() {
     need_cargo
     cargo "$1" --version >/dev/null 2>&1 && return
@@ -68,15 +68,15 @@ need_cargo_deny() {
     cargo install --quiet --locked "cargo-deny@$CARGO_DENY" || fail "cargo could not install cargo-deny $CARGO_DENY"
 }
 
-# The tests start one of their own, with a configuration, a folder and ports of its own. The service
-# that Debian's package may bring is not theirs, and is left as it is.
+# The tests start an nginx of their own, with a configuration, a folder and ports of its own. The service of
+# Debian's package is left as it is.
 need_nginx() {
-    # Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    # Debian installs it in /usr/sbin, which is not in every PATH.
     PATH=$PATH:/usr/sbin command -v nginx >/dev/null && return
     apt_install nginx
 }
 
-# As nginx: the tests start one of their own.
+# Like nginx: the tests start one of their own.
 need_haproxy() {
     PATH=$PATH:/usr/sbin command -v haproxy >/dev/null && return
     apt_install haproxy
@@ -91,7 +91,7 @@ node_is_new_enough() {
     command -v node >/dev/null || return 1
     local version
     version=$(node --version)
-    # In version order the least of the two must be the one asked for.
+    # The minimum must come first in version order.
     [[ $(printf '%s\n' "${version#v}" "$NODE_AT_LEAST" | sort -V | head -n 1) == "$NODE_AT_LEAST" ]]
 }
 
@@ -105,12 +105,12 @@ need_node() {
 
 need_chromium() {
     [[ -x ${CHROMIUM:-/usr/bin/chromium} ]] && return
-    [[ -z ${CHROMIUM:-} ]] || fail "CHROMIUM is $CHROMIUM, which is no program"
+    [[ -z ${CHROMIUM:-} ]] || fail "CHROMIUM is $CHROMIUM, which is not executable"
     apt_install chromium
     [[ -x /usr/bin/chromium ]] || fail "the package chromium has no /usr/bin/chromium here: set CHROMIUM"
 }
 
-# npm leaves its own copy of the lock file in node_modules when it is done.
+# npm leaves a copy of the lock file in node_modules when it is done.
 need_node_modules() {
     local done=tests/browser/node_modules/.package-lock.json
     if [[ ! -e $done || tests/browser/package-lock.json -nt $done ]]; then
@@ -120,13 +120,13 @@ need_node_modules() {
 }
 
 need_python() {
-    # Debian has venv's own pip in a package apart.
+    # Debian has venv's pip in a separate package.
     python3 -c 'import ensurepip, venv' 2>/dev/null || apt_install python3 python3-venv
     python3 -c "import sys; sys.exit(sys.version_info < (${PYTHON_AT_LEAST/./, }))" ||
         fail "python3 is $(python3 --version): the Python tests need $PYTHON_AT_LEAST or newer"
 }
 
-# The list of what is installed is left in the environment when pip is done.
+# A copy of the requirements is left in the environment when pip is done.
 need_python_packages() {
     local venv=tests/python/.venv wanted=tests/python/requirements.txt
     cmp -s "$wanted" "$venv/installed.txt" && return
@@ -140,8 +140,8 @@ need_python_packages() {
 stage_fmt() {
     need_component fmt rustfmt
     cargo fmt --all --check
-    # These are no modules of any crate, so cargo fmt does not see them. The `fail` cases are left
-    # out: what does not parse cannot be formatted.
+    # These files are no modules of any crate, so cargo fmt skips them. The `fail` cases are left out: what
+    # does not parse cannot be formatted.
     local cases
     mapfile -d '' cases < <(find ui-tests/cases/pass -name '*.rs' -print0)
     [[ ${#cases[@]} -gt 0 ]] || fail "ui-tests/cases/pass has no cases"
@@ -165,15 +165,14 @@ stage_test() {
     cargo test --workspace --all-features
 }
 
-# What an event costs, in instructions: no test fails when that doubles.
+# The cost of an event in instructions: no test fails if it doubles.
 stage_counts() {
     need_cargo
     need_valgrind
     scripts/counts.sh
 }
 
-# The other stages build with all features. Without any, and with each alone, nothing may be missing or
-# left over either.
+# The other stages build with all features. Each feature must build alone as well, and so must none.
 stage_features() {
     need_component clippy clippy
     local feature
@@ -192,16 +191,16 @@ stage_budget() {
     printf 'touka and its dependencies: %d crates of at most %d\n' "$count" "$CRATE_BUDGET"
     if ((count > CRATE_BUDGET)); then
         printf '%s\n' "$crates" >&2
-        fail "that is too many"
+        fail "there are too many crates"
     fi
     doubled=$(cargo tree -p touka -d -e normal 2>/dev/null)
     if [[ -n $doubled ]]; then
         printf '%s\n' "$doubled" >&2
-        fail "a crate is there in two versions"
+        fail "a crate has two versions"
     fi
 }
 
-# Licences, doubled versions and sources of all that is in Cargo.lock, as deny.toml has it.
+# Licenses, duplicate versions and sources of everything in Cargo.lock, checked against deny.toml.
 stage_deny() {
     need_cargo_deny
     cargo deny --locked --log-level error check --deny warnings licenses bans sources
@@ -225,7 +224,7 @@ stage_python() {
     (cd tests/python && .venv/bin/python -m unittest --verbose)
 }
 
-# ---- which ones, in which order -----------------------------------------------------------------
+# ---- selection and order ------------------------------------------------------------------------
 
 stages=()
 for argument in "${@:-all}"; do
@@ -233,7 +232,7 @@ for argument in "${@:-all}"; do
         all) stages+=("${RUST_STAGES[@]}" browser python) ;;
         rust) stages+=("${RUST_STAGES[@]}") ;;
         fmt | clippy | doc | test | counts | features | budget | deny | browser | python) stages+=("$argument") ;;
-        *) fail "there is no stage \"$argument\"; there are: ${RUST_STAGES[*]} browser python rust all" ;;
+        *) fail "unknown stage \"$argument\"; known are: ${RUST_STAGES[*]} browser python rust all" ;;
     esac
 done
 

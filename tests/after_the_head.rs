@@ -1,5 +1,5 @@
-//! An HTTP/1.1 event stream leaves hyper once its head is complete, and its connection comes back: over
-//! each kind of socket, after each kind of request, with all that was sent behind it.
+//! An HTTP/1.1 event stream leaves hyper once its head is complete, and its connection returns to hyper
+//! afterwards: over each kind of socket, after each kind of request, with everything that was sent behind it.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const STREAM: &str = "GET /three HTTP/1.1\r\nhost: test\r\n\r\n";
 const PLAIN: &str = "GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
 
-/// What [`STREAM`] is answered with, without its head.
+/// The response body to [`STREAM`].
 const THREE: &str = "9\r\ndata: 0\n\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n0\r\n\r\n";
 
 #[sse_handler]
@@ -29,12 +29,12 @@ const THREE: &str = "9\r\ndata: 0\n\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\
 async fn three() {
     for number in 0..3 {
         emit!(Event::data(number.to_string()));
-        // One chunk each: what is ready together may share one.
+        // One chunk each: events that are ready together may share a chunk.
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }
 
-/// As [`three`], for clients that it cannot leave hyper for.
+/// Like [`three`], for clients whose stream cannot leave hyper.
 #[sse_handler]
 #[route(GET, "/stays")]
 async fn stays() {
@@ -62,7 +62,7 @@ async fn early(request: axum_core::extract::Request) -> EventStream {
     })
 }
 
-/// A stream that knows its length.
+/// A stream with a known length.
 #[route(GET, "/sized")]
 async fn sized() -> Response {
     Response::builder().header("content-type", "text/event-stream").body(Body::from("data: a\n\n")).expect("a response")
@@ -75,13 +75,13 @@ fn router() -> Router {
 trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<I: AsyncRead + AsyncWrite + Send + Unpin> Io for I {}
 
-/// A connection that shows what it reads as text.
-struct Talk {
+/// A connection and the text read from it.
+struct Connection {
     io: Box<dyn Io>,
     unread: String,
 }
 
-impl Talk {
+impl Connection {
     fn over(io: impl Io + 'static) -> Self {
         Self { io: Box::new(io), unread: String::new() }
     }
@@ -91,7 +91,7 @@ impl Talk {
         within(PATIENCE, "flush", self.io.flush()).await.expect("flush");
     }
 
-    /// Reads until this was read, and gives back what came before it.
+    /// Reads up to `text`, and returns what came before it.
     async fn until(&mut self, text: &str) -> String {
         loop {
             if let Some((before, after)) = self.unread.split_once(text) {
@@ -106,21 +106,21 @@ impl Talk {
         }
     }
 
-    /// Reads a head, and checks whose it is.
+    /// Reads a response head that must begin with `start`.
     async fn head(&mut self, start: &str) -> String {
         let head = self.until("\r\n\r\n").await;
         assert!(head.starts_with(start), "{head}");
         head
     }
 
-    /// Reads the answer to [`STREAM`].
+    /// Reads the response to [`STREAM`].
     async fn stream(&mut self) {
         let head = self.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
         assert!(head.contains("\r\ntransfer-encoding: chunked\r\ndate: ") && !head.contains("connection"), "{head}");
         assert_eq!(self.until("0\r\n\r\n").await + "0\r\n\r\n", THREE);
     }
 
-    /// Reads the answer to [`PLAIN`].
+    /// Reads the response to [`PLAIN`].
     async fn plain(&mut self) {
         self.head("HTTP/1.1 200 OK\r\ncontent-type: text/plain").await;
         assert_eq!(self.until("plain").await, "");
@@ -134,52 +134,52 @@ impl Talk {
     }
 }
 
-/// Streams and requests, one after the other and behind each other, on one connection.
-async fn take_turns(mut talk: Talk) {
+/// Streams and requests on one connection, in turns and pipelined.
+async fn take_turns(mut connection: Connection) {
     for _ in 0..3 {
-        talk.send(STREAM).await;
-        talk.stream().await;
-        talk.send(PLAIN).await;
-        talk.plain().await;
+        connection.send(STREAM).await;
+        connection.stream().await;
+        connection.send(PLAIN).await;
+        connection.plain().await;
     }
-    // All at once: what is behind a stream waits for it.
-    talk.send(&format!("{STREAM}{PLAIN}{STREAM}{STREAM}{PLAIN}")).await;
-    talk.stream().await;
-    talk.plain().await;
-    talk.stream().await;
-    talk.stream().await;
-    talk.plain().await;
-    // Behind bodies of both kinds, cut anywhere.
+    // All at once: requests behind a stream wait for its end.
+    connection.send(&format!("{STREAM}{PLAIN}{STREAM}{STREAM}{PLAIN}")).await;
+    connection.stream().await;
+    connection.plain().await;
+    connection.stream().await;
+    connection.stream().await;
+    connection.plain().await;
+    // Behind bodies of both kinds, cut at any byte.
     let length = "POST /echo HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\n\r\nhello";
     let chunked = "POST /echo HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3;a=b\r\nllo\r\n0\r\nx: y\r\n\r\n";
     for request in [length, chunked] {
         let both = format!("{request}{PLAIN}");
         for cut in (0..both.len()).step_by(7) {
-            talk.send(&both[..cut]).await;
+            connection.send(&both[..cut]).await;
             tokio::task::yield_now().await;
-            talk.send(&both[cut..]).await;
-            talk.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
-            assert_eq!(talk.until("0\r\n\r\n").await, "D\r\ndata: hello\n\n\r\n");
-            talk.plain().await;
+            connection.send(&both[cut..]).await;
+            connection.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
+            assert_eq!(connection.until("0\r\n\r\n").await, "D\r\ndata: hello\n\n\r\n");
+            connection.plain().await;
         }
     }
-    // One that is the last says so, and closes.
-    talk.send("GET /three HTTP/1.1\r\nhost: test\r\nconnection: Close\r\n\r\n").await;
-    let head = talk.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
+    // With `connection: close`, the response says so and the connection closes.
+    connection.send("GET /three HTTP/1.1\r\nhost: test\r\nconnection: Close\r\n\r\n").await;
+    let head = connection.head("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n").await;
     assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
-    assert_eq!(talk.rest().await, THREE);
+    assert_eq!(connection.rest().await, THREE);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_and_requests_take_turns_over_each_kind_of_socket() {
     let log = Log::start();
     let server = Running::serve(router()).await;
-    take_turns(Talk::over(TcpStream::connect(server.address).await.expect("connect"))).await;
+    take_turns(Connection::over(TcpStream::connect(server.address).await.expect("connect"))).await;
 
     let certificate = Certificate::new();
     let server = Running::serve_with(Server::new().tls(certificate.tls()), router()).await;
     let socket = TcpStream::connect(server.address).await.expect("connect");
-    take_turns(Talk::over(certificate.connect(socket, &[b"http/1.1"]).await)).await;
+    take_turns(Connection::over(certificate.connect(socket, &[b"http/1.1"]).await)).await;
 
     let folder = Folder::new();
     let path = folder.path("socket");
@@ -187,12 +187,12 @@ async fn streams_and_requests_take_turns_over_each_kind_of_socket() {
     let server = Server::new();
     let handle = server.handle();
     let serving = tokio::spawn(server.serve(listener, router()));
-    take_turns(Talk::over(UnixStream::connect(&path).await.expect("connect"))).await;
+    take_turns(Connection::over(UnixStream::connect(&path).await.expect("connect"))).await;
     handle.shutdown();
     within(PATIENCE, "the shutdown", serving).await.expect("no panic").expect("no error");
 
-    let whys = log.whys();
-    assert!(whys.iter().all(|why| !why.contains("/three") && !why.contains("/echo")), "{whys:?}");
+    let reasons = log.reasons();
+    assert!(reasons.iter().all(|why| !why.contains("/three") && !why.contains("/echo")), "{reasons:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -209,19 +209,19 @@ async fn a_stream_that_stays_says_why() {
             "body was not read to its end",
         ),
     ] {
-        let mut talk = Talk::over(TcpStream::connect(server.address).await.expect("connect"));
-        talk.send(request).await;
+        let mut connection = Connection::over(TcpStream::connect(server.address).await.expect("connect"));
+        connection.send(request).await;
         if path == "/early" {
-            talk.until("data: early\n\n").await;
-            talk.send("hello").await;
+            connection.until("data: early\n\n").await;
+            connection.send("hello").await;
         }
-        talk.rest().await;
-        let whys = log.whys();
-        assert!(whys.iter().any(|line| line.contains(path) && line.contains(why)), "{request:?}: {whys:?}");
+        connection.rest().await;
+        let reasons = log.reasons();
+        assert!(reasons.iter().any(|line| line.contains(path) && line.contains(why)), "{request:?}: {reasons:?}");
     }
 }
 
-/// Why streams did not leave, of all tests of this process.
+/// The reasons for which streams stayed with hyper, from all tests of this process.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
@@ -230,13 +230,13 @@ impl Log {
         static LOG: std::sync::OnceLock<Log> = std::sync::OnceLock::new();
         let log = LOG.get_or_init(|| {
             let log = Self::default();
-            tracing::subscriber::set_global_default(log.clone()).expect("there is no other");
+            tracing::subscriber::set_global_default(log.clone()).expect("the only global subscriber");
             log
         });
         log.clone()
     }
 
-    fn whys(&self) -> Vec<String> {
+    fn reasons(&self) -> Vec<String> {
         self.lock().clone()
     }
 

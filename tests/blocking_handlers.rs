@@ -1,4 +1,5 @@
-//! Plain functions that block: on threads of their own, which starve nobody and hold no process.
+//! Plain functions that block: they run on threads of their own, starve no other task, and do not keep a
+//! process from exiting.
 
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
@@ -11,18 +12,18 @@ use touka::{Event, EventSender, EventStream, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// How many run at a time in a process.
+/// The maximum number of blocking bodies that run at a time in a process.
 const MOST: usize = 512;
 
 #[tokio::test]
 async fn a_signal_ends_a_process_whose_handlers_sleep() {
-    // A second one: nobody must need a second signal.
+    // Two rounds: a second signal must not be needed.
     for clients in [1, 3] {
         let fixture = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
         let mut sleepers = Vec::new();
         for _ in 0..clients {
             let mut client = Client::stream(fixture.address, "/sleeps").await;
-            assert_eq!(client.data().await, "it sleeps for an hour");
+            assert_eq!(client.data().await, "sleeping for an hour");
             sleepers.push(client);
         }
         fixture.signal("TERM").await;
@@ -31,20 +32,20 @@ async fn a_signal_ends_a_process_whose_handlers_sleep() {
     }
 }
 
-/// A body that has begun, and the way to end it.
+/// A body that has begun, and the sender that ends it.
 struct Body {
     stream: EventStream,
     #[expect(dead_code, reason = "the body ends when this is dropped")]
     end: mpsc::Sender<()>,
 }
 
-/// Blocks until it is told to end. The figure counts those that run.
+/// A body that blocks until its sender is dropped. `running` counts the bodies that run.
 fn body(running: &Arc<Mutex<usize>>) -> Body {
     let (end, ended) = mpsc::channel();
     let running = Arc::clone(running);
     let stream = EventStream::spawn_blocking(1, move |events: EventSender| {
         *running.lock().expect("no panic") += 1;
-        events.blocking_send("runs").expect("the stream is there");
+        events.blocking_send("runs").expect("the stream is open");
         let _ = ended.recv();
         *running.lock().expect("no panic") -= 1;
     });
@@ -52,7 +53,7 @@ fn body(running: &Arc<Mutex<usize>>) -> Body {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn they_are_bounded_and_starve_neither_the_pool_nor_each_other() {
+async fn blocking_bodies_are_bounded_and_starve_no_pool() {
     let running = Arc::new(Mutex::new(0));
     let count = || *running.lock().expect("no panic");
     let mut bodies = Vec::new();
@@ -64,25 +65,25 @@ async fn they_are_bounded_and_starve_neither_the_pool_nor_each_other() {
     }
     assert_eq!(count(), MOST);
 
-    // tokio's own threads for such work are all free.
+    // tokio's own blocking threads are all free.
     let pool = tokio::task::spawn_blocking(|| 7);
     assert_eq!(within(PATIENCE, "tokio's pool", pool).await.expect("no panic"), 7);
 
-    // More of them wait, as the others of the thread go on.
+    // More bodies wait while the running ones go on.
     let mut late = [body(&running), body(&running), body(&running)];
     for body in &mut late {
-        assert_eq!(body.stream.next().now_or_never(), None, "there is a thread too many");
+        assert_eq!(body.stream.next().now_or_never(), None, "there is one thread too many");
     }
     #[sse_handler]
     async fn another() {
         emit!("at once");
     }
     assert_eq!(within(PATIENCE, "an async handler", another().await.next()).await, Some(Event::data("at once")));
-    // So does the head of a response.
+    // Async handlers go on, and so does the head of a response.
     let [mut first, second, mut third] = late;
     drop(second);
 
-    // The first that waits has the thread of the first that ends. One that has left has none.
+    // The first waiting body gets the thread of the first that ends. A dropped one gets none.
     drop(bodies.remove(7));
     assert_eq!(within(PATIENCE, "a thread for the next", first.stream.next()).await, Some(Event::data("runs")));
     assert_eq!(third.stream.next().now_or_never(), None);
@@ -94,16 +95,16 @@ async fn they_are_bounded_and_starve_neither_the_pool_nor_each_other() {
 }
 
 #[tokio::test]
-async fn they_know_the_runtime_they_came_from() {
+async fn a_blocking_body_can_use_the_runtime_it_came_from() {
     #[sse_handler(channel = 4)]
     fn asks(events: EventSender) {
         let runtime = tokio::runtime::Handle::current();
         let text = runtime.block_on(async { tokio::spawn(async { "from a task" }).await.expect("no panic") });
-        events.blocking_send(text).expect("the stream is there");
+        events.blocking_send(text).expect("the stream is open");
     }
     let name = |events: EventSender| {
         let name = std::thread::current().name().unwrap_or_default().to_owned();
-        events.blocking_send(name).expect("the stream is there");
+        events.blocking_send(name).expect("the stream is open");
     };
     let mut stream = asks().await;
     assert_eq!(within(PATIENCE, "its event", stream.next()).await, Some(Event::data("from a task")));
@@ -113,10 +114,10 @@ async fn they_know_the_runtime_they_came_from() {
 }
 
 #[tokio::test]
-async fn one_that_panics_ends_its_stream() {
+async fn a_blocking_body_that_panics_ends_its_stream() {
     let (tell, told) = tokio::sync::oneshot::channel();
     let stream = EventStream::<Event>::spawn_blocking(4, |events| {
-        events.blocking_send("here").expect("the stream is there");
+        events.blocking_send("here").expect("the stream is open");
         panic!("this function panics on purpose");
     });
     let stream = stream.on_close(move |reason| {

@@ -1,5 +1,4 @@
-//! Destructors that panic, several in one breath: what they cost is their own stream, and never the
-//! process.
+//! Destructors that panic, several in a row: each ends its own stream only, and never the process.
 
 use std::future::pending;
 use std::panic::panic_any;
@@ -18,7 +17,7 @@ use touka::{CloseReason, Event, EventSender, EventStream, IntoEvent};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Panics where it is dropped, with a value that does so as well.
+/// Panics when it is dropped, with a payload that panics when dropped as well.
 struct Spiteful(u32);
 
 impl Drop for Spiteful {
@@ -43,28 +42,28 @@ impl IntoResponse for Spiteful {
     }
 }
 
-/// A plain function ends, in one way or another, when its client has left.
+/// A plain function whose client has left ends by returning, failing or panicking.
 #[tokio::test]
-async fn the_end_of_a_plain_function_that_nobody_waits_for() {
+async fn the_result_of_a_plain_function_without_a_client() {
     for panics in [true, false] {
         let (go, gone) = mpsc::channel::<()>();
         let (tell, ended) = mpsc::channel::<()>();
         let opening = EventStream::<Event>::try_spawn_blocking(1, move |events: EventSender| {
             // Dropped when the function has ended.
             let _tell = tell;
-            events.blocking_send("here").expect("the stream is there");
+            events.blocking_send("here").expect("the stream is open");
             let _ = gone.recv();
             if panics {
                 panic_any(Spiteful(3));
             }
             Err(Spiteful(3))
         });
-        let Ok(mut stream) = within(PATIENCE, "the opening", opening).await else { panic!("it opens") };
+        let Ok(mut stream) = within(PATIENCE, "the opening", opening).await else { panic!("the stream opens") };
         assert_eq!(stream.next().await, Some(Event::data("here")));
         drop(stream);
         drop(go);
         assert!(ended.recv_timeout(PATIENCE).is_err());
-        // The thread is nearly at its end. It is once its name is gone.
+        // The thread is about to end, and has ended once its name is gone.
         until(PATIENCE, "the thread has ended", || !threads().contains("touka-blocking")).await;
     }
 }
@@ -75,9 +74,9 @@ fn threads() -> String {
     tasks.map(|task| std::fs::read_to_string(task.path().join("comm")).unwrap_or_default()).collect()
 }
 
-/// The end of the function and the events before it are dropped together.
+/// The function's result and the events before it are dropped together.
 #[tokio::test]
-async fn events_and_the_error_after_them() {
+async fn events_and_the_error_behind_them() {
     for thread in [true, false] {
         let (tell, ended) = mpsc::channel::<()>();
         let opening = if thread {
@@ -97,7 +96,7 @@ async fn events_and_the_error_after_them() {
                 Err(Spiteful(3))
             })
         };
-        let Ok(mut stream) = within(PATIENCE, "the opening", opening).await else { panic!("it opens") };
+        let Ok(mut stream) = within(PATIENCE, "the opening", opening).await else { panic!("the stream opens") };
         let mut first = stream.next().await.expect("an event");
         first.0 = 0;
         until(PATIENCE, "it ends", || ended.try_recv() == Err(mpsc::TryRecvError::Disconnected)).await;
@@ -110,7 +109,7 @@ async fn events_and_the_error_after_them() {
     }
 }
 
-/// What a task of a stream holds is dropped by the runtime, which goes on.
+/// The runtime drops what a stream's task holds, and goes on.
 #[test]
 fn a_task_that_is_aborted() {
     for threads in [0, 1] {
@@ -122,7 +121,7 @@ fn a_task_that_is_aborted() {
             for panics in [false, true] {
                 let mut stream = EventStream::<Event>::spawn(1, move |events: EventSender| async move {
                     let held = Spiteful(3);
-                    events.send("here").await.expect("the stream is there");
+                    events.send("here").await.expect("the stream is open");
                     if panics {
                         panic_any(held);
                     }
@@ -187,9 +186,9 @@ async fn an_on_error_that_is_not_called() {
     );
 }
 
-/// A function that never got a thread is dropped with what it holds.
+/// A function that never got a thread is dropped with what it captured.
 #[tokio::test]
-async fn a_stream_that_nobody_reads() {
+async fn a_stream_that_is_never_read() {
     let (tell, mut reasons) = unbounded_channel();
     for thread in [true, false] {
         let held = Spiteful(3);

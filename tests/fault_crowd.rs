@@ -1,6 +1,5 @@
-//! Ten thousand clients who wait, a hundred who are busy, and handlers that panic among healthy ones.
-//! What must hold: the busy ones get each event in its order, and when all have left nothing of them
-//! is there.
+//! Ten thousand idle clients, a hundred busy ones, and handlers that panic among healthy ones. Invariant: the
+//! busy clients get each event in order, and nothing is left of clients that have disconnected.
 
 use std::fs;
 use std::time::Duration;
@@ -16,7 +15,7 @@ const IDLE: usize = 10_000;
 const BUSY: usize = 100;
 const EVENTS: usize = 200;
 
-/// How many connect at a time: the rest would wait in the kernel's queue.
+/// How many clients connect at a time: more would wait in the kernel's backlog.
 const AT_A_TIME: usize = 500;
 
 fn descriptors(process: u32) -> usize {
@@ -34,9 +33,9 @@ async fn post(server: &Process) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
-    // The clients are in this process and the server is in another: in one process they would need
-    // twice as many.
+async fn ten_thousand_idle_clients_do_not_disturb_a_hundred() {
+    // The clients are in this process and the server is in another: one process would need twice as many
+    // descriptors.
     let _reserved = Descriptors::reserve(11_000).await;
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
     let path = format!("/corpus/{}", post(&server).await);
@@ -46,8 +45,8 @@ async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
     while idle.len() < IDLE {
         idle.extend(join_all((0..AT_A_TIME).map(|_| Client::stream(server.address, "/endless"))).await);
     }
-    // The one of the POST may have left meanwhile.
-    assert!(descriptors(server.id()) >= before + IDLE - 1, "the server has not got them all");
+    // The client of the POST may have disconnected in between.
+    assert!(descriptors(server.id()) >= before + IDLE - 1, "the server has not accepted all of them");
 
     let busy = (0..BUSY).map(|_| async {
         for _ in 0..3 {
@@ -57,14 +56,14 @@ async fn ten_thousand_who_wait_do_not_disturb_a_hundred_who_are_busy() {
             }
         }
     });
-    within(PATIENCE, "the busy ones", join_all(busy)).await;
+    within(PATIENCE, "the busy clients", join_all(busy)).await;
 
-    // Those who waited are still there, each with its event.
+    // The idle clients are still connected, each with its event.
     for client in idle.iter_mut().step_by(100) {
         assert!(!client.data().await.is_empty());
     }
     drop(idle);
-    until(PATIENCE, "the server lets go of them", || descriptors(server.id()) <= before).await;
+    until(PATIENCE, "the server closes their connections", || descriptors(server.id()) <= before).await;
 }
 
 async fn publish(server: &Process, text: &str) -> String {
@@ -76,12 +75,13 @@ async fn publish(server: &Process, text: &str) -> String {
     id
 }
 
+/// A client that does not read delays none of ten thousand subscribers of the same topic.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_who_takes_nothing_delays_none_of_ten_thousand_who_follow_the_same_topic() {
+async fn a_stalled_client_delays_no_other_subscriber() {
     let _reserved = Descriptors::reserve(11_000).await;
     let server = Process::start(env!("CARGO_BIN_EXE_touka-fixture"), &[]).await;
     let before = descriptors(server.id());
-    // More than the kernel takes on behalf of one who comes back for it and does not read it.
+    // More than the kernel buffers for a client that resumes and does not read.
     let first = publish(&server, "first").await;
     for _ in 0..8 {
         publish(&server, &"x".repeat(500_000)).await;
@@ -99,7 +99,7 @@ async fn one_who_takes_nothing_delays_none_of_ten_thousand_who_follow_the_same_t
         let heard = crowd.iter_mut().map(|client| async { assert_eq!(client.data().await, number.to_string()) });
         within(PATIENCE, "all of them", join_all(heard)).await;
     }
-    // It was there all the time, and gets all of it when it reads: nothing was lost for it.
+    // The stalled client was connected all the time, and gets everything when it reads: nothing was lost.
     for _ in 0..8 {
         assert_eq!(stalled.data().await.len(), 500_000);
     }
@@ -107,7 +107,7 @@ async fn one_who_takes_nothing_delays_none_of_ten_thousand_who_follow_the_same_t
         assert_eq!(stalled.data().await, number.to_string());
     }
     drop((crowd, stalled));
-    until(PATIENCE, "the server lets go of them", || descriptors(server.id()) <= before + 1).await;
+    until(PATIENCE, "the server closes their connections", || descriptors(server.id()) <= before + 1).await;
 }
 
 #[sse_handler]
@@ -135,7 +135,7 @@ async fn panics_early(State(held): State<Count>) -> &'static str {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_panics_among_a_hundred_streams_cost_those_who_made_them() {
+async fn a_hundred_panics_do_not_disturb_a_hundred_streams() {
     let held = Count::default();
     let router = Router::new().mount(routes![ticks, panics_late, panics_early]).with_state(held.clone());
     let server = Running::serve(router).await;
@@ -155,5 +155,5 @@ async fn a_hundred_panics_among_a_hundred_streams_cost_those_who_made_them() {
         }
     });
     within(PATIENCE, "all", futures_util::future::join(join_all(panics), join_all(reads))).await;
-    assert_eq!(held.get(), 100, "what the panics held is freed, and nothing else");
+    assert_eq!(held.get(), 100, "only what the panicking handlers held is dropped");
 }

@@ -1,5 +1,5 @@
-//! A server that is out of file descriptors. What must hold: those whom it has go on, those who wait
-//! are served as soon as others leave, and a server takes all the descriptors that it may.
+//! A server that is out of file descriptors. Invariant: connected clients go on, waiting ones are served as
+//! soon as others disconnect, and a server raises its limit as far as it may.
 
 use std::fs;
 use std::time::Duration;
@@ -8,13 +8,13 @@ use support::{Client, Process, until, within};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Starts the server as a child of a shell that has limits of open files.
+/// Starts the server as a child of a shell that sets limits on open files.
 async fn limited(limits: &str) -> Process {
     let script = format!("{limits}; exec \"$0\"");
     Process::start("sh", &["-c", &script, env!("CARGO_BIN_EXE_touka-fixture")]).await
 }
 
-/// The soft and the hard limit of open files.
+/// The soft and the hard limit on open files.
 fn limits(server: &Process) -> (u64, u64) {
     let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the line");
@@ -27,12 +27,12 @@ fn open_descriptors(server: &Process) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_is_served_goes_on_and_who_waits_has_their_turn() {
+async fn connected_clients_go_on_and_waiting_ones_get_their_turn() {
     const LIMIT: usize = 64;
     let server = limited(&format!("ulimit -n {LIMIT}")).await;
     let mut served = Vec::new();
-    // Each client is answered before the next one connects, so a server with a descriptor left has
-    // one for the next client.
+    // Each client is answered before the next one connects, so a server with a free descriptor has one for
+    // the next client.
     while open_descriptors(&server) < LIMIT {
         let mut client = Client::get(server.address, "/count").await;
         assert_eq!(within(PATIENCE, "an answer", client.head()).await.status(), 200);
@@ -48,13 +48,13 @@ async fn who_is_served_goes_on_and_who_waits_has_their_turn() {
         client.data().await;
         client.data().await;
     }
-    // The first leave, and as many of the others are served: in the order in which they came.
+    // The first disconnect, and as many of the others are served, in the order in which they connected.
     let left = served.drain(..20).count();
     for client in waiting.iter_mut().take(left) {
         assert_eq!(client.head().await.status(), 200);
         client.data().await;
     }
-    // All leave, and a newcomer is served at once.
+    // All disconnect, and a new client is served at once.
     drop((served, waiting));
     let newcomer = async {
         let mut client = Client::stream(server.address, "/count").await;
@@ -64,12 +64,12 @@ async fn who_is_served_goes_on_and_who_waits_has_their_turn() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_takes_the_descriptors_that_it_may() {
+async fn a_server_raises_its_limit_of_descriptors() {
     let server = limited("ulimit -Sn 256").await;
-    // As many as its limit of connections calls for, or as the hard limit allows.
+    // As many as its connection limit needs, or as the hard limit allows.
     let raised = || matches!(limits(&server), (soft, hard) if soft > 50_000 || soft == hard);
-    until(PATIENCE, "it raises its limit", raised).await;
-    // It does not lower what it was given.
+    until(PATIENCE, "the server raises its limit", raised).await;
+    // A limit that is already high enough is not lowered.
     let server = limited("ulimit -n 400").await;
     Client::stream(server.address, "/endless").await;
     assert_eq!(limits(&server), (400, 400));

@@ -1,5 +1,5 @@
-//! Clients come and go in each form of a stream, and nothing of them stays. A process of its own: it counts the
-//! bytes that are allocated. What serves a stream, and the promises, are in `forms/`.
+//! Clients come and go in each form of a stream, and nothing of them stays allocated. A process of its own:
+//! the test counts allocated bytes. The servers of each form and the promises are in `forms/`.
 
 #![allow(dead_code, reason = "the promises of `forms/` use the rest")]
 
@@ -48,16 +48,16 @@ const FORMS: [Form; 13] = [
 
 const CLIENTS: usize = 400;
 
-/// A leak of three bytes a client would show. What is left to chance is less.
+/// A leak of three bytes per client would exceed this. Random variation is smaller.
 const MOST: isize = 1000;
 
-/// Comes, reads a little or nothing, and leaves in one of the ways there are.
+/// Connects, reads a little or nothing, and disconnects in one of several ways.
 async fn one_client(scene: &Scene, turn: usize) {
     let leaves = scene.form.leaves();
     match turn % 4 {
-        // Asks for nothing.
+        // Sends no request.
         0 => drop(socket::connect(scene).await),
-        // Leaves in the middle of a stream, before its first event or behind it.
+        // Disconnects in the middle of a stream, before its first event or after it.
         1 => scene.open().await.leave(leaves[turn / 4 % leaves.len()]).await,
         2 => {
             let mut reader = scene.open().await;
@@ -90,21 +90,22 @@ fn tasks() -> usize {
     tokio::runtime::Handle::current().metrics().num_alive_tasks()
 }
 
-/// Waits until what clients have left is gone, and tells what is allocated.
+/// Waits until everything of disconnected clients is gone, and returns the number of allocated bytes.
 async fn settled(scene: &mut Scene, quiet: (usize, usize)) -> isize {
     scene.is_empty().await;
     until(PATIENCE, "every task and descriptor is gone", || (tasks(), descriptors()) == quiet).await;
-    // What a test is told of ends is its own.
+    // Reports of ended streams belong to the test.
     while scene.ends.try_recv().is_ok() {}
     live_bytes()
 }
 
 async fn nothing_stays(form: Form) {
-    // A topic that is full does not grow.
+    // A full topic does not grow.
     let retention = Retention::new().events(3);
-    let mut scene = Scene::keeping(form, retention, |server| server, |stream| stream).await;
+    let mut scene = Scene::with_retention(form, retention, |server| server, |stream| stream).await;
     let quiet = (tasks(), descriptors());
-    // The first ones fill what is filled once: thread-locals, the timer wheel, the sessions that TLS remembers.
+    // The first clients allocate what is allocated once: thread-locals, the timer wheel, the TLS session
+    // cache.
     for turn in 0..CLIENTS {
         one_client(&scene, turn).await;
     }
@@ -119,7 +120,7 @@ async fn nothing_stays(form: Form) {
     scene.stopped().await;
 }
 
-/// One test: they would count each other's clients.
+/// One test for all forms: separate tests would count each other's clients.
 #[tokio::test]
 async fn nothing_stays_of_clients_in_any_form() {
     for form in FORMS {

@@ -1,4 +1,4 @@
-//! Ten thousand clients come and go, and nothing of them stays.
+//! Ten thousand clients come and go, and nothing of them stays allocated.
 
 use std::alloc::System;
 use std::time::Duration;
@@ -37,7 +37,7 @@ async fn finite(State(app): State<App>) -> Result<EventStream, http::StatusCode>
     emit!("only");
 }
 
-/// Parked: the server has neither body nor task for it.
+/// Parked: the server holds neither body nor task for it.
 #[route(GET, "/topic")]
 async fn topic(State(app): State<App>) -> Result<EventStream, HubError> {
     let held = app.held.hold();
@@ -45,12 +45,12 @@ async fn topic(State(app): State<App>) -> Result<EventStream, HubError> {
     Ok(stream.on_close(move |_| drop(held)))
 }
 
-/// Comes, reads a little, and leaves in one of the ways there are.
+/// Connects, reads a little, and disconnects in one of several ways.
 async fn one_client(server: &Running, turn: usize) {
     match turn % 8 {
-        // Reads one event and leaves politely.
+        // Reads one event and closes cleanly.
         0 => assert!(Client::stream(server.address, "/endless").await.data().await.starts_with('x')),
-        // Leaves with a reset.
+        // Resets the connection.
         1 => {
             let mut client = Client::stream(server.address, "/endless").await;
             client.data().await;
@@ -61,9 +61,9 @@ async fn one_client(server: &Running, turn: usize) {
             let mut client = Client::stream(server.address, "/finite").await;
             while client.next().await.expect("a clean end").is_some() {}
         }
-        // Asks and leaves before the answer.
+        // Disconnects before the response.
         3 => drop(Client::get(server.address, "/endless").await),
-        // The same of one that is parked.
+        // The same for a parked stream.
         4 => assert_eq!(Client::stream(server.address, "/topic").await.data().await, "kept"),
         5 => {
             let mut client = Client::stream(server.address, "/topic").await;
@@ -71,7 +71,7 @@ async fn one_client(server: &Running, turn: usize) {
             client.reset();
         }
         6 => drop(Client::get(server.address, "/topic").await),
-        // Says half a request.
+        // Sends half a request.
         _ => Client::connect(server.address).await.send("GET /endl").await,
     }
 }
@@ -105,7 +105,8 @@ async fn nothing_stays_after_ten_thousand_clients() {
         .await;
         live_bytes()
     };
-    // The first ones fill what is filled once: thread-locals, the timer wheel, the allocator's own.
+    // The first clients allocate what is allocated once: thread-locals, the timer wheel, the allocator's own
+    // data.
     for turn in 0..1000 {
         one_client(&server, turn).await;
     }
@@ -114,6 +115,6 @@ async fn nothing_stays_after_ten_thousand_clients() {
         one_client(&server, turn).await;
     }
     let after = settle().await;
-    // A leak of one byte a client would show ten times over what is left to chance.
+    // A leak of one byte per client would exceed random variation tenfold.
     assert!(after - before < 1000, "{} bytes more after 10,000 clients", after - before);
 }

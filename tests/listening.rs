@@ -1,4 +1,4 @@
-//! A port opens with a clear error or with room for everybody, and is taken in each of its forms.
+//! A port opens with a clear error or a large backlog, and is accepted in each of its forms.
 
 use std::error::Error as _;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ async fn index() -> &'static str {
 }
 
 #[tokio::test]
-async fn a_port_that_cannot_be_had_says_why_and_what_to_do() {
+async fn the_error_for_a_taken_port_says_why_and_what_to_do() {
     let taken = Listener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let error = Listener::bind(&address).await.unwrap_err();
@@ -25,7 +25,7 @@ async fn a_port_that_cannot_be_had_says_why_and_what_to_do() {
         error.to_string(),
         format!("cannot listen on {address}; another program listens there: stop it or choose another port")
     );
-    assert!(error.source().is_some(), "the system's own words are there");
+    assert!(error.source().is_some(), "the system's error is the source");
 
     for nonsense in ["", "127.0.0.1", "127.0.0.1:port", "not a host:80", "127.0.0.1:99999"] {
         let error = Listener::bind(nonsense).await.unwrap_err();
@@ -36,7 +36,7 @@ async fn a_port_that_cannot_be_had_says_why_and_what_to_do() {
 }
 
 #[tokio::test]
-async fn an_address_in_any_form_and_a_listener_of_anyone_are_taken() {
+async fn every_form_of_address_and_listener_is_accepted() {
     async fn answers(address: SocketAddr) {
         assert_eq!(Client::get(address, "/").await.response().await.1, "fine");
     }
@@ -59,11 +59,11 @@ fn router() -> Router {
     Router::new().mount(routes![index])
 }
 
-/// After a deploy all clients come back in the same moment. The kernel must hold them until they
-/// are accepted: here nobody accepts at all.
+/// After a deploy all clients reconnect at the same moment. The kernel must hold them until they are
+/// accepted: here the server accepts none.
 #[tokio::test]
-async fn many_connections_wait_to_be_accepted() {
-    // What the system allows; the server asks for 4096.
+async fn the_backlog_holds_many_connections() {
+    // The system's limit; the server asks for 4096.
     let allowed = std::fs::read_to_string("/proc/sys/net/core/somaxconn");
     let allowed: usize = allowed.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(128);
     let many = (allowed.min(4096) / 4 * 3).max(64);
@@ -77,7 +77,7 @@ async fn many_connections_wait_to_be_accepted() {
 #[tokio::test]
 async fn a_server_is_reached_over_ipv6() {
     let Ok(listener) = Listener::bind("[::1]:0").await else {
-        // Only a machine without IPv6 may come here.
+        // Only a machine without IPv6 gets here.
         assert!(std::net::TcpListener::bind("[::1]:0").is_err());
         return;
     };

@@ -1,4 +1,4 @@
-//! A real nginx that keeps its connections to touka: streams and requests take turns on them.
+//! A real nginx that reuses its connections to touka: streams and requests take turns on them.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use touka::{EventStream, Hub, Router, route, routes, sse_handler};
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Visitors at a time, and how often each of them asks.
+/// The number of concurrent visitors, and of requests of each.
 const VISITORS: usize = 10;
 const TURNS: usize = 1_000;
 
@@ -35,9 +35,9 @@ async fn plain() -> &'static str {
     "plain"
 }
 
-/// A connection that is closed by one side while the other sends a request is a 502 of nginx's.
+/// If one side closes a connection while the other sends a request, nginx responds with 502.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_request_of_ten_thousand_is_lost_where_streams_end() {
+async fn no_request_of_ten_thousand_is_lost_when_streams_end() {
     let router = Router::new().mount(routes![three, topic, plain]).with_state(Hub::memory());
     let server = Running::serve(router).await;
     let pool = format!(

@@ -1,5 +1,5 @@
-//! What a parked client that takes little can make the server keep. A process of its own: it counts the
-//! bytes that are allocated.
+//! Memory that a slow parked client makes the server keep. A process of its own: the test counts allocated
+//! bytes.
 
 use std::alloc::System;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn allocated() -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_are_within_a_large_event_share_its_bytes() {
+async fn clients_in_the_middle_of_a_large_event_share_its_bytes() {
     let hub = Hub::builder().retention(Retention::new().bytes(64 * EVENT)).memory();
     let topic: Topic = hub.topic("a").unwrap();
     let server = Server::new().write_timeout(PATIENCE * 2);
@@ -47,7 +47,7 @@ async fn clients_that_are_within_a_large_event_share_its_bytes() {
     for _ in 0..8 {
         topic.publish("x".repeat(EVENT)).await.unwrap();
     }
-    // Each of them takes one event and the beginning of the others, but none takes all.
+    // Each client reads one event and the beginning of the others, but none reads everything.
     let mut taken = vec![0; EVENT];
     for client in &mut clients {
         within(PATIENCE, "an event", client.socket.read_exact(&mut taken)).await.unwrap();
@@ -58,6 +58,6 @@ async fn clients_that_are_within_a_large_event_share_its_bytes() {
     })
     .await;
     let kept = allocated().saturating_sub(before);
-    // The log has eight of them.
+    // The log holds eight of them.
     assert!(kept < 16 * EVENT, "{CLIENTS} clients keep {} MiB", kept / EVENT);
 }

@@ -1,4 +1,4 @@
-//! Routing: from a path and a method to the handler, its captures, its state, and the layers around it.
+//! From a path and a method to the handler, its captures and its state; and layers and fallbacks around it.
 
 use axum_core::extract::FromRef;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -33,8 +33,9 @@ async fn upload(path: String, body: String) -> (StatusCode, String) {
     (StatusCode::CREATED, format!("{path} {body}"))
 }
 
+/// Captures are decoded and parsed, in any order among extractors.
 #[tokio::test(start_paused = true)]
-async fn captures_are_decoded_and_parsed_in_any_order() {
+async fn captures_are_decoded_and_parsed() {
     let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
     assert_eq!(get(&app, "/").await, (200, "index".into()));
     assert_eq!(get(&app, "/rooms/a%20b%2Fc/posts/7").await, (200, "a b/c 7 GET 1".into()));
@@ -47,7 +48,7 @@ async fn captures_are_decoded_and_parsed_in_any_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_path_is_named() {
+async fn an_unmatched_request_is_named_in_the_response() {
     let app = TestApp::new(Router::new().mount(routes![index, post, file, upload]));
     assert_eq!(get(&app, "/nowhere").await, (404, "no route at /nowhere\n".into()));
     assert_eq!(get(&app, "/rooms/1").await, (404, "no route at /rooms/1\n".into()));
@@ -110,7 +111,7 @@ async fn a_router_with_state_takes_routes_of_another() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_last_event_id_arrives_as_utf8_and_hostile_ones_are_none() {
+async fn the_last_event_id_is_utf8_and_invalid_ones_are_ignored() {
     let app = TestApp::new(Router::new().mount(routes![resume]));
     for (sent, seen) in [(&b"41"[..], "41"), ("…7".as_bytes(), "…7"), (b"\xff", "none"), (b"", "none")] {
         let mut events = app.get("/resume").header("last-event-id", sent).events().await;
@@ -118,8 +119,9 @@ async fn the_last_event_id_arrives_as_utf8_and_hostile_ones_are_none() {
     }
 }
 
+/// A fallback responds where no route matches, and a layer wraps it as well.
 #[tokio::test(start_paused = true)]
-async fn a_layer_is_around_routes_fallback_and_errors() {
+async fn a_fallback_and_routes_share_a_layer() {
     use tower_http::set_header::SetResponseHeaderLayer;
     let inner = axum::Router::new().route("/theirs", axum::routing::get(|| async { "theirs" }));
     let layer = SetResponseHeaderLayer::overriding(
@@ -140,7 +142,7 @@ async fn a_layer_is_around_routes_fallback_and_errors() {
     }
 }
 
-/// A layer that counts its applications.
+/// Counts how often the layer is applied.
 #[derive(Clone)]
 struct Applied(Count);
 
@@ -154,7 +156,7 @@ impl<S> tower_layer::Layer<S> for Applied {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_layer_is_applied_once_and_shared_by_clones() {
+async fn a_layer_is_applied_once_and_shares_its_state() {
     let applied = Count::default();
     let router = Router::new().mount(routes![index]).layer(Applied(applied.clone()));
     let inside: axum::Router = axum::Router::new().nest_service("/in", router.clone());
@@ -182,7 +184,7 @@ async fn a_preflight_is_answered_by_a_cors_layer() {
     assert_eq!(events.headers()["access-control-allow-origin"], "*");
 }
 
-/// A service that returns an error, as middleware for limits and timeouts does.
+/// A service that returns errors instead of responses, as middleware for limits or timeouts does.
 #[derive(Clone)]
 struct Fails;
 
@@ -249,7 +251,7 @@ async fn an_any_route_answers_the_methods_without_a_route() {
 }
 
 fn message(mount: impl FnOnce() -> Router + std::panic::UnwindSafe) -> String {
-    let panic = std::panic::catch_unwind(mount).expect_err("it was mounted");
+    let panic = std::panic::catch_unwind(mount).expect_err("mounting succeeded");
     panic.downcast_ref::<String>().expect("a text").clone()
 }
 

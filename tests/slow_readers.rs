@@ -1,5 +1,5 @@
-//! A client that reads slowly is a place in the log that lags: it is closed or skips, as the route
-//! says, and delays nobody.
+//! A client that reads slowly is a position in the log that lags: its stream is closed or skips, as the route
+//! says, and delays no other.
 
 use std::fmt::{Debug, Write};
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ struct App {
     closed: UnboundedSender<CloseReason>,
 }
 
-/// Follows with a policy, and tells the end.
+/// Follows with a policy, and reports the end.
 #[route(GET, "/{on_lag}/{events}/{bytes}")]
 async fn follow(
     State(app): State<App>,
@@ -44,17 +44,17 @@ struct Test {
     closed: UnboundedReceiver<CloseReason>,
 }
 
-/// With so many events kept.
+/// Retains `kept` events.
 fn test(kept: usize) -> Test {
     ask_each_time();
     let hub = Hub::builder().retention(Retention::new().events(kept)).memory();
-    let topic = hub.topic("a").expect("it can be a topic");
+    let topic = hub.topic("a").expect("a valid topic name");
     let (tell, closed) = unbounded_channel();
     let app = TestApp::new(Router::new().mount(routes![follow]).with_state(App { hub, closed: tell }));
     Test { app, topic, closed }
 }
 
-/// Larger than a frame: hyper takes few of them for a client that reads nothing.
+/// Larger than a frame: hyper buffers few of them for a client that reads nothing.
 fn large(number: u32) -> String {
     format!("{number} {}", "x".repeat(20_000))
 }
@@ -64,17 +64,17 @@ fn number(event: &Received) -> u32 {
 }
 
 impl Test {
-    /// Publishes, and lets every client take what it takes after each.
+    /// Publishes, and lets every client read after each event.
     async fn publish(&self, numbers: std::ops::Range<u32>) -> Vec<String> {
         let mut ids = Vec::new();
         for number in numbers {
-            ids.push(self.topic.publish(large(number)).await.expect("it is published").to_string());
+            ids.push(self.topic.publish(large(number)).await.expect("published").to_string());
             settle().await;
         }
         ids
     }
 
-    /// A client that takes nothing of thirty events, and then reads on.
+    /// A client that reads nothing of thirty events, and then reads on.
     async fn stalls_for_thirty(&self, path: &str) -> Events {
         let mut events = self.app.get(path).events().await;
         events.assert_pending().await;
@@ -85,12 +85,12 @@ impl Test {
     }
 }
 
-/// A paused clock moves on when nobody can do anything more.
+/// Lets all tasks run: a paused clock advances once every task is idle.
 async fn settle() {
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 }
 
-/// What comes without a hole from 0 on, and what stands behind it: an event, or the end.
+/// The number of consecutive events from 0 on, and what follows them: another event, or the end.
 async fn in_order(events: &mut Events) -> (u32, Option<Received>) {
     for expected in 0.. {
         match events.next_event().await {
@@ -102,7 +102,7 @@ async fn in_order(events: &mut Events) -> (u32, Option<Received>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_falls_off_the_log_is_closed_and_comes_back_with_its_id() {
+async fn a_client_behind_the_log_is_closed_and_resumes() {
     ask_each_time();
     let log = Log::default();
     let _guard = tracing::subscriber::set_default(log.clone());
@@ -110,7 +110,7 @@ async fn who_falls_off_the_log_is_closed_and_comes_back_with_its_id() {
     let mut events = test.stalls_for_thirty("/disconnect/0/0").await;
     let (came, end) = in_order(&mut events).await;
     assert_eq!(end, None);
-    assert!((1..20).contains(&came), "{came} events were taken for a client that reads nothing");
+    assert!((1..20).contains(&came), "{came} events were buffered for a client that reads nothing");
     assert_eq!(test.closed.recv().await, Some(CloseReason::Lagged));
     assert!(log.has("stream closed") && log.has("reason=Lagged"), "{:?}", log.0);
 
@@ -127,7 +127,7 @@ async fn who_falls_off_the_log_is_closed_and_comes_back_with_its_id() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_further_behind_than_the_route_allows_is_closed_and_misses_nothing() {
+async fn a_client_behind_the_routes_limit_is_closed_and_resumes() {
     // By events, and by bytes: five of them.
     for path in ["/disconnect/5/1000000000", "/disconnect/1000/101000"] {
         let mut test = test(1000);
@@ -135,13 +135,13 @@ async fn who_is_further_behind_than_the_route_allows_is_closed_and_misses_nothin
         let (came, end) = in_order(&mut events).await;
         assert_eq!(end, None);
         assert_eq!(test.closed.recv().await, Some(CloseReason::Lagged));
-        // A client that comes back is not too far behind by that: it catches up first.
+        // A client that resumes is not too far behind at once: it catches up first.
         let mut events = events.reconnect().await.expect("it goes on");
         for expected in came..30 {
             assert_eq!(number(&events.next_event().await.unwrap()), expected);
         }
         events.assert_pending().await;
-        // As far behind as it may be is not too far.
+        // A lag of exactly the limit is allowed.
         for number in 30..35 {
             test.topic.publish(large(number)).await.unwrap();
         }
@@ -157,7 +157,7 @@ async fn who_is_further_behind_than_the_route_allows_is_closed_and_misses_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_topic_can_skip_for_who_is_too_slow_and_says_so() {
+async fn a_slow_client_can_skip_with_a_gap() {
     for (path, kept) in [("/skip/0/0", 4), ("/skip/3/1000000000", 1000)] {
         let mut test = test(kept);
         let mut events = test.stalls_for_thirty(path).await;
@@ -168,26 +168,26 @@ async fn a_topic_can_skip_for_who_is_too_slow_and_says_so() {
         assert_eq!(data["resumed_at"], *gap.id);
         let part = |id: &str| id.split('.').nth(2).unwrap().parse::<u32>().unwrap();
         let (from, to) = (part(data["from"].as_str().unwrap()), part(&gap.id));
-        assert!(to - from >= 3, "it lags by what is kept: {data}");
-        // From there on, all: what was there when it was told, and what comes.
+        assert!(to - from >= 3, "it lags by the number of retained events: {data}");
+        // From there on, everything: events that were retained when the gap was sent, and new ones.
         for expected in to..30 {
             assert_eq!(number(&events.next_event().await.unwrap()), expected);
         }
         events.assert_pending().await;
         test.publish(30..31).await;
         assert_eq!(number(&events.next_event().await.unwrap()), 30);
-        assert!(test.closed.try_recv().is_err(), "it is not closed");
+        assert!(test.closed.try_recv().is_err(), "the stream is not closed");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_client_can_have_the_newest_of_each_key_only() {
+async fn a_slow_client_can_get_only_the_newest_of_each_key() {
     let test = test(1000);
     let mut events = test.app.get("/latest/1/1").events().await;
     events.assert_pending().await;
     events.stall();
     test.publish(0..10).await;
-    // While it reads nothing, two mice move twenty times, and a note without a key is written.
+    // While the client reads nothing, two mice move twenty times, and a note without a key is published.
     for step in 0..20 {
         for mouse in ["a", "b"] {
             test.topic.publish_keyed(mouse, format!("{mouse}{step}")).await.unwrap();
@@ -202,7 +202,7 @@ async fn a_slow_client_can_have_the_newest_of_each_key_only() {
         came.push(events.next_event().await.expect("an event").data);
     }
     assert_eq!(came.split_off(10), ["note", "a19", "b19"], "{came:?}");
-    // One that is not behind gets each of them.
+    // A client that is not behind gets each of them.
     for step in 20..23 {
         test.topic.publish_keyed("a", format!("a{step}")).await.unwrap();
         assert_eq!(events.next_event().await.unwrap().data, format!("a{step}"));
@@ -210,8 +210,8 @@ async fn a_slow_client_can_have_the_newest_of_each_key_only() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_newest_of_a_key_is_missed_only_when_it_is_not_kept() {
-    // One key, and far more events than are kept: all that is missed was said anew.
+async fn a_key_is_a_gap_only_if_its_newest_event_is_trimmed() {
+    // One key, and far more events than are retained: each missed one was replaced by a newer one.
     let test = test(3);
     let mut events = test.app.get("/latest/0/0").events().await;
     events.assert_pending().await;
@@ -220,7 +220,7 @@ async fn the_newest_of_a_key_is_missed_only_when_it_is_not_kept() {
     }
     assert_eq!(events.next_event().await.unwrap().data, "19");
 
-    // The other key's newest is gone.
+    // The other key's newest event is trimmed.
     test.topic.publish_keyed("b", "lost").await.unwrap();
     for step in 20..30 {
         test.topic.publish_keyed("a", step.to_string()).await.unwrap();
@@ -229,7 +229,7 @@ async fn the_newest_of_a_key_is_missed_only_when_it_is_not_kept() {
     assert_eq!((gap.name.as_str(), gap.json::<serde_json::Value>()["reason"].as_str()), ("gap", Some("lagged")));
     assert_eq!(events.next_event().await.unwrap().data, "29");
 
-    // And so is what has no key.
+    // Missing an event without a key is a gap as well.
     test.topic.publish("lost").await.unwrap();
     for step in 30..40 {
         test.topic.publish_keyed("a", step.to_string()).await.unwrap();
@@ -271,13 +271,13 @@ async fn a_burst_that_the_log_holds_is_no_lag() {
     }
 }
 
-/// Keeps what is logged of streams.
+/// Records log lines of streams.
 #[derive(Clone, Debug, Default)]
 struct Log(Arc<Mutex<String>>);
 
 impl Log {
     fn has(&self, part: &str) -> bool {
-        self.0.lock().expect("nobody panics with it").contains(part)
+        self.0.lock().expect("not poisoned").contains(part)
     }
 }
 
@@ -291,7 +291,7 @@ impl tracing::Subscriber for Log {
     }
 
     fn event(&self, event: &tracing::Event<'_>) {
-        let mut log = self.0.lock().expect("nobody panics with it");
+        let mut log = self.0.lock().expect("not poisoned");
         event.record(&mut |field: &tracing::field::Field, value: &dyn Debug| {
             let _ = write!(log, "{}={value:?} ", field.name());
         });

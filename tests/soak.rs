@@ -1,12 +1,12 @@
-//! A minute of clients that come and leave in every way there is, and nothing of them stays.
-//! `scripts/soak.sh` is the same for longer.
+//! A minute of clients that come and go in every possible way, and nothing of them stays. `scripts/soak.sh`
+//! does the same for longer.
 
 use std::time::Duration;
 
 use support::soak::{Dice, Plan};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_stays_of_clients_that_come_and_leave_for_a_minute() {
+async fn nothing_stays_of_a_minute_of_random_clients() {
     let seed = Dice::seed();
     println!("seed {seed}");
     let server = env!("CARGO_BIN_EXE_touka-soaked").to_owned();

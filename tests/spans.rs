@@ -1,4 +1,4 @@
-//! What a stream leaves in the log: a span around all that its body says, and its opening and end.
+//! Log entries of a stream: a span around everything its body logs, and its opening and end.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn topic(State(hub): State<Hub>, name: String) -> Result<EventStream, HubE
     Ok(stream.on_close(|_| tracing::info!("on_close")))
 }
 
-/// Runs on this thread alone, where the log is.
+/// Runs on this thread only, where the log is installed.
 fn logged<F: Future<Output = ()>>(server: Server, run: impl FnOnce(std::net::SocketAddr) -> F) {
     Log::install("spans");
     Log::start();
@@ -51,14 +51,15 @@ fn logged<F: Future<Output = ()>>(server: Server, run: impl FnOnce(std::net::Soc
     });
 }
 
+/// A body's log lines are inside its stream's span, and a disconnect is logged at `DEBUG` only.
 #[test]
-fn what_a_body_says_stands_in_its_stream_and_a_disconnect_is_of_interest_to_nobody() {
+fn a_body_logs_inside_its_streams_span() {
     logged(Server::new().max_connections(100), |address| async move {
         let mut client = Client::stream(address, "/rooms/blue").await;
         assert_eq!(client.data().await, "blue");
         let span =
             format!("[stream route=\"/rooms/{{room}}\" peer={}]", client.socket.local_addr().expect("an address"));
-        let said = Log::line("in the body of blue").expect("what the body said");
+        let said = Log::line("in the body of blue").expect("the body's log line");
         assert_eq!(said, format!("INFO {span} message=in the body of blue"));
         let opened = Log::line("stream opened").expect("the opening");
         assert!(opened.starts_with(&format!("DEBUG {span}")), "{opened}");
@@ -74,7 +75,7 @@ fn what_a_body_says_stands_in_its_stream_and_a_disconnect_is_of_interest_to_nobo
 }
 
 #[test]
-fn a_parked_subscription_leaves_the_same_lines_as_a_body() {
+fn a_parked_subscription_logs_the_same_lines_as_a_body() {
     for park in [Park::Auto, Park::Never] {
         let server = Server::new().max_connections(100).park(park);
         let handle = server.handle();
@@ -95,8 +96,9 @@ fn a_parked_subscription_leaves_the_same_lines_as_a_body() {
     }
 }
 
+/// Behind a trusted proxy the span has the client's address.
 #[test]
-fn behind_a_trusted_proxy_the_lines_speak_of_the_client() {
+fn log_lines_name_the_client_behind_a_trusted_proxy() {
     for park in [Park::Auto, Park::Never] {
         let server = Server::new().max_connections(100).park(park).trust_proxies(["127.0.0.1"]).expect("an address");
         logged(server, |address| async move {
@@ -131,7 +133,7 @@ fn an_end_has_its_reason_and_a_panic_is_an_error() {
 }
 
 #[test]
-fn a_server_that_may_not_open_enough_files_says_what_to_do() {
+fn a_server_with_too_few_descriptors_logs_what_to_do() {
     // More than any system allows.
     logged(Server::new().max_connections(1 << 40), |_| async move {
         let part = "may open fewer files than `max_connections` needs";

@@ -1,5 +1,5 @@
-//! What the server allocates for an open stream, whatever it has sent. A process of its own: it counts the
-//! bytes that are allocated, and its clients allocate nothing.
+//! Memory that the server allocates for an open stream, whatever it has sent. A process of its own: the test
+//! counts allocated bytes, and its clients allocate nothing.
 
 use std::alloc::System;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ struct App {
     events: broadcast::Sender<usize>,
 }
 
-/// An event of so many bytes whenever one is asked for.
+/// Emits an event of the requested size for each permit.
 #[sse_handler]
 #[route(GET, "/handler")]
 async fn handler(State(app): State<App>) {
@@ -68,7 +68,7 @@ impl Scene {
         Self { server, handle, events }
     }
 
-    /// Opens streams over connections of their own.
+    /// Opens streams on connections of their own.
     async fn open(&self, path: &str) -> Vec<TcpStream> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: test\r\n\r\n");
         let clients = (0..STREAMS).map(|_| connect(self.server.address, request.as_bytes())).collect();
@@ -83,12 +83,12 @@ impl Scene {
 
 fn connect(address: SocketAddr, words: &[u8]) -> TcpStream {
     let mut client = TcpStream::connect(address).expect("connect");
-    client.set_nonblocking(true).expect("set it up");
+    client.set_nonblocking(true).expect("set the mode");
     client.write_all(words).expect("send");
     client
 }
 
-/// Reads what has come.
+/// Reads everything that has arrived.
 fn read(client: &mut TcpStream) -> usize {
     let (mut room, mut all) = ([0; 4096], 0);
     while let Ok(read @ 1..) = client.read(&mut room) {
@@ -97,7 +97,7 @@ fn read(client: &mut TcpStream) -> usize {
     all
 }
 
-/// Waits until the server does nothing more, and tells what is allocated.
+/// Waits until the server is idle, and returns the number of allocated bytes.
 async fn allocated() -> usize {
     let now = || {
         let stats = ALLOCATOR.stats();
@@ -114,28 +114,28 @@ async fn allocated() -> usize {
     before
 }
 
-/// Checks what a stream takes, in bytes.
+/// Checks the memory per stream, in bytes.
 fn check(what: &str, before: usize, after: usize, count: usize, most: usize) {
     let each = after.saturating_sub(before) / count;
     println!("{what}: {each} bytes");
     assert!(each <= most, "{what}: {each} bytes each");
 }
 
-/// One test: they would count each other's streams.
+/// One test: separate tests would count each other's streams.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_open_stream_keeps_little_whatever_it_has_sent() {
+async fn an_open_stream_holds_little_whatever_it_has_sent() {
     let scene = Scene::new().await;
-    // What the first of each kind sets up is nobody's.
+    // One-time allocations of each kind are not counted.
     for path in ["/handler", "/topic"] {
         drop(scene.open(path).await);
-        scene.are_open_none().await;
+        scene.none_is_open().await;
     }
 
     let before = allocated().await;
     let parked = scene.open("/topic").await;
     check("a parked subscription", before, allocated().await, STREAMS, 1536);
     drop(parked);
-    scene.are_open_none().await;
+    scene.none_is_open().await;
 
     let before = allocated().await;
     let mut clients = scene.open("/handler").await;
@@ -156,9 +156,9 @@ async fn an_open_stream_keeps_little_whatever_it_has_sent() {
         check(&format!("a handler after an event of {length} bytes"), before, allocated().await, STREAMS, 3584);
     }
     drop(clients);
-    scene.are_open_none().await;
+    scene.none_is_open().await;
 
-    // Between two requests it is hyper's. The limit of connections rests on this figure.
+    // Between two requests the connection is in hyper. The limit of connections is based on this number.
     let before = allocated().await;
     let request = b"GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
     let mut connections: Vec<_> = (0..STREAMS).map(|_| connect(scene.server.address, request)).collect();
@@ -172,32 +172,32 @@ async fn an_open_stream_keeps_little_whatever_it_has_sent() {
     .await;
     check("a connection between two requests", before, allocated().await, STREAMS, 24 * 1024);
     drop(connections);
-    // Nothing tells when they are gone, but that nothing changes any more.
+    // The only sign that they are gone is that the number stops changing.
     allocated().await;
 
-    // Each shares its connection with others. Most of what is left is h2's.
+    // Streams that share a connection. Most of what remains belongs to h2.
     let before = allocated().await;
     let connections: Vec<_> =
         (0..STREAMS / SHARING).map(|_| connect(scene.server.address, &http2("/handler"))).collect();
     scene.are_open(STREAMS).await;
     check("an idle handler over HTTP/2", before, allocated().await, STREAMS, 6144);
     drop(connections);
-    scene.are_open_none().await;
+    scene.none_is_open().await;
 }
 
 impl Scene {
-    async fn are_open_none(&self) {
+    async fn none_is_open(&self) {
         until(PATIENCE, "none is open", || self.handle.count() == 0 && self.events.receiver_count() == 0).await;
     }
 }
 
-/// The preface of an HTTP/2 client, its settings, and requests.
+/// An HTTP/2 client's preface, its settings, and requests.
 fn http2(path: &str) -> Vec<u8> {
     let mut words = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
     for number in 0..SHARING {
         let id = u32::try_from(number * 2 + 1).expect("few streams");
         let length = u8::try_from(path.len()).expect("a short path");
-        // GET, http, the path and an authority, each as a literal or by its number.
+        // GET, http, the path and an authority, each as a literal or by its index.
         let head = [b"\x82\x86\x04", &[length][..], path.as_bytes(), b"\x41\x01t"].concat();
         let size = u8::try_from(head.len()).expect("a short head");
         words.extend([&[0, 0, size, 1, 5][..], &id.to_be_bytes(), &head].concat());

@@ -1,5 +1,5 @@
-//! Topics on several threads at once: publishers publish while clients come, lag, leave and come
-//! back, and each client's story is whole in the end.
+//! Topics on several threads: publishers publish while clients connect, lag, leave and resume, and in the end
+//! each client has seen every event or a gap for it.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use touka::{Event, EventId, EventStream, Hub, Topic};
 const PATIENCE: Duration = Duration::from_mins(2);
 const PUBLISHERS: usize = 4;
 const CLIENTS: usize = 12;
-/// What each publisher publishes.
+/// The number of events of each publisher.
 const EVENTS: usize = 3000;
 
-/// Numbers that look like chance and come again in the next run: xorshift.
-struct Chance(u64);
+/// Pseudo-random numbers that are the same in each run: xorshift.
+struct Random(u64);
 
-impl Chance {
+impl Random {
     fn new(seed: usize) -> Self {
         Self(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed as u64 + 1))
     }
@@ -27,57 +27,56 @@ impl Chance {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % most as u64).expect("it is below a usize")
+        usize::try_from(self.0 % most as u64).expect("it fits")
     }
 }
 
-/// What a client got, over all its connections.
+/// Something that a client received, over all its connections.
 #[derive(Debug)]
 enum Got {
-    /// It came with the id of this number, or with none: 0.
+    /// Resumed with the id of this offset, or with none: 0.
     Opened(u64),
-    /// It was told that it is there.
-    Told(u64),
+    /// Got its position.
+    Position(u64),
     Event(u64, String),
-    /// It was told that what is between these is missing.
+    /// Got a gap: the events between these offsets are missing.
     Gap(u64, u64),
 }
 
 fn offset(id: &str) -> u64 {
-    id.split('.').nth(2).and_then(|offset| offset.parse().ok()).expect("a place in a topic")
+    id.split('.').nth(2).and_then(|offset| offset.parse().ok()).expect("a position in a topic")
 }
 
-/// Publishes, and gives each event's number with its text. Now and then it lets others run.
+/// Publishes, and returns each event's offset with its text. Yields now and then.
 async fn publish(topic: Topic, name: usize) -> Vec<(u64, String)> {
-    let mut chance = Chance::new(name);
+    let mut random = Random::new(name);
     let mut published = Vec::with_capacity(EVENTS);
     for number in 0..EVENTS {
         let text = format!("{name}:{number}");
-        let id = topic.publish(text.clone()).await.expect("it is published");
+        let id = topic.publish(text.clone()).await.expect("published");
         published.push((offset(&id.to_string()), text));
-        if chance.below(4) == 0 {
+        if random.below(4) == 0 {
             tokio::task::yield_now().await;
         }
     }
     published
 }
 
-/// Follows to the last event of all, in its own way: it pauses, leaves, and comes back with its last
-/// id or with one from before.
+/// Follows to the last event, with pauses and reconnections from its last id or from an earlier one.
 async fn follow(topic: Topic, seed: usize) -> Vec<Got> {
     let last_of_all = (PUBLISHERS * EVENTS) as u64;
-    let mut chance = Chance::new(seed + 100);
+    let mut random = Random::new(seed + 100);
     let on_lag = [OnLag::Disconnect, OnLag::Skip, OnLag::Latest][seed % 3];
     let mut ids: Vec<EventId> = Vec::new();
     let mut got = Vec::new();
     loop {
-        if chance.below(4) == 0 {
-            ids.truncate(ids.len().saturating_sub(chance.below(5)));
+        if random.below(4) == 0 {
+            ids.truncate(ids.len().saturating_sub(random.below(5)));
         }
         let from = ids.last().cloned();
         let mut stream: EventStream = topic.subscribe(from.clone()).earliest().on_lag(on_lag).await.expect("it opens");
         got.push(Got::Opened(from.map_or(0, |id| offset(&id.to_string()))));
-        let mut reads = chance.below(400);
+        let mut reads = random.below(400);
         while reads > 0 {
             let Some(event) = stream.next().await else { break };
             let seen = read(&event, &mut got, &mut ids);
@@ -85,12 +84,12 @@ async fn follow(topic: Topic, seed: usize) -> Vec<Got> {
                 return got;
             }
             reads -= 1;
-            // A pause is what makes it lag: others publish meanwhile.
-            for _ in 0..if chance.below(50) == 0 { chance.below(200) } else { 0 } {
+            // A pause makes it lag: others publish in the meantime.
+            for _ in 0..if random.below(50) == 0 { random.below(200) } else { 0 } {
                 tokio::task::yield_now().await;
             }
         }
-        if chance.below(2) == 0 {
+        if random.below(2) == 0 {
             // Leaves while it waits, or might.
             let _ = stream.next().now_or_never().flatten().map(|event| read(&event, &mut got, &mut ids));
             if ids.last().is_some_and(|id| offset(&id.to_string()) == last_of_all) {
@@ -101,11 +100,11 @@ async fn follow(topic: Topic, seed: usize) -> Vec<Got> {
 }
 
 fn read(event: &Event, got: &mut Vec<Got>, ids: &mut Vec<EventId>) -> u64 {
-    let id = event.as_id().expect("whatever comes has an id").clone();
+    let id = event.as_id().expect("every event has an id").clone();
     let now = offset(&id.to_string());
     ids.push(id);
     got.push(match (event.as_event(), event.as_data()) {
-        (None, None) => Got::Told(now),
+        (None, None) => Got::Position(now),
         (None, Some(data)) => Got::Event(now, data.to_owned()),
         (Some(_), data) => {
             let data: serde_json::Value = serde_json::from_str(data.unwrap_or_default()).expect("JSON");
@@ -116,18 +115,18 @@ fn read(event: &Event, got: &mut Vec<Got>, ids: &mut Vec<EventId>) -> u64 {
     now
 }
 
-/// Asserts that one client's story is whole: every event is the next one, or a gap stands before it.
+/// Asserts that a client's events are complete: each one is the next, or follows a gap.
 fn assert_whole(got: &[Got], published: &HashMap<u64, String>) -> (usize, usize) {
     let (mut at, mut events, mut gaps) = (0, 0, 0);
     for got in got {
         at = match got {
             Got::Opened(offset) => *offset,
-            Got::Told(offset) => {
-                assert!(at == 0 || at == *offset, "it came back with {at} and goes on at {offset}");
+            Got::Position(offset) => {
+                assert!(at == 0 || at == *offset, "the client resumed with {at} and goes on at {offset}");
                 *offset
             }
             Got::Event(offset, text) => {
-                assert_eq!(*offset, at + 1, "a hole or a double at {text}");
+                assert_eq!(*offset, at + 1, "a hole or a duplicate at {text}");
                 assert_eq!(published.get(offset), Some(text));
                 events += 1;
                 *offset
@@ -144,23 +143,23 @@ fn assert_whole(got: &[Got], published: &HashMap<u64, String>) -> (usize, usize)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn every_story_is_whole_on_several_threads() {
+async fn every_client_sees_every_event_or_a_gap() {
     for kept in [20, 200, 100_000] {
         let hub = Hub::builder().retention(Retention::new().events(kept).bytes(1 << 30)).memory();
-        let topic: Topic = hub.topic("a").expect("it can be a topic");
+        let topic: Topic = hub.topic("a").expect("a valid topic name");
         let clients: Vec<_> = (0..CLIENTS).map(|seed| tokio::spawn(follow(topic.clone(), seed))).collect();
         let publishers: Vec<_> = (0..PUBLISHERS).map(|name| tokio::spawn(publish(topic.clone(), name))).collect();
         let mut published = HashMap::new();
         for publisher in publishers {
-            let of_one = within(PATIENCE, "publishing", publisher).await.expect("it publishes all");
-            assert!(of_one.is_sorted(), "what one publishes comes in its order");
+            let of_one = within(PATIENCE, "publishing", publisher).await.expect("all are published");
+            assert!(of_one.is_sorted(), "one publisher's events are in order");
             published.extend(of_one);
         }
-        assert!((1..=(PUBLISHERS * EVENTS) as u64).all(|offset| published.contains_key(&offset)), "places have holes");
+        assert!((1..=(PUBLISHERS * EVENTS) as u64).all(|offset| published.contains_key(&offset)), "offsets have holes");
         for client in clients {
-            let got = within(PATIENCE, "following", client).await.expect("it gets the last event");
+            let got = within(PATIENCE, "following", client).await.expect("the last event arrives");
             let (events, gaps) = assert_whole(&got, &published);
-            // Where all is kept nobody misses anything, however slow he was.
+            // If everything is retained no client misses anything, however slow it is.
             assert!(kept < 100_000 || gaps == 0 && events >= PUBLISHERS * EVENTS, "{events} events, {gaps} gaps");
         }
         assert_eq!(topic.subscribers(), 0);

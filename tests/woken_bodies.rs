@@ -1,5 +1,5 @@
-//! A body that is woken is polled, whatever its task does meanwhile: each of its events comes, and no other
-//! event or keep-alive is needed for that.
+//! A woken body is polled, whatever its task does at that moment: each of its events arrives without the help
+//! of another event or of a keep-alive.
 
 use std::future::pending;
 use std::sync::{Arc, Mutex};
@@ -16,10 +16,10 @@ use tokio::time::sleep;
 use touka::extract::State;
 use touka::{Emitter, EventStream, Router, Server, route, routes};
 
-/// Enough for the slowest machine, and nothing else comes meanwhile: there are no keep-alives.
+/// Enough for the slowest machine. There are no keep-alives that could help.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// So many events show that a body is quick. From then on its events share frames.
+/// The number of events after which a body is classified as quick. From then on its events share frames.
 const QUICK: usize = 40;
 
 async fn quick(out: &Emitter) {
@@ -28,7 +28,7 @@ async fn quick(out: &Emitter) {
     }
 }
 
-/// A client that has read them.
+/// A client that has read the quick events.
 async fn client(server: &Apart, path: &str) -> Client {
     let mut client = Client::stream(server.address, path).await;
     for _ in 0..QUICK {
@@ -41,7 +41,7 @@ async fn expect(client: &mut Client, text: &str) {
     assert_eq!(within(PATIENCE, text, client.data()).await, text);
 }
 
-/// What a handler forwards.
+/// The events that a handler forwards.
 type Texts = Arc<Mutex<Option<UnboundedReceiver<String>>>>;
 
 fn texts() -> (UnboundedSender<String>, Texts) {
@@ -50,7 +50,7 @@ fn texts() -> (UnboundedSender<String>, Texts) {
 }
 
 fn forwarding(texts: &Texts) -> EventStream {
-    let mut told = texts.lock().expect("nobody panics with it").take().expect("one client");
+    let mut told = texts.lock().expect("not poisoned").take().expect("one client");
     let stream = EventStream::generate(|out| async move {
         quick(&out).await;
         while let Some(text) = told.recv().await {
@@ -65,7 +65,7 @@ async fn forwards(State(texts): State<Texts>) -> EventStream {
     forwarding(&texts)
 }
 
-/// A layer that gives no more than a frame in 100 ms.
+/// A layer that yields at most one frame in 100 ms.
 #[route(GET, "/throttled")]
 async fn throttled(State(texts): State<Texts>) -> Response {
     forwarding(&texts).into_response().map(|body| {
@@ -78,7 +78,7 @@ async fn throttled(State(texts): State<Texts>) -> Response {
     })
 }
 
-/// A layer whose own task hands each frame on, and then does something else for a while.
+/// A layer whose own task passes each frame on, and then does something else for a while.
 #[route(GET, "/logged")]
 async fn logged(State(texts): State<Texts>) -> Response {
     forwarding(&texts).into_response().map(|mut body| {
@@ -95,7 +95,7 @@ async fn logged(State(texts): State<Texts>) -> Response {
     })
 }
 
-/// Works for longer than a writer lets a body run in one go, and is woken right then.
+/// Works for longer than a writer lets a body run at once, and is woken right then.
 #[route(GET, "/yields")]
 async fn yields() -> EventStream {
     let stream = EventStream::generate(|out| async move {
@@ -127,7 +127,7 @@ async fn elsewhere() -> EventStream {
     stream.keep_alive(None)
 }
 
-/// Parts that emit side by side, each woken by itself, and that sometimes wait.
+/// Parts that emit concurrently, each woken on its own, and that sometimes wait.
 #[route(GET, "/parts")]
 async fn parts() -> EventStream {
     let stream = EventStream::generate(|out| async move {
@@ -153,7 +153,7 @@ fn serve(threads: usize, texts: Texts) -> Apart {
 }
 
 #[tokio::test]
-async fn by_itself_while_its_writer_gives_way() {
+async fn a_body_woken_while_its_writer_yields() {
     for threads in [1, 2] {
         let server = serve(threads, texts().1);
         let mut client = client(&server, "/yields").await;
@@ -163,21 +163,21 @@ async fn by_itself_while_its_writer_gives_way() {
 }
 
 #[tokio::test]
-async fn by_bursts_of_a_channel() {
+async fn a_body_woken_by_bursts_of_a_channel() {
     let (tell, texts) = texts();
     let server = serve(2, texts);
     let mut client = client(&server, "/forwards").await;
     for burst in 0..200 {
         let text = format!("{burst} {}", "x".repeat(1000));
         for _ in 0..100 {
-            tell.send(text.clone()).expect("the handler is there");
+            tell.send(text.clone()).expect("the handler runs");
         }
-        // One more, when the writer may have had enough for one turn.
+        // One more, at a moment when the writer may yield.
         let (began, pause) = (Instant::now(), Duration::from_micros(burst * 37 % 3000));
         while began.elapsed() < pause {
             std::hint::spin_loop();
         }
-        tell.send("last".to_owned()).expect("the handler is there");
+        tell.send("last".to_owned()).expect("the handler runs");
         for _ in 0..100 {
             expect(&mut client, &text).await;
         }
@@ -186,7 +186,7 @@ async fn by_bursts_of_a_channel() {
 }
 
 #[tokio::test]
-async fn by_an_emitter_in_another_task() {
+async fn a_body_woken_by_an_emitter_in_another_task() {
     let server = serve(2, texts().1);
     let mut client = client(&server, "/elsewhere").await;
     for number in 0..MANY {
@@ -195,7 +195,7 @@ async fn by_an_emitter_in_another_task() {
 }
 
 #[tokio::test]
-async fn by_parts_that_are_woken_one_by_one() {
+async fn a_body_whose_parts_are_woken_one_by_one() {
     let server = serve(2, texts().1);
     let mut client = client(&server, "/parts").await;
     for _ in 0..10_000 {
@@ -205,16 +205,16 @@ async fn by_parts_that_are_woken_one_by_one() {
 }
 
 #[tokio::test]
-async fn while_a_layer_does_something_else() {
+async fn a_body_woken_while_a_layer_is_busy() {
     for (threads, path) in [(1, "/throttled"), (2, "/throttled"), (1, "/logged"), (2, "/logged")] {
         let (tell, texts) = texts();
         let server = serve(threads, texts);
         let mut client = client(&server, path).await;
         for number in 0..3 {
-            // The layer asks for more: the body waits.
+            // The layer polls for more: the body waits.
             sleep(Duration::from_millis(200)).await;
             for text in [format!("{number} one"), format!("{number} two")] {
-                tell.send(text.clone()).expect("the handler is there");
+                tell.send(text.clone()).expect("the handler runs");
                 expect(&mut client, &text).await;
             }
         }

@@ -1,5 +1,5 @@
-//! A body may work in its thread between its emits. After such a step the other connections of the thread have
-//! their turn, and the stream ends with its client or its server.
+//! A body may block its thread between emits. After such a step the thread's other connections get their
+//! turn, and the stream ends with its client or its server.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -21,7 +21,7 @@ const PLAIN: &str = "GET /plain HTTP/1.1\r\nhost: test\r\n\r\n";
 struct Work {
     steps: u32,
     step: Duration,
-    /// How many steps all bodies have made.
+    /// The number of steps that all bodies have made.
     made: Arc<AtomicU32>,
     bodies: Count,
 }
@@ -72,11 +72,11 @@ async fn other_connections_are_answered_while_bodies_work() {
             other.send(PLAIN).await;
             assert_eq!(other.response().await.1, "plain");
         }
-        assert_eq!(work.bodies.get(), streams, "a body was done before the others had their turn");
+        assert_eq!(work.bodies.get(), streams, "a body finished before the others had their turn");
     }
 }
 
-/// A free thread sees that the client leaves, and the body is dropped after its step.
+/// A free thread notices the disconnect, and the body is dropped after its step.
 #[tokio::test]
 async fn a_body_that_works_is_dropped_when_its_client_leaves() {
     let work = Work::new(24, Duration::from_millis(100));
@@ -85,7 +85,7 @@ async fn a_body_that_works_is_dropped_when_its_client_leaves() {
     client.data().await;
     client.socket.shutdown().await.expect("nothing more is sent");
     until(PATIENCE, "the body is dropped", || work.bodies.get() == 0).await;
-    assert!(work.made() < work.steps, "the body was done before it was seen that its client has left");
+    assert!(work.made() < work.steps, "the body finished before the disconnect was noticed");
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn a_shutdown_ends_a_body_that_works() {
         server.stop();
         while within(PATIENCE, "the end", client.next()).await.expect("a clean end").is_some() {}
         assert!(client.parser().retry().is_some(), "the stream ended by itself");
-        assert!(work.made() < work.steps, "the body was done before the shutdown had its turn");
+        assert!(work.made() < work.steps, "the body finished before the shutdown had its turn");
         server.stopped(PATIENCE);
     }
 }

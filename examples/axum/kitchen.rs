@@ -1,4 +1,5 @@
-//! The app's own state: a kitchen. All it knows of event streams is how an order becomes an event.
+//! The app's state: a kitchen. Its only connection to event streams is the conversion of an order into an
+//! event.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,21 +13,21 @@ use touka::{Event, IntoEvent};
 /// How long an order is in each stage before the next.
 pub(crate) const COOKING: Duration = Duration::from_secs(4);
 
-/// How many orders are remembered. The oldest is forgotten first.
-pub(crate) const REMEMBERED: usize = 50;
+/// The number of orders that are kept. The oldest is removed first.
+pub(crate) const MAX_ORDERS: usize = 50;
 
-/// What was ordered.
+/// An order of a dish.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Order {
     pub(crate) number: u64,
     pub(crate) dish: String,
     pub(crate) stage: Stage,
-    /// Which change of the kitchen was this order's last.
+    /// The version of the kitchen at this order's last change.
     #[serde(skip)]
     pub(crate) version: u64,
 }
 
-/// How far an order is.
+/// The stage of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Stage {
@@ -41,11 +42,11 @@ impl IntoEvent for Order {
     }
 }
 
-/// The kitchen. Clones are the same kitchen.
+/// The kitchen. Clones share one kitchen.
 #[derive(Clone, Debug)]
 pub(crate) struct Kitchen {
     board: Arc<Mutex<Board>>,
-    /// The latest change: it wakes whoever watches, and says nothing more.
+    /// The version of the latest change, which wakes watchers.
     changes: watch::Sender<u64>,
 }
 
@@ -61,14 +62,14 @@ impl Kitchen {
         Self { board: Arc::default(), changes: watch::channel(0).0 }
     }
 
-    /// Takes an order, and has it cooked.
+    /// Accepts an order, and has it cooked.
     pub(crate) fn take(&self, dish: &str) -> Order {
         let mut board = self.lock();
         board.latest += 1;
         board.version += 1;
         let order = Order { number: board.latest, dish: dish.to_owned(), stage: Stage::New, version: board.version };
         board.orders.insert(order.number, order.clone());
-        if board.orders.len() > REMEMBERED {
+        if board.orders.len() > MAX_ORDERS {
             board.orders.pop_first();
         }
         self.changes.send_replace(board.version);
@@ -98,13 +99,14 @@ impl Kitchen {
         self.lock().orders.get(&number).cloned()
     }
 
-    /// There was such an order, and it is forgotten.
-    pub(crate) fn has_forgotten(&self, number: u64) -> bool {
+    /// Whether there was such an order that has been removed.
+    pub(crate) fn has_removed(&self, number: u64) -> bool {
         let board = self.lock();
         (1..=board.latest).contains(&number) && !board.orders.contains_key(&number)
     }
 
-    /// The orders that have changed since, each as it stands now, in the order of their changes.
+    /// The orders that have changed since `version`, each in its current stage, in the order of their
+    /// changes.
     pub(crate) fn changed_since(&self, version: u64) -> Vec<Order> {
         let mut orders = self.orders();
         orders.retain(|order| order.version > version);
@@ -112,7 +114,8 @@ impl Kitchen {
         orders
     }
 
-    /// Tells when something changes. Take it first and look then, so that no change falls between.
+    /// Returns a receiver that is notified of changes. Call this before reading the orders, so that no change
+    /// is missed.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }

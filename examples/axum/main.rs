@@ -1,4 +1,4 @@
-//! touka inside an axum app that is there already.
+//! touka inside an existing axum app.
 //!
 //! ```text
 //! cargo run --example axum                            # then open http://127.0.0.1:3000
@@ -7,9 +7,9 @@
 //! curl -N http://127.0.0.1:3000/live/clock            # a route of the touka router in it
 //! ```
 //!
-//! A kitchen that takes orders. The app is axum's: its routes, its state, its extractors. Two of its
-//! handlers are event streams, which takes one attribute each, and a touka router is mounted beside
-//! them. Nothing has to move.
+//! A kitchen that takes orders. The app is axum's: its routes, its state, its extractors. Two of its handlers
+//! are event streams, which takes one attribute each, and a touka router is mounted beside them. No existing
+//! code has to move.
 
 mod kitchen;
 
@@ -28,7 +28,7 @@ use touka::extract::LastEventId;
 use touka::{Event, EventStream, route, routes, sse_handler};
 use touka_examples::begin;
 
-// ===== what was there =====
+// ===== the existing app =====
 
 async fn index() -> Html<&'static str> {
     Html(include_str!("page.html"))
@@ -54,24 +54,24 @@ async fn orders(State(kitchen): State<Kitchen>) -> Json<Vec<Order>> {
     Json(kitchen.orders())
 }
 
-// ===== what is new: two handlers =====
+// ===== new: two handlers =====
 
-/// Which orders a client wants to hear of.
+/// A filter for orders.
 #[derive(Deserialize)]
 struct Wanted {
     stage: Option<Stage>,
 }
 
-/// Every order as it stands, and then each as it changes.
+/// Every order in its current stage, and then each as it changes.
 ///
-/// The extractors are axum's; under an annotation they work as ever.
+/// The extractors are axum's; they work with the attribute as usual.
 #[sse_handler(retry = "2s")]
 async fn feed(Query(wanted): Query<Wanted>, State(kitchen): State<Kitchen>) -> EventStream<Order> {
     let mut watch = kitchen.watch();
     let mut version = 0;
     loop {
-        // A client that is slow finds each order once, as it stands then: what it missed in between
-        // is of no use to a kitchen.
+        // A slow client gets each order once, in its current stage: a kitchen has no use for the stages that
+        // it missed.
         let changed = kitchen.changed_since(version);
         for order in changed {
             version = version.max(order.version);
@@ -87,8 +87,8 @@ async fn feed(Query(wanted): Query<Wanted>, State(kitchen): State<Kitchen>) -> E
 
 /// One order until it is served: a stream that can be refused, and that ends.
 ///
-/// Under `#[route]` touka itself answers a client that has seen the end. Under axum's routes this is
-/// the one thing to do by hand, before anything else.
+/// With `#[route]`, touka itself responds to a client that has seen the end. With axum's routes this is the
+/// one thing to do by hand, before anything else.
 #[sse_handler(end = "served")]
 async fn track(
     Path(number): Path<u64>,
@@ -103,8 +103,8 @@ async fn track(
     loop {
         let order = match kitchen.order(number) {
             Some(order) => order,
-            // It was served before it was forgotten: a client that missed the end gets it now.
-            None if kitchen.has_forgotten(number) => return Ok(()),
+            // Served before it was removed: a client that missed the end gets it now.
+            None if kitchen.has_removed(number) => return Ok(()),
             None => return Err(StatusCode::NOT_FOUND),
         };
         let is_served = order.stage == Stage::Served;
@@ -118,14 +118,14 @@ async fn track(
     }
 }
 
-// ===== what is new: a router =====
+// ===== new: a router =====
 
-/// How long the client has listened, once a second.
+/// The seconds that the client has listened, once a second.
 #[sse_handler]
 #[route(GET, "/clock")]
 async fn clock() {
     let mut ticks = interval(Duration::from_secs(1));
-    // After a pause, the time that it is; not all those that it was.
+    // After a pause, one tick with the current time instead of all missed ones.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let began = ticks.tick().await;
     loop {
@@ -148,13 +148,13 @@ fn app(kitchen: Kitchen) -> axum::Router {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let app = app(Kitchen::open());
-    // axum does not tell its routes.
+    // axum does not expose its routes.
     let routes = ["/", "/orders", "/orders/feed", "/orders/{number}/track", "/live/clock"];
     let listener = begin("axum", routes).await?;
-    // `axum::serve(tokio_listener, app)` serves all of this too. touka's server adds an end: at ctrl-c
-    // it closes each stream between two events. A graceful shutdown of axum's waits for them, unless
-    // `app.layer(handle.layer())` is there to end them (see `touka::server::Handle::layer`), or, for the
-    // streams of topics alone, `Hub::close`.
+    // `axum::serve(tokio_listener, app)` serves all of this too. touka's server also ends streams: at ctrl-c
+    // it closes each one between two events. axum's graceful shutdown waits for them, unless
+    // `app.layer(handle.layer())` ends them (see `touka::server::Handle::layer`), or, for streams of topics
+    // alone, `Hub::close`.
     Ok(touka::serve(listener, app).await?)
 }
 
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     fn restaurant() -> TestApp {
-        // The kit runs any service, an `axum::Router` too.
+        // The kit runs any service, including an `axum::Router`.
         TestApp::new(app(Kitchen::open())).timeout(Duration::from_mins(1))
     }
 
@@ -177,7 +177,7 @@ mod tests {
         response.json::<Value>().await["number"].as_u64().expect("a number")
     }
 
-    /// The next order that is told of: its number and its stage.
+    /// The next order of the feed: its number and its stage.
     async fn next(events: &mut Events) -> (u64, String) {
         let order: Value = events.next_json().await;
         (order["number"].as_u64().expect("a number"), order["stage"].as_str().expect("a text").to_owned())
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_feed_tells_how_orders_stand_and_how_they_change() {
+    async fn the_feed_has_current_orders_and_their_changes() {
         let app = restaurant();
         assert_eq!(take(&app, "soup").await, 1);
         let mut events = app.get("/orders/feed").events().await;
@@ -206,16 +206,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn axums_extractors_say_what_is_wanted() {
+    async fn axums_extractors_filter_the_feed() {
         let app = restaurant();
         let mut events = app.get("/orders/feed?stage=served").events().await;
         take(&app, "soup").await;
         assert_eq!(next(&mut events).await, stage(1, "served"));
-        assert_eq!(app.get("/orders/feed?stage=burnt").send().await.status(), 400, "axum's own answer");
+        assert_eq!(app.get("/orders/feed?stage=burnt").send().await.status(), 400, "axum's own response");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn one_order_is_tracked_to_its_end_and_not_beyond() {
+    async fn one_order_is_tracked_to_its_end() {
         let app = restaurant();
         take(&app, "soup").await;
         let mut events = app.get("/orders/1/track").events().await;
@@ -226,7 +226,8 @@ mod tests {
         assert_eq!(app.get("/orders/2/track").send().await.status(), 404);
     }
 
-    /// Its events have no ids: a client that is cut off before the end sees the order once more, and then the end.
+    /// The events have no ids: a client that is cut off before the end gets the order once more, and then the
+    /// end.
     #[tokio::test(start_paused = true)]
     async fn a_client_cut_off_before_the_end_gets_the_end() {
         let app = restaurant();
@@ -241,14 +242,14 @@ mod tests {
         assert!(events.reconnect().await.is_none(), "no 204");
     }
 
-    /// An order that is forgotten was served, whoever asks and however late.
+    /// A removed order was served, so every client that asks for it gets the end.
     #[tokio::test(start_paused = true)]
-    async fn a_forgotten_order_has_an_end_too() {
+    async fn a_removed_order_has_an_end_too() {
         let app = restaurant();
         take(&app, "soup").await;
         let mut events = app.get("/orders/1/track").events().await;
         assert_eq!(next(&mut events).await, stage(1, "new"));
-        for _ in 0..kitchen::REMEMBERED {
+        for _ in 0..kitchen::MAX_ORDERS {
             take(&app, "bread").await;
         }
         for mut events in [events, app.get("/orders/1/track").events().await] {
@@ -265,7 +266,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_app_that_was_there_is_as_it_was() {
+    async fn the_existing_app_is_unchanged() {
         let app = restaurant();
         assert!(app.get("/").send().await.text().await.contains("new EventSource("));
         take(&app, " soup ").await;

@@ -5,11 +5,11 @@
 //! cargo run --example chat -- 0.0.0.0:8080            # another address
 //! curl -N 'http://127.0.0.1:3000/rooms/den?nick=ada'  # be in a room
 //! curl http://127.0.0.1:3000/rooms/den -H 'content-type: application/json' \
-//!   -d '{"nick": "ben", "text": "hello"}'             # say something there
+//!   -d '{"nick": "ben", "text": "hello"}'             # post a message there
 //! ```
 //!
-//! Many clients, one source: a broadcast for each room, with a short memory for those who come back
-//! and an honest word for those who are too slow. What is said goes the other way as a plain POST.
+//! Many clients, one source: a broadcast channel for each room, with a short history for clients that
+//! reconnect, and a `missed` event for clients that are too slow. Messages are sent with a plain POST.
 //! [`room`] has the rooms, `page.html` the page.
 
 mod room;
@@ -25,10 +25,10 @@ use touka::extract::{Json, LastEventId, Query, State};
 use touka::{Event, EventStream, IntoEvent, Router, route, routes, sse_handler};
 use touka_examples::{Page, begin, page};
 
-/// The longest name of a room or a person, in characters.
+/// The maximum length of a room's or a person's name, in characters.
 const LONGEST_NAME: usize = 32;
 
-/// The longest text, in characters.
+/// The maximum length of a text, in characters.
 const LONGEST_TEXT: usize = 2_000;
 
 /// The page.
@@ -37,36 +37,36 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// Who enters a room.
+/// The query of a client that enters a room.
 #[derive(Deserialize)]
 struct Visitor {
     nick: String,
 }
 
-/// What a client in a room is told.
-enum Told {
+/// An event for a client in a room.
+enum RoomEvent {
     Message(Arc<Message>),
     Missed(Missed),
 }
 
-/// Messages are lost for this client. It is not the client's fault and not a secret.
+/// Messages that this client has lost.
 #[derive(Serialize)]
 struct Missed {
-    /// How many; nobody knows after a long absence.
+    /// The number of lost messages; unknown after a long absence.
     count: Option<u64>,
 }
 
-impl IntoEvent for Told {
+impl IntoEvent for RoomEvent {
     fn into_event(self) -> touka::Result<Event> {
         match self {
             Self::Message(message) => message.to_event(),
-            // Without an id: the client still is where it was.
+            // Without an id: the client's position is unchanged.
             Self::Missed(missed) => Ok(Event::json(&missed)?.event("missed")),
         }
     }
 }
 
-/// Being in a room: what was said lately, or since the client left off, and then what is said.
+/// Follows a room: recent messages, or those since the client's last one, and then new ones.
 #[sse_handler]
 #[route(GET, "/rooms/{room}")]
 async fn listen(
@@ -74,38 +74,38 @@ async fn listen(
     Query(Visitor { nick }): Query<Visitor>,
     State(rooms): State<Rooms>,
     LastEventId(last): LastEventId,
-) -> Result<EventStream<Told>, Refused> {
+) -> Result<EventStream<RoomEvent>, Refused> {
     let (room, nick) = (name("room", &room)?, name("nick", &nick)?);
-    // It leaves the room when it is dropped, and that is when the client leaves.
+    // Dropped when the client disconnects, which leaves the room.
     let mut visit = rooms.enter(room, nick, last.and_then(|id| id.as_u64()));
     if visit.has_gap {
-        emit!(Told::Missed(Missed { count: None }));
+        emit!(RoomEvent::Missed(Missed { count: None }));
     }
     for message in std::mem::take(&mut visit.unseen) {
-        emit!(Told::Message(message));
+        emit!(RoomEvent::Message(message));
     }
     loop {
         match visit.news.recv().await {
-            Ok(message) => emit!(Told::Message(message)),
-            // Someone who reads slowly must not hold up the room, nor fill the server's memory.
-            Err(RecvError::Lagged(count)) => emit!(Told::Missed(Missed { count: Some(count) })),
+            Ok(message) => emit!(RoomEvent::Message(message)),
+            // A client that reads slowly must not delay the room, nor fill the server's memory.
+            Err(RecvError::Lagged(count)) => emit!(RoomEvent::Missed(Missed { count: Some(count) })),
             Err(RecvError::Closed) => return Ok(()),
         }
     }
 }
 
-/// What someone says.
+/// The body of a message.
 #[derive(Deserialize)]
-struct Saying {
+struct NewMessage {
     nick: String,
     text: String,
 }
 
-/// Says something to a room.
+/// Posts a message to a room.
 #[route(POST, "/rooms/{room}")]
-async fn say(room: String, State(rooms): State<Rooms>, Json(saying): Json<Saying>) -> Result<StatusCode, Refused> {
-    let (room, nick) = (name("room", &room)?, name("nick", &saying.nick)?);
-    let text = within("text", &saying.text, LONGEST_TEXT)?;
+async fn say(room: String, State(rooms): State<Rooms>, Json(message): Json<NewMessage>) -> Result<StatusCode, Refused> {
+    let (room, nick) = (name("room", &room)?, name("nick", &message.nick)?);
+    let text = within("text", &message.text, LONGEST_TEXT)?;
     if rooms.say(room, nick, text) {
         Ok(StatusCode::NO_CONTENT)
     } else {
@@ -113,7 +113,7 @@ async fn say(room: String, State(rooms): State<Rooms>, Json(saying): Json<Saying
     }
 }
 
-/// The status and the reason of an answer that is no stream.
+/// The status and the reason of an error response.
 type Refused = (StatusCode, String);
 
 fn name<'a>(what: &str, name: &'a str) -> Result<&'a str, Refused> {
@@ -144,7 +144,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 #[cfg(test)]
 mod tests {
-    use room::BEHIND;
+    use room::MAX_LAG;
     use serde_json::{Value, json};
     use touka::testing::{Events, TestApp};
 
@@ -162,7 +162,7 @@ mod tests {
         app.post(&format!("/rooms/{room}")).json(&json!({"nick": nick, "text": text})).send().await.status()
     }
 
-    /// The next event, as its name and its data.
+    /// The next event: its name and its data.
     async fn next(events: &mut Events) -> (String, Value) {
         let event = events.next_event().await.expect("a room never ends");
         (event.name.clone(), event.json())
@@ -177,12 +177,12 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_in_a_room_hears_who_comes_what_is_said_and_who_leaves() {
+    async fn a_client_sees_joins_messages_and_leaves() {
         let app = chat();
         let mut ada = enter(&app, "den", "ada").await;
         assert_eq!(next(&mut ada).await, joined("ada", 1));
         let mut ben = enter(&app, "den", "ben").await;
-        assert_eq!(next(&mut ben).await, joined("ada", 1), "what happened before");
+        assert_eq!(next(&mut ben).await, joined("ada", 1), "the history");
         assert_eq!(tell(&app, "den", "ben", " hello\nyou ").await, 204);
         for events in [&mut ada, &mut ben] {
             assert_eq!(next(events).await, joined("ben", 2));
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn rooms_are_apart() {
+    async fn rooms_are_separate() {
         let app = chat();
         let mut den = enter(&app, "den", "ada").await;
         let _hall = enter(&app, "hall", "ben").await;
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_back_hears_what_was_said_meanwhile() {
+    async fn a_client_that_reconnects_gets_the_missed_messages() {
         let app = chat();
         let _ben = enter(&app, "den", "ben").await;
         let mut ada = enter(&app, "den", "ada").await;
@@ -214,30 +214,30 @@ mod tests {
         assert_eq!(next(&mut ada).await, joined("ada", 2));
         tell(&app, "den", "ben", "before").await;
         assert_eq!(next(&mut ada).await, said("ben", "before", 2));
-        let mut ada = ada.reconnect().await.expect("the room is there");
-        // Her connection had not closed yet when she came back, or it had: she left, or will.
+        let mut ada = ada.reconnect().await.expect("the room exists");
+        // Her old connection may have closed before or after she reconnected: `left` comes in either case.
         let mut names = Vec::new();
         for _ in 0..2 {
             names.push(next(&mut ada).await.0);
         }
         names.sort_unstable();
-        assert_eq!(names, ["joined", "left"], "nothing that she has seen comes again");
+        assert_eq!(names, ["joined", "left"], "no message is repeated");
 
         let mut lost = app.get("/rooms/den?nick=ada").header("last-event-id", "7").events().await;
         assert_eq!(next(&mut lost).await, ("missed".to_owned(), json!({"count": null})));
-        assert_eq!(next(&mut lost).await, joined("ben", 1), "and then all that the room remembers");
+        assert_eq!(next(&mut lost).await, joined("ben", 1), "and then the room's history");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_is_too_slow_is_told_what_it_cost() {
+    async fn a_slow_client_gets_the_number_of_missed_messages() {
         let app = chat();
         let mut slow = enter(&app, "den", "slow").await;
         assert_eq!(next(&mut slow).await, joined("slow", 1));
         slow.stall();
-        // Far more than the pipe, hyper and the broadcast hold together.
+        // Far more than the pipe, hyper and the channel hold together.
         let long = "x".repeat(LONGEST_TEXT);
-        for _ in 0..BEHIND * 4 {
-            assert_eq!(tell(&app, "den", "fast", &long).await, 204, "the room was held up");
+        for _ in 0..MAX_LAG * 4 {
+            assert_eq!(tell(&app, "den", "fast", &long).await, 204, "the room was delayed");
         }
         slow.resume();
         let mut heard = 0;
@@ -249,14 +249,14 @@ mod tests {
             heard += 1;
         };
         assert!(count > 0);
-        for _ in 0..BEHIND as u64 * 4 - heard - count {
+        for _ in 0..MAX_LAG as u64 * 4 - heard - count {
             assert_eq!(next(&mut slow).await, said("fast", &long, 1));
         }
         slow.assert_pending().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_makes_no_sense_is_refused() {
+    async fn invalid_input_is_refused() {
         let app = chat();
         assert_eq!(tell(&app, "den", "ada", "anyone?").await, 404);
         let _here = enter(&app, "den", "ada").await;

@@ -1,4 +1,4 @@
-//! Rooms: who is in them, what was said lately, and the hub that carries it to everyone there.
+//! Rooms: their members, recent messages, and the channel to every client.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,19 +8,19 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use touka::Event;
 
-/// How many messages a room remembers for those who come, and who come back.
+/// The number of messages that a room keeps for new and reconnecting clients.
 pub(crate) const HISTORY: usize = 50;
 
-/// How far a client may fall behind before messages are lost for it.
-pub(crate) const BEHIND: usize = 64;
+/// The number of messages that a client may fall behind before it loses some.
+pub(crate) const MAX_LAG: usize = 64;
 
-/// How many rooms are remembered while nobody is in them.
-pub(crate) const ROOMS: usize = 100;
+/// The maximum number of empty rooms.
+pub(crate) const MAX_EMPTY_ROOMS: usize = 100;
 
-/// One thing that happened in a room: one event.
+/// One message of a room, which is one event.
 #[derive(Debug, Serialize)]
 pub(crate) struct Message {
-    /// No other message of any room has it. It is the event's id, so it is not in the data.
+    /// Unique among the messages of all rooms. Sent as the event's id, so it is not in the data.
     #[serde(skip)]
     pub(crate) id: u64,
     #[serde(skip)]
@@ -28,11 +28,11 @@ pub(crate) struct Message {
     pub(crate) nick: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) text: Option<String>,
-    /// How many were in the room after it.
+    /// The number of clients in the room after it.
     pub(crate) present: usize,
 }
 
-/// What happened.
+/// The kind of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Joined,
@@ -41,7 +41,7 @@ pub(crate) enum Kind {
 }
 
 impl Message {
-    /// It is shared by all clients in the room, so it is not taken.
+    /// Borrows the message, because all clients of the room share it.
     pub(crate) fn to_event(&self) -> touka::Result<Event> {
         let name = match self.kind {
             Kind::Joined => "joined",
@@ -52,12 +52,12 @@ impl Message {
     }
 }
 
-/// All rooms. Clones are the same rooms.
+/// All rooms. Clones share the same rooms.
 #[derive(Clone, Debug)]
-pub(crate) struct Rooms(Arc<Mutex<House>>);
+pub(crate) struct Rooms(Arc<Mutex<Inner>>);
 
 #[derive(Debug)]
-struct House {
+struct Inner {
     rooms: HashMap<String, Room>,
     latest: u64,
 }
@@ -72,44 +72,44 @@ struct Room {
 
 impl Rooms {
     pub(crate) fn new() -> Self {
-        // The ids of a server that was started anew must not be those of the one before it: a
-        // client would take up at a message that it never saw.
+        // The ids of a restarted server must differ from those of the one before it: a client would otherwise
+        // resume after a message that it never got.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self(Arc::new(Mutex::new(House { rooms: HashMap::new(), latest: u64::try_from(now).unwrap_or_default() })))
+        Self(Arc::new(Mutex::new(Inner { rooms: HashMap::new(), latest: u64::try_from(now).unwrap_or_default() })))
     }
 
-    /// Enters a room. What it remembers and what comes next are taken under one lock, so that no
-    /// message is between the two.
+    /// Enters a room. The history and the receiver are taken under one lock, so that no message is lost
+    /// between the two.
     pub(crate) fn enter(&self, name: &str, nick: &str, last: Option<u64>) -> Visit {
-        let mut house = self.lock();
-        house.forget_empty_rooms();
-        let room = house.rooms.entry(name.to_owned()).or_insert_with(|| Room {
-            hub: broadcast::channel(BEHIND).0,
+        let mut inner = self.lock();
+        inner.remove_empty_rooms();
+        let room = inner.rooms.entry(name.to_owned()).or_insert_with(|| Room {
+            hub: broadcast::channel(MAX_LAG).0,
             history: VecDeque::new(),
             present: 0,
         });
         let seen = last.and_then(|last| room.history.iter().position(|message| message.id == last));
         let unseen = room.history.iter().skip(seen.map_or(0, |seen| seen + 1)).cloned().collect();
-        // Who comes back and is not found was away for longer than the room remembers.
+        // A client whose last message is not in the history was away for too long.
         let has_gap = last.is_some() && seen.is_none();
         let news = room.hub.subscribe();
         room.present += 1;
         let presence = Presence { rooms: self.clone(), room: name.to_owned(), nick: nick.to_owned() };
-        house.tell(name, Kind::Joined, nick, None);
+        inner.tell(name, Kind::Joined, nick, None);
         Visit { unseen, has_gap, news, _presence: presence }
     }
 
-    /// Says something; `false` if there is no such room.
+    /// Posts a message; `false` if there is no such room.
     pub(crate) fn say(&self, name: &str, nick: &str, text: &str) -> bool {
         self.lock().tell(name, Kind::Said, nick, Some(text))
     }
 
-    fn lock(&self) -> MutexGuard<'_, House> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl House {
+impl Inner {
     fn tell(&mut self, name: &str, kind: Kind, nick: &str, text: Option<&str>) -> bool {
         let Some(room) = self.rooms.get_mut(name) else { return false };
         self.latest += 1;
@@ -119,14 +119,14 @@ impl House {
             room.history.pop_front();
         }
         room.history.push_back(Arc::clone(&message));
-        // An error says that nobody listens, which is no error here.
+        // An error means that there is no receiver, which is fine here.
         let _ = room.hub.send(message);
         true
     }
 
-    /// Anyone can name a room, so the number of those that hold nobody has a bound.
-    fn forget_empty_rooms(&mut self) {
-        if self.rooms.len() >= ROOMS {
+    /// Any client can name a room, so the number of empty ones has a bound.
+    fn remove_empty_rooms(&mut self) {
+        if self.rooms.len() >= MAX_EMPTY_ROOMS {
             self.rooms.retain(|_, room| room.present > 0);
         }
     }
@@ -135,17 +135,17 @@ impl House {
 /// A client in a room.
 #[derive(Debug)]
 pub(crate) struct Visit {
-    /// What it has not seen of what the room remembers.
+    /// The messages of the history that the client has not seen.
     pub(crate) unseen: Vec<Arc<Message>>,
-    /// There was more, and the room does not remember it.
+    /// Whether there were older messages that the room no longer has.
     pub(crate) has_gap: bool,
-    /// What happens from now on.
+    /// New messages.
     pub(crate) news: broadcast::Receiver<Arc<Message>>,
     _presence: Presence,
 }
 
-/// Being in a room. Nobody says good-bye to a server: the connection closes, the handler is
-/// dropped, and so is this.
+/// Membership in a room. A client leaves by closing its connection: then the handler is dropped, and so is
+/// this.
 #[derive(Debug)]
 struct Presence {
     rooms: Rooms,
@@ -155,11 +155,11 @@ struct Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        let mut house = self.rooms.lock();
-        if let Some(room) = house.rooms.get_mut(&self.room) {
+        let mut inner = self.rooms.lock();
+        if let Some(room) = inner.rooms.get_mut(&self.room) {
             room.present -= 1;
         }
-        house.tell(&self.room, Kind::Left, &self.nick, None);
+        inner.tell(&self.room, Kind::Left, &self.nick, None);
     }
 }
 
@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_room_remembers_so_much_and_no_more() {
+    fn a_rooms_history_is_bounded() {
         let rooms = Rooms::new();
         let _here = rooms.enter("den", "ada", None);
         for number in 0..HISTORY {
@@ -176,17 +176,17 @@ mod tests {
         }
         let visit = rooms.enter("den", "ben", None);
         assert_eq!(visit.unseen.len(), HISTORY);
-        assert_eq!(visit.unseen[0].text.as_deref(), Some("0"), "the join is the oldest, and gone");
+        assert_eq!(visit.unseen[0].text.as_deref(), Some("0"), "the join was the oldest message");
     }
 
     #[test]
-    fn rooms_that_hold_nobody_are_forgotten_first() {
+    fn empty_rooms_are_removed_first() {
         let rooms = Rooms::new();
         let _here = rooms.enter("den", "ada", None);
-        for number in 0..ROOMS {
+        for number in 0..MAX_EMPTY_ROOMS {
             rooms.enter(&number.to_string(), "ben", None);
         }
-        assert!(rooms.lock().rooms.len() < ROOMS);
+        assert!(rooms.lock().rooms.len() < MAX_EMPTY_ROOMS);
         assert!(rooms.say("den", "ada", "still here"));
         assert!(!rooms.say("0", "ada", "nobody"));
     }

@@ -6,8 +6,8 @@
 //! curl -N http://127.0.0.1:3000/stats                 # the stream itself
 //! ```
 //!
-//! Two streams, the two kinds there are: `/stats` never ends and resumes where a client left off,
-//! `/host` ends and tells the client so. [`system`] has the figures, `page.html` the page.
+//! Two streams of the two kinds: `/stats` never ends and resumes after a client's last event, `/host` ends
+//! with an event that says so. [`system`] reads the machine, `page.html` is the page.
 
 mod system;
 
@@ -25,8 +25,8 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// The figures, once a second, for ever: first those of the last minute that the client has not
-/// seen, then each as it is taken.
+/// Samples, once a second, without end: first those of the last minute that the client has not seen, then
+/// each new one.
 #[sse_handler]
 #[route(GET, "/stats")]
 async fn stats(State(mut machine): State<Machine>, LastEventId(last): LastEventId) {
@@ -49,23 +49,23 @@ async fn stats(State(mut machine): State<Machine>, LastEventId(last): LastEventI
     }
 }
 
-/// What stays the same about this machine, and then the end.
+/// Constant facts about this machine, and then the end.
 #[sse_handler]
 #[route(GET, "/host")]
 async fn host() {
     for fact in facts() {
         emit!(json("fact", &fact));
     }
-    // An `EventSource` comes back when a response ends. The page closes it when it sees this.
+    // An `EventSource` reconnects when a response ends. The page closes it at this event.
     emit!(Event::data("that is all").event("end"));
 }
 
-/// What a client that comes back is told first.
+/// The first event of a client that reconnects.
 #[derive(Serialize)]
 struct Resumed {
-    /// Seconds since the last event it saw.
+    /// Seconds since its last event.
     missed: u64,
-    /// How many of them are older than the history, and so lost.
+    /// The seconds among them that are older than the history, and so lost.
     lost: u64,
 }
 
@@ -77,8 +77,8 @@ impl Resumed {
     }
 }
 
-/// The events of one sample. The id is on the last one only: it says that the client has the whole
-/// sample, so one that was cut off in the middle is sent again.
+/// The events of one sample. Only the last one has the id, which means that the client has the whole sample:
+/// one that was cut off in the middle is sent again.
 fn events(sample: &Sample) -> Vec<Event> {
     let Sample { number, cpu, memory, load, network } = sample;
     let load = load.as_ref().map(|load: &Load| figures("load", *number, load));
@@ -98,8 +98,8 @@ fn figures(name: &'static str, sample: u64, figures: &impl Serialize) -> Event {
     json(name, &Numbered { sample, figures })
 }
 
-/// An event that carries JSON. None of the types here can fail to be written; if one ever does,
-/// its event is missing from the stream and the terminal says why.
+/// An event with JSON data. None of the types here can fail to serialize; if one ever does, its event is
+/// missing from the stream and the terminal says why.
 fn json(name: &'static str, value: &impl Serialize) -> Event {
     match Event::json(value) {
         Ok(event) => event.event(name),
@@ -131,7 +131,7 @@ mod tests {
 
     use super::*;
 
-    /// A machine that was looked at in each of these seconds.
+    /// A machine with samples of these seconds.
     fn machine(seconds: impl IntoIterator<Item = u64>) -> Machine {
         Machine::stopped_after(seconds.into_iter().map(|number| Sample {
             number,
@@ -142,7 +142,7 @@ mod tests {
         }))
     }
 
-    /// All that a client with this last id gets, as `name:id` and the data.
+    /// Everything that a client with this last id gets, as `name:id` and the data.
     async fn read(machine: Machine, last: Option<u64>) -> Vec<(String, Value)> {
         let stream = stats(State(machine), LastEventId(last.map(EventId::from))).await;
         let read = |event: Event| {
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_that_comes_back_is_told_what_it_missed() {
+    async fn a_client_that_reconnects_gets_what_it_missed() {
         let events = read(machine([7, 8]), Some(7)).await;
         assert_eq!(names(&events), ["resumed:", "cpu:", "memory:", "load:", "network:8"]);
         assert_eq!(events[0].1, serde_json::json!({"missed": 1, "lost": 0}));

@@ -1,5 +1,5 @@
-//! What this machine is doing: the figures, the sampler that reads them, and the last minute of
-//! them for everyone to look at.
+//! This machine's statistics: the samples, the sampler that takes them, and the last minute of them for every
+//! client.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use serde::Serialize;
 use sysinfo::{CpuRefreshKind, MINIMUM_CPU_UPDATE_INTERVAL, MemoryRefreshKind, Networks, RefreshKind, System};
 use tokio::sync::watch;
 
-/// How many samples are kept: one minute.
+/// The number of samples that are kept: one minute.
 pub(crate) const HISTORY: usize = 60;
 
 /// The time between two samples.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// All figures of one second.
+/// All statistics of one second.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
-    /// The Unix time of this second. It is also the event id: it grows by one each second, and it
-    /// goes on growing when the server is started anew.
+    /// The Unix time of this second. Also the event id: it grows by one each second, even across a restart of
+    /// the server.
     pub(crate) number: u64,
     pub(crate) cpu: Cpu,
     pub(crate) memory: Memory,
-    /// Not every system has one.
+    /// `None` on systems without a load average.
     pub(crate) load: Option<Load>,
     pub(crate) network: Network,
 }
 
-/// How busy the processors are, in percent.
+/// The use of the processors, in percent.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cpu {
     pub(crate) total: f32,
@@ -45,7 +45,7 @@ pub(crate) struct Memory {
     pub(crate) swap_total: u64,
 }
 
-/// How many tasks ran or waited to run, averaged over 1, 5 and 15 minutes.
+/// The number of tasks that ran or waited to run, averaged over 1, 5 and 15 minutes.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Load {
     pub(crate) one: f64,
@@ -53,35 +53,35 @@ pub(crate) struct Load {
     pub(crate) fifteen: f64,
 }
 
-/// Bytes a second through all interfaces but the loopback.
+/// Bytes per second through all interfaces except the loopback.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Network {
     pub(crate) received: f64,
     pub(crate) sent: f64,
 }
 
-/// One thing that does not change while the machine runs.
+/// A fact that does not change while the machine runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Fact {
     pub(crate) name: &'static str,
     pub(crate) value: String,
 }
 
-/// The state of the app: the last minute of samples. Clones look at the same minute.
+/// The state of the app: the last minute of samples. Clones share it.
 #[derive(Clone, Debug)]
 pub(crate) struct Machine {
     history: watch::Receiver<History>,
 }
 
-/// Oldest first. A client is a position in it: whoever reads slowly catches up from here, and
-/// whoever comes late or comes back starts here.
+/// Oldest first. A client is a position in it: a slow client catches up from here, and a new or reconnecting
+/// client starts here.
 type History = VecDeque<Arc<Sample>>;
 
 impl Machine {
     /// Starts the one sampler that all clients share.
     ///
-    /// It is a thread, not a task: reading the figures blocks. It ends with the last `Machine`.
-    /// The first sample is taken here, a fifth of a second, so that no client finds nothing.
+    /// A thread, not a task, because taking a sample blocks. The thread ends with the last `Machine`. The
+    /// first sample is taken here, which takes a fifth of a second, so that every client finds one.
     pub(crate) fn start() -> Result<Self, sysinfo::Error> {
         let mut sampler = Sampler::new()?;
         thread::sleep(MINIMUM_CPU_UPDATE_INTERVAL);
@@ -89,7 +89,8 @@ impl Machine {
         thread::spawn(move || {
             let mut due = Instant::now();
             while !sender.is_closed() {
-                // From when it was due, not from now: else each second would be a little longer.
+                // Relative to the time it was due, not to now: otherwise each second would be a little
+                // longer.
                 due = (due + INTERVAL).max(Instant::now());
                 thread::sleep(due.saturating_duration_since(Instant::now()));
                 let sample = Arc::new(sampler.sample());
@@ -104,19 +105,19 @@ impl Machine {
         Ok(Self { history })
     }
 
-    /// A machine that did all this and then stopped.
+    /// A machine with these samples, whose sampler has stopped.
     #[cfg(test)]
     pub(crate) fn stopped_after(samples: impl IntoIterator<Item = Sample>) -> Self {
         let (_, history) = watch::channel(samples.into_iter().map(Arc::new).collect());
         Self { history }
     }
 
-    /// The samples that are known now and came after `seen`.
+    /// The current samples after `seen`.
     pub(crate) fn since(&mut self, seen: u64) -> Vec<Arc<Sample>> {
         self.history.borrow_and_update().iter().filter(|sample| sample.number > seen).cloned().collect()
     }
 
-    /// Waits for a sample that [`Machine::since`] has not shown yet; `false` when none will come.
+    /// Waits for a sample that [`Machine::since`] has not returned yet; `false` when none will come.
     pub(crate) async fn next(&mut self) -> bool {
         self.history.changed().await.is_ok()
     }
@@ -127,7 +128,7 @@ impl Machine {
     }
 }
 
-/// Reads the figures. Most are differences, so it remembers when it last looked.
+/// Takes samples. Most values are differences, so the time of the last sample is kept.
 #[derive(Debug)]
 struct Sampler {
     system: System,
@@ -137,7 +138,7 @@ struct Sampler {
 }
 
 impl Sampler {
-    /// Takes the first look. CPU use needs [`MINIMUM_CPU_UPDATE_INTERVAL`] until the second.
+    /// Takes the first sample. CPU use needs [`MINIMUM_CPU_UPDATE_INTERVAL`] until the second.
     fn new() -> Result<Self, sysinfo::Error> {
         let figures = RefreshKind::nothing()
             .with_cpu(CpuRefreshKind::nothing().with_usage())
@@ -168,7 +169,7 @@ impl Sampler {
     }
 
     fn cpu(&self) -> Cpu {
-        // Clamped: the two counters behind a percentage are not read in the same instant.
+        // Clamped: the two counters behind a percentage are not read at the same instant.
         let percent = |usage: f32| if usage.is_finite() { usage.clamp(0.0, 100.0) } else { 0.0 };
         Cpu {
             total: percent(self.system.global_cpu_usage()),
@@ -185,7 +186,7 @@ impl Sampler {
         }
     }
 
-    #[allow(clippy::cast_precision_loss)] // nobody moves 2^53 bytes in a second
+    #[allow(clippy::cast_precision_loss)] // far below 2^53 bytes per second
     fn network(&self, seconds: f64) -> Network {
         // The loopback is left out: the page itself would be most of it.
         let outer = self.networks.iter().filter(|(name, _)| !name.to_string_lossy().starts_with("lo"));
@@ -201,8 +202,8 @@ fn load() -> Option<Load> {
     Some(Load { one: load.one, five: load.five, fifteen: load.fifteen })
 }
 
-/// The next in line, unless the clock is well ahead of it: a machine that slept leaves a gap. One
-/// second ahead is only the sampler's own jitter.
+/// The next number, unless the clock is well ahead of it: a machine that slept leaves a gap. One second ahead
+/// is only the sampler's jitter.
 fn next_number(previous: u64, now: u64) -> u64 {
     let next = previous + 1;
     if now > next + 1 { now } else { next }
@@ -212,7 +213,7 @@ fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-/// What is known about this machine. What the system does not tell is left out.
+/// Known facts about this machine. Facts that the system does not provide are left out.
 pub(crate) fn facts() -> Vec<Fact> {
     let system = System::new_with_specifics(
         RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing()).with_memory(MemoryRefreshKind::nothing().with_ram()),
@@ -232,7 +233,7 @@ pub(crate) fn facts() -> Vec<Fact> {
     known.filter(|fact| !fact.value.is_empty()).collect()
 }
 
-#[allow(clippy::cast_precision_loss)] // it is rounded to a tenth anyway
+#[allow(clippy::cast_precision_loss)] // rounded to a tenth
 fn gibibytes(bytes: u64) -> String {
     format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))
 }

@@ -1,4 +1,4 @@
-//! A server that is watched: Prometheus reads its figures, and a page lists its streams.
+//! A monitored server: Prometheus reads its metrics, and a page lists its streams.
 //!
 //! ```text
 //! cargo run --example metrics                         # then open http://127.0.0.1:3000
@@ -6,11 +6,11 @@
 //! curl http://127.0.0.1:3000/metrics                  # what Prometheus reads
 //! ```
 //!
-//! touka tells its figures to the `metrics` facade, with the feature of that name. Who collects them
-//! is for the program to choose: here an exporter of the facade's, whose text a route answers with.
-//! What is open right now the server's handle knows, without any feature.
+//! With the feature `metrics`, touka records its metrics through the `metrics` facade. The program chooses
+//! the exporter: here one whose text a route responds with. The server's handle lists open streams, without
+//! any feature.
 //!
-//! On the open internet `/metrics` and `/streams` stand behind a login, or on a port of their own.
+//! On the open internet `/metrics` and `/streams` belong behind a login, or on a port of their own.
 
 use std::error::Error;
 use std::time::Duration;
@@ -24,10 +24,10 @@ use touka::server::{Handle, OpenStream};
 use touka::{Event, Router, Server, route, routes, sse_handler};
 use touka_examples::{Page, begin, page};
 
-/// From a millisecond, a request's latency, to an hour, a stream's life. In seconds.
+/// In seconds: from a millisecond, a request's latency, to an hour, a stream's duration.
 const BUCKETS: [f64; 8] = [0.001, 0.01, 0.1, 1.0, 10.0, 60.0, 600.0, 3600.0];
 
-/// How often the exporter sorts what it was told. Without that it would keep all until it is read.
+/// How often the exporter aggregates its samples. Without that it would keep all of them until it is read.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
@@ -41,7 +41,7 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// Something to watch: each room is a stream, and all are filed under one route.
+/// A stream to monitor: each room is a stream, and all have the label of one route.
 #[sse_handler(retry = "1s")]
 #[route(GET, "/rooms/{room}")]
 async fn room(room: String) {
@@ -51,7 +51,7 @@ async fn room(room: String) {
     }
 }
 
-/// What Prometheus reads.
+/// The text that Prometheus reads.
 #[route(GET, "/metrics")]
 async fn metrics(State(app): State<App>) -> ([(&'static str, &'static str); 1], String) {
     ([("content-type", "text/plain; version=0.0.4; charset=utf-8")], app.figures.render())
@@ -86,8 +86,8 @@ async fn streams(State(app): State<App>) -> Json<Vec<Row>> {
     Json(app.server.streams().iter().map(Row::from).collect())
 }
 
-/// Ends all streams of one room. Their clients come back a second or so later, so this is for what
-/// has changed on the way: who may read, or where it is served.
+/// Ends all streams of one room. Their clients reconnect about a second later, so this is for changes such as
+/// a new permission or another server.
 #[route(DELETE, "/streams/{room}")]
 async fn close(State(app): State<App>, room: String) -> StatusCode {
     let path = format!("/rooms/{room}");
@@ -109,7 +109,7 @@ fn recorder() -> Result<PrometheusRecorder, BuildError> {
 async fn main() -> Result<(), Box<dyn Error>> {
     let recorder = recorder()?;
     let figures = recorder.handle();
-    // Before the server starts: it describes its figures then.
+    // Before the server starts, which describes its metrics then.
     ::metrics::set_global_recorder(recorder)?;
     let upkeep = figures.clone();
     tokio::spawn(async move {
@@ -133,7 +133,7 @@ mod tests {
 
     use super::*;
 
-    /// An app on this thread, where its recorder is.
+    /// Runs a test with an app on this thread, where its recorder is installed.
     fn with_app<F: Future<Output = ()>>(test: impl FnOnce(TestApp) -> F) {
         let recorder = recorder().expect("good buckets");
         let figures = recorder.handle();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_streams_do_can_be_read() {
+    fn metrics_of_streams_can_be_read() {
         with_app(|app| async move {
             let mut red = app.get("/rooms/red").events().await;
             let mut green = app.get("/rooms/green").events().await;
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_no_slow_request() {
+    fn a_stream_is_not_a_slow_request() {
         with_app(|app| async move {
             let mut events = app.get("/rooms/red").events().await;
             // Ten seconds of the paused clock.

@@ -1,4 +1,4 @@
-//! Jobs: what they do, what they have done so far, and where to find them.
+//! Jobs: their work, their log so far, and where to find them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,36 +9,36 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use touka::{Event, IntoEvent};
 
-/// What a job does, and how many steps that takes.
+/// The stages of a job, and the number of steps of each.
 pub(crate) const STAGES: [(&str, u64); 4] =
     [("Reading the files", 12), ("Checking them", 20), ("Building the archive", 40), ("Uploading it", 28)];
 
-/// How long one step takes.
+/// The duration of one step.
 pub(crate) const STEP: Duration = Duration::from_millis(70);
 
 /// The steps of all stages.
 pub(crate) const STEPS: u64 = 100;
 
-/// How many jobs are remembered. The oldest is forgotten first: without a bound, memory would grow
-/// with each job for as long as the server runs.
-pub(crate) const REMEMBERED: usize = 100;
+/// The number of jobs that are kept. The oldest is removed first: without a bound, memory would grow with
+/// each job for as long as the server runs.
+pub(crate) const MAX_JOBS: usize = 100;
 
-/// One thing that a job tells: one event.
+/// One update of a job, which is one event.
 #[derive(Clone, Debug)]
 pub(crate) struct Update {
-    /// Counts the updates of this job from 1. It is the event's id.
+    /// Counts the updates of this job from 1. Sent as the event's id.
     pub(crate) number: u64,
     pub(crate) news: News,
 }
 
 impl Update {
-    /// Whether the job has nothing more to tell.
+    /// Whether the job has no further update.
     pub(crate) const fn is_last(&self) -> bool {
         matches!(self.news, News::Archive { .. })
     }
 }
 
-/// What there is to tell. Without a tag: the name of the event already says which it is.
+/// The content of an update. Untagged: the event's name already says which it is.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub(crate) enum News {
@@ -61,32 +61,32 @@ impl IntoEvent for Update {
     }
 }
 
-/// The jobs of this server. Clones are the same jobs.
+/// The jobs of this server. Clones share the same jobs.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Jobs(Arc<Mutex<Shelf>>);
+pub(crate) struct Jobs(Arc<Mutex<Inner>>);
 
 #[derive(Debug, Default)]
-struct Shelf {
+struct Inner {
     latest: u64,
     jobs: BTreeMap<u64, watch::Receiver<Log>>,
 }
 
-/// All updates of a job so far. A client is a position in it, so it does not matter when it comes
-/// or how often it was cut off.
+/// All updates of a job so far. A client is a position in it, so it may connect at any time and be cut off
+/// any number of times.
 pub(crate) type Log = Vec<Update>;
 
 impl Jobs {
-    /// Starts a job, and gives its number. It runs in a task of its own: it is the server's work,
-    /// and goes on whether or not someone watches.
+    /// Starts a job, and returns its number. The job runs in a task of its own: it is the server's work, and
+    /// goes on with or without a client.
     pub(crate) fn start(&self) -> u64 {
         let (log, watch) = watch::channel(Log::new());
         tokio::spawn(run(log));
-        let mut shelf = self.lock();
-        shelf.latest += 1;
-        let id = shelf.latest;
-        shelf.jobs.insert(id, watch);
-        if shelf.jobs.len() > REMEMBERED {
-            shelf.jobs.pop_first();
+        let mut inner = self.lock();
+        inner.latest += 1;
+        let id = inner.latest;
+        inner.jobs.insert(id, watch);
+        if inner.jobs.len() > MAX_JOBS {
+            inner.jobs.pop_first();
         }
         id
     }
@@ -95,18 +95,18 @@ impl Jobs {
         self.lock().jobs.get(&id).cloned()
     }
 
-    /// There was such a job, and it is forgotten.
-    pub(crate) fn has_forgotten(&self, id: u64) -> bool {
-        let shelf = self.lock();
-        (1..=shelf.latest).contains(&id) && !shelf.jobs.contains_key(&id)
+    /// Whether there was such a job that has been removed.
+    pub(crate) fn has_removed(&self, id: u64) -> bool {
+        let inner = self.lock();
+        (1..=inner.latest).contains(&id) && !inner.jobs.contains_key(&id)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shelf> {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The work. A real one would compress files here; this one sleeps.
+/// The work. A real job would compress files here; this one sleeps.
 async fn run(log: watch::Sender<Log>) {
     let tell = |news| {
         log.send_modify(|log| {
@@ -136,9 +136,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_oldest_job_is_forgotten() {
+    async fn the_oldest_job_is_removed() {
         let jobs = Jobs::default();
-        for _ in 0..=REMEMBERED {
+        for _ in 0..=MAX_JOBS {
             jobs.start();
         }
         assert!(jobs.find(1).is_none() && jobs.find(2).is_some());

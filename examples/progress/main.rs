@@ -7,8 +7,8 @@
 //! curl -N http://127.0.0.1:3000/jobs/1/progress       # the stream itself
 //! ```
 //!
-//! A stream that ends, and a browser that knows it: an `EventSource` comes back whenever a response
-//! ends, and `end = "done"` has it told to stop. [`job`] has the work, `page.html` the page.
+//! A stream that ends, and a browser that stops then: an `EventSource` reconnects whenever a response ends,
+//! and `end = "done"` makes it stop. [`job`] has the work, `page.html` the page.
 
 mod job;
 
@@ -27,7 +27,7 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// A job that was started.
+/// The response to a started job.
 #[derive(Serialize)]
 struct Started {
     id: u64,
@@ -39,16 +39,16 @@ async fn start(State(jobs): State<Jobs>) -> (StatusCode, Json<Started>) {
     (StatusCode::CREATED, Json(Started { id: jobs.start() }))
 }
 
-/// The status and the reason of an answer that is no stream.
+/// The status and the reason of an error response.
 type Refused = (StatusCode, String);
 
-/// What a job has done and does, from where the client left off until the job is done.
+/// The progress of a job, from the client's last update until the job is done.
 ///
-/// With `end`, the last thing that a client gets is an event `done` whose id is `done`. When it
-/// comes back with that id, it gets 204 and stays away; this body does not even run.
+/// With `end`, the last event that a client gets is `done`, with the id `done`. When it reconnects with that
+/// id, it gets 204 and stops; this body does not even run.
 ///
-/// A client can be cut off between the job's last update and `done`. It comes back with the id of that update: there is
-/// nothing left to send, so the body returns, and the client gets `done`.
+/// A client can be cut off between the job's last update and `done`. It reconnects with the id of that
+/// update: there is nothing left to send, so the body returns, and the client gets `done`.
 #[sse_handler(end = "done")]
 #[route(GET, "/jobs/{id}/progress")]
 async fn progress(
@@ -56,18 +56,19 @@ async fn progress(
     State(jobs): State<Jobs>,
     LastEventId(last): LastEventId,
 ) -> Result<EventStream<Update>, Refused> {
-    // Nothing was emitted yet, so these are the status of the response. A client that follows a forgotten job must stay
-    // away for good; an error would tell it the same, and look like a failure of the server.
+    // Nothing has been emitted yet, so an error here is the status of the response. The client of a removed
+    // job must stop for good; an error would have the same effect, but would look like a failure of the
+    // server.
     let mut log = match jobs.find(id) {
         Some(log) => log,
-        None if last.is_some() && jobs.has_forgotten(id) => return Err((StatusCode::NO_CONTENT, String::new())),
+        None if last.is_some() && jobs.has_removed(id) => return Err((StatusCode::NO_CONTENT, String::new())),
         None => return Err((StatusCode::NOT_FOUND, format!("there is no job {id}\n"))),
     };
-    // An id that this job has not sent is of another server: that client begins anew.
+    // An id that this job has not sent belongs to another server: that client begins anew.
     let last = last.and_then(|id| id.as_u64()).filter(|&last| last <= log.borrow().len() as u64);
     let mut seen = last.unwrap_or(0);
     loop {
-        // Cloned, because the log must not be locked while a slow client takes the events.
+        // Cloned, because the log must not stay locked while a slow client reads the events.
         let (news, is_done) = {
             let log = log.borrow_and_update();
             let news: Vec<Update> = log.iter().filter(|update| update.number > seen).cloned().collect();
@@ -77,12 +78,12 @@ async fn progress(
             seen = update.number;
             emit!(update);
         }
-        // The job's own end, whether or not this client has just been sent its last update.
+        // The job's end, whether or not this client has just got its last update.
         if is_done {
             return Ok(());
         }
-        // A job that is gone without its last word has panicked: that is an `error` event, and the
-        // client must not take it for a normal end.
+        // A job that is dropped before its last update has panicked: that is an `error` event, and the client
+        // must not take it for a normal end.
         log.changed().await.map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, String::new()))?;
     }
 }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_job_tells_its_stages_its_steps_and_its_end() {
+    async fn a_job_sends_its_stages_its_steps_and_its_end() {
         let began = Instant::now();
         let app = one_job().await;
         let events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await.rest().await;
@@ -128,21 +129,21 @@ mod tests {
         assert_eq!(events[0].json::<Value>(), json!({"name": "Reading the files", "number": 1, "of": 4}));
         let steps = events.iter().filter(|event| event.name == "step");
         let bar: Vec<u64> = steps.map(|event| event.json::<Value>()["done"].as_u64().expect("a number")).collect();
-        assert_eq!(bar, (1..=STEPS).collect::<Vec<_>>(), "the bar only ever moves on");
+        assert_eq!(bar, (1..=STEPS).collect::<Vec<_>>(), "the bar only moves forward");
         let last = &events[events.len() - 2];
         assert_eq!((last.name.as_str(), last.id.as_str()), ("archive", "105"));
         app.assert_nothing_left().await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_back_misses_nothing_and_sees_nothing_twice() {
+    async fn a_client_that_reconnects_gets_each_update_once() {
         let app = one_job().await;
         let mut events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await;
         for number in 1..=10u64 {
-            assert_eq!(events.next_event().await.expect("it goes on").id, number.to_string());
+            assert_eq!(events.next_event().await.expect("the stream goes on").id, number.to_string());
         }
         events.disconnect();
-        // The job does not wait for anyone.
+        // The job does not wait for clients.
         sleep(STEP * 30).await;
         let back = app.get("/jobs/1/progress").header("last-event-id", "10").timeout(STEP * 200);
         let rest = back.events().await.rest().await;
@@ -152,20 +153,20 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_the_end_a_browser_is_told_to_stay_away() {
+    async fn after_the_end_a_browser_gets_204() {
         let app = one_job().await;
         let mut events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await;
         let last = events.rest().await.pop().expect("there is an end");
         assert_eq!((last.name.as_str(), last.data.as_str(), last.id.as_str()), ("done", "", "done"));
         assert!(events.reconnect().await.is_none(), "no 204");
 
-        // Whoever comes late finds a job that is done, and gets all of it at once.
+        // A late client finds a job that is done, and gets all of it at once.
         let now = Instant::now();
         assert_eq!(app.get("/jobs/1/progress").events().await.rest().await.len(), 106);
         assert!(now.elapsed() < STEP);
     }
 
-    /// A browser can be cut off between the last payload and `done`, and comes back with the payload's id.
+    /// A browser can be cut off between the last update and `done`, and reconnects with the update's id.
     #[tokio::test(start_paused = true)]
     async fn a_client_cut_off_before_the_end_gets_the_end() {
         let app = one_job().await;
@@ -175,7 +176,7 @@ mod tests {
             let rest = back.events().await.rest().await;
             assert_eq!(rest, all[seen..], "after {seen}");
         }
-        // Ids that this job never sent, of a server before this one say: from the start.
+        // An id that this job never sent, of an earlier server, means from the start.
         for strange in ["106", "18446744073709551615", "other"] {
             let back = app.get("/jobs/1/progress").header("last-event-id", strange);
             assert_eq!(back.events().await.rest().await, all, "{strange}");
@@ -183,9 +184,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_client_of_a_forgotten_job_is_told_to_stay_away() {
+    async fn a_client_of_a_removed_job_gets_204() {
         let app = one_job().await;
-        for _ in 0..job::REMEMBERED {
+        for _ in 0..job::MAX_JOBS {
             app.post("/jobs").send().await;
         }
         assert_eq!(app.get("/jobs/1/progress").send().await.status(), 404);

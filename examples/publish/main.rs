@@ -1,4 +1,4 @@
-//! Topics over HTTP: who has the token publishes with a POST, everybody follows.
+//! Topics over HTTP: a client with the token publishes with a POST, every client can follow.
 //!
 //! ```text
 //! cargo run --example publish                         # then open http://127.0.0.1:3000
@@ -9,10 +9,10 @@
 //! PUBLISH_TOKEN=secret PUBLISH_DISK=events.touka cargo run --example publish
 //! ```
 //!
-//! The answer to a POST is the event's id. Whoever comes back with an id gets what came after it, or
-//! a `gap` event that says why it cannot be all; so does a page that a restart has cut off, if the
-//! events are kept in a file. [`market`] is a typed topic with one producer for all its clients,
-//! [`name`] what a topic may be called here, `page.html` the page.
+//! The response to a POST is the event's id. A client that reconnects with an id gets the events after it, or
+//! a `gap` event that says why some are missing. So does a page that was cut off by a restart, if the events
+//! are kept in a file. [`market`] is a typed topic with one producer for all its clients, [`name`] has the
+//! rules for topic names, `page.html` is the page.
 
 mod market;
 mod name;
@@ -32,7 +32,7 @@ use touka::topic::{HubError, OnLag, Retention};
 use touka::{Event, EventStream, Hub, Router, route, routes};
 use touka_examples::{Page, begin, page};
 
-/// What may publish if `PUBLISH_TOKEN` does not say otherwise. It is printed at the start.
+/// The token if `PUBLISH_TOKEN` is not set. Printed at the start.
 const DEMO_TOKEN: &str = "demo";
 
 #[derive(Clone)]
@@ -47,7 +47,7 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// Publishes the request's body, under the name of its topic: a page that follows several can tell
+/// Publishes the request's body, under the name of its topic, so that a page that follows several can tell
 /// them apart.
 #[route(POST, "/topics/{name}")]
 async fn publish(
@@ -67,23 +67,23 @@ async fn follow(State(app): State<App>, name: Name, from: LastEventId) -> Result
     app.hub.topic(&name)?.subscribe(from).await
 }
 
-/// Follows several on one connection. Who comes for the first time gets what is kept.
+/// Follows several on one connection. A new client gets the retained events.
 #[route(GET, "/follow?{topic}")]
 async fn follow_all(State(app): State<App>, topic: Vec<Name>, from: LastEventId) -> Result<EventStream, HubError> {
     app.hub.subscribe(topic, from)?.earliest().await
 }
 
-/// The newest price of each thing, and then each that changes. The first client starts the market,
-/// and it stops after the last.
+/// The newest price of each symbol, and then each change. The first client starts the market, and it stops
+/// after the last.
 #[route(GET, "/prices")]
 async fn prices(State(app): State<App>, from: LastEventId) -> Result<EventStream<Price>, HubError> {
     let topic = app.hub.topic(name::PRICES)?;
     topic.set_retention(market::RETENTION);
-    // Who is slow needs no price that has changed since.
+    // A slow client needs no price that has changed since.
     topic.fed_by(market::trade).subscribe(from).earliest().on_lag(OnLag::Latest).await
 }
 
-/// Somebody who has the token. It is asked for before the body is read.
+/// A client with the token. The token is checked before the body is read.
 struct Publisher;
 
 impl FromRequestParts<App> for Publisher {
@@ -98,7 +98,7 @@ impl FromRequestParts<App> for Publisher {
     }
 }
 
-/// Takes as long for a token that is nearly right as for one that is not at all.
+/// Compares in constant time: a nearly correct token takes as long as any other.
 fn is_same(given: &str, token: &str) -> bool {
     let differing = given.bytes().zip(token.bytes()).fold(0, |bits, (a, b)| bits | (a ^ b));
     given.len() == token.len() && differing == 0
@@ -146,14 +146,14 @@ mod tests {
         request.body(text.to_owned()).send().await
     }
 
-    /// Publishes it, and gives its id.
+    /// Publishes a text, and returns its id.
     async fn tell(app: &TestApp, topic: &str, text: &str) -> String {
         let answer = post(app, topic, text).await;
         assert_eq!(answer.status(), StatusCode::CREATED);
         answer.text().await.trim_end().to_owned()
     }
 
-    /// The next event, as its name and its data.
+    /// The next event: its name and its data.
     async fn next(events: &mut Events) -> (String, String) {
         let event = events.next_event().await.expect("a topic never ends");
         (event.name.clone(), event.data)
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_is_published_reaches_all_who_follow() {
+    async fn published_events_reach_every_follower() {
         let app = serve();
         let mut one = app.get("/topics/news").events().await;
         let mut both = app.get("/follow?topic=news&topic=alerts").events().await;
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_back_misses_nothing() {
+    async fn a_client_that_reconnects_misses_nothing() {
         for path in ["/topics/news", "/follow?topic=alerts&topic=news"] {
             let app = serve();
             let mut events = app.get(path).events().await;
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_may_have_missed_something_is_told_so() {
+    async fn a_client_that_may_have_missed_events_gets_a_gap() {
         let app = serve();
         tell(&app, "news", "old").await;
         let mut events = app.get("/topics/news").header("last-event-id", "1.another0.7.000000").events().await;
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn names_that_would_be_taken_for_something_else_are_refused() {
+    async fn reserved_names_are_refused() {
         let app = serve();
         for name in ["gap", "error", "open", "message", "prices", "Caf%C3%A9", "a%20b", "a%2Fb"] {
             assert_eq!(post(&app, name, "x").await.status(), StatusCode::BAD_REQUEST, "{name}");
@@ -257,7 +257,7 @@ mod tests {
         let mut first = app.get("/prices").events().await;
         let mut second = app.get("/prices").events().await;
         let (mut seen, mut ids) = (Vec::new(), Vec::new());
-        // Three rounds: had each client a market of its own, there would be two prices of each thing.
+        // Three rounds: if each client had a market of its own, there would be two prices of each symbol.
         for _ in 0..3 {
             for symbol in market::SYMBOLS {
                 let event = first.next_event().await.expect("a price");
@@ -276,8 +276,9 @@ mod tests {
         app.assert_nothing_left().await;
     }
 
+    /// A client begins with the current prices, and the market stops after the last client.
     #[tokio::test(start_paused = true)]
-    async fn a_client_begins_with_the_prices_of_now_and_the_market_stops_after_the_last() {
+    async fn a_client_begins_with_current_prices() {
         let hub = Hub::memory();
         let app = TestApp::new(app(hub.clone(), "open-sesame"));
         let mut early = app.get("/prices").events().await;
@@ -288,15 +289,15 @@ mod tests {
         for symbol in market::SYMBOLS {
             assert_eq!(late.next_event().await.expect("a price").json::<Value>()["symbol"], json!(symbol));
         }
-        assert_eq!(late.last_event_id(), early.last_event_id(), "no price that has changed since");
+        assert_eq!(late.last_event_id(), early.last_event_id(), "no outdated price");
         early.disconnect();
         late.disconnect();
         app.assert_nothing_left().await;
-        // It goes on a little, for a page that is loaded anew.
+        // The market goes on for a while, for a page that is reloaded.
         sleep(Duration::from_secs(10)).await;
-        let mut news = hub.topic::<Event>("prices").expect("a name").subscribe(None).await.expect("it is followed");
-        news.next().await.expect("first its place");
+        let mut news = hub.topic::<Event>("prices").expect("a name").subscribe(None).await.expect("subscribed");
+        news.next().await.expect("first the position");
         let price = timeout(Duration::from_secs(10), news.next()).await;
-        assert!(price.is_err(), "nobody looks, and still there are prices: {price:?}");
+        assert!(price.is_err(), "prices without a client: {price:?}");
     }
 }

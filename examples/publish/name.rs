@@ -1,19 +1,19 @@
-//! [`Name`], what a topic may be called in this program.
+//! [`Name`], a valid topic name in this program.
 
 use std::str::FromStr;
 
 use touka::EventName;
 
-/// The topic that has a route of its own: nobody publishes to it from outside.
+/// The topic with a route of its own: clients cannot publish to it.
 pub(crate) const PRICES: &str = "prices";
 
-/// Names that a page would take for something else: what touka tells it, what its `EventSource` does,
-/// and what has no name.
-const TAKEN: [&str; 5] = ["gap", "error", "open", "message", PRICES];
+/// Names with another meaning for a page: touka's events, `EventSource`'s own events, and the name of unnamed
+/// events.
+const RESERVED: [&str; 5] = ["gap", "error", "open", "message", PRICES];
 
 /// A topic's name that is also its events' name.
 ///
-/// It comes from a request's path or query. What cannot be one is answered with 400 and the reason.
+/// Parsed from a request's path or query. An invalid name is a 400 with the reason.
 #[derive(Clone, Debug)]
 pub(crate) struct Name(EventName);
 
@@ -38,7 +38,7 @@ impl FromStr for Name {
         if name.len() > 32 || !name.chars().all(is_plain) {
             return Err("a topic has at most 32 letters from a to z, digits and hyphens".into());
         }
-        if TAKEN.contains(&name) {
+        if RESERVED.contains(&name) {
             return Err(format!("{name} is no topic to publish to"));
         }
         EventName::new(name).map(Self).map_err(|error| error.to_string())

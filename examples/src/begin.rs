@@ -1,4 +1,4 @@
-//! How an example begins.
+//! The beginning of an example.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -6,13 +6,13 @@ use std::io::{self, Write};
 
 use touka::server::Listener;
 
-/// Where an example listens if no argument says otherwise.
+/// The default address of an example.
 const ADDRESS: &str = "127.0.0.1:3000";
 
 /// Opens the address that is the program's first argument, and prints it and the routes.
 ///
 /// # Errors
-/// The address cannot be opened, or nothing can be printed.
+/// The address cannot be opened, or the output fails.
 pub async fn begin(name: &str, routes: impl IntoIterator<Item: Display>) -> Result<Listener, Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| ADDRESS.to_owned());
     let listener = Listener::bind(&address).await?;
@@ -22,7 +22,7 @@ pub async fn begin(name: &str, routes: impl IntoIterator<Item: Display>) -> Resu
     for route in routes {
         writeln!(out, "  {route}")?;
     }
-    // A pipe would hold it back, and with it the port from whoever waits for this line.
+    // A pipe would buffer the line, and a program that waits for it would not get the port.
     out.flush()?;
     Ok(listener)
 }

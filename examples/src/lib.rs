@@ -1,5 +1,5 @@
-//! The examples are small programs, each in a folder beside this one; `README.md` lists them. Here
-//! is what they share: how they begin, and how they answer with their page.
+//! The examples are small programs, each in a folder beside this one; `README.md` lists them. This crate is
+//! what they share: their beginning, and the response with their page.
 
 mod begin;
 mod page;

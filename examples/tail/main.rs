@@ -6,9 +6,9 @@
 //! curl -N http://127.0.0.1:3000/lines                         # the stream itself
 //! ```
 //!
-//! The channel mode: a task of its own reads ahead of the client. An id is a place in the file, so
-//! who comes back gets each line once. [`follow`] reads the file, [`writer`] writes one,
-//! `page.html` is the page.
+//! The channel mode: a task of its own reads ahead of the client. An id is a position in the file, so a
+//! client that reconnects gets each line once. [`follow`] reads the file, [`writer`] writes one, `page.html`
+//! is the page.
 
 mod follow;
 mod writer;
@@ -18,17 +18,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use follow::{Follower, Found, Place};
+use follow::{Follower, Found, Position};
 use http::StatusCode;
 use touka::extract::{LastEventId, State};
 use touka::{Event, EventId, EventSender, EventStream, Router, route, routes, sse_handler};
 use touka_examples::{Page, begin, page};
 
-/// The time between two looks at a file that does not grow. Looking works on every system and file
-/// system, which a notification does not.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// The time between two reads of a file that does not grow. Polling works on every system and file system,
+/// which a notification does not.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Which file it is.
+/// The path of the file.
 #[derive(Clone, Debug)]
 struct Log(Arc<PathBuf>);
 
@@ -44,12 +44,11 @@ async fn name(State(Log(path)): State<Log>) -> String {
     path.display().to_string()
 }
 
-/// The file's lines: its last ones, or those since the client left off, and then each that comes.
+/// The file's lines: its last ones, or those after the client's last one, and then each new one.
 ///
-/// `channel`, because the log must be read on while a slow client takes its time: a file that is
-/// rotated twice meanwhile is gone. An `async fn`, because a client stays for hours, and a plain
-/// `fn` would keep a thread for each. It needs no look at whether the client
-/// is there: the task is aborted when it is not.
+/// `channel`, because the log must be read on while a client is slow: a file that is rotated twice in the
+/// meantime is gone. An `async fn`, because a client stays for hours, and a plain `fn` would hold a thread
+/// for each. The task need not check for a disconnect: it is aborted then.
 #[sse_handler(channel = 1024)]
 #[route(GET, "/lines")]
 async fn lines(
@@ -57,18 +56,18 @@ async fn lines(
     LastEventId(last): LastEventId,
     events: EventSender,
 ) -> Result<EventStream, StatusCode> {
-    let place = last.and_then(|id| Place::from_id(&id.to_string()));
-    // Nothing was sent yet: a file that is not there is a 404.
-    let mut log = Follower::open(&path, place).await.map_err(|_| StatusCode::NOT_FOUND)?;
-    if place.is_some_and(|place| place != log.place()) {
-        // What was left of the file that the client knew is gone. It is told so.
+    let position = last.and_then(|id| Position::from_id(&id.to_string()));
+    // Nothing has been sent yet: a missing file is a 404.
+    let mut log = Follower::open(&path, position).await.map_err(|_| StatusCode::NOT_FOUND)?;
+    if position.is_some_and(|position| position != log.position()) {
+        // The rest of the file that the client knew is gone, and the client gets an event for that.
         let _ = events.send(event(Found::Rotated)).await;
     }
     loop {
-        // Later it is an `error` event.
+        // A later failure is an `error` event.
         let found = log.look().await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
         if found.is_empty() {
-            tokio::time::sleep(LOOK_AGAIN).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
         for found in found {
             if events.send(event(found)).await.is_err() {
@@ -80,10 +79,10 @@ async fn lines(
 
 fn event(found: Found) -> Event {
     match found {
-        Found::Line(line, place) => {
+        Found::Line(line, position) => {
             let line = Event::data(line);
-            // Digits and a dash are a valid id; if that ever changes, the line comes without one.
-            match EventId::new(place.to_id()) {
+            // Digits and a dash are a valid id; if that ever changes, the line is sent without one.
+            match EventId::new(position.to_id()) {
                 Ok(id) => line.id(id),
                 Err(_) => line,
             }
@@ -99,7 +98,7 @@ fn app(path: PathBuf) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // Lives until the end, when it removes its files.
+    // Dropped at the end of `main`, which removes its files.
     let own;
     let path = if let Some(path) = std::env::args_os().nth(2) {
         PathBuf::from(path)
@@ -123,7 +122,7 @@ mod tests {
 
     use super::*;
 
-    /// A file of its own for each test, removed at its end.
+    /// A file for one test, removed at its end.
     struct Scratch(PathBuf);
 
     impl Scratch {
@@ -132,13 +131,13 @@ mod tests {
             let number = NUMBER.fetch_add(1, Ordering::Relaxed);
             let name = format!("touka-tail-test-{}-{number}.log", std::process::id());
             let scratch = Self(std::env::temp_dir().join(name));
-            fs::write(&scratch.0, text).expect("it can be written");
+            fs::write(&scratch.0, text).expect("writable");
             scratch
         }
 
         fn append(&self, text: &str) {
-            let mut file = OpenOptions::new().create(true).append(true).open(&self.0).expect("it can be opened");
-            file.write_all(text.as_bytes()).expect("it can be written");
+            let mut file = OpenOptions::new().create(true).append(true).open(&self.0).expect("the file opens");
+            file.write_all(text.as_bytes()).expect("writable");
         }
 
         fn rotated(&self) -> PathBuf {
@@ -164,13 +163,13 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn lines_come_when_they_are_whole() {
+    async fn lines_are_sent_once_they_are_whole() {
         let log = Scratch::with("one\ntwo\r\n");
         let app = log.app();
         let mut events = app.get("/lines").events().await;
         assert_eq!([next(&mut events).await, next(&mut events).await], ["message: one", "message: two"]);
         log.append("thr");
-        events.assert_silent(LOOK_AGAIN * 5).await;
+        events.assert_silent(POLL_INTERVAL * 5).await;
         log.append("ee\n\nfive\n");
         assert_eq!(next(&mut events).await, "message: three");
         assert_eq!(next(&mut events).await, "message: ", "an empty line is a line");
@@ -180,7 +179,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_comes_back_gets_each_line_once() {
+    async fn a_client_that_reconnects_gets_each_line_once() {
         let log = Scratch::with("one\ntwo\n");
         let app = log.app();
         let mut events = app.get("/lines").events().await;
@@ -193,11 +192,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_emptied_file_is_read_from_its_start() {
+    async fn a_truncated_file_is_read_from_its_start() {
         let log = Scratch::with("one\ntwo\n");
         let mut events = log.app().get("/lines").events().await;
         assert_eq!([next(&mut events).await, next(&mut events).await], ["message: one", "message: two"]);
-        fs::write(&log.0, "new\n").expect("it can be written");
+        fs::write(&log.0, "new\n").expect("writable");
         assert_eq!(next(&mut events).await, "truncated: the file was emptied");
         assert_eq!(next(&mut events).await, "message: new");
     }
@@ -207,18 +206,18 @@ mod tests {
         let log = Scratch::with("one\n");
         let mut events = log.app().get("/lines").events().await;
         assert_eq!(next(&mut events).await, "message: one");
-        // Both within one look: the last words of the old file must not be lost.
+        // Both between two reads: the last lines of the old file must not be lost.
         log.append("last\nwords");
-        fs::rename(&log.0, log.rotated()).expect("it can be renamed");
+        fs::rename(&log.0, log.rotated()).expect("renamed");
         assert_eq!(next(&mut events).await, "message: last");
-        events.assert_silent(LOOK_AGAIN * 5).await;
+        events.assert_silent(POLL_INTERVAL * 5).await;
         log.append("first\n");
         assert_eq!(next(&mut events).await, "message: words");
         assert_eq!(next(&mut events).await, "rotated: a new file was begun");
         assert_eq!(next(&mut events).await, "message: first");
 
-        // And who was away meanwhile gets the new file from its start.
-        fs::rename(&log.0, log.rotated()).expect("it can be renamed");
+        // A client that was away in the meantime gets the new file from its start.
+        fs::rename(&log.0, log.rotated()).expect("renamed");
         log.append("newer\n");
         let mut events = events.reconnect().await.expect("the log goes on");
         assert_eq!(next(&mut events).await, "rotated: a new file was begun");
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_not_there_is_a_404() {
+    async fn a_missing_file_is_a_404() {
         let app = TestApp::new(app(Path::new("/no/such/file").to_owned()));
         assert_eq!(app.get("/lines").send().await.status(), 404);
         assert_eq!(app.get("/name").send().await.text().await, "/no/such/file");

@@ -1,4 +1,4 @@
-//! A program that writes a log, for those who have none at hand.
+//! A program that writes a log, for users without one at hand.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -10,10 +10,10 @@ use tokio::time::sleep;
 /// The time between two lines.
 const PAUSE: Duration = Duration::from_millis(400);
 
-/// After so many lines the file is rotated, as logrotate does: renamed, and begun anew.
+/// The number of lines after which the file is rotated, as logrotate does: renamed, and begun anew.
 const LINES: usize = 60;
 
-/// What it writes, over and over.
+/// The lines, written repeatedly.
 const LOG: [&str; 8] = [
     "INFO  request GET /orders 200 in 12 ms",
     "DEBUG cache hit for key orders:latest",
@@ -25,7 +25,7 @@ const LOG: [&str; 8] = [
     "INFO  request GET /health 200 in 1 ms",
 ];
 
-/// A log in the folder for temporary files. Dropped, it is removed.
+/// A log in the folder for temporary files. Removed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct OwnLog {
     path: PathBuf,
@@ -40,13 +40,13 @@ impl OwnLog {
 impl Drop for OwnLog {
     fn drop(&mut self) {
         for path in [&self.path, &rotated(&self.path)] {
-            // It may not be there, and nobody is left who would want to hear of it.
+            // The file may be missing, and there is no caller to report an error to.
             let _ = std::fs::remove_file(path);
         }
     }
 }
 
-/// Begins a log, and goes on writing to it.
+/// Begins a log, and starts a task that writes to it.
 pub(crate) fn start() -> io::Result<OwnLog> {
     let path = std::env::temp_dir().join(format!("touka-tail-{}.log", std::process::id()));
     let mut file = begin(&path)?;
@@ -63,7 +63,7 @@ pub(crate) fn start() -> io::Result<OwnLog> {
     Ok(OwnLog { path })
 }
 
-/// One short line: the thread waits less for that than it would for another one to do it.
+/// One short line: writing it here takes less time than handing it to another thread.
 fn write(path: &Path, file: &mut File, number: usize, line: &str) -> io::Result<()> {
     if number.is_multiple_of(LINES) {
         std::fs::rename(path, rotated(path))?;

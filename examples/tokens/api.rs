@@ -1,5 +1,5 @@
-//! The words of the API: what a request may say, and the shapes of what is answered. They are those
-//! of `OpenAI`'s chat completions, so that the clients people have work as they are.
+//! The types of the API: requests and responses. They are those of `OpenAI`'s chat completions, so that
+//! existing clients work unchanged.
 
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -10,7 +10,7 @@ use touka::extract::{Json, JsonRejection};
 
 use crate::model::NAME;
 
-/// The body of a request. What this server does not know it ignores, as its clients expect.
+/// The body of a request. Unknown fields are ignored, as clients of this API expect.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Request {
     pub(crate) messages: Vec<Message>,
@@ -19,8 +19,7 @@ pub(crate) struct Request {
     pub(crate) max_tokens: Option<usize>,
 }
 
-/// One message of the conversation. The model here does not read them; that they are well-formed
-/// is checked all the same.
+/// One message of the conversation. The model here does not read messages, but they must be well-formed.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Message {
     #[serde(rename = "role")]
@@ -29,7 +28,7 @@ pub(crate) struct Message {
     pub(crate) _content: String,
 }
 
-/// Who said it.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -38,7 +37,7 @@ pub(crate) enum Role {
     Assistant,
 }
 
-/// Which completion it is: the same in all its chunks.
+/// Identifies a completion: the same in all its chunks.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
     pub(crate) id: String,
@@ -47,7 +46,7 @@ pub(crate) struct Identity {
 }
 
 impl Identity {
-    /// The chunk that opens the answer: whose it is.
+    /// The chunk that opens the response, with its role.
     pub(crate) fn opening(&self) -> Event {
         self.chunk(&json!({"role": Role::Assistant, "content": ""}), None)
     }
@@ -57,7 +56,7 @@ impl Identity {
         self.chunk(&json!({ "content": content }), None)
     }
 
-    /// The last chunk, which says why it is the last.
+    /// The last chunk, with the reason of the end.
     pub(crate) fn finished(&self, reason: &str) -> Event {
         self.chunk(&json!({}), Some(reason))
     }
@@ -71,7 +70,7 @@ impl Identity {
         Event::data(chunk.to_string())
     }
 
-    /// The whole answer at once.
+    /// The whole response at once.
     pub(crate) fn whole(&self, content: &str, tokens: usize, finish_reason: &str) -> Json<Value> {
         let Self { id, created } = self;
         let message = json!({"role": Role::Assistant, "content": content});
@@ -83,10 +82,10 @@ impl Identity {
     }
 }
 
-/// What ends every stream of this API. It is not JSON, on purpose: no chunk can be taken for it.
+/// The last event of every stream of this API. Not JSON, so that it cannot be taken for a chunk.
 pub(crate) const DONE: Event = Event::from_static("[DONE]");
 
-/// An answer that is neither a stream nor a completion: a real status, and JSON that says why.
+/// A response that is neither a stream nor a completion: a status, and JSON with the reason.
 #[derive(Debug)]
 pub(crate) struct ApiError {
     status: StatusCode,
@@ -105,8 +104,7 @@ impl ApiError {
     }
 }
 
-/// A body that is not what this API takes. touka would answer in plain text; clients of this API
-/// read JSON.
+/// The error for an invalid body. touka would respond with plain text; clients of this API read JSON.
 impl From<JsonRejection> for ApiError {
     fn from(error: JsonRejection) -> Self {
         let message = error.to_string();

@@ -1,4 +1,4 @@
-//! An API in the shape of `OpenAI`'s chat completions: tokens as they come, or the answer as one.
+//! An API in the shape of `OpenAI`'s chat completions: tokens as they are made, or the response as a whole.
 //!
 //! ```text
 //! cargo run --example tokens                          # then open http://127.0.0.1:3000
@@ -7,9 +7,8 @@
 //!   -d '{"stream": true, "messages": [{"role": "user", "content": "Why?"}]}'
 //! ```
 //!
-//! One path that answers with a stream or with JSON, as the body of the request asks, and a client
-//! that can leave at any token. [`model`] makes the words, [`api`] has the shapes, `page.html` is
-//! the page.
+//! One path that responds with a stream or with JSON, as the request's body says, and a client that can
+//! disconnect at any token. [`model`] makes the words, [`api`] has the types, `page.html` is the page.
 
 mod api;
 mod model;
@@ -31,15 +30,15 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// How many answers the model makes now.
+/// The number of completions that the model makes now.
 #[route(GET, "/busy")]
 async fn busy(State(model): State<Model>) -> String {
     model.busy().to_string()
 }
 
-/// An answer, streamed or whole.
+/// A completion, streamed or whole.
 ///
-/// What is wrong with the request is known before the first byte, so it is a real status.
+/// Errors in the request are found before the first byte, so they have a status of their own.
 #[route(POST, "/v1/chat/completions")]
 async fn complete(
     State(model): State<Model>,
@@ -58,10 +57,10 @@ async fn complete(
     })
 }
 
-/// The answer token by token.
+/// The completion token by token.
 ///
-/// An annotated function is a function: it needs no route of its own. When the client leaves, it
-/// is dropped where it waits, and `answer` with it, which frees the model's place.
+/// An annotated function is a function: it needs no route of its own. When the client disconnects, it is
+/// dropped where it waits, and `answer` with it, which releases the model's permit.
 #[sse_handler]
 async fn stream(mut answer: Answer, identity: Identity) {
     emit!(identity.opening());
@@ -72,7 +71,7 @@ async fn stream(mut answer: Answer, identity: Identity) {
     emit!(DONE);
 }
 
-/// The answer when it is complete.
+/// The completion as a whole.
 async fn whole(mut answer: Answer, identity: Identity) -> impl IntoResponse {
     let (mut text, mut tokens) = (String::new(), 0);
     while let Some(token) = answer.next().await {
@@ -105,17 +104,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
 mod tests {
     use std::time::Duration;
 
-    use model::{PLACES, TEXT, THINKS};
+    use model::{CAPACITY, TEXT, TIME_PER_TOKEN};
     use serde_json::{Value, json};
     use tokio::time::{Instant, sleep, timeout};
     use touka::testing::{TestApp, TestRequest};
 
     use super::*;
 
-    /// Long enough for a whole answer.
+    /// Long enough for a whole completion.
     const LONG: Duration = Duration::from_mins(1);
 
-    /// An app, and a request to it that says this beside its messages.
+    /// An app, and a request to it with these fields beside its messages.
     fn ask(model: &Model, more: &Value) -> (TestApp, TestRequest) {
         let mut body = json!({"model": "any", "messages": [{"role": "user", "content": "Why?"}]});
         let more = more.as_object().expect("an object").clone();
@@ -134,10 +133,10 @@ mod tests {
         assert_eq!(opening["object"], "chat.completion.chunk");
         assert_eq!(opening["choices"][0]["delta"], json!({"role": "assistant", "content": ""}));
 
-        // The clock is paused: a token comes when the model has thought, and not before.
+        // The clock is paused: a token arrives after the model's time for it, and not before.
         let asked = Instant::now();
         let first: Value = events.next_json().await;
-        assert!(asked.elapsed() >= THINKS.mul_f64(0.9), "{:?}", asked.elapsed());
+        assert!(asked.elapsed() >= TIME_PER_TOKEN.mul_f64(0.9), "{:?}", asked.elapsed());
         assert_eq!(
             first["choices"],
             json!([{"index": 0, "delta": {"content": "Server-Sent "}, "finish_reason": null}])
@@ -149,7 +148,7 @@ mod tests {
         let tokens: Vec<Value> = tokens.iter().map(touka::testing::Received::json).collect();
         let text: String = tokens.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
         assert_eq!(format!("Server-Sent {text}"), TEXT);
-        assert!(tokens.iter().all(|chunk| chunk["id"] == opening["id"]), "one answer, one id");
+        assert!(tokens.iter().all(|chunk| chunk["id"] == opening["id"]), "one completion, one id");
         let finished = finished.json::<Value>();
         assert_eq!(finished["choices"], json!([{"index": 0, "delta": {}, "finish_reason": "stop"}]));
         assert_eq!(done.data, "[DONE]");
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_leaves_stops_the_work() {
+    async fn a_disconnect_stops_the_work() {
         let model = Model::load();
         let (app, request) = ask(&model, &json!({"stream": true}));
         let mut events = request.clone().events().await;
@@ -184,13 +183,13 @@ mod tests {
         assert_eq!(model.busy(), 1);
         events.disconnect();
         app.assert_nothing_left().await;
-        assert_eq!(model.busy(), 0, "the place is still taken");
+        assert_eq!(model.busy(), 0, "the permit is still held");
 
-        // The same for an answer that is not a stream.
+        // The same for a completion that is not streamed.
         let (app, request) = ask(&model, &json!({}));
-        assert!(timeout(THINKS * 3, request.send()).await.is_err());
+        assert!(timeout(TIME_PER_TOKEN * 3, request.send()).await.is_err());
         app.assert_nothing_left().await;
-        assert_eq!(model.busy(), 0, "the place is still taken");
+        assert_eq!(model.busy(), 0, "the permit is still held");
     }
 
     #[tokio::test(start_paused = true)]
@@ -215,14 +214,14 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_model_without_a_place_says_so() {
+    async fn a_busy_model_is_an_error() {
         let model = Model::load();
-        let taken: Vec<Answer> = (0..PLACES).filter_map(|_| model.answer(None)).collect();
+        let taken: Vec<Answer> = (0..CAPACITY).filter_map(|_| model.answer(None)).collect();
         let (app, request) = ask(&model, &json!({"stream": true}));
         assert_eq!(request.clone().send().await.status(), 429);
         assert_eq!(app.get("/busy").send().await.text().await, "4");
         drop(taken);
-        sleep(THINKS).await;
+        sleep(TIME_PER_TOKEN).await;
         assert_eq!(request.send().await.status(), 200);
     }
 }

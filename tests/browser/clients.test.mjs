@@ -1,7 +1,8 @@
-// The promise: the clients that people read event streams with report what was published and nothing else, whatever
-// touka says in between: keep-alives, comments, a reconnection time at the beginning, and one at the end.
+// The promise: the clients that people read event streams with report the published events and nothing else,
+// whatever else touka sends: keep-alives, comments, a reconnection time at the beginning, and one at the end.
 //
-// Some of them deviate from the standard: they report a block without data as an event. docs/clients.md has the list.
+// Some of them deviate from the standard: they report a block without data as an event. docs/clients.md has
+// the list.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -30,7 +31,7 @@ after(async () => {
 
 for (const [name, client] of Object.entries(CLIENTS)) {
   const { named } = client;
-  // Clients that come back mostly wait, so a client reads its streams all at once.
+  // Clients that reconnect mostly wait, so a client reads its streams all at once.
   describe(name, { concurrency: true }, () => {
     test(`reports a handler's events and nothing else`, LIMIT, async () => {
       await check(client, { named });
@@ -42,7 +43,7 @@ for (const [name, client] of Object.entries(CLIENTS)) {
       const told = await read(client, { named, wholeBlocks: true });
       const real = told.filter(({ data }) => data);
       assert.deepEqual(real, pick(client, expected({ named })));
-      // fetch-event-stream reports no block that has comments only, but one with a `retry`.
+      // fetch-event-stream reports no block with comments only, but one with a `retry`.
       assert.equal(told.length > real.length, client.phantoms ?? false, JSON.stringify(told));
     });
     test(`a topic's position: ${client.phantoms ? 'one phantom event' : 'no phantom event'}`, LIMIT, async () => {
@@ -55,10 +56,11 @@ for (const [name, client] of Object.entries(CLIENTS)) {
 }
 
 test('undici obeys a retry when its block has ended, and not before', LIMIT, async () => {
-  // Standard: a `retry` is obeyed when its line was read. A version of undici that does so fails here; then
-  // docs/clients.md and CLIENTS have to change.
+  // Standard: a `retry` takes effect when its line was read. A version of undici that does so fails here;
+  // then docs/clients.md and CLIENTS have to change.
   const never = 3_600_000;
-  // What undici obeys brings it back at once; with the other it would not be back within the test's time.
+  // The `retry` that undici obeys brings it back at once; with the other it would not reconnect within the
+  // test's time.
   for (const [retry, last, whole_blocks] of [[never, 20, true], [20, never, false]]) {
     const steps = [{ data: 'one', id: '1' }, { retry: last }];
     const url = await post(fixture.url, { retry, keep_alive: 15_000, whole_blocks, steps });
@@ -125,7 +127,7 @@ async function check(client, options) {
   assert.deepEqual(await read(client, options), pick(client, expected(options)));
 }
 
-// Has the client read a stream to its end. What the client does not tell is left out.
+// Makes the client read a stream to its end. Fields that the client does not expose are left out.
 async function read(client, options) {
   const url = await post(fixture.url, script(options));
   const told = [];
@@ -137,13 +139,13 @@ async function read(client, options) {
   return pick(client, told.map((event) => forget(event, options)));
 }
 
-// The stream said `retry: 120000` when it opened, and a few seconds when it was closed. A client that is back already
-// has read the latter.
+// The stream sent `retry: 120000` when it opened, and a few seconds when it was closed. A client that has
+// reconnected already has read the latter.
 async function cameBack(url, told) {
   assert.deepEqual(await seen(url), [null, told.at(-1).id]);
 }
 
-// A topic's ids are not known before.
+// A topic's ids are not known in advance.
 function forget(event, { topic }) {
   return topic ? { ...event, id: undefined } : event;
 }

@@ -1,5 +1,5 @@
-// The promise: a page of another origin reads streams, and errors too, where a CORS layer lets it in.
-// The browser is the judge: no test of headers knows what it makes of them.
+// The promise: a page of another origin can read streams, and errors too, if a CORS layer allows it. Tested
+// with a real browser, because only the browser decides what the headers allow.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -43,7 +43,7 @@ test('a stream of another origin is read by an EventSource', { timeout: 300_000 
   assert.notEqual(new URL(url).origin, new URL(server.url).origin, 'nothing was asked of another origin');
 });
 
-test('one with a token is read by fetch, and a 401 says why there is none', { timeout: 300_000 }, async () => {
+test('a stream with a token is read by fetch, and so is a 401', { timeout: 300_000 }, async () => {
   const { page } = await open(server.url);
   await page.click('#without');
   await says(page, 'secret-status', 'Refused: 401');
@@ -52,7 +52,7 @@ test('one with a token is read by fetch, and a 401 says why there is none', { ti
   await says(page, 'secret', 'cake');
 });
 
-test('a page of an origin that is not let in reads nothing', { timeout: 300_000 }, async () => {
+test('a page of an origin that is not allowed reads nothing', { timeout: 300_000 }, async () => {
   const { page, requests } = await open(server.url);
   await state(page, 'count-status', 'live');
   const { url } = requests.find((request) => request.url.endsWith('/count'));

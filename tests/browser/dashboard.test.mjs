@@ -1,5 +1,5 @@
-// The promise: the dashboard shows live figures, says when it lost its server, and comes back by
-// itself, after a clean stop and after a crash.
+// The promise: the dashboard shows live figures, shows when it has lost its server, and reconnects by itself,
+// after a clean stop and after a crash.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -17,7 +17,7 @@ after(async () => {
   await browser?.close();
 });
 
-test('it lives, loses its server twice, and comes back by itself', { timeout: 300_000 }, async (t) => {
+test('the page updates, loses its server twice, and reconnects by itself', { timeout: 300_000 }, async (t) => {
   const port = await freePort();
   let server = await start('dashboard', port);
   t.after(() => server.stop('SIGKILL'));
@@ -42,13 +42,13 @@ test('it lives, loses its server twice, and comes back by itself', { timeout: 30
     if (signal === 'SIGTERM') assert.deepEqual(ended, { code: 0, signal: null }, 'the stop was not clean');
     await status(page, 'reconnecting');
     server = await start('dashboard', port);
-    // The page is not touched: whatever happens now, it does by itself.
+    // No input from here on: the page reconnects by itself.
     await status(page, 'live');
     await valuesChange(page);
     await valuesChange(page);
   }
 
-  // A browser logs each lost connection. Anything else is a fault of the page.
+  // A browser logs each lost connection. Any other message is a fault of the page.
   const unexpected = complaints.filter((text) => !text.startsWith('Failed to load resource: net::ERR_'));
   assert.deepEqual(unexpected, []);
   assert.ok(requests.length >= 4, `the page and a stream after each start: ${requests}`);
@@ -60,7 +60,7 @@ function status(page, state) {
   return page.locator(`#status[data-state="${state}"]`).waitFor({ state: 'attached', ...PATIENCE });
 }
 
-// Waits until the last event's id and at least one figure are others than now.
+// Waits until the last event's id and at least one figure have changed.
 async function valuesChange(page) {
   const old = await page.evaluate(read, CHARTS);
   await page.waitForFunction(

@@ -1,5 +1,5 @@
-// The promise: an EventSource that a busy server turns away comes back, on a page of another origin too.
-// Only a browser knows what makes it give up.
+// The promise: an EventSource that a busy server refuses reconnects, on a page of another origin too. Only a
+// browser shows what makes an EventSource stop for ever.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -10,7 +10,7 @@ let browser;
 let home;
 let busy;
 before(async () => {
-  // The page is of one server, its stream of another, which has a place for one request at a time.
+  // The page is from one server, its stream from another, which serves one request at a time.
   [browser, home, busy] = await Promise.all([launch(), start('fixture'), start('fixture', 0, '1')]);
 });
 after(async () => {
@@ -18,7 +18,7 @@ after(async () => {
   await Promise.all([home?.stop('SIGKILL'), busy?.stop('SIGKILL')]);
 });
 
-test('an EventSource of another origin comes back after an overload', { timeout: 120_000 }, async () => {
+test('an EventSource of another origin reconnects after an overload', { timeout: 120_000 }, async () => {
   const leave = new AbortController();
   const held = await fetch(`${busy.url}/endless`, { signal: leave.signal });
   assert.equal(held.status, 200);

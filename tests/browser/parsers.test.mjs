@@ -1,6 +1,6 @@
-// The promise: any list of texts survives the way through touka and through a parser that nobody
-// here wrote. There are two, neither patched: eventsource-parser, fed with pieces cut at random,
-// and undici's own EventSource, fed by a real connection.
+// The promise: any list of texts arrives unchanged through touka and through a parser from another project.
+// There are two, neither patched: eventsource-parser, fed with pieces cut at random, and undici's own
+// EventSource, fed by a real connection.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -12,7 +12,7 @@ import { start } from './support/server.mjs';
 
 const LISTS = 500;
 const LIMIT = { timeout: 120_000 };
-// No `open` and no `error`: EventSource fires events of its own under these names.
+// Without `open` and `error`: EventSource fires events of its own with these names.
 const NAMES = [undefined, 'message', 'tick', 'a b', 'a:b', 'größe', '🦀', 'data'];
 const END = { event: 'end', data: 'end', id: 'end' };
 
@@ -35,28 +35,28 @@ test('eventsource-parser reads what was sent', LIMIT, async () => {
 });
 
 test("undici's EventSource reads what was sent", LIMIT, async () => {
-  // Not the seed of above, so that the second parser sees other lists.
+  // Another seed than above, so that the second parser sees other lists.
   await forEachList(generator(seed + 1), async (items) => {
     const path = await post(fixture.url, [...items, END]);
     return (await listen(path)).slice(0, -1);
   });
 });
 
-// Two things undici does otherwise than the standard says. Both are its own, both are asserted
-// so that a version without them is noticed, and both are a reason for ids in plain ASCII.
+// Two deviations of undici from the standard. Both are asserted, so that a version without them is noticed,
+// and both are a reason for ids in plain ASCII.
 
-test('undici sends an id of Latin-1 back in that encoding, which touka takes for none', LIMIT, async () => {
-  // Standard: `Last-Event-ID` is the id as UTF-8. undici writes header values as Latin-1, so the
-  // bytes are not UTF-8, and `LastEventId` is None: the client starts anew, which is safe.
+test('undici sends a Latin-1 id back in that encoding, which touka ignores', LIMIT, async () => {
+  // Standard: `Last-Event-ID` is the id as UTF-8. undici writes header values as Latin-1, so the bytes are
+  // not UTF-8, and `LastEventId` is None: the client starts anew, which is safe.
   const path = await post(fixture.url, [{ retry: 20 }, { event: 'end', data: '', id: 'é7' }]);
   const events = await listen(path, 2);
   assert.equal(events[0].id, 'é7');
   assert.deepEqual((await seen(fixture.url, path)).slice(0, 2), [null, null]);
 });
 
-test('undici never comes back once it has an id beyond Latin-1', LIMIT, async () => {
-  // Standard: as above. undici's header cannot hold the id, so that each attempt to reconnect
-  // fails before it is sent: `error` after `error`, and no request.
+test('undici never reconnects once it has an id beyond Latin-1', LIMIT, async () => {
+  // Standard: as above. undici's header cannot hold the id, so each attempt to reconnect fails before it is
+  // sent: `error` after `error`, and no request.
   const path = await post(fixture.url, [{ retry: 20 }, { event: 'end', data: '', id: '…7' }]);
   const source = new EventSource(`${fixture.url}${path}`);
   let errors = 0;
@@ -87,7 +87,7 @@ async function forEachList(random, readBack) {
   }
 }
 
-// Feeds the bytes in random pieces. They are cut before they are decoded, as the network would.
+// Feeds the bytes in random pieces. They are cut before they are decoded, as the network would do.
 function parse(bytes, random) {
   const events = [];
   const problems = [];
@@ -106,7 +106,7 @@ function parse(bytes, random) {
   return events;
 }
 
-// Reads with undici's EventSource until the `end` event came as often as asked.
+// Reads with undici's EventSource until `end` events have arrived the given number of times.
 function listen(path, ends = 1) {
   return new Promise((resolve, reject) => {
     const source = new EventSource(`${fixture.url}${path}`);

@@ -1,5 +1,5 @@
-// The promise: who follows a topic on disk sees each event exactly once and in order, though its
-// server is killed again and again while somebody publishes.
+// The promise: a client that follows a topic on disk gets each event exactly once and in order, though its
+// server is killed repeatedly during publishes.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { launch } from './support/browser.mjs';
 import { publish } from './support/publisher.mjs';
 import { freePort, start } from './support/server.mjs';
 
-// By time and not by frame: of two tabs, one is in the background, where no frames are drawn.
+// By time and not by frame: one of two tabs is in the background, where no frames are drawn.
 const PATIENCE = { timeout: 60_000, polling: 50 };
 
 let browser;
@@ -34,7 +34,7 @@ test('two tabs see each number once, through five kills', { timeout: 300_000 }, 
   const context = await browser.newContext();
   const tabs = [await context.newPage(), await context.newPage()];
   for (const tab of tabs) await tab.goto(server.url);
-  // Who has no id begins with what comes next, so nothing is published before they are there.
+  // A client without an id begins with the next event, so nothing is published before the tabs are connected.
   await Promise.all(tabs.map((tab) => grows(tab, 'opens', 0)));
   await followedWithoutTasks(server);
 
@@ -51,15 +51,15 @@ test('two tabs see each number once, through five kills', { timeout: 300_000 }, 
     'a number is posted, and not published': () => hold(server, 'before'),
     'a number is published, and not acknowledged': async () => {
       await hold(server, 'after');
-      // They have it before who published it knows.
+      // The tabs get the number before the publisher's response.
       await Promise.all(tabs.map((tab) => shows(tab, told.last + 1)));
     },
-    // Most times the tabs are not back yet, and find the next process.
+    // Most of the time the tabs have not reconnected yet, and find the next process.
     'the publisher goes on': () => {
       const { last } = told;
       return publisher.until((now) => now.last > last);
     },
-    // What this process has published, it sees from this process only.
+    // These numbers can only come from this process.
     'the first tab is back': async () => {
       const number = told.last + 1;
       await publisher.until(({ last }) => last >= number);
@@ -73,11 +73,11 @@ test('two tabs see each number once, through five kills', { timeout: 300_000 }, 
     const { kept, again } = told;
     assert.deepEqual(await server.stop('SIGKILL'), { code: null, signal: 'SIGKILL' }, moment);
 
-    // One request may have failed by the kill; another one met no server.
+    // One request may have failed by the kill; another one found no server.
     const { failed } = told;
     await publisher.until((now) => now.failed > failed + 1);
     if (moment === 'both tabs follow') {
-      // They lose their server, and come back in vain.
+      // The tabs lose their server, and reconnect in vain.
       await Promise.all(tabs.map((tab, index) => grows(tab, 'errors', lost[index] + 1)));
     }
     server = await run();
@@ -87,7 +87,7 @@ test('two tabs see each number once, through five kills', { timeout: 300_000 }, 
     t.diagnostic(`${moment}: killed, and ${told.last} is known to be published`);
   }
 
-  // Both are back at the last server when they see what only that one has published.
+  // Both are connected to the last server once they get a number that only that one has published.
   const { last } = told;
   await publisher.until((now) => now.last >= last + 50);
   await Promise.all(tabs.map((tab) => shows(tab, last + 50)));
@@ -100,11 +100,11 @@ test('two tabs see each number once, through five kills', { timeout: 300_000 }, 
   assert.deepEqual(first.events.map(({ data }) => data), numbers);
   assert.deepEqual(second.events, first.events, 'the tabs do not show the same');
   for (const { data, id } of first.events) {
-    // Nobody was told an id where the acknowledgement was lost.
+    // A number whose acknowledgement was lost has no known id.
     const published = told.ids.get(Number(data)) ?? id;
     assert.equal(id, published, `the id of ${data}`);
   }
-  assert.equal(new Set(first.events.map(({ id }) => id)).size, told.last, 'an id came twice');
+  assert.equal(new Set(first.events.map(({ id }) => id)).size, told.last, 'an id arrived twice');
   for (const { gaps, errors } of [first, second]) {
     assert.deepEqual(gaps, []);
     assert.ok(!errors.includes('gave up'), 'a tab gave up');
@@ -118,7 +118,7 @@ async function hold(server, moment) {
   assert.equal(response.status, 204);
 }
 
-// Both streams are parked connections. It is these that are looked at here.
+// Asserts that both streams are parked, since parked streams are under test here.
 async function followedWithoutTasks(server) {
   const response = await fetch(`${server.url}/parked`);
   assert.deepEqual(await response.json(), [true, true]);
@@ -128,7 +128,7 @@ function count(tab, list) {
   return tab.locator(`#${list} > li`).count();
 }
 
-// Waits until a list of the page has more than so many items.
+// Waits until a list of the page has more than this number of items.
 function grows(tab, list, than) {
   return tab.waitForFunction(
     ({ list, than }) => document.getElementById(list).children.length > than,
@@ -137,7 +137,7 @@ function grows(tab, list, than) {
   );
 }
 
-// Waits until the page has got as far as this number. What came before it is looked at in the end.
+// Waits until the page has got this number. Earlier numbers are checked at the end.
 function shows(tab, number) {
   return tab.waitForFunction(
     (number) => Number(document.getElementById('events').lastElementChild?.textContent) >= number,

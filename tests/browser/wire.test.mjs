@@ -1,5 +1,5 @@
-// The promise: what a handler emits is what a real browser's EventSource hands to the page, and
-// what the page's browser says when it comes back is what the handler reads.
+// The promise: a real browser's EventSource hands exactly the emitted events to the page, and what the
+// browser sends when it reconnects is what the handler reads.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -39,7 +39,7 @@ test('every text arrives intact', LIMIT, async () => {
   assert.equal(got.length, texts.length + 1);
 });
 
-test('names reach their listeners and nobody else', LIMIT, async () => {
+test('names reach their listeners and no others', LIMIT, async () => {
   const names = ['tick', 'a b', 'a:b', ':a', 'größe', 'Tick', 'message', '🦀', 'x'.repeat(1000)];
   const path = await post(fixture.url, [
     ...names.map((event) => ({ event, data: event })),
@@ -82,7 +82,7 @@ test('an id arrives, stays, and may be any text that a header can carry', LIMIT,
 });
 
 for (const id of ['7', '…7', 'a b', 'x'.repeat(256)]) {
-  test(`a finite stream is asked for again with Last-Event-ID ${id.slice(0, 8)}`, LIMIT, async () => {
+  test(`a finite stream is requested again with Last-Event-ID ${id.slice(0, 8)}`, LIMIT, async () => {
     const path = await post(fixture.url, [{ retry: 20 }, { data: 'a', id }]);
     const events = await listen(page, path, { opens: 3 });
     assert.deepEqual(events.map(({ type }) => type), ['open', 'message', 'error', 'open', 'message', 'error', 'open']);
@@ -90,13 +90,13 @@ for (const id of ['7', '…7', 'a b', 'x'.repeat(256)]) {
   });
 }
 
-test('a stream without ids is asked for again without Last-Event-ID', LIMIT, async () => {
+test('a stream without ids is requested again without Last-Event-ID', LIMIT, async () => {
   const path = await post(fixture.url, [{ retry: 20 }, { data: 'a' }]);
   await listen(page, path, { opens: 2 });
   assert.deepEqual((await seen(fixture.url, path)).slice(0, 2), [null, null]);
 });
 
-test('a block with nothing but an id moves the cursor and fires nothing', LIMIT, async () => {
+test('a block with only an id moves the last event id and fires nothing', LIMIT, async () => {
   const path = await post(fixture.url, [{ retry: 20 }, { data: 'a', id: '1' }, { id: '2' }]);
   const events = await listen(page, path, { opens: 2 });
   assert.deepEqual(
@@ -106,9 +106,9 @@ test('a block with nothing but an id moves the cursor and fires nothing', LIMIT,
   assert.deepEqual((await seen(fixture.url, path)).slice(0, 2), [null, '2']);
 });
 
-test('the browser waits as long as retry says before it comes back', LIMIT, async () => {
-  // Chromium waits 3 s unless it is told otherwise. So a longer wait proves that it was told,
-  // and so does a shorter one; the least of several, since a busy machine can only add to it.
+test('the browser waits as long as retry says before it reconnects', LIMIT, async () => {
+  // Chromium waits 3 s by default. So a longer wait proves that `retry` was obeyed, and so does a shorter
+  // one; the minimum of several, since a busy machine only adds to it.
   const long = await post(fixture.url, [{ retry: 3500 }, { data: 'a' }]);
   const short = await post(fixture.url, [{ retry: 200 }, { data: 'a' }]);
   const [longWaits, shortWaits] = await Promise.all([
@@ -137,7 +137,7 @@ test('events of an open stream arrive while it is open', LIMIT, async () => {
   assert.deepEqual(events[0].type, 'open');
 });
 
-test('a path that is not there is refused for good', LIMIT, async () => {
+test('a missing path stops an EventSource for good', LIMIT, async () => {
   const events = await listen(page, '/corpus/999999', { closed: true });
   assert.deepEqual(events.map(({ type }) => type), ['error']);
 });
@@ -155,8 +155,8 @@ function waits(events) {
   return found;
 }
 
-// Opens an EventSource in the page and records everything it fires, until an event called
-// `until`, or `count` events, or `opens` openings, or, with `closed`, until it gave up.
+// Opens an EventSource in the page and records everything it fires, until an event named `until`, or `count`
+// events, or `opens` openings, or, with `closed`, until it has stopped for good.
 function listen(page, path, options) {
   return page.evaluate(
     ({ path, names = [], until, count, opens, closed }) =>

@@ -1,4 +1,4 @@
-//! The options of `#[sse_handler]` that are values of the request.
+//! Options of `#[sse_handler]` whose values depend on the request.
 
 use std::future::pending;
 use std::time::{Duration, SystemTime};
@@ -46,7 +46,7 @@ async fn mine(until: Option<Instant>, State(mut app): State<App>, mut session: S
 }
 
 #[tokio::test(start_paused = true)]
-async fn values_are_made_of_the_parameters_before_the_body_has_them() {
+async fn values_are_computed_before_the_body_takes_the_parameters() {
     let (tell, ended) = watch::channel(false);
     let app = || State(App { ended: ended.clone() });
     let start = Instant::now();
@@ -56,13 +56,13 @@ async fn values_are_made_of_the_parameters_before_the_body_has_them() {
     let stream = mine(None, app(), "s".to_owned()).await;
     tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(7)).await;
-        tell.send(true).expect("it is waited for");
+        tell.send(true).expect("a stream waits for it");
     });
     assert_eq!(text(stream).await, "data: s!\n\nevent: over\ndata: s\n\n");
     assert_eq!(start.elapsed().as_secs(), 12);
 }
 
-/// A value can fail, and wait.
+/// A value can fail, and can await.
 #[sse_handler(close_at = valid(&token).await?)]
 async fn checked(token: String) -> Result<EventStream, StatusCode> {
     emit!(token);
@@ -74,7 +74,7 @@ async fn valid(token: &str) -> Result<SystemTime, StatusCode> {
     if token == "good" { Ok(SystemTime::now()) } else { Err(StatusCode::FORBIDDEN) }
 }
 
-/// In the other modes as well.
+/// Takes the option in another mode.
 #[sse_handler(callback, close_at = until)]
 async fn called(until: Instant, out: &mut EventWriter) -> bool {
     out.write("again").await;
@@ -89,14 +89,14 @@ async fn sent(until: Instant, events: touka::EventSender) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_value_can_fail_and_each_mode_has_them() {
+async fn a_value_can_fail_and_works_in_each_mode() {
     assert_eq!(checked("bad".to_owned()).await.unwrap_err(), StatusCode::FORBIDDEN);
     assert_eq!(text(checked("good".to_owned()).await.expect("good")).await, EXPIRED);
     let start = Instant::now();
     let until = || start + Duration::from_millis(2500);
     assert_eq!(text(called(until()).await).await, format!("{}{EXPIRED}", "data: again\n\n".repeat(3)));
     assert_eq!(text(sent(start + Duration::from_secs(10)).await).await, format!("data: sent\n\n{EXPIRED}"));
-    // Read as a stream and not as a response it is its events.
+    // Read as a stream, and not as a response, it yields its events.
     assert_eq!(called(until()).await.take(5).count().await, 5);
 }
 
@@ -107,7 +107,7 @@ async fn user(user: u64) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_route_has_them_too() {
+async fn a_route_accepts_the_same_options() {
     let app = TestApp::new(Router::new().mount(routes![user]));
     let start = Instant::now();
     let mut events = app.get("/users/7").events().await;

@@ -1,4 +1,4 @@
-//! Clients that take nothing when the moment comes.
+//! Clients that do not read when their credential ends.
 
 use support::Client;
 use tokio::time::Instant;
@@ -9,7 +9,7 @@ use crate::scene::{EXPIRED, LATER, PATIENCE, Scene};
 const EVENT: usize = 1024 * 1024;
 const EVENTS: usize = 16;
 
-/// A client of HTTP/1.1 with small buffers that has more to read than they hold.
+/// An HTTP/1.1 client with small buffers and more unread bytes than they hold.
 async fn blocked(scene: &Scene, path: &str) -> Client {
     let mut client = Client::connect_small(scene.address, 4096).await;
     client.send(format!("GET {path}/later HTTP/1.1\r\nhost: test\r\n\r\n")).await;
@@ -22,7 +22,7 @@ async fn blocked(scene: &Scene, path: &str) -> Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_reads_again_gets_the_event_in_hand_and_the_last_one() {
+async fn a_client_that_reads_again_gets_its_event_and_the_last_one() {
     for path in ["/body", "/topic"] {
         let mut scene = Scene::with(Server::new().write_timeout(PATIENCE)).await;
         let mut client = blocked(&scene, path).await;
@@ -45,7 +45,7 @@ async fn one_that_reads_again_gets_the_event_in_hand_and_the_last_one() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_that_never_reads_is_given_up_at_the_write_timeout() {
+async fn a_client_that_never_reads_is_cut_off_at_the_write_timeout() {
     for path in ["/body", "/topic"] {
         let mut scene = Scene::with(Server::new().write_timeout(LATER * 2)).await;
         let start = Instant::now();

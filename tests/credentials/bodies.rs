@@ -1,4 +1,4 @@
-//! The end of a body, on a clock that stands still.
+//! The end of a body, on a paused clock.
 
 use std::future::{pending, poll_fn};
 use std::pin::pin;
@@ -18,7 +18,7 @@ use crate::scene::EXPIRED;
 
 const TICK: &str = "data: tick\n\n";
 
-/// An event now and each second.
+/// Emits an event at once and one each second.
 fn ticks(held: &Count) -> EventStream {
     let held = held.hold();
     EventStream::generate(|out| async move {
@@ -46,7 +46,7 @@ async fn text(stream: EventStream) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_ends_exactly_at_its_moment_by_every_clock() {
+async fn a_stream_ends_exactly_on_time_by_every_clock() {
     let hour = Duration::from_hours(1);
     for clock in 0..3 {
         let (held, reason) = (Count::default(), Arc::new(Mutex::new(None)));
@@ -60,12 +60,12 @@ async fn it_ends_exactly_at_its_moment_by_every_clock() {
         let mut body = stream.into_response().into_body();
         let mut last = String::new();
         while let Some(frame) = frame(&mut body).await {
-            // The body is gone when its last event is there, and not only when the response is.
+            // The body is dropped with its last event, not only with the response.
             assert_eq!(held.get(), usize::from(frame != EXPIRED));
             last = frame;
         }
         assert_eq!(last, EXPIRED);
-        // A clock of the system has gone on between two looks at it.
+        // The system clock advances between two reads of it.
         let late = start.elapsed().abs_diff(hour);
         assert!(late <= Duration::from_millis(if clock == 2 { 1000 } else { 1 }), "{late:?}");
         drop(body);
@@ -74,13 +74,13 @@ async fn it_ends_exactly_at_its_moment_by_every_clock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_whose_moment_is_past_does_not_run() {
+async fn a_body_whose_end_is_in_the_past_does_not_run() {
     let held = Count::default();
     for moment in [UNIX_EPOCH, SystemTime::now()] {
         assert_eq!(text(ticks(&held).close_at(moment)).await, EXPIRED);
     }
     assert_eq!(text(ticks(&held).close_at(Instant::now())).await, EXPIRED);
-    // What it has emitted while the head was held is not sent either.
+    // Events that were emitted while the head was delayed are not sent either.
     let opening = EventStream::try_generate(|out| async move {
         out.emit("early").await;
         Ok::<(), std::convert::Infallible>(())
@@ -102,7 +102,7 @@ async fn the_earliest_of_several_ends_counts() {
     let stream = ticks(&held).close_at(after(9)).close_when(sleep(Duration::from_secs(3))).close_when(pending());
     text(stream).await;
     assert_eq!(start.elapsed().as_secs(), 5);
-    // The longest lifetime says nothing.
+    // The end of the longest lifetime emits no event.
     let stream = ticks(&held).close_at(after(60)).max_lifetime(Duration::from_secs(10));
     assert!(text(stream).await.ends_with(TICK));
 }
@@ -118,9 +118,9 @@ async fn the_last_event_can_be_any_or_none() {
     assert_eq!(text(stream).await, ": bye\n\n");
 }
 
-/// Both are ready in the same poll: nothing is sent after the moment, and what is sent is whole.
+/// Both are ready in the same poll: no event is sent after the end, and every event is whole.
 #[tokio::test(start_paused = true)]
-async fn an_event_and_the_end_come_together() {
+async fn an_event_and_the_end_are_ready_together() {
     for _ in 0..20 {
         let (go, gone) = oneshot::channel::<()>();
         let (tell, told) = oneshot::channel::<()>();
@@ -138,7 +138,7 @@ async fn an_event_and_the_end_come_together() {
     }
 }
 
-/// A body that is always ready is ended all the same.
+/// A body that is always ready is ended as well.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_body_that_never_waits_is_ended() {
     let stream: EventStream = EventStream::generate(|out| async move {
@@ -166,8 +166,9 @@ async fn a_future_is_polled_when_it_wakes_and_not_at_each_event() {
     assert!(polls.load(Ordering::Relaxed) <= 3, "{polls:?}");
 }
 
+/// Checks start at different times, run one at a time, and do not delay events.
 #[tokio::test(start_paused = true)]
-async fn questions_are_spread_asked_one_at_a_time_and_hold_nothing_up() {
+async fn checks_are_spread_and_do_not_delay_events() {
     let mut firsts = Vec::new();
     for _ in 0..30 {
         let (held, asks) = (Count::default(), Arc::new(Mutex::new(Vec::new())));
@@ -176,7 +177,7 @@ async fn questions_are_spread_asked_one_at_a_time_and_hold_nothing_up() {
             log.lock().unwrap().push(start.elapsed().as_millis());
             let (number, asking) = (log.lock().unwrap().len(), Arc::clone(&asking));
             async move {
-                assert_eq!(asking.fetch_add(1, Ordering::Relaxed), 0, "two questions at once");
+                assert_eq!(asking.fetch_add(1, Ordering::Relaxed), 0, "two checks at once");
                 sleep(Duration::from_secs(10)).await;
                 asking.fetch_sub(1, Ordering::Relaxed);
                 number < 3
@@ -185,19 +186,19 @@ async fn questions_are_spread_asked_one_at_a_time_and_hold_nothing_up() {
         let text = text(stream).await;
         let asks = asks.lock().unwrap().clone();
         assert_eq!(asks.len(), 3);
-        // A pause before each, and an answer that takes ten seconds.
+        // A pause before each check, and an answer that takes ten seconds.
         for (number, before) in [0, asks[0] + 10_000, asks[1] + 10_000].into_iter().enumerate() {
             let pause = asks[number] - before;
             assert!((53_990..=66_010).contains(&pause), "{asks:?}");
         }
-        // A tick each second meanwhile.
+        // A tick each second in the meantime.
         let lived = start.elapsed().as_secs();
         assert!(text.ends_with(EXPIRED) && text.matches(TICK).count() as u64 >= lived, "{lived} s: {text}");
         firsts.push(asks[0]);
     }
     firsts.sort_unstable();
     firsts.dedup();
-    assert!(firsts.len() > 10, "all would ask at once: {firsts:?}");
+    assert!(firsts.len() > 10, "all streams would check at once: {firsts:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -214,7 +215,7 @@ async fn no_interval_is_too_short_or_too_long() {
     assert!((400..=1100).contains(&asked.load(Ordering::Relaxed)), "{asked:?}");
 }
 
-/// What ends a stream goes with it, whatever ends it.
+/// The futures that end a stream are dropped with it, whatever ends it.
 #[tokio::test(start_paused = true)]
 async fn futures_are_dropped_with_the_stream() {
     let held = Count::default();

@@ -23,7 +23,7 @@ async fn a_logout_closes_the_streams_of_one_user() {
         let (_visitor, mut other) = open.remove(1);
         for (_visitor, stream) in &mut open {
             assert!(stream.next().await.expect("a clean end").is_none());
-            assert!(stream.parser().retry().is_some(), "a browser comes back, and is asked who it is");
+            assert!(stream.parser().retry().is_some(), "a browser reconnects, and must authenticate");
             assert_eq!(scene.ended().await, CloseReason::Shutdown);
         }
         scene.publish("still there").await;

@@ -1,5 +1,5 @@
-//! Streams that end with their credential: at a moment, with a future, after an answer of no, at a logout. Each
-//! promise is shown for bodies over HTTP/1.1 and HTTP/2, and for parked subscriptions.
+//! Streams that end with their credential: at a time, with a future, after a failed check, at a logout. Each
+//! promise is tested for bodies over HTTP/1.1 and HTTP/2, and for parked subscriptions.
 
 mod attributes;
 mod blocked;

@@ -1,4 +1,4 @@
-//! Code of the user's that panics beside a stream: it costs that stream, and no other.
+//! User code that panics beside a stream: it ends that stream, and no other.
 
 use touka::{CloseReason, Server};
 
@@ -25,17 +25,17 @@ async fn a_panic_ends_its_stream_with_an_error() {
     }
 }
 
-/// Two destructors that panic in one breath would abort the process.
+/// Two destructors that panic during one unwind would abort the process.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn destructors_that_panic_cost_their_stream_only() {
+async fn destructors_that_panic_end_only_their_stream() {
     for form in FORMS {
         let mut scene = Scene::with(Server::new().shutdown_timeout(PATIENCE * 2)).await;
         let (innocent, mut other) = scene.open(form, "plain").await;
-        // The client leaves.
+        // The client disconnects.
         drop(scene.open(form, "drop-panics").await);
         assert_eq!(scene.ended().await, CloseReason::Panicked, "{form:?}");
-        support::until(PATIENCE, "it is not listed any more", || scene.handle.count() == 1).await;
-        // The server ends it: the first reason counts.
+        support::until(PATIENCE, "the stream is not listed any more", || scene.handle.count() == 1).await;
+        // The server ends the stream: the first reason counts.
         let (visitor, mut stream) = scene.open(form, "drop-panics").await;
         assert_eq!(scene.handle.close(|stream| stream.label() == Some("drop-panics")), 1);
         assert!(stream.next().await.expect("a clean end").is_none(), "{form:?}");

@@ -1,4 +1,4 @@
-//! Questions that are asked while the stream is open.
+//! Checks that run while the stream is open.
 
 use std::sync::atomic::Ordering;
 
@@ -6,8 +6,9 @@ use touka::CloseReason;
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
+/// A passed check sends nothing to the client, and a failed one sends the last event.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_stays_is_not_written_to_and_one_that_may_not_stay_is_told() {
+async fn only_a_failed_check_sends_an_event() {
     for form in FORMS {
         let mut scene = Scene::new().await;
         let (_visitor, mut stream) = scene.open(form, "asked").await;
@@ -20,7 +21,7 @@ async fn a_client_that_stays_is_not_written_to_and_one_that_may_not_stay_is_told
         let (bytes, asked) = (open.bytes(), scene.app.asked.load(Ordering::SeqCst));
         support::until(PATIENCE, "more questions", || scene.app.asked.load(Ordering::SeqCst) >= asked + 5).await;
         assert_eq!((open.bytes(), open.is_parked()), (bytes, form.2), "{form:?}");
-        // Events go on between the questions.
+        // Events continue between the checks.
         scene.publish("two").await;
         assert_eq!(stream.data().await, "two");
         scene.app.stays.store(false, Ordering::SeqCst);
@@ -28,7 +29,7 @@ async fn a_client_that_stays_is_not_written_to_and_one_that_may_not_stay_is_told
         assert_eq!(last.name, "expired", "{form:?}");
         assert!(stream.next().await.expect("a clean end").is_none());
         assert_eq!(scene.ended().await, CloseReason::Expired);
-        // Nobody asks any more.
+        // After the end no further check runs.
         let asked = scene.app.asked.load(Ordering::SeqCst);
         scene.is_empty().await;
         assert_eq!(scene.app.asked.load(Ordering::SeqCst), asked);

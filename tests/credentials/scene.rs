@@ -18,13 +18,13 @@ use touka::{CloseReason, Event, EventStream, Hub, Router, Server, Topic, route, 
 
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Long enough for something to happen before, short enough to wait for.
+/// Long enough for something to happen before it, short enough to wait for.
 pub(crate) const SOON: Duration = Duration::from_millis(700);
 
-/// Long enough for a client to become blocked before.
+/// Long enough for a client to become blocked before it.
 pub(crate) const LATER: Duration = Duration::from_millis(1500);
 
-/// What the client gets before the end, on the wire.
+/// The last event of an expired stream, on the wire.
 pub(crate) const EXPIRED: &str = "event: expired\ndata: \n\n";
 
 /// How a stream is served: the version, the path, and whether it is parked.
@@ -40,9 +40,9 @@ pub(crate) struct App {
     pub(crate) topic: Topic,
     pub(crate) held: Count,
     ends: UnboundedSender<CloseReason>,
-    /// Ends those that wait for it.
+    /// Ends the streams that wait for it.
     pub(crate) go: Arc<Notify>,
-    /// The answer to those who ask.
+    /// The result of each check.
     pub(crate) stays: Arc<AtomicBool>,
     pub(crate) asked: Arc<AtomicU32>,
 }
@@ -57,7 +57,7 @@ impl Drop for PanicsWhenDropped {
 }
 
 impl App {
-    /// Gives the stream the credential that is asked for.
+    /// Gives the stream the credential named by `what`.
     fn set(&self, stream: EventStream, what: &str) -> EventStream {
         let (ends, held) = (self.ends.clone(), self.held.hold());
         let stream = stream.label(what).on_close(move |reason| {
@@ -101,7 +101,7 @@ impl App {
                 })
             }
             "question-panics" => {
-                stream.recheck(every, || -> std::future::Ready<bool> { panic!("this question panics on purpose") })
+                stream.recheck(every, || -> std::future::Ready<bool> { panic!("this check panics on purpose") })
             }
             "answer-panics" => stream.recheck(every, async || panic!("this answer panics on purpose")),
             "drop-panics" => [PanicsWhenDropped, PanicsWhenDropped].into_iter().fold(stream, |stream, held| {
@@ -112,7 +112,7 @@ impl App {
     }
 }
 
-/// A handler's body that follows the topic.
+/// A subscription served as a handler's body.
 #[route(GET, "/body/{what}")]
 async fn body(State(app): State<App>, what: String, from: LastEventId) -> Result<EventStream, HubError> {
     let (mut events, held) = (app.topic.subscribe(from).await?, app.held.hold());
@@ -163,12 +163,12 @@ impl Scene {
         Self { address: server.address, server, handle, app, ends }
     }
 
-    /// A client with a connection of its own, and the stream that it has opened: the newest of the server.
+    /// A client with a connection of its own, and the stream that it has opened: the server's newest.
     pub(crate) async fn open(&self, form: (Version, &str, bool), what: &str) -> (Visitor, Answer) {
         let (version, path, is_parked) = form;
         let mut visitor = Visitor::connect(self.address, version).await;
         let answer = visitor.stream(&format!("{path}/{what}")).await;
-        // On a busy machine it may have ended already.
+        // On a busy machine the stream may have ended already.
         let streams = self.handle.streams();
         let newest = streams.last().filter(|newest| newest.label() == Some(what));
         assert!(newest.is_none_or(|newest| newest.is_parked() == is_parked), "{newest:?}");
@@ -183,9 +183,9 @@ impl Scene {
         within(PATIENCE, "the end", self.ends.recv()).await.expect("an end")
     }
 
-    /// All that the streams held is gone.
+    /// Waits until everything that streams held is dropped.
     pub(crate) async fn is_empty(&self) {
-        support::until(PATIENCE, "all is freed", || {
+        support::until(PATIENCE, "all is dropped", || {
             self.app.held.get() == 0 && self.handle.count() == 0 && self.app.topic.subscribers() == 0
         })
         .await;

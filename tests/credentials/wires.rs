@@ -11,11 +11,11 @@ use touka::{CloseReason, EventStream};
 use crate::scene::{EXPIRED, FORMS, PATIENCE, SOON, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_moment_in_the_past_is_a_head_an_event_and_the_end() {
+async fn an_end_in_the_past_is_a_head_an_event_and_the_end() {
     for (version, path, _) in FORMS {
         let mut scene = Scene::new().await;
         let mut visitor = Visitor::connect(scene.address, version).await;
-        // The connection goes on, for the answer that the client asks for next.
+        // The connection goes on, for the client's next request.
         for _ in 0..3 {
             let text = visitor.stream(&format!("{path}/past")).await.text().await;
             let (retry, rest) = text.split_once('\n').expect("a line");
@@ -28,7 +28,7 @@ async fn a_moment_in_the_past_is_a_head_an_event_and_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_ends_at_its_moment_and_the_client_can_resume() {
+async fn a_stream_ends_on_time_and_the_client_can_resume() {
     for form in FORMS {
         let mut scene = Scene::new().await;
         let start = Instant::now();
@@ -42,7 +42,7 @@ async fn it_ends_at_its_moment_and_the_client_can_resume() {
         assert!(stream.next().await.expect("a clean end").is_none(), "more after the end: {form:?}");
         assert_eq!(scene.ended().await, CloseReason::Expired);
         scene.is_empty().await;
-        // It comes back with the id, and misses nothing.
+        // The client resumes with the id, and misses nothing.
         scene.publish("two").await;
         let mut back = visitor.get(&format!("{}/when", form.1), &[("last-event-id", &id)]).await;
         assert_eq!(back.data().await, "two");
@@ -62,7 +62,7 @@ async fn the_last_event_is_the_users_choice() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_longest_lifetime_that_is_shorter_ends_it_without_a_word() {
+async fn a_shorter_lifetime_ends_the_stream_without_an_event() {
     for form in FORMS {
         let mut scene = Scene::new().await;
         let mut visitor = Visitor::connect(scene.address, form.0).await;
@@ -73,7 +73,7 @@ async fn a_longest_lifetime_that_is_shorter_ends_it_without_a_word() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_future_that_is_ready_ends_it() {
+async fn a_ready_future_ends_the_stream() {
     for form in FORMS {
         let mut scene = Scene::new().await;
         let (_visitor, mut stream) = scene.open(form, "when").await;
@@ -94,7 +94,7 @@ async fn a_future_that_is_ready_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn moments_that_are_far_away_never_come() {
+async fn an_end_far_in_the_future_never_comes() {
     for form in FORMS {
         let mut scene = Scene::new().await;
         let (visitor, mut stream) = scene.open(form, "far").await;
@@ -108,7 +108,7 @@ async fn moments_that_are_far_away_never_come() {
     }
 }
 
-/// Events come faster than they leave when the moment comes.
+/// Events are made faster than they are written when the end comes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_stream_ends_between_two_events() {
     for form in FORMS {
@@ -140,7 +140,7 @@ async fn a_busy_stream_ends_between_two_events() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn under_axums_server_it_is_the_same() {
+async fn a_stream_ends_under_axums_server() {
     async fn soon() -> EventStream {
         EventStream::generate(|out| async move {
             out.emit("here").await;

@@ -1,4 +1,4 @@
-//! The service whose streams are looked at: the bodies of handlers, or subscriptions of a topic.
+//! The service under test: bodies of handlers, or subscriptions of a topic.
 
 use std::sync::Arc;
 
@@ -22,26 +22,26 @@ pub(crate) const ENDS: &str = "ends";
 /// The name of a stream whose code can be [made to panic](Say::Panic).
 pub(crate) const PANICS: &str = "panics";
 
-/// What the code of streams is told.
+/// A command to the code of open streams.
 #[derive(Clone, Debug)]
 pub(crate) enum Say {
-    /// Bodies emit this.
+    /// Bodies emit this event.
     Event(Event),
-    /// The code of streams named [`ENDS`] comes to its end.
+    /// The code of streams named [`ENDS`] ends.
     End,
     /// The code of streams named [`PANICS`] panics.
     Panic,
 }
 
-/// What a test sets of its streams.
+/// Options that a test sets on its streams.
 pub(crate) type Tune = Arc<dyn Fn(EventStream) -> EventStream + Send + Sync>;
 
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) hub: Hub,
-    /// Its streams are subscriptions.
+    /// Whether streams are subscriptions.
     pub(crate) follows_a_topic: bool,
-    /// What each stream holds until it is gone.
+    /// Held by each stream until it is dropped.
     pub(crate) held: Count,
     pub(crate) says: broadcast::WeakSender<Say>,
     pub(crate) ends: UnboundedSender<CloseReason>,
@@ -76,8 +76,8 @@ impl App {
         })
     }
 
-    /// A subscription has no body. The code that can end it is what feeds its topic; the code that can panic
-    /// for one client is what its `close_when` waits for.
+    /// A subscription has no body. The code that can end it feeds its topic; the code that can panic for one
+    /// client is the future of its `close_when`.
     async fn follow(&self, name: &str) -> Result<EventStream, HubError> {
         let held = self.held.hold();
         let mut says = self.listen();
@@ -85,12 +85,12 @@ impl App {
         let stream = match name {
             ENDS => {
                 topic
-                    .fed_by(|_| async move { is_told(&mut says, |say| matches!(say, Say::End)).await })
+                    .fed_by(|_| async move { receive(&mut says, |say| matches!(say, Say::End)).await })
                     .subscribe(None)
                     .await?
             }
             PANICS => topic.subscribe(None).await?.close_when(async move {
-                is_told(&mut says, |say| matches!(say, Say::Panic)).await;
+                receive(&mut says, |say| matches!(say, Say::Panic)).await;
                 panic!("this credential panics on purpose");
             }),
             _ => topic.subscribe(None).await?,
@@ -99,12 +99,12 @@ impl App {
     }
 
     fn listen(&self) -> broadcast::Receiver<Say> {
-        self.says.upgrade().expect("the scene goes on").subscribe()
+        self.says.upgrade().expect("the scene is alive").subscribe()
     }
 }
 
-/// Waits until this is said.
-async fn is_told(says: &mut broadcast::Receiver<Say>, wanted: impl Fn(&Say) -> bool) {
+/// Waits for a matching command.
+async fn receive(says: &mut broadcast::Receiver<Say>, wanted: impl Fn(&Say) -> bool) {
     while let Ok(say) = says.recv().await {
         if wanted(&say) {
             return;

@@ -1,4 +1,4 @@
-//! A client that does not read suspends what feeds it, costs a bounded amount, and misses nothing.
+//! A client that does not read suspends the code that feeds it, uses bounded memory, and misses nothing.
 
 use crate::form::{FLOOD, Form};
 use crate::run::run;
@@ -10,10 +10,10 @@ in_each_form!(run;
     no_other_client_waits,
 );
 
-/// The most that all buffers on the way may take of [`FLOOD`].
+/// The maximum number of bytes of [`FLOOD`] that all buffers may hold.
 const MOST: usize = FLOOD / 4 * 3;
 
-/// Makes events of this length, more than are taken from the server, each with its number.
+/// Emits events of this length, more than the server writes, each with its number.
 async fn flood(scene: &Scene, length: usize) -> String {
     let text = "x".repeat(length);
     let mut all = String::new();
@@ -28,11 +28,11 @@ async fn wait_for_the_client(form: Form, length: usize) {
     let mut reader = scene.open().await;
     let all = flood(&scene, length).await;
     let given = scene.settled().await;
-    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    assert!(given < MOST, "{given} bytes were buffered for a client that reads nothing");
     if let Some(waiting) = scene.waiting() {
         assert!(waiting * length >= FLOOD - MOST, "the body goes on: {waiting} events wait for it");
     }
-    // The client catches up, and is as good as any other.
+    // The client catches up, and gets new events like any other.
     reader.expects(&all).await;
     assert!(scene.waiting().is_none_or(|waiting| waiting == 0));
     let wire = scene.emit("after").await;
@@ -56,7 +56,7 @@ async fn no_other_client_waits(form: Form) {
     let wire = scene.emit("after").await;
     other.expects(&wire).await;
     let given = scene.settled().await;
-    assert!(given < MOST, "{given} bytes were taken for a client that reads nothing");
+    assert!(given < MOST, "{given} bytes were buffered for a client that reads nothing");
     stalled.expects(&all).await;
     stalled.expects(&wire).await;
 }

@@ -1,5 +1,5 @@
-//! A client that reads again sees what has happened to its stream while it was blocked. The task or shard of the
-//! stream was woken for that and could write nothing then, and nothing wakes it for that again.
+//! A client that reads again sees what happened to its stream while it was blocked. The stream's task or
+//! shard was woken then and could write nothing, and no second wake follows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,31 +8,31 @@ use tokio::sync::Notify;
 use touka::{CloseReason, EventStream};
 
 use crate::form::{FLOOD, Form};
-use crate::reader::{End, Reader, is_farewell};
+use crate::reader::{End, Reader, assert_farewell};
 use crate::run::run;
 use crate::scene::Scene;
 
 in_each_form!(run;
-    its_handle_closes_it,
-    its_credential_ends_it,
-    its_lifetime_ends,
-    its_server_shuts_down,
+    handle_closes,
+    credential_ends,
+    lifetime_ends,
+    server_shuts_down,
     keep_alives_stay_between_events,
-    an_event_is_made,
-    its_code_ends,
-    its_code_panics,
+    an_event_is_emitted,
+    code_ends,
+    code_panics,
 );
 
-/// A stream that was given nothing for this long is blocked. A slow machine may be late: then it is not blocked
-/// yet, which is no failure.
+/// A stream that was given nothing for this long is blocked. On a slow machine it may not be blocked yet,
+/// which is no failure.
 const STILL: Duration = Duration::from_millis(150);
 
-/// The length of events: so short that a body makes several tens of them before its client is blocked. Then its
-/// events may share frames, and it waits for the next one while a frame is on its way.
+/// The length of events: so short that a body emits several tens of them before its client is blocked. Then
+/// its events may share frames, and it waits for the next one while a frame is being written.
 const LENGTH: usize = 1500;
 
-/// Blocks the only stream: makes events one by one, each after the one before was given to the connection, until
-/// one is not. Gives the bytes of all.
+/// Blocks the only stream: emits events one by one, each after the one before was written to the connection,
+/// until one is not. Returns the bytes of all.
 async fn block(scene: &Scene) -> String {
     let text = "x".repeat(LENGTH);
     let given = || scene.handle.streams().first().and_then(touka::server::OpenStream::events);
@@ -51,7 +51,7 @@ async fn block(scene: &Scene) -> String {
     }
 }
 
-async fn an_event_is_made(form: Form) {
+async fn an_event_is_emitted(form: Form) {
     let scene = Scene::new(form).await;
     let mut reader = scene.open().await;
     let all = block(&scene).await;
@@ -60,7 +60,7 @@ async fn an_event_is_made(form: Form) {
     reader.expects(&wire).await;
 }
 
-async fn its_code_ends(form: Form) {
+async fn code_ends(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open_one_that_ends().await;
     let all = block(&scene).await;
@@ -70,8 +70,9 @@ async fn its_code_ends(form: Form) {
     assert_eq!(scene.ended().await, CloseReason::Completed);
 }
 
-/// For a subscription, what panics is not its body but beside it, and ends it before events that are yet to come.
-async fn its_code_panics(form: Form) {
+/// For a subscription, the code that panics is not its body but runs beside it, and ends it before later
+/// events.
+async fn code_panics(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open_one_that_panics().await;
     let all = block(&scene).await;
@@ -81,16 +82,16 @@ async fn its_code_panics(form: Form) {
     assert_eq!(scene.ended().await, CloseReason::Panicked);
 }
 
-async fn its_handle_closes_it(form: Form) {
+async fn handle_closes(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open().await;
     let all = block(&scene).await;
     assert_eq!(scene.handle.close(|_| true), 1);
-    is_farewell(&ends_within(&mut reader, &all).await);
+    assert_farewell(&ends_within(&mut reader, &all).await);
     assert_eq!(scene.ended().await, CloseReason::Shutdown);
 }
 
-async fn its_credential_ends_it(form: Form) {
+async fn credential_ends(form: Form) {
     let revoked = Arc::new(Notify::new());
     let waits = Arc::clone(&revoked);
     let tune = move |stream: EventStream| {
@@ -105,8 +106,8 @@ async fn its_credential_ends_it(form: Form) {
     assert_eq!(scene.ended().await, CloseReason::Expired);
 }
 
-async fn its_lifetime_ends(form: Form) {
-    // It may end before the client is blocked: then there is less to read.
+async fn lifetime_ends(form: Form) {
+    // The lifetime may end before the client is blocked: then there is less to read.
     let mut scene = Scene::with(form, |server| server, |stream| stream.max_lifetime(STILL)).await;
     let mut reader = scene.open_for_a_moment().await;
     let all = block(&scene).await;
@@ -114,12 +115,12 @@ async fn its_lifetime_ends(form: Form) {
     assert_eq!(scene.ended().await, CloseReason::Expired);
 }
 
-async fn its_server_shuts_down(form: Form) {
+async fn server_shuts_down(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open().await;
     let all = block(&scene).await;
     scene.stop();
-    is_farewell(&ends_within(&mut reader, &all).await);
+    assert_farewell(&ends_within(&mut reader, &all).await);
     assert_eq!(scene.ended().await, CloseReason::Shutdown);
     scene.stopped().await;
 }
@@ -138,7 +139,8 @@ async fn keep_alives_stay_between_events(form: Form) {
     reader.expects_after_comments(&wire).await;
 }
 
-/// Reads a stream to its clean end: whole events, the first of all that were made, and what is behind them.
+/// Reads a stream to its clean end: whole events, the first of all that were emitted, and the text after
+/// them.
 async fn ends_within(reader: &mut Reader, all: &str) -> String {
     let (rest, end) = reader.rest().await;
     assert_eq!(end, End::Clean);

@@ -1,4 +1,4 @@
-//! Why a stream ended: told once, and with the right last bytes.
+//! Why a stream ended: reported once, and with the right last bytes.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,21 +10,21 @@ use crate::run::run;
 use crate::scene::Scene;
 
 in_each_form!(run;
-    its_code_ends,
-    its_code_panics,
+    code_ends,
+    code_panics,
     the_client_leaves,
-    the_client_takes_nothing,
+    the_client_does_not_read,
     a_lifetime,
     a_lifetime_of_the_server,
-    a_moment,
+    a_close_time,
     a_handle_closes_it,
     a_shutdown,
 );
 
-/// Short enough to wait for. Where a stream has ended before it opens, its bytes are the same.
+/// Short enough to wait for. If a stream ends before it opens, its bytes are the same.
 const SOON: Duration = Duration::from_millis(100);
 
-async fn its_code_ends(form: Form) {
+async fn code_ends(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open_one_that_ends().await;
     scene.end();
@@ -33,8 +33,8 @@ async fn its_code_ends(form: Form) {
     scene.has_no_more_ends(reader).await;
 }
 
-/// The panic is told to the client, and not what it says.
-async fn its_code_panics(form: Form) {
+/// The client gets an error event without the panic's message.
+async fn code_panics(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open_one_that_panics().await;
     let wire = scene.emit("before").await;
@@ -56,7 +56,7 @@ async fn the_client_leaves(form: Form) {
     scene.has_no_more_ends(other).await;
 }
 
-async fn the_client_takes_nothing(form: Form) {
+async fn the_client_does_not_read(form: Form) {
     let mut scene = Scene::with(form, |server| server, |stream| stream.write_timeout(SOON * 3)).await;
     let mut reader = scene.open().await;
     let text = "x".repeat(FLOOD / 8);
@@ -66,10 +66,10 @@ async fn the_client_takes_nothing(form: Form) {
     }
     assert_eq!(scene.ended().await, CloseReason::Stalled);
     scene.is_empty().await;
-    // What the kernel has taken can still be read. Then it is found cut.
+    // Bytes that the kernel has buffered can be read. Then the stream is cut off.
     let (rest, end) = reader.rest().await;
-    assert!(rest.len() < emitted, "nothing is missing");
-    if form.tells_a_cut() {
+    assert!(rest.len() < emitted, "no bytes are missing");
+    if form.shows_a_cut() {
         assert_eq!(end, End::Cut);
     }
     scene.has_no_more_ends(reader).await;
@@ -91,19 +91,19 @@ async fn a_lifetime_of_the_server(form: Form) {
     scene.has_no_more_ends(reader).await;
 }
 
-/// The stream says that it has expired, and no event follows.
-async fn a_moment(form: Form) {
+/// The stream sends the `expired` event, and no event follows.
+async fn a_close_time(form: Form) {
     let moment = SystemTime::now() + SOON * 3;
     let mut scene = Scene::with(form, |server| server, move |stream| stream.close_at(moment)).await;
     let mut reader = scene.open_for_a_moment().await;
     reader.expects("event: expired\ndata: \n\n").await;
-    assert!(SystemTime::now() >= moment, "it ended before");
+    assert!(SystemTime::now() >= moment, "the stream ended too early");
     reader.ends().await;
     assert_eq!(scene.ended().await, CloseReason::Expired);
     scene.has_no_more_ends(reader).await;
 }
 
-/// The others go on.
+/// The other streams go on.
 async fn a_handle_closes_it(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open().await;

@@ -1,5 +1,5 @@
-//! When a client has left, what its stream holds is dropped, though the stream has nothing to say. No keep-alive
-//! finds out here: these streams have none.
+//! When a client disconnects, everything its stream holds is dropped, even if the stream is silent.
+//! Keep-alives do not find the disconnect here: these streams have none.
 
 use touka::CloseReason;
 
@@ -7,9 +7,9 @@ use crate::form::Form;
 use crate::run::run;
 use crate::scene::Scene;
 
-in_each_form!(run; what_it_holds_is_dropped, only_those_that_left_are_dropped);
+in_each_form!(run; a_disconnect_drops_the_stream, a_disconnect_drops_no_other_stream);
 
-async fn what_it_holds_is_dropped(form: Form) {
+async fn a_disconnect_drops_the_stream(form: Form) {
     let mut scene = Scene::new(form).await;
     for how in form.leaves() {
         // Before its first event, and after one.
@@ -28,7 +28,7 @@ async fn what_it_holds_is_dropped(form: Form) {
     }
 }
 
-async fn only_those_that_left_are_dropped(form: Form) {
+async fn a_disconnect_drops_no_other_stream(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut stays = scene.open().await;
     for how in form.leaves() {

@@ -1,4 +1,4 @@
-//! The drain window: at a shutdown many streams do not end in one instant, and all end.
+//! The drain window: at a shutdown many streams do not end at one instant, and all end.
 
 use std::time::Duration;
 
@@ -6,16 +6,17 @@ use futures_util::future::join_all;
 use touka::CloseReason;
 
 use crate::form::Form;
-use crate::reader::{End, Reader, is_farewell};
+use crate::reader::{End, Reader, assert_farewell};
 use crate::run::run;
 use crate::scene::Scene;
 
 in_each_form!(run; streams_end_one_after_the_other);
 
-/// Each takes 5 ms of the window.
+/// Each stream takes 5 ms of the window.
 const STREAMS: usize = 60;
 
-/// A machine that stands still for a whole window sees all ends at once. It does not do so each time.
+/// A machine that does not run the test for a whole window sees all ends at once. That does not happen in
+/// every round.
 const ROUNDS: usize = 10;
 
 async fn streams_end_one_after_the_other(form: Form) {
@@ -27,8 +28,8 @@ async fn streams_end_one_after_the_other(form: Form) {
     panic!("they end together");
 }
 
-/// Stops a server whose streams tick, and tells whether some had several ticks more than others. The number of
-/// ticks is what the server has made of each stream, however late its client reads it.
+/// Stops a server whose streams tick, and returns whether some had several ticks more than others. The number
+/// of ticks depends on the server alone, however late the client reads.
 async fn ends_are_apart(form: Form) -> bool {
     let mut scene = Scene::with(form, |server| server.drain_window(Duration::from_secs(5)), |stream| stream).await;
     let mut readers = join_all((0..STREAMS).map(|_| scene.open())).await;
@@ -57,12 +58,12 @@ async fn ends_are_apart(form: Form) -> bool {
     most - least >= 5
 }
 
-/// Reads a stream to its clean end, and tells how many ticks it had.
+/// Reads a stream to its clean end, and returns its number of ticks.
 async fn ticks(reader: &mut Reader) -> usize {
     let (rest, end) = reader.rest().await;
     assert_eq!(end, End::Clean);
     let rest = String::from_utf8(rest).expect("text");
     let (ticks, retry) = rest.split_at(rest.rfind("retry: ").expect("a retry"));
-    is_farewell(retry);
+    assert_farewell(retry);
     ticks.matches("data: tick\n\n").count()
 }

@@ -1,7 +1,7 @@
 //! One named test for each form and promise.
 
-/// Makes a module of each form, with a test of each promise in it. A promise is a function of a
-/// [`Form`](crate::form::Form) beside the call; the first argument runs what it returns.
+/// Makes a module for each form, with a test for each promise in it. A promise is a function of a
+/// [`Form`](crate::form::Form) next to the call; the first argument runs the future that it returns.
 macro_rules! in_each_form {
     ($run:ident; $($promise:ident),+ $(,)?) => {
         in_each_form! { @all $run [$($promise)+]

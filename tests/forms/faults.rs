@@ -1,4 +1,4 @@
-//! What goes wrong with one client, and what it costs the others: nothing.
+//! Faults of one client that must not affect the others.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::run::run;
 use crate::scene::Scene;
 
 in_each_form!(run;
-    a_client_leaves_in_the_middle_of_an_event,
+    a_client_disconnects_in_the_middle_of_an_event,
     half_of_a_connection_closes,
     a_client_stops_in_the_middle_of_an_event_and_goes_on,
-    a_panic_costs_its_own_stream,
-    clients_leave_in_the_middle_of_a_shutdown,
+    a_panic_ends_only_its_own_stream,
+    clients_disconnect_in_the_middle_of_a_shutdown,
 );
 
 async fn is_served(scene: &mut Scene) {
@@ -25,7 +25,7 @@ async fn is_served(scene: &mut Scene) {
     assert_eq!(scene.ended().await, CloseReason::Disconnected);
 }
 
-async fn a_client_leaves_in_the_middle_of_an_event(form: Form) {
+async fn a_client_disconnects_in_the_middle_of_an_event(form: Form) {
     let mut scene = Scene::new(form).await;
     for how in form.leaves() {
         let mut reader = scene.open().await;
@@ -38,7 +38,8 @@ async fn a_client_leaves_in_the_middle_of_an_event(form: Form) {
     }
 }
 
-/// A client that sends nothing more might read on. A browser that has left looks the same, so it counts as gone.
+/// A client that sends nothing more might read on. A browser that has disconnected looks the same, so the
+/// client counts as gone.
 async fn half_of_a_connection_closes(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open().await;
@@ -53,7 +54,7 @@ async fn a_client_stops_in_the_middle_of_an_event_and_goes_on(form: Form) {
     let scene = Scene::new(form).await;
     let mut reader = scene.open().await;
     let wire = scene.emit("x".repeat(FLOOD)).await;
-    // It takes some of it each time, and lets the server wait.
+    // The client reads a part each time, and makes the server wait.
     for part in wire.as_bytes().chunks(FLOOD / 3) {
         scene.settled().await;
         reader.expects(std::str::from_utf8(part).expect("text")).await;
@@ -62,7 +63,7 @@ async fn a_client_stops_in_the_middle_of_an_event_and_goes_on(form: Form) {
     reader.expects(&wire).await;
 }
 
-async fn a_panic_costs_its_own_stream(form: Form) {
+async fn a_panic_ends_only_its_own_stream(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut other = scene.open().await;
     for _ in 0..3 {
@@ -82,7 +83,7 @@ async fn a_panic_costs_its_own_stream(form: Form) {
     is_served(&mut scene).await;
 }
 
-async fn clients_leave_in_the_middle_of_a_shutdown(form: Form) {
+async fn clients_disconnect_in_the_middle_of_a_shutdown(form: Form) {
     const CLIENTS: usize = 20;
     let mut scene = Scene::with(form, |server| server.drain_window(Duration::from_secs(5)), |stream| stream).await;
     let mut readers = Vec::new();
@@ -90,7 +91,7 @@ async fn clients_leave_in_the_middle_of_a_shutdown(form: Form) {
         readers.push(scene.open().await);
     }
     scene.stop();
-    // Every other one leaves, before its turn to end has come or after.
+    // Every other client disconnects, before or after its stream's turn to end.
     let mut stay = Vec::new();
     for (number, reader) in readers.into_iter().enumerate() {
         if number % 2 == 0 {
@@ -109,7 +110,7 @@ async fn clients_leave_in_the_middle_of_a_shutdown(form: Form) {
     drop(stay);
     scene.stopped().await;
     let shutdown = reasons.iter().filter(|reason| **reason == CloseReason::Shutdown).count();
-    assert!(shutdown >= CLIENTS / 2, "{shutdown} of those that stayed");
+    assert!(shutdown >= CLIENTS / 2, "{shutdown} streams have the reason `Shutdown`");
     assert!(reasons.iter().all(|reason| matches!(reason, CloseReason::Shutdown | CloseReason::Disconnected)));
-    assert!(scene.ends.try_recv().is_err(), "an end was told twice");
+    assert!(scene.ends.try_recv().is_err(), "an end was reported twice");
 }

@@ -2,13 +2,13 @@
 
 use touka::server::Park;
 
-/// What serves a stream, and over what. A stream is the body of a handler, or a subscription of a topic:
-/// those whose name begins with `Topic`, and the parked one.
+/// A server for a stream, and its transport. A stream is the body of a handler, or a subscription of a topic:
+/// the forms whose name begins with `Topic`, and the parked one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// hyper serves a request of HTTP/1.0.
+    /// hyper, for an HTTP/1.0 request.
     Http10,
-    /// hyper serves a request whose body nobody has read to its end.
+    /// hyper, for a request whose body was not read to its end.
     UnreadRequest,
     /// A task of touka's, over TCP in cleartext.
     Tcp,
@@ -20,7 +20,7 @@ pub(crate) enum Form {
     Http2,
     /// HTTP/2 over TLS.
     Http2Tls,
-    /// No task: a shard serves it. Only TCP in cleartext has that.
+    /// A shard instead of a task. Only plain TCP has this form.
     Parked,
     /// A subscription, as [`Http10`](Self::Http10).
     TopicHttp10,
@@ -50,7 +50,7 @@ pub(crate) enum Kind {
     Unix,
 }
 
-/// How a client leaves.
+/// How a client disconnects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
     /// With a FIN.
@@ -59,8 +59,8 @@ pub(crate) enum Leave {
     Reset,
 }
 
-/// More bytes than all buffers on the way take. The buffers of a connection's two sockets take some 400 KiB, and the
-/// window of an HTTP/2 stream 64 KiB.
+/// More bytes than all buffers between server and client hold. The buffers of a connection's two sockets hold
+/// about 400 KiB, and the window of an HTTP/2 stream 64 KiB.
 pub(crate) const FLOOD: usize = 2 << 20;
 
 impl Form {
@@ -90,12 +90,12 @@ impl Form {
         self == Self::Parked
     }
 
-    /// The setting of its server. One form needs a server that does not park; the others are not parked anyway.
+    /// The server's setting. One form needs a server that never parks; the others are not parked anyway.
     pub(crate) fn park(self) -> Park {
         if self == Self::TopicTcp { Park::Never } else { Park::Auto }
     }
 
-    /// The request over HTTP/1, for a stream of this name.
+    /// The HTTP/1 request for a stream of this name.
     pub(crate) fn request(self, name: &str) -> String {
         match self {
             Self::Http10 | Self::TopicHttp10 => format!("GET /stream/{name} HTTP/1.0\r\nhost: test\r\n\r\n"),
@@ -107,20 +107,21 @@ impl Form {
         }
     }
 
-    /// The value of `transfer-encoding` in the head. HTTP/1.0 knows no chunks, and HTTP/2 has frames of its own.
+    /// The value of `transfer-encoding` in the head. HTTP/1.0 has no chunks, and HTTP/2 has frames of its
+    /// own.
     pub(crate) fn transfer_encoding(self) -> Option<&'static str> {
         (self.version() == Version::Http11).then_some("chunked")
     }
 
-    /// Whether a stream that was cut looks different from one that has ended. HTTP/1.0 has no last chunk: both are
-    /// the end of the connection.
-    pub(crate) fn tells_a_cut(self) -> bool {
+    /// Whether a stream that was cut off looks different from one that has ended. HTTP/1.0 has no last chunk:
+    /// both are the end of the connection.
+    pub(crate) fn shows_a_cut(self) -> bool {
         self.version() != Version::Http10
     }
 
-    /// The reason why the stream cannot leave hyper, as it is logged. HTTP/2 streams never leave, and nothing is
-    /// logged of that.
-    pub(crate) fn stays_in_hyper(self) -> Option<&'static str> {
+    /// The logged reason for which the stream cannot leave hyper. HTTP/2 streams never leave, and nothing is
+    /// logged about that.
+    pub(crate) fn reason_to_stay_in_hyper(self) -> Option<&'static str> {
         match self {
             Self::Http10 | Self::TopicHttp10 => Some("its request is not one of HTTP/1.1"),
             Self::UnreadRequest => Some("its request's body was not read to its end"),
@@ -128,7 +129,7 @@ impl Form {
         }
     }
 
-    /// The ways in which a client can leave. A Unix socket has no reset.
+    /// The ways in which a client can disconnect. A Unix socket has no reset.
     pub(crate) fn leaves(self) -> &'static [Leave] {
         if self.kind() == Kind::Unix { &[Leave::Close] } else { &[Leave::Close, Leave::Reset] }
     }

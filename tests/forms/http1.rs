@@ -1,4 +1,4 @@
-//! A response of HTTP/1.
+//! A response over HTTP/1.
 
 use bytes::{Buf, Bytes, BytesMut};
 use support::within;
@@ -10,23 +10,23 @@ use crate::socket::Io;
 
 pub(crate) struct Http1 {
     io: Box<dyn Io>,
-    /// Read and not yet looked at.
+    /// Bytes read and not parsed yet.
     unread: BytesMut,
     body: Body,
 }
 
-/// The place of the next byte in the body.
+/// The position of the next byte in the body.
 #[derive(Clone, Copy, Debug)]
 enum Body {
-    /// Without chunks: all is data.
+    /// Without chunks: all bytes are data.
     Bare,
     /// In the line with a chunk's size.
     Size,
-    /// In a chunk, with so many bytes to come and a line end behind them.
+    /// In a chunk, with this many bytes left before its line end.
     Chunk(usize),
-    /// In the line end behind a chunk, which is the last one or not.
+    /// In the line end after a chunk, which may be the last one.
     LineEnd { last: bool },
-    /// Behind the last chunk.
+    /// After the last chunk.
     Over,
 }
 
@@ -54,7 +54,7 @@ impl Http1 {
         (head, this)
     }
 
-    /// What comes next of the body, without its chunks.
+    /// The next bytes of the body, without the chunk framing.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, End> {
         loop {
             if let Some(bytes) = self.decode()? {
@@ -66,12 +66,12 @@ impl Http1 {
         }
     }
 
-    /// Takes something from what was read; `None` if more must be read for it.
+    /// Decodes bytes that were read; `None` if more must be read first.
     fn decode(&mut self) -> Result<Option<Bytes>, End> {
         loop {
             match self.body {
                 Body::Over => {
-                    assert!(self.unread.is_empty(), "something is behind the last chunk: {:?}", self.unread);
+                    assert!(self.unread.is_empty(), "bytes after the last chunk: {:?}", self.unread);
                     return Err(End::Clean);
                 }
                 Body::Bare | Body::Chunk(_) if self.unread.is_empty() => return Ok(None),
@@ -99,7 +99,7 @@ impl Http1 {
         }
     }
 
-    /// Reads more; the end if the connection has one.
+    /// Reads more; an error at the connection's end.
     async fn fill(&mut self) -> Result<(), End> {
         self.unread.reserve(64 * 1024);
         match within(PATIENCE, "read", self.io.read_buf(&mut self.unread)).await {

@@ -1,5 +1,4 @@
-//! A response of HTTP/2, on a connection of its own. What is not read of it is not taken from the server: the
-//! stream's window stays closed.
+//! A response over HTTP/2, on a connection of its own. Unread bytes keep the stream's window closed.
 
 use bytes::Bytes;
 use h2::RecvStream;
@@ -14,7 +13,7 @@ use crate::socket::Io;
 
 pub(crate) struct Http2 {
     body: RecvStream,
-    /// Without it, the client would close a connection that has no stream.
+    /// Without this handle, the client would close a connection without streams.
     _requests: SendRequest<Bytes>,
     connection: JoinHandle<Result<(), h2::Error>>,
 }
@@ -35,7 +34,7 @@ impl Http2 {
         (head, Self { body, _requests: requests, connection })
     }
 
-    /// What comes next of the body.
+    /// The next bytes of the body.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, End> {
         loop {
             match within(PATIENCE, "the body", self.body.data()).await {
@@ -52,8 +51,8 @@ impl Http2 {
         }
     }
 
-    /// Lets go of the connection, without a word to the server.
-    pub(crate) async fn let_go(self) {
+    /// Closes the connection, without telling the server.
+    pub(crate) async fn drop_connection(self) {
         self.connection.abort();
         let _ = self.connection.await;
     }

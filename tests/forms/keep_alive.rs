@@ -1,4 +1,4 @@
-//! Silence is filled with comments, and only silence.
+//! Keep-alive comments fill silence, and only silence.
 
 use std::time::{Duration, Instant};
 
@@ -15,26 +15,26 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// The interval, less the tenth by which it varies.
 const SHORTEST: Duration = Duration::from_millis(90);
 
-async fn talkative(form: Form) -> Scene {
+async fn with_keep_alive(form: Form) -> Scene {
     Scene::with(form, |server| server, |stream: EventStream| stream.keep_alive(INTERVAL)).await
 }
 
 async fn a_silent_stream_gets_comments(form: Form) {
-    let scene = talkative(form).await;
+    let scene = with_keep_alive(form).await;
     let began = Instant::now();
     let mut reader = scene.open().await;
     reader.expects(":\n:\n:\n").await;
-    assert!(began.elapsed() >= SHORTEST * 3, "they came after {:?}", began.elapsed());
-    // An event is whole between two of them.
+    assert!(began.elapsed() >= SHORTEST * 3, "the comments came after {:?}", began.elapsed());
+    // An event between two comments is whole.
     let wire = scene.emit("between").await;
     reader.expects_after_comments(&wire).await;
     reader.expects(":\n").await;
 }
 
-/// The silence before a comment is as long as the interval. The client's own measure of it begins before the
+/// The silence before a comment is as long as the interval. The client's own measurement begins before the
 /// server's and ends after it, so a slow machine cannot make it shorter.
 async fn a_busy_stream_gets_none(form: Form) {
-    let scene = talkative(form).await;
+    let scene = with_keep_alive(form).await;
     let mut before = Instant::now();
     let mut reader = scene.open().await;
     let began = Instant::now();
@@ -47,6 +47,6 @@ async fn a_busy_stream_gets_none(form: Form) {
         assert!(comments == 0 || before.elapsed() >= SHORTEST, "a comment after {:?}", before.elapsed());
         before = now;
     }
-    // The stream has not lost them.
+    // The stream sends comments again.
     reader.expects(":\n").await;
 }

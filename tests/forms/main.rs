@@ -1,5 +1,5 @@
-//! touka serves one stream in several forms. Each promise is written once here, and holds in each of them:
-//! `close_reasons::parked::a_lifetime` is that promise in that form.
+//! touka serves one stream in several forms. Each promise is written once here, and tested in each form:
+//! `close_reasons::parked::a_lifetime` is a promise and its form.
 
 #[macro_use]
 mod each;

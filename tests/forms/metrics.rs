@@ -1,6 +1,6 @@
-//! What the `metrics` facade is told of a stream.
+//! Metrics of a stream, as recorded through the `metrics` facade.
 
-use std::convert::identity as ran;
+use std::convert::identity as run_as_is;
 
 use support::Figures;
 
@@ -9,14 +9,14 @@ use crate::form::{Form, Leave};
 use crate::run::run_here;
 use crate::scene::Scene;
 
-in_each_form!(ran; a_stream_is_counted_once, what_a_client_never_got_is_an_end_too);
+in_each_form!(run_as_is; a_stream_is_counted_once, an_unread_end_is_counted_too);
 
-/// Runs on this thread alone, where the recorder is.
+/// Runs on this thread only, where the recorder is installed.
 fn recorded<F: Future<Output = ()>>(promise: impl FnOnce(Figures) -> F) {
     Figures::recorded(|figures| run_here(promise(figures)));
 }
 
-/// A figure of the streams' route.
+/// A metric with the label of the streams' route.
 fn of_route(name: &str) -> String {
     format!("{name} route={ROUTE}")
 }
@@ -45,8 +45,8 @@ fn a_stream_is_counted_once(form: Form) {
     });
 }
 
-/// A client that leaves, and one that its server ends.
-fn what_a_client_never_got_is_an_end_too(form: Form) {
+/// One client disconnects, and one stream is ended by its server.
+fn an_unread_end_is_counted_too(form: Form) {
     recorded(|mut figures| async move {
         let mut scene = Scene::new(form).await;
         for turn in 1..=3 {

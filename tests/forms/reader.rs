@@ -15,7 +15,7 @@ use crate::socket::{Control, connect};
 pub(crate) enum End {
     /// With the last chunk, with `END_STREAM`, or over HTTP/1.0 with the end of the connection.
     Clean,
-    /// In another way.
+    /// In another way: cut off.
     Cut,
 }
 
@@ -27,7 +27,7 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The value of a field, which must not stand there twice.
+    /// The value of a header field, which must not be there twice.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
         let mut values = self.fields.iter().filter(|(known, _)| known == name);
         let value = values.next();
@@ -43,18 +43,18 @@ enum Response {
 
 pub(crate) struct Reader {
     pub(crate) head: Head,
-    /// How many bytes of the body were read.
+    /// The number of bytes of the body that were read.
     pub(crate) read: usize,
-    /// The position with which a subscription opens, as it came.
+    /// The position with which a subscription opens, as received.
     pub(crate) position: Option<String>,
     response: Response,
     control: Control,
-    /// Bytes of the body that nobody has looked at.
+    /// Bytes of the body that were received and not checked yet.
     unseen: BytesMut,
 }
 
 impl Reader {
-    /// Asks for a stream of this name, and reads what comes before its first event.
+    /// Opens a stream of this name, and reads what comes before its first event.
     pub(crate) async fn open(scene: &Scene, name: &str) -> Self {
         let form = scene.form;
         let (io, control) = connect(scene).await;
@@ -73,7 +73,7 @@ impl Reader {
         this
     }
 
-    /// A subscription opens with the client's position, unless its end has come before.
+    /// A subscription opens with the client's position, unless it ends before.
     async fn take_position(&mut self) {
         const START: &[u8] = b"id: 1.";
         while self.unseen.len() < START.len() || (self.unseen.starts_with(START) && !self.unseen.ends_with(b"\n\n")) {
@@ -85,7 +85,7 @@ impl Reader {
         }
     }
 
-    /// What comes next of the body, of any length but 0.
+    /// The next bytes of the body, of any length but 0.
     pub(crate) async fn bytes(&mut self) -> Result<Bytes, End> {
         if !self.unseen.is_empty() {
             return Ok(self.unseen.split().freeze());
@@ -102,7 +102,7 @@ impl Reader {
         bytes
     }
 
-    /// Reads until so many bytes are there.
+    /// Receives at least `length` bytes.
     async fn has(&mut self, length: usize) {
         while self.unseen.len() < length {
             match self.receive().await {
@@ -112,7 +112,7 @@ impl Reader {
         }
     }
 
-    /// Reads these bytes, and no others.
+    /// Reads exactly these bytes.
     pub(crate) async fn expects(&mut self, wire: &str) {
         self.has(wire.len()).await;
         let (seen, wanted) = (&self.unseen[..wire.len()], wire.as_bytes());
@@ -123,7 +123,7 @@ impl Reader {
         self.unseen.advance(wire.len());
     }
 
-    /// Reads this event, and tells how many keep-alives came before it.
+    /// Reads this event, and returns the number of keep-alives before it.
     pub(crate) async fn expects_after_comments(&mut self, wire: &str) -> usize {
         const COMMENT: &[u8] = b":
 ";
@@ -140,7 +140,7 @@ impl Reader {
         comments
     }
 
-    /// All that comes until the end, and how it ends.
+    /// Everything up to the end, and how the stream ends.
     pub(crate) async fn rest(&mut self) -> (Vec<u8>, End) {
         let mut all = Vec::new();
         loop {
@@ -155,7 +155,7 @@ impl Reader {
     pub(crate) async fn farewell(&mut self) {
         let (rest, end) = self.rest().await;
         let rest = String::from_utf8(rest).expect("text");
-        is_farewell(&rest);
+        assert_farewell(&rest);
         assert_eq!(end, End::Clean);
     }
 
@@ -169,23 +169,23 @@ impl Reader {
         self.control.address()
     }
 
-    /// Says that nothing more is sent, and reads on.
+    /// Sends a FIN, and reads on.
     pub(crate) fn half_close(&self) {
         self.control.half_close();
     }
 
-    /// Leaves, without another word.
+    /// Disconnects.
     pub(crate) async fn leave(self, how: Leave) {
         self.control.leave(how);
         match self.response {
             Response::Http1(response) => drop(response),
-            Response::Http2(response) => response.let_go().await,
+            Response::Http2(response) => response.drop_connection().await,
         }
     }
 }
 
-/// Checks that this is what a stream ends with whose client is to come back.
-pub(crate) fn is_farewell(wire: &str) {
+/// Asserts that `wire` is the end of a stream whose client shall reconnect.
+pub(crate) fn assert_farewell(wire: &str) {
     let retry = wire.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix('\n'));
     let retry: Option<u64> = retry.and_then(|retry| retry.parse().ok());
     assert!(retry.is_some_and(|retry| (1000..=3000).contains(&retry)), "{wire:?}");

@@ -12,7 +12,7 @@ pub(crate) fn run(promise: impl Future<Output = ()>) {
     runtime.block_on(promise);
 }
 
-/// Runs a promise on this thread alone, where its [`Log`] and its recorder are.
+/// Runs a promise on this thread only, where its [`Log`] and its recorder are installed.
 pub(crate) fn run_here(promise: impl Future<Output = ()>) {
     Log::install("forms");
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -16,22 +16,22 @@ use crate::app::{App, ENDS, PANICS, Say, TOPIC, router};
 use crate::form::{Form, Kind, Leave};
 use crate::reader::Reader;
 
-/// Long enough for a machine that is busy with something else.
+/// Long enough for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The send buffer of the server's TCP connections. Without it, the kernel would take up to 4 MiB.
+/// The send buffer of the server's TCP connections. By default the kernel would buffer up to 4 MiB.
 const SEND_BUFFER: u32 = 64 * 1024;
 
-/// Where the server listens.
+/// The address that the server listens on.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
+pub(crate) enum Address {
     Tcp(std::net::SocketAddr),
     Unix(String),
 }
 
 pub(crate) struct Scene {
     pub(crate) form: Form,
-    pub(crate) place: Place,
+    pub(crate) place: Address,
     pub(crate) certificate: Option<Certificate>,
     pub(crate) handle: Handle,
     pub(crate) topic: Topic,
@@ -44,7 +44,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// A server whose streams keep silent: nothing on the wire but what a test has asked for.
+    /// A server whose streams are silent: the wire has only what a test emits.
     pub(crate) async fn new(form: Form) -> Self {
         Self::with(form, |server| server, |stream| stream).await
     }
@@ -54,11 +54,11 @@ impl Scene {
         set: impl FnOnce(Server) -> Server,
         tune: impl Fn(EventStream) -> EventStream + Send + Sync + 'static,
     ) -> Self {
-        Self::keeping(form, Retention::new().events(100_000).bytes(64 << 20), set, tune).await
+        Self::with_retention(form, Retention::new().events(100_000).bytes(64 << 20), set, tune).await
     }
 
-    /// A server whose topic keeps this much.
-    pub(crate) async fn keeping(
+    /// A server whose topic has this retention.
+    pub(crate) async fn with_retention(
         form: Form,
         retention: Retention,
         set: impl FnOnce(Server) -> Server,
@@ -89,10 +89,10 @@ impl Scene {
         let (place, server) = if form.kind() == Kind::Unix {
             let path = folder.path("socket");
             let listener = Listener::bind(&format!("unix:{path}")).await.expect("bind");
-            (Place::Unix(path), tokio::spawn(server.serve(listener, router)))
+            (Address::Unix(path), tokio::spawn(server.serve(listener, router)))
         } else {
             let listener = listen();
-            (Place::Tcp(listener.local_addr().expect("an address")), tokio::spawn(server.serve(listener, router)))
+            (Address::Tcp(listener.local_addr().expect("an address")), tokio::spawn(server.serve(listener, router)))
         };
         Self { form, place, certificate, handle, topic, held, ends, says, stop: Some(stop), server, _folder: folder }
     }
@@ -125,8 +125,8 @@ impl Scene {
         reader
     }
 
-    /// Sends an event to each stream that is open, and tells what its bytes on the wire are. An event of a topic
-    /// has the id of its place there.
+    /// Sends an event to each open stream, and returns its bytes on the wire. An event of a topic has its
+    /// position as id.
     pub(crate) async fn emit(&self, event: impl Into<Event>) -> String {
         let event = event.into();
         if self.form.follows_a_topic() {
@@ -134,23 +134,24 @@ impl Scene {
             return event.id(id).to_string();
         }
         let wire = event.to_string();
-        // No body may be there to hear it.
+        // There may be no body that listens.
         let _ = self.says.send(Say::Event(event));
         wire
     }
 
-    /// Ends the streams that were opened for it.
+    /// Ends the streams that were opened with [`open_one_that_ends`](Self::open_one_that_ends).
     pub(crate) fn end(&self) {
         self.says.send(Say::End).expect("code listens");
     }
 
-    /// Makes the code panic of the streams that were opened for it.
+    /// Makes the code of streams panic that were opened with
+    /// [`open_one_that_panics`](Self::open_one_that_panics).
     pub(crate) fn panic(&self) {
         self.says.send(Say::Panic).expect("code listens");
     }
 
-    /// The number of events that wait for bodies that are suspended. `None` for a subscription, which has no body:
-    /// its events wait in the topic's log.
+    /// The number of events that wait for suspended bodies. `None` for a subscription, which has no body: its
+    /// events wait in the topic's log.
     pub(crate) fn waiting(&self) -> Option<usize> {
         (!self.form.follows_a_topic()).then(|| self.says.len())
     }
@@ -160,16 +161,16 @@ impl Scene {
         drop(self.stop.take());
     }
 
-    /// Waits until `serve` has returned, and what streams held is gone.
+    /// Waits until `serve` has returned, and everything that streams held is dropped.
     pub(crate) async fn stopped(&mut self) {
         let served = within(PATIENCE * 2, "the shutdown", &mut self.server).await;
         served.expect("the server panicked").expect("the server failed");
         self.is_empty().await;
     }
 
-    /// Waits until no stream has left anything.
+    /// Waits until nothing of any stream is left.
     pub(crate) async fn is_empty(&self) {
-        until(PATIENCE, "what the streams held is gone", || {
+        until(PATIENCE, "everything the streams held is dropped", || {
             self.held.get() == 0 && self.topic.subscribers() == 0 && self.handle.count() == 0
         })
         .await;
@@ -180,16 +181,21 @@ impl Scene {
         within(PATIENCE, "the end", self.ends.recv()).await.expect("an end")
     }
 
-    /// Stops the server, and checks that nothing more was told of the ends of streams. The client leaves before:
-    /// the server would wait a second for its next request.
+    /// Stops the server, and asserts that no further end was reported. The client disconnects first: the
+    /// server would wait a second for its next request.
     pub(crate) async fn has_no_more_ends(mut self, reader: Reader) {
         reader.leave(Leave::Close).await;
         self.stop();
         self.stopped().await;
-        assert_eq!(within(PATIENCE, "the last sender goes", self.ends.recv()).await, None, "an end was told twice");
+        assert_eq!(
+            within(PATIENCE, "the last sender is dropped", self.ends.recv()).await,
+            None,
+            "an end was reported twice"
+        );
     }
 
-    /// Waits until the only stream has been given nothing for a while, and tells how many bytes it was given.
+    /// Waits until the only stream has been given nothing for a while, and returns the number of bytes it was
+    /// given.
     pub(crate) async fn settled(&self) -> usize {
         let given = || self.handle.streams().first().map_or(0, touka::server::OpenStream::bytes);
         let settles = async {

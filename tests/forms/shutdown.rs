@@ -1,15 +1,15 @@
-//! A server that is told to stop ends its streams, and stops.
+//! A server that is asked to stop ends its streams, and stops.
 
 use std::time::{Duration, Instant};
 
 use touka::CloseReason;
 
 use crate::form::{FLOOD, Form};
-use crate::reader::{End, is_farewell};
+use crate::reader::{End, assert_farewell};
 use crate::run::run;
 use crate::scene::Scene;
 
-in_each_form!(run; open_streams_end_with_a_retry, events_in_hand_come_before_the_end, a_client_that_does_not_read_is_cut);
+in_each_form!(run; open_streams_end_with_a_retry, pending_events_come_before_the_end, a_client_that_does_not_read_is_cut_off);
 
 async fn open_streams_end_with_a_retry(form: Form) {
     let mut scene = Scene::new(form).await;
@@ -30,31 +30,31 @@ async fn open_streams_end_with_a_retry(form: Form) {
     scene.stopped().await;
 }
 
-/// A client that reads late gets what was sent to it before the shutdown, and the end behind it.
-async fn events_in_hand_come_before_the_end(form: Form) {
+/// A client that reads late gets the events from before the shutdown, and then the end.
+async fn pending_events_come_before_the_end(form: Form) {
     let mut scene = Scene::new(form).await;
     let mut reader = scene.open().await;
     let mut all = String::new();
     for _ in 0..8 {
         all += &scene.emit("x".repeat(FLOOD / 8)).await;
     }
-    // The client takes nothing: a part of an event is on its way.
+    // The client does not read: a part of an event has been written.
     let given = scene.settled().await;
     scene.stop();
     let (rest, end) = reader.rest().await;
     assert_eq!(end, End::Clean);
     let rest = String::from_utf8(rest).expect("text");
     let (events, retry) = rest.split_at(rest.rfind("retry: ").expect("a retry"));
-    is_farewell(retry);
-    assert!(all.starts_with(events), "its bytes are different");
+    assert_farewell(retry);
+    assert!(all.starts_with(events), "the bytes are different");
     assert!(events.ends_with("\n\n"), "it ends in the middle of an event");
-    // What was counted for the client has come, but for the position that was read before.
-    assert!(events.len() + 100 > given, "{given} bytes were given, {} have come", events.len());
+    // Every counted byte has arrived, except the position, which was read before.
+    assert!(events.len() + 100 > given, "{given} bytes were written, {} have arrived", events.len());
     assert_eq!(scene.ended().await, CloseReason::Shutdown);
     scene.stopped().await;
 }
 
-async fn a_client_that_does_not_read_is_cut(form: Form) {
+async fn a_client_that_does_not_read_is_cut_off(form: Form) {
     const LONGEST: Duration = Duration::from_millis(300);
     let mut scene = Scene::with(form, |server| server.shutdown_timeout(LONGEST), |stream| stream).await;
     let mut reader = scene.open().await;
@@ -66,11 +66,11 @@ async fn a_client_that_does_not_read_is_cut(form: Form) {
     let began = Instant::now();
     scene.stop();
     scene.stopped().await;
-    assert!(began.elapsed() >= LONGEST, "it had less time than it was given");
+    assert!(began.elapsed() >= LONGEST, "the client was cut off too early");
     assert_eq!(scene.ended().await, CloseReason::Shutdown);
     let (rest, end) = reader.rest().await;
-    assert!(rest.len() < emitted, "nothing is missing");
-    if form.tells_a_cut() {
+    assert!(rest.len() < emitted, "no bytes are missing");
+    if form.shows_a_cut() {
         assert_eq!(end, End::Cut);
     }
 }

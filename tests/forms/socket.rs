@@ -10,9 +10,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, UnixStream};
 
 use crate::form::{Form, Leave, Version};
-use crate::scene::{PATIENCE, Place, Scene};
+use crate::scene::{Address, PATIENCE, Scene};
 
-/// The receive buffer of the client's TCP connections: what the kernel takes for a client that does not read.
+/// The receive buffer of the client's TCP connections: what the kernel buffers for a client that does not
+/// read.
 const RECEIVE_BUFFER: u32 = 64 * 1024;
 
 pub(crate) trait Io: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -36,7 +37,7 @@ impl Control {
         SockRef::from(&self.0).shutdown(Shutdown::Write).expect("half of it closes");
     }
 
-    /// The socket closes in this way, once its other owner has dropped it.
+    /// Sets how the socket closes once its other owner has dropped it.
     pub(crate) fn leave(self, how: Leave) {
         if how == Leave::Reset {
             SockRef::from(&self.0).set_linger(Some(Duration::ZERO)).expect("set linger");
@@ -48,12 +49,12 @@ impl Control {
 pub(crate) async fn connect(scene: &Scene) -> (Box<dyn Io>, Control) {
     let connected = async {
         match &scene.place {
-            Place::Unix(path) => {
+            Address::Unix(path) => {
                 let socket = UnixStream::connect(path).await.expect("connect");
                 let control = Control::of(&socket);
                 (boxed(socket), control)
             }
-            Place::Tcp(address) => {
+            Address::Tcp(address) => {
                 let socket = TcpSocket::new_v4().expect("a socket");
                 socket.set_recv_buffer_size(RECEIVE_BUFFER).expect("set the buffer size");
                 let socket = socket.connect(*address).await.expect("connect");
@@ -72,7 +73,7 @@ fn boxed(io: impl Io + 'static) -> Box<dyn Io> {
     Box::new(io)
 }
 
-/// The protocol that ALPN is to agree on.
+/// The protocol that ALPN must agree on.
 fn protocol(form: Form) -> &'static [u8] {
     if form.version() == Version::Http2 { b"h2" } else { b"http/1.1" }
 }

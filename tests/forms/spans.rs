@@ -1,4 +1,4 @@
-//! What a stream leaves in the log: a span around all that is said of it, its opening and its end.
+//! Log entries of a stream: a span around all of them, its opening and its end.
 
 use support::{Log, until};
 use touka::EventStream;
@@ -9,11 +9,11 @@ use crate::reader::Reader;
 use crate::run::run_here;
 use crate::scene::{PATIENCE, Scene};
 
-in_each_form!(run_here; a_stream_opens_and_ends, a_disconnect_is_of_interest_to_nobody, a_panic_is_an_error);
+in_each_form!(run_here; a_stream_opens_and_ends, a_disconnect_is_logged_at_debug_only, a_panic_is_an_error);
 
 async fn logged(form: Form) -> Scene {
     Log::start();
-    // The process may open as many files: nothing is logged of that.
+    // The process may open this many files, so no warning about the limit is logged.
     Scene::with(form, |server| server.max_connections(100), |stream: EventStream| stream).await
 }
 
@@ -23,19 +23,19 @@ fn span(reader: &Reader) -> String {
     format!("[stream route=\"{ROUTE}\"{}]", peer.unwrap_or_default())
 }
 
-/// The lines of streams once one has ended: `on_close` comes last.
+/// The log lines of streams once one has ended: `on_close` comes last.
 async fn lines() -> Vec<String> {
     let ended = || Log::lines().iter().any(|line| line.contains("on_close"));
     until(PATIENCE, "the end", ended).await;
     Log::lines().into_iter().filter(|line| line.contains("[stream")).collect()
 }
 
-/// What is of interest to others than developers.
-fn loud() -> Vec<String> {
+/// Lines above `DEBUG`.
+fn above_debug() -> Vec<String> {
     Log::lines().into_iter().filter(|line| !line.starts_with("DEBUG") && !line.starts_with("TRACE")).collect()
 }
 
-/// The end's line, without how long the stream was open.
+/// The line of the end, without the stream's duration.
 fn closed(line: &str) -> &str {
     line.split_once(" duration=").map_or(line, |(line, _)| line)
 }
@@ -55,14 +55,17 @@ async fn a_stream_opens_and_ends(form: Form) {
         format!("INFO {span} message=on_close"),
     ];
     assert_eq!(lines, expected);
-    // It was served in this form, and no other.
+    // The stream was served in this form.
     let all = Log::lines();
-    let whys: Vec<_> = all.iter().filter(|line| line.contains("a stream does not leave hyper")).collect();
-    assert_eq!(whys.len(), usize::from(form.stays_in_hyper().is_some()), "{whys:?}");
-    assert!(whys.iter().all(|line| form.stays_in_hyper().is_some_and(|why| line.contains(why))), "{whys:?}");
+    let reasons: Vec<_> = all.iter().filter(|line| line.contains("a stream does not leave hyper")).collect();
+    assert_eq!(reasons.len(), usize::from(form.reason_to_stay_in_hyper().is_some()), "{reasons:?}");
+    assert!(
+        reasons.iter().all(|line| form.reason_to_stay_in_hyper().is_some_and(|why| line.contains(why))),
+        "{reasons:?}"
+    );
 }
 
-async fn a_disconnect_is_of_interest_to_nobody(form: Form) {
+async fn a_disconnect_is_logged_at_debug_only(form: Form) {
     let scene = logged(form).await;
     let reader = scene.open().await;
     let (span, bytes) = (span(&reader), reader.read);
@@ -72,7 +75,7 @@ async fn a_disconnect_is_of_interest_to_nobody(form: Form) {
         format!("DEBUG {span} message=stream closed reason=Disconnected route=\"{ROUTE}\" events=0 bytes={bytes}");
     assert_eq!(lines.iter().filter(|line| closed(line) == ends).count(), 1, "{lines:?}");
     scene.is_empty().await;
-    assert_eq!(loud(), [format!("INFO {span} message=on_close")]);
+    assert_eq!(above_debug(), [format!("INFO {span} message=on_close")]);
 }
 
 async fn a_panic_is_an_error(form: Form) {
@@ -87,5 +90,5 @@ async fn a_panic_is_an_error(form: Form) {
     assert!(errors[0].starts_with(&format!("ERROR {span} ")) && errors[0].contains("panics on purpose"), "{errors:?}");
     let ends = format!("DEBUG {span} message=stream closed reason=Panicked ");
     assert_eq!(lines.iter().filter(|line| line.starts_with(&ends)).count(), 1, "{lines:?}");
-    assert_eq!(loud().len(), 2, "{:?}", loud());
+    assert_eq!(above_debug().len(), 2, "{:?}", above_debug());
 }

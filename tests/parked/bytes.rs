@@ -1,4 +1,4 @@
-//! What is on the wire, and who gets it.
+//! The bytes on the wire, and who gets them.
 
 use support::{Client, until};
 use touka::{CloseReason, Event};
@@ -6,7 +6,7 @@ use touka::{CloseReason, Event};
 use crate::scene::{FORMS, PATIENCE, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_bytes_are_the_same() {
+async fn a_parked_stream_has_the_bytes_of_a_body() {
     let mut heads = Vec::new();
     for park in FORMS {
         let scene = Scene::new(park).await;
@@ -23,7 +23,7 @@ async fn the_bytes_are_the_same() {
         assert!(retry.starts_with("retry: "), "{opening:?}");
         assert!(id.starts_with("id: 1.") && id.ends_with(".0.000000\n\n"), "{opening:?}");
         let id = scene.publish(Event::data("two\nlines").event("note").id(7)).await;
-        // A chunk, whatever comes in between to keep it alive.
+        // A chunk, after any keep-alives before it.
         let mut chunk = client.chunk().await.unwrap().unwrap();
         while chunk == b":\n" {
             chunk = client.chunk().await.unwrap().unwrap();
@@ -34,7 +34,7 @@ async fn the_bytes_are_the_same() {
     assert_eq!(heads[0], heads[1]);
 }
 
-/// The setting, and the position that is switched off, reach a parked connection too.
+/// The option, including a switched off position, applies to a parked connection too.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_without_a_position_is_parked_too() {
     for park in FORMS {
@@ -59,7 +59,7 @@ async fn a_stream_without_a_position_is_parked_too() {
                 farewell = client.chunk().await.unwrap().unwrap();
             }
             let farewell = String::from_utf8(farewell).unwrap();
-            // The farewell is a line or a block, as the keep-alive is.
+            // The farewell is a line or a block, like the keep-alive.
             let end = &keep_alive[1..];
             let retry = farewell.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix(end));
             assert!(retry.is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())), "{farewell:?}");
@@ -68,8 +68,9 @@ async fn a_stream_without_a_position_is_parked_too() {
     }
 }
 
+/// Every client gets every event, and one that resumes misses none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everybody_gets_everything_and_who_comes_back_misses_nothing() {
+async fn every_client_gets_every_event() {
     for park in FORMS {
         let scene = Scene::new(park).await;
         let mut clients = Vec::new();
@@ -103,7 +104,7 @@ async fn everybody_gets_everything_and_who_comes_back_misses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_answered_before_is_parked_too() {
+async fn a_reused_connection_is_parked_too() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let mut client = Client::get(scene.server.address, "/plain").await;
@@ -115,7 +116,7 @@ async fn a_connection_that_answered_before_is_parked_too() {
         scene.publish("one").await;
         assert_eq!(client.data().await, "one");
         drop(client);
-        // As a body, it is the next write that finds out: the connection has more to read.
+        // Like a body, it is the next write that fails: the connection has unread bytes.
         until(PATIENCE, "the end", || {
             scene.topic.subscribers() == 0 || {
                 futures_util::FutureExt::now_or_never(scene.topic.publish("more"));

@@ -1,4 +1,4 @@
-//! A shutdown while clients arrive.
+//! A shutdown while clients connect.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use crate::scene::{FORMS, PATIENCE, Scene};
 const CLIENTS: usize = 700;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
+async fn a_client_that_connects_during_a_shutdown_gets_a_retry() {
     let _reserved = Descriptors::reserve(4_000).await;
     for park in [FORMS; 3].concat() {
-        // The deadline is far away: a stream that has no turn of its own would wait for it.
+        // The deadline is far away: a stream without a turn of its own would wait for it.
         let set = |server: Server| server.shutdown_timeout(PATIENCE * 3).drain_window(Duration::from_millis(500));
         let mut scene = Scene::with(park, Retention::new(), set).await;
         let mut clients = Vec::new();
@@ -24,13 +24,13 @@ async fn whoever_arrives_with_the_shutdown_is_told_to_come_back() {
         for client in &mut clients {
             client.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
         }
-        // Some have arrived, and others are about to.
+        // Some clients have connected, and others are about to.
         let handle = scene.handle.clone();
         until(PATIENCE, "a stream", || handle.count() > 0).await;
         scene.server.stop();
         let mut ended = 0;
         for client in clients {
-            // A request that was not read yet when the shutdown began is not answered.
+            // A request that was not read before the shutdown gets no response.
             let Ok(rest) = within(PATIENCE, "the end", client.rest()).await else { continue };
             if !rest.is_empty() {
                 let rest = String::from_utf8(rest).unwrap();

@@ -10,7 +10,7 @@ use touka::topic::Retention;
 use crate::scene::{FORMS, PATIENCE, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_leaves_is_noticed_at_once() {
+async fn a_disconnect_is_noticed_at_once() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let client = scene.client("/a").await;
@@ -19,7 +19,7 @@ async fn who_leaves_is_noticed_at_once() {
         assert_eq!(scene.ended().await, CloseReason::Disconnected);
         scene.client("/a").await.reset();
         assert_eq!(scene.ended().await, CloseReason::Disconnected);
-        until(PATIENCE, "all is freed", || {
+        until(PATIENCE, "all is dropped", || {
             scene.held.get() == 0 && scene.topic.subscribers() == 0 && scene.handle.count() == 0
         })
         .await;
@@ -27,7 +27,7 @@ async fn who_leaves_is_noticed_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn lifetimes_end_it() {
+async fn lifetimes_end_a_stream() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let mut client = Client::stream(scene.server.address, "/short").await;
@@ -42,7 +42,7 @@ async fn lifetimes_end_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_shutdown_and_a_handle_end_it_with_a_retry() {
+async fn a_shutdown_and_a_handle_end_a_stream_with_a_retry() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let mut client = scene.client("/a").await;
@@ -63,18 +63,19 @@ async fn a_shutdown_and_a_handle_end_it_with_a_retry() {
     }
 }
 
+/// The end of a feed reaches its subscribers, even if another body begins at once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_end_of_a_feed_is_told_to_those_who_were_there_though_another_begins() {
+async fn the_end_of_a_feed_reaches_its_subscribers() {
     for form in [FORMS; 10].concat() {
         let mut scene = Scene::new(form).await;
         let mut clients = Vec::new();
         for _ in 0..4 {
             clients.push(scene.client("/fed").await);
         }
-        // Somebody who begins another body as soon as this one has ended: before the others have
-        // looked, or after.
+        // A task starts another body as soon as this one has ended: before or after the other readers are
+        // polled.
         let topic = scene.topic.clone();
-        let mut follows = topic.subscribe(None).await.expect("it follows");
+        let mut follows = topic.subscribe(None).await.expect("a subscription");
         let follower = tokio::spawn(async move {
             while follows.next().await.is_some() {}
             let next = topic.fed_by(|topic| async move {
@@ -92,6 +93,6 @@ async fn the_end_of_a_feed_is_told_to_those_who_were_there_though_another_begins
             assert_eq!(client.data().await, r#"{"status":502,"title":"Bad Gateway"}"#);
             assert_eq!(scene.ended().await, CloseReason::Failed);
         }
-        drop(follower.await.expect("it begins").expect("it follows"));
+        drop(follower.await.expect("it begins").expect("a subscription"));
     }
 }

@@ -1,4 +1,4 @@
-//! One client's, or one topic's, work does not keep others from theirs.
+//! Work for one client or one topic does not delay others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,17 +14,17 @@ use touka::{Event, Server};
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
-/// How many clients flood the server: together they have more to read at any time than a task may read
-/// before it gives way. More of them would only keep the clients of this test from running.
+/// How many clients flood the server: together they always have more unread bytes than a task may read before
+/// it yields. More of them would only delay the clients of this test.
 const FLOODERS: usize = 20;
 
-/// What a flooder says at a time.
+/// The bytes that a flooding client sends at a time.
 const FLOOD: [u8; 4096] = [b'\n'; 4096];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_busy_topics_get_equal_turns() {
     let _reserved = Descriptors::reserve(4_000).await;
-    // Few events are kept, and whoever lags skips the others: so publishing needs no pause.
+    // Few events are retained, and a client that lags skips the others: so publishing needs no pause.
     let set = |server: Server| server.write_timeout(PATIENCE);
     let scene = Scene::with(Park::Auto, Retention::new().events(64), set).await;
     let topics = [scene.topic.clone(), scene.hub.topic("b").unwrap()];
@@ -33,7 +33,7 @@ async fn two_busy_topics_get_equal_turns() {
         clients.push(scene.client("/skips/a").await);
         clients.push(scene.client("/skips/b").await);
     }
-    // On a thread of its own: while one topic's events are written, there is news of both.
+    // On a thread of its own: while one topic's events are written, both have new ones.
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let publisher = thread::spawn(move || {
@@ -84,7 +84,7 @@ async fn a_flood_from_clients_does_not_delay_a_keep_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clients_that_read_a_long_backlog_delay_nobody() {
+async fn clients_that_read_a_long_backlog_delay_no_other() {
     let kept = Retention::new().events(10_000).bytes(64 << 20);
     let scene = Scene::with(Park::Auto, kept, |server| server.write_timeout(PATIENCE)).await;
     let first = scene.publish("first").await;

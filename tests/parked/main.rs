@@ -1,5 +1,5 @@
-//! Parked connections: a subscription that is served without a task looks the same from outside as
-//! one that is served as a body. Each promise is shown for both.
+//! Parked connections: a subscription without a task of its own behaves like one that is served as a body.
+//! Each promise is tested for both.
 
 mod bytes;
 mod drains;

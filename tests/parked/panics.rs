@@ -1,4 +1,4 @@
-//! What a user's code that panics costs: its own stream.
+//! User code that panics ends its own stream only.
 
 use support::Client;
 use touka::topic::Retention;
@@ -6,13 +6,13 @@ use touka::{CloseReason, Server};
 
 use crate::scene::{FORMS, PATIENCE, Scene};
 
-/// A shutdown that waits for something that leaked would take this long, and fail.
+/// A shutdown that waits for something leaked would take this long, and fail.
 fn patient(server: Server) -> Server {
     server.shutdown_timeout(PATIENCE * 2).max_connections(7)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_panic_in_a_drop_costs_one_client() {
+async fn a_panic_in_a_drop_affects_one_client() {
     for park in FORMS {
         let mut scene = Scene::with(park, Retention::new(), patient).await;
         let mut innocent = Vec::new();
@@ -20,7 +20,7 @@ async fn a_panic_in_a_drop_costs_one_client() {
             innocent.push(scene.client("/a").await);
         }
         for turn in 0..10 {
-            // Its place among the connections is free again: there are seven in all.
+            // Its connection is closed again: the server accepts seven in total.
             let mut panics = scene.client("/panics").await;
             scene.publish(turn.to_string()).await;
             for client in innocent.iter_mut().chain([&mut panics]) {
@@ -28,7 +28,7 @@ async fn a_panic_in_a_drop_costs_one_client() {
             }
             drop(panics);
             assert_eq!(scene.ended().await, CloseReason::Disconnected);
-            support::until(PATIENCE, "its entry is gone", || scene.handle.count() == 5).await;
+            support::until(PATIENCE, "its stream is not listed any more", || scene.handle.count() == 5).await;
         }
         let mut late = scene.client("/a").await;
         scene.publish("last").await;

@@ -1,4 +1,4 @@
-//! A connection whose stream has ended goes on with its next request.
+//! A connection whose stream has ended serves its next request.
 
 use std::time::Duration;
 
@@ -31,15 +31,15 @@ async fn streams_and_requests_follow_each_other_on_one_connection() {
             scene.is_in_form();
             scene.publish("one").await;
             assert_eq!(client.data().await, "one");
-            // Closed by its handle, it is one of them as well.
+            // A stream that is closed by its handle is one of them as well.
             assert_eq!(scene.handle.close(|stream| stream.path() == "/a"), 1);
             while client.chunk().await.unwrap().is_some() {}
             assert_eq!(scene.ended().await, CloseReason::Shutdown);
         }
         drop(client);
-        // Its place among the connections is free again.
+        // Its connection is closed again.
         let handle = scene.handle.clone();
-        until(PATIENCE, "it has left", || handle.count() == 0).await;
+        until(PATIENCE, "the client has disconnected", || handle.count() == 0).await;
         let address = scene.server.address;
         within(PATIENCE, "a place", async {
             loop {
@@ -57,10 +57,10 @@ async fn streams_and_requests_follow_each_other_on_one_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn requests_that_were_sent_during_a_stream_are_answered_after_it() {
+async fn requests_sent_during_a_stream_are_answered_after_it() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
-        // In the same packet as the stream's, in one of its own, and in two halves.
+        // In the same packet as the stream's request, in a packet of its own, and in two halves.
         for halves in [[PLAIN, ""], ["", PLAIN], ["GET /plain HTT", "P/1.1\r\nhost: test\r\n\r\n"]] {
             let mut client = Client::connect(scene.server.address).await;
             client.send(format!("{STREAM}{}", halves[0])).await;
@@ -69,7 +69,7 @@ async fn requests_that_were_sent_during_a_stream_are_answered_after_it() {
             client.send(format!("{PLAIN}{STREAM}")).await;
             scene.publish("one").await;
             assert_eq!(client.data().await, "one");
-            // The kernel has them, but who says when the server does.
+            // The kernel has the bytes; these events give the server time to read them.
             for _ in 0..20 {
                 scene.publish("more").await;
                 assert_eq!(client.data().await, "more");
@@ -89,10 +89,10 @@ async fn requests_that_were_sent_during_a_stream_are_answered_after_it() {
     }
 }
 
-/// The end of the stream's own head is in one packet with the beginning of another request, and the
-/// beginning of that head is in one packet with the request before it.
+/// The end of the stream's own head is in one packet with the beginning of another request, and the beginning
+/// of that head is in one packet with the request before it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_behind_a_head_that_came_in_pieces_is_answered_after_the_stream() {
+async fn a_request_behind_a_split_head_is_answered() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         for cut in STREAM.len() - 4..STREAM.len() {
@@ -113,9 +113,9 @@ async fn a_request_behind_a_head_that_came_in_pieces_is_answered_after_the_strea
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_that_came_back_is_idle_and_not_new() {
+async fn a_returned_connection_is_idle_and_not_new() {
     for park in FORMS {
-        // A new connection that says nothing is closed at once; one between two requests is kept.
+        // A new connection that sends nothing is closed at once; an idle one between two requests is kept.
         let set = |server: Server| server.head_timeout(Duration::from_millis(200)).idle_timeout(PATIENCE * 2);
         let mut scene = Scene::with(park, Retention::new(), set).await;
         let mut client = scene.client("/short").await;
@@ -124,7 +124,7 @@ async fn a_connection_that_came_back_is_idle_and_not_new() {
         tokio::time::sleep(Duration::from_millis(600)).await;
         client.send(PLAIN).await;
         assert_eq!(client.response().await.1, "plain");
-        // At the shutdown it is closed.
+        // The shutdown closes it.
         let mut client = scene.client("/short").await;
         while client.chunk().await.unwrap().is_some() {}
         scene.server.stop();
@@ -134,7 +134,7 @@ async fn a_connection_that_came_back_is_idle_and_not_new() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_says_more_than_a_head_during_a_stream_is_cut() {
+async fn a_client_that_sends_too_much_during_a_stream_is_cut_off() {
     let set = |server: Server| server.max_head_size(8 * 1024).shutdown_timeout(PATIENCE * 2);
     let mut scene = Scene::with(Park::Auto, Retention::new(), set).await;
     let mut client = scene.client("/a").await;

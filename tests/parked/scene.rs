@@ -19,7 +19,7 @@ use touka::{CloseReason, Event, EventStream, Hub, Router, Server, Topic, route, 
 
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Long enough that a slow machine does not cut a client that reads, short enough to wait for.
+/// Long enough that a slow machine does not cut off a client that reads, short enough to wait for.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl axum_core::extract::FromRef<App> for Hub {
 }
 
 impl App {
-    pub(crate) fn told(&self, stream: EventStream) -> EventStream {
+    pub(crate) fn reported(&self, stream: EventStream) -> EventStream {
         let (ends, held) = (self.ends.clone(), self.held.hold());
         stream.on_close(move |reason| {
             drop(held);
@@ -46,7 +46,7 @@ impl App {
     }
 
     pub(crate) async fn follow(&self, from: LastEventId) -> Result<EventStream, HubError> {
-        Ok(self.told(self.hub.topic("a")?.subscribe(from).await?))
+        Ok(self.reported(self.hub.topic("a")?.subscribe(from).await?))
     }
 }
 
@@ -61,7 +61,7 @@ async fn spoken(State(app): State<App>, from: LastEventId) -> Result<EventStream
 }
 
 async fn without_a_position(app: &App, from: LastEventId) -> Result<EventStream, HubError> {
-    let stream = app.told(app.hub.topic("a")?.subscribe(from).opening_position(false).await?);
+    let stream = app.reported(app.hub.topic("a")?.subscribe(from).opening_position(false).await?);
     Ok(stream.keep_alive(Duration::from_millis(100)))
 }
 
@@ -82,7 +82,7 @@ async fn short(State(app): State<App>, from: LastEventId) -> Result<EventStream,
 
 #[route(GET, "/skips/{topic}")]
 async fn skips(State(app): State<App>, topic: String, from: LastEventId) -> Result<EventStream, HubError> {
-    Ok(app.told(app.hub.topic(topic)?.subscribe(from).on_lag(OnLag::Skip).await?))
+    Ok(app.reported(app.hub.topic(topic)?.subscribe(from).on_lag(OnLag::Skip).await?))
 }
 
 /// A subscription in a body of the handler's own, whose `Drop` panics.
@@ -111,10 +111,10 @@ impl http_body::Body for PanicsWhenDropped {
 /// A subscription of another topic.
 #[route(GET, "/b")]
 async fn b(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
-    Ok(app.told(app.hub.topic("b")?.subscribe(from).await?))
+    Ok(app.reported(app.hub.topic("b")?.subscribe(from).await?))
 }
 
-/// A body that fails when the test says so.
+/// A feed that fails when the test says so.
 #[route(GET, "/fed")]
 async fn fed(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
     let stop = app.stop.clone();
@@ -122,7 +122,7 @@ async fn fed(State(app): State<App>, from: LastEventId) -> Result<EventStream, H
         stop.notified().await;
         Err(http::StatusCode::BAD_GATEWAY)
     });
-    Ok(app.told(fed.subscribe(from).await?))
+    Ok(app.reported(fed.subscribe(from).await?))
 }
 
 #[route(GET, "/plain")]
@@ -161,7 +161,7 @@ impl Scene {
         Self::with(park, Retention::new(), |server| server).await
     }
 
-    /// A client whose stream is open, in the form that is looked at.
+    /// A client whose stream is open, in the form under test.
     pub(crate) async fn client(&self, path: &str) -> Client {
         let client = Client::stream(self.server.address, path).await;
         self.is_in_form();

@@ -1,4 +1,4 @@
-//! Clients that take little, or nothing.
+//! Clients that read slowly, or not at all.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use touka::{CloseReason, Server};
 use crate::scene::{FORMS, PATIENCE, Scene};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_takes_nothing_is_closed_and_delays_nobody() {
+async fn a_client_that_does_not_read_is_closed_and_delays_no_other() {
     for park in FORMS {
         let mut scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), |server| server).await;
         let mut reads = scene.client("/a").await;
@@ -19,7 +19,7 @@ async fn who_takes_nothing_is_closed_and_delays_nobody() {
         let mut stalled = stalled;
         stalled.send("GET /a HTTP/1.1\r\nhost: test\r\n\r\n").await;
         stalled.head().await;
-        // More than all buffers on the way take.
+        // More than all buffers between server and client hold.
         let megabyte = "x".repeat(1024 * 1024);
         for _ in 0..16 {
             scene.publish(megabyte.as_str()).await;
@@ -33,7 +33,7 @@ async fn who_takes_nothing_is_closed_and_delays_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_lags_is_closed_or_told_what_it_missed() {
+async fn a_client_that_lags_is_closed_or_gets_a_gap() {
     for park in FORMS {
         let mut scene = Scene::with(park, Retention::new().events(3), |server| server.write_timeout(PATIENCE)).await;
         for path in ["/a", "/skips/a"] {
@@ -45,7 +45,7 @@ async fn who_lags_is_closed_or_told_what_it_missed() {
             for _ in 0..16 {
                 scene.publish(megabyte.as_str()).await;
             }
-            // The events that it gets are whole.
+            // The events that the client gets are whole.
             loop {
                 let Some(event) = client.next().await.unwrap() else {
                     assert_eq!(path, "/a");
@@ -70,7 +70,7 @@ async fn who_lags_is_closed_or_told_what_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_does_not_read_is_cut_at_the_deadline() {
+async fn a_client_that_does_not_read_is_cut_off_at_the_deadline() {
     for park in FORMS {
         let set = |server: Server| server.write_timeout(PATIENCE).shutdown_timeout(Duration::from_millis(300));
         let mut scene = Scene::with(park, Retention::new().bytes(64 * 1024 * 1024), set).await;
@@ -107,14 +107,13 @@ async fn a_client_that_was_blocked_is_kept_alive_again() {
         tokio::time::sleep(Duration::from_secs(1)).await;
         while client.data().await != "last" {}
         for _ in 0..3 {
-            let comment = within(PATIENCE, "a comment", client.chunk()).await.expect("it goes on");
+            let comment = within(PATIENCE, "a comment", client.chunk()).await.expect("the stream goes on");
             assert_eq!(comment.as_deref(), Some(&b":\n"[..]));
         }
     }
 }
 
-/// The kernel tells that a socket can be written to only when a third of its buffer is free, which may be
-/// megabytes.
+/// The kernel reports a socket as writable only when a third of its buffer is free, which may be megabytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_and_steady_reader_is_not_stalled() {
     let readers = FORMS.into_iter().flat_map(|park| [EVENT, 1024].map(|length| reads_slowly_first(park, length)));
@@ -123,7 +122,7 @@ async fn a_slow_and_steady_reader_is_not_stalled() {
 
 const EVENT: usize = 1024 * 1024;
 
-/// 128 KB a second for three times the write timeout, and then as fast as it can.
+/// 128 KB/s for three times the write timeout, and then as fast as it can.
 async fn reads_slowly_first(park: Park, length: usize) {
     const ALL: usize = 16 * EVENT;
     const LONGEST: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Which subscriptions are parked, and that nothing around the others is passed by.
+//! Which subscriptions are parked, and that the layers and bodies around the others stay in effect.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -38,20 +38,20 @@ async fn two(State(app): State<App>, from: LastEventId) -> Result<EventStream, H
     app.hub.subscribe(["a", "b"], from)?.await
 }
 
-/// Its own body around the stream's, which changes nothing and holds something.
+/// Wraps the stream's body in one that changes nothing and holds a guard.
 #[route(GET, "/guarded")]
 async fn guarded(State(app): State<App>) -> Result<Response, HubError> {
     let guard = app.held.hold();
     Ok(follow(&app).await?.into_response().map(|body| Body::new(Around { body, change: false, _guard: Some(guard) })))
 }
 
-/// Its own body around the stream's, which changes every byte.
+/// Wraps the stream's body in one that changes every byte.
 #[route(GET, "/loud")]
 async fn loud(State(app): State<App>) -> Result<Response, HubError> {
     Ok(follow(&app).await?.into_response().map(|body| Body::new(Around { body, change: true, _guard: None })))
 }
 
-/// Another body in the stream's place.
+/// Replaces the stream's body.
 #[route(GET, "/replaced")]
 async fn replaced(State(app): State<App>) -> Result<Response, HubError> {
     Ok(follow(&app).await?.into_response().map(|_| Body::from("data: replaced\n\n")))
@@ -93,8 +93,9 @@ fn is_parked(handle: &Handle) -> bool {
     handle.streams().last().expect("a stream").is_parked()
 }
 
+/// A layer prevents parking only if it changes bodies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_layer_that_leaves_bodies_alone_is_no_hindrance_and_one_that_does_not_is() {
+async fn a_layer_prevents_parking_only_if_it_changes_bodies() {
     let app = app();
     let cors = router(app.clone()).layer(CorsLayer::permissive());
     let (server, handle) = running(Server::new(), cors).await;
@@ -104,7 +105,7 @@ async fn a_layer_that_leaves_bodies_alone_is_no_hindrance_and_one_that_does_not_
     app.hub.topic::<touka::Event>("a").unwrap().publish("one").await.unwrap();
     assert_eq!(client.data().await, "one");
 
-    // The type of its responses says that it has a body of its own.
+    // The type of the layer's responses shows that it replaces their bodies.
     let counts =
         tower_http::map_response_body::MapResponseBodyLayer::new(|body| Around { body, change: true, _guard: None });
     let (server, handle) = running(Server::new(), router(app.clone()).layer(counts)).await;
@@ -114,8 +115,9 @@ async fn a_layer_that_leaves_bodies_alone_is_no_hindrance_and_one_that_does_not_
     assert!(first.starts_with(b"ID: 1."), "{first:?}");
 }
 
+/// A service of unknown type is parked only on demand.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_service_that_nobody_answers_for_is_parked_only_on_demand() {
+async fn an_unknown_service_is_parked_only_on_demand() {
     for (park, parked) in [(Park::Auto, false), (Park::Always, true), (Park::Never, false)] {
         let app = app();
         let axum = axum::Router::new().fallback_service(router(app.clone()));
@@ -125,7 +127,7 @@ async fn a_service_that_nobody_answers_for_is_parked_only_on_demand() {
         app.hub.topic::<touka::Event>("a").unwrap().publish("one").await.unwrap();
         assert_eq!(client.data().await, "one");
     }
-    // A router in a router's fallback has been wrapped by who knows what.
+    // A router in a router's fallback may have been wrapped by any layer.
     let inner = router(app());
     let (server, handle) = running(Server::new(), Router::new().fallback_service(inner)).await;
     drop(Client::stream(server.address, "/a").await);
@@ -135,25 +137,26 @@ async fn a_service_that_nobody_answers_for_is_parked_only_on_demand() {
     assert!(client.chunk().await.unwrap().is_some());
 }
 
+/// A wrapper that a handler puts around a body stays in effect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_handler_puts_around_a_body_is_not_passed_by() {
+async fn a_wrapper_around_a_body_stays_in_effect() {
     let app = app();
     let (server, handle) = running(Server::new(), router(app.clone())).await;
     let topic = app.hub.topic::<touka::Event>("a").unwrap();
-    // What changes bytes goes on changing them.
+    // A body that changes bytes still changes them.
     let mut loud = Client::stream(server.address, "/loud").await;
     assert!(!is_parked(&handle));
     loud.chunk().await.unwrap();
     let id = topic.publish("one").await.unwrap().to_string().to_ascii_uppercase();
     assert_eq!(loud.chunk().await.unwrap().unwrap(), format!("ID: {id}\nDATA: ONE\n\n").into_bytes());
     drop(loud);
-    // What is there instead of it is sent.
+    // The replacement is sent.
     let mut replaced = Client::get(server.address, "/replaced").await;
     let (head, text) = replaced.response().await;
     assert_eq!((head.status(), text.as_str()), (200, "data: replaced\n\n"), "{head:?}");
-    until(PATIENCE, "nobody follows the topic", || topic.subscribers() == 0).await;
+    until(PATIENCE, "the topic has no subscriber", || topic.subscribers() == 0).await;
     drop(replaced);
-    // What it holds, it holds as long as the client stays.
+    // Its guard is held as long as the client stays.
     let mut guarded = Client::stream(server.address, "/guarded").await;
     assert!(is_parked(&handle));
     topic.publish("two").await.unwrap();
@@ -163,8 +166,9 @@ async fn what_a_handler_puts_around_a_body_is_not_passed_by() {
     until(PATIENCE, "the guard is dropped", || app.held.get() == 0).await;
 }
 
+/// Several topics, other transports and `connection: close` are served as bodies.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn several_topics_other_wires_and_wishes_to_close_are_served_as_bodies() {
+async fn other_subscriptions_are_served_as_bodies() {
     let app = app();
     let (server, handle) = running(Server::new(), router(app.clone())).await;
     let topic = app.hub.topic::<touka::Event>("a").unwrap();

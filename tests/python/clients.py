@@ -1,7 +1,7 @@
-"""The clients that people read event streams with, each as its package is: how it is called, and nothing more.
+"""The clients that people read event streams with: how each package is called, without any adaptation.
 
 Each `read_…` reads a stream until it has ended, and yields `(name, data, id)` of each event that the client reports;
-None stands for what the client's API does not tell.
+None stands for a field that the client's API does not expose.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ def read_aiohttp_sse_client2(url: str) -> Iterator[tuple]:
                 async for event in source:
                     told.append((event.type or "message", event.data, event.last_event_id))
         except ConnectionAbortedError as error:
-            # What this client makes of a 204.
+            # This client raises at a 204.
             if "204" not in str(error):
                 raise
         return told
@@ -83,9 +83,9 @@ class Client:
     read: Callable[[str], Iterator[tuple]]
     # Drops events without a name.
     named: bool = False
-    # Comes back when the stream ends, as soon as the last `retry` says.
+    # Reconnects when the stream ends, as soon as the last `retry` says.
     comes_back: bool = False
-    # What a block without data makes in it: nothing, an event without data, or an exception.
+    # The result of a block without data: nothing, an event without data, or an exception.
     phantom: object = None
 
 

@@ -1,6 +1,6 @@
-"""Runs the Rust fixture, and tells it what its streams are to say.
+"""Runs the Rust fixture, and posts scripts for its streams.
 
-Nothing is built here, so that a test's time is the test's own. scripts/test.sh builds first.
+Builds nothing, so that a build does not count as a test's time. scripts/test.sh builds first.
 """
 
 import json
@@ -16,7 +16,7 @@ PATIENCE = 60
 
 
 class Fixture:
-    """A process of the fixture, from its address on."""
+    """A process of the fixture, once it has printed its address."""
 
     def __init__(self) -> None:
         metadata = subprocess.run(
@@ -27,7 +27,7 @@ class Fixture:
         if not binary.exists():
             raise FileNotFoundError(f"{binary} is missing: cargo build -p touka-tests --bin touka-fixture")
         self._process = subprocess.Popen([binary, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
-        # A program that dies ends its output.
+        # A program that ends closes its output.
         line = self._process.stdout.readline()
         found = re.search(r"http://\S+", line)
         if not found:
@@ -46,12 +46,12 @@ class Fixture:
             self._process.stdout.close()
 
     def post(self, script: dict) -> str:
-        """Keeps a script. Gives the URL that plays it."""
+        """Stores a script. Returns the URL that plays it."""
         return f"{self.url}/scripts/{_call(f'{self.url}/scripts', 'POST', json.dumps(script))}"
 
 
 def seen(url: str) -> list:
-    """With which `Last-Event-ID` each request came; None where it had none."""
+    """The `Last-Event-ID` of each request; None without one."""
     return _state(url)["seen"]
 
 
@@ -77,7 +77,7 @@ def script(*, topic=None, whole_blocks=False, named=False) -> dict:
     if named:
         second["event"] = "note"
     return {
-        # Longer than any test waits: a client that comes back sooner has read a later `retry`.
+        # Longer than any test waits: a client that reconnects sooner has read a later `retry`.
         "retry": 120_000,
         "keep_alive": 40,
         "whole_blocks": whole_blocks,

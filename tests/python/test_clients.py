@@ -1,5 +1,5 @@
-"""The promise: the clients that people read event streams with report what was published and nothing else, whatever
-touka says in between: keep-alives, comments, a reconnection time at the beginning, and one at the end.
+"""The promise: the clients that people read event streams with report the published events and nothing else, whatever
+else touka sends: keep-alives, comments, a reconnection time at the beginning, and one at the end.
 
 Some of them deviate from the standard: they report a block without data as an event. docs/clients.md has the list.
 """
@@ -22,7 +22,7 @@ STREAMS = {
 
 fixture: Fixture
 pool: ThreadPoolExecutor
-# Clients that come back mostly wait, so all are started at once.
+# Clients that reconnect mostly wait, so all are started at once.
 read: dict[tuple[str, str], Future] = {}
 
 
@@ -41,7 +41,7 @@ def tearDownModule() -> None:
 
 
 def read_to_its_end(client: Client, options: dict) -> tuple[list, Exception | None, list]:
-    """What the client reports of a stream, the exception that it ends with, and with which ids it has come."""
+    """The events that the client reports of a stream, the exception that it ends with, and the ids of its requests."""
     url = fixture.post(script(named=client.named, **options))
     finishing = threading.Thread(target=finish, args=(url,), daemon=True)
     finishing.start()
@@ -56,7 +56,7 @@ def read_to_its_end(client: Client, options: dict) -> tuple[list, Exception | No
 
 
 def expected(told: list, client: Client, topic: bool) -> list:
-    """What was published, as far as the client tells it. A topic's ids are not known before."""
+    """The published events, with the fields that the client exposes. A topic's ids are not known in advance."""
     events = []
     for n in (1, 2, 3):
         name = "message" if n == 2 and not client.named else "note"
@@ -86,7 +86,7 @@ def add(name: str, client: Client, stream: str) -> None:
         self.assertEqual(len(events), 3, told)
         self.assertEqual(events, expected(events, client, "topic" in options))
         if client.comes_back:
-            # The stream said `retry: 120000` when it opened, and a few seconds when it was closed.
+            # The stream sent `retry: 120000` when it opened, and a few seconds when it was closed.
             self.assertEqual(ids, [None, events[-1][2]])
 
     setattr(Clients, f"test_{re.sub(r'[^a-z0-9]+', '_', name)}_reads_{stream}", test)

@@ -1,4 +1,4 @@
-//! Sets what puts the library's lock under the scheduler.
+//! Sets the cfg that puts the library's lock under the scheduler.
 
 /// The library's features, of which this package has none.
 const FEATURES: [&str; 7] = ["axum", "disk", "http2", "macros", "metrics", "testing", "tls"];

@@ -1,5 +1,5 @@
-//! Topics under a scheduler that tries the orders in which threads can run, thousands of them, and
-//! that finds it out when all of them wait.
+//! Topics under a scheduler that tries thousands of the orders in which threads can run, and detects when all
+//! threads wait.
 
 use std::future::poll_fn;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use shuttle::{Config, Runner, thread};
 use touka_under_shuttle::topic::Retention;
 use touka_under_shuttle::{Event, EventId, EventStream, Hub, Topic};
 
-/// Tries so many orders at random, and as many that change where it hurts.
+/// Tries `orders` random orders, and as many chosen to provoke races.
 fn try_orders(orders: usize, scene: impl Fn() + Send + Sync + 'static) {
     let scene = Arc::new(scene);
     let config = || {
         let mut config = Config::new();
-        // What is not optimised needs more than the default.
+        // Unoptimized code needs more stack than the default.
         config.stack_size = 512 * 1024;
         config
     };
@@ -26,34 +26,34 @@ fn try_orders(orders: usize, scene: impl Fn() + Send + Sync + 'static) {
     Runner::new(PctScheduler::new(3, orders), config()).run(move || scene());
 }
 
-/// Publishes so many events on a thread of its own, which gives their places and texts.
+/// Publishes `events` events on a thread of its own, which returns their offsets and texts.
 fn publisher(topic: &Topic, name: &'static str, events: u64) -> thread::JoinHandle<Vec<(u64, String)>> {
     let topic = topic.clone();
     thread::spawn(move || {
         let publish = |number| {
             let text = format!("{name}{number}");
-            let id = block_on(topic.publish(text.clone())).expect("it is published");
+            let id = block_on(topic.publish(text.clone())).expect("published");
             (offset(&id), text)
         };
         (0..events).map(publish).collect()
     })
 }
 
-/// The number in an id.
+/// The offset in an id.
 fn offset(id: &EventId) -> u64 {
-    id.to_string().split('.').nth(2).and_then(|offset| offset.parse().ok()).expect("a place in a topic")
+    id.to_string().split('.').nth(2).and_then(|offset| offset.parse().ok()).expect("a position in a topic")
 }
 
 fn id(event: &Event) -> &EventId {
-    event.as_id().expect("whatever comes has an id")
+    event.as_id().expect("every event has an id")
 }
 
 fn subscribe(topic: &Topic, from: Option<EventId>) -> EventStream {
     block_on(topic.subscribe(from).into_future()).expect("it opens")
 }
 
-/// Follows until it has seen this place, coming back whenever it is closed: gives what it got, and
-/// asserts that nothing is missing but where a gap event stands, and that it stands nowhere else.
+/// Follows up to an offset, and resumes whenever the stream is closed. Returns the events, and asserts that a
+/// gap event stands exactly where something is missing.
 fn follow(topic: &Topic, from: Option<EventId>, until: u64) -> Vec<(u64, String)> {
     let mut last = from;
     let mut got = Vec::new();
@@ -65,14 +65,14 @@ fn follow(topic: &Topic, from: Option<EventId>, until: u64) -> Vec<(u64, String)
             match (event.as_event(), event.as_data()) {
                 (Some(_), Some(gap)) => {
                     assert!(before.is_some_and(|before| before < now), "nothing was missed: {gap}");
-                    let from = last.as_ref().expect("a gap has a place where it begins").to_string();
-                    assert!(gap.contains(&from), "it does not begin at {from}: {gap}");
+                    let from = last.as_ref().expect("a gap begins at a position").to_string();
+                    assert!(gap.contains(&from), "the gap does not begin at {from}: {gap}");
                 }
                 (None, Some(data)) => {
-                    assert_eq!(before.map(|before| before + 1), Some(now), "a hole or a double: {data}");
+                    assert_eq!(before.map(|before| before + 1), Some(now), "a hole or a duplicate: {data}");
                     got.push((now, data.to_owned()));
                 }
-                _ => assert!(before.is_none_or(|before| before == now), "it goes on elsewhere: {now}"),
+                _ => assert!(before.is_none_or(|before| before == now), "the stream goes on elsewhere: {now}"),
             }
             last = Some(id(&event).clone());
         }
@@ -82,8 +82,8 @@ fn follow(topic: &Topic, from: Option<EventId>, until: u64) -> Vec<(u64, String)
     }
 }
 
-/// Asserts that this is a part of all that was published, as it was published, and that each event
-/// has a place of its own, from the first one on.
+/// Asserts that `got` is a part of all that was published, unchanged, and that each event has an offset of
+/// its own, from the first one on.
 fn assert_part_of(got: &[(u64, String)], publishers: Vec<thread::JoinHandle<Vec<(u64, String)>>>, first: u64) {
     let mut all: Vec<_> = publishers.into_iter().flat_map(|publisher| publisher.join().expect("it ends")).collect();
     all.sort_unstable();
@@ -92,14 +92,14 @@ fn assert_part_of(got: &[(u64, String)], publishers: Vec<thread::JoinHandle<Vec<
 }
 
 fn topic(hub: &Hub) -> Topic {
-    hub.topic("a").expect("it can be a topic")
+    hub.topic("a").expect("a valid topic name")
 }
 
 #[test]
-fn whoever_waits_is_woken_and_misses_nothing() {
+fn a_waiting_reader_is_woken_and_misses_nothing() {
     try_orders(2000, || {
         let topic = topic(&Hub::memory());
-        block_on(topic.publish("before")).expect("it is published");
+        block_on(topic.publish("before")).expect("published");
         let publishers = vec![publisher(&topic, "y", 2), publisher(&topic, "z", 2)];
         let follower = |from: Option<EventId>| {
             let topic = topic.clone();
@@ -107,13 +107,13 @@ fn whoever_waits_is_woken_and_misses_nothing() {
         };
         let followers = [follower(None), follower(None)];
         let got = followers.map(|follower| follower.join().expect("it ends"));
-        // From where it came on, all: `follow` has seen to that.
+        // From its start on it gets everything: `follow` has checked that.
         assert_part_of(&got.concat(), publishers, 2);
     });
 }
 
 #[test]
-fn whoever_lags_is_told_exactly_where() {
+fn a_lagging_reader_gets_an_exact_gap() {
     try_orders(2000, || {
         let topic = topic(&Hub::builder().retention(Retention::new().events(2)).memory());
         let publishers = vec![publisher(&topic, "y", 4), publisher(&topic, "z", 4)];
@@ -125,7 +125,7 @@ fn whoever_lags_is_told_exactly_where() {
 }
 
 #[test]
-fn whoever_leaves_is_gone_and_nobody_elses_place_with_him() {
+fn a_dropped_reader_leaves_the_others_in_place() {
     try_orders(2000, || {
         let topic = topic(&Hub::memory());
         let leaves = || {
@@ -133,7 +133,7 @@ fn whoever_leaves_is_gone_and_nobody_elses_place_with_him() {
             thread::spawn(move || {
                 let mut stream = subscribe(&topic, None);
                 let _checkpoint = block_on(stream.next());
-                // Looks once, and leaves without another look, woken or not.
+                // Polls once, and is dropped without another poll, woken or not.
                 block_on(poll_fn(|cx| {
                     let _ = stream.poll_next_unpin(cx);
                     Poll::Ready(())
@@ -182,7 +182,7 @@ fn several_topics_wake_one_stream() {
 }
 
 #[test]
-fn whoever_follows_when_a_hub_closes_ends_and_misses_nothing_before() {
+fn a_reader_of_a_closing_hub_ends_and_misses_nothing() {
     try_orders(2000, || {
         let hub = Hub::memory();
         let topic = topic(&hub);
@@ -199,14 +199,14 @@ fn whoever_follows_when_a_hub_closes_ends_and_misses_nothing_before() {
         let publishers = vec![publisher(&topic, "x", 3)];
         let closes = hub.clone();
         let closer = thread::spawn(move || closes.close());
-        // Somebody subscribes to a new topic meanwhile, and ends as well.
+        // Another thread subscribes to a new topic in the meantime, and its stream ends as well.
         let late = hub.clone();
         let latecomer = thread::spawn(move || {
             let mut stream = subscribe(&late.topic("b").expect("a name"), None);
             while block_on(stream.next()).is_some() {}
         });
         let [one, two] = followers.map(|follower| follower.join().expect("it ends"));
-        assert_eq!(one, two, "the end is at one place for all");
+        assert_eq!(one, two, "the end has the same position for all");
         assert!(one.iter().map(|(offset, _)| *offset).eq(0..one.len() as u64), "{one:?}");
         assert_part_of(&one[1..], publishers, 1);
         closer.join().expect("it ends");

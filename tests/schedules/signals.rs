@@ -1,5 +1,5 @@
-//! The flag between those who have news for a shard and the shard, under loom: it tries the orders in
-//! which the memory of other threads can become visible, which no scheduler of threads alone does.
+//! The flag between publishers and a shard, under loom: it tries the orders in which writes of other threads
+//! can become visible, which a scheduler of threads alone does not.
 
 use loom::model;
 use loom::sync::Arc;
@@ -17,7 +17,7 @@ fn no_request_to_close_a_stream_is_lost() {
         let signal = Arc::new(Signal::new());
         let requested = Arc::new(AtomicBool::new(false));
         let in_inbox = Arc::new(AtomicBool::new(false));
-        // Something else has raised it already, and stands in the inbox.
+        // The flag is already raised, and the shard's entry is in the inbox.
         assert!(signal.raise());
         let closer = {
             let (signal, requested, in_inbox) = (Arc::clone(&signal), Arc::clone(&requested), Arc::clone(&in_inbox));
@@ -28,16 +28,16 @@ fn no_request_to_close_a_stream_is_lost() {
                 }
             })
         };
-        // The shard looks: at what was there, and at what has come since.
+        // The shard handles what was requested before, and what has been requested since.
         signal.lower();
         let seen = requested.load(Ordering::Acquire);
         closer.join().expect("it closes");
-        assert!(seen || in_inbox.load(Ordering::Acquire), "the shard looks no more, and was not told");
+        assert!(seen || in_inbox.load(Ordering::Acquire), "the shard sleeps, and was not notified");
     });
 }
 
 #[test]
-fn of_two_with_news_one_puts_it_into_the_inbox() {
+fn only_one_of_two_publishers_adds_to_the_inbox() {
     model(|| {
         let signal = Arc::new(Signal::new());
         let raiser = {

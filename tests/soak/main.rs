@@ -1,7 +1,7 @@
-//! `touka-soak`, a soak of any length; scripts/soak.sh runs it.
+//! `touka-soak`, a soak test of any length; scripts/soak.sh runs it.
 //!
-//! The arguments are the seconds that clients come, and the seed if it shall be the one of another
-//! run. The server, `touka-soaked`, is looked for beside this program.
+//! The arguments are the duration in seconds, and the seed of an earlier run to repeat. The server,
+//! `touka-soaked`, is expected in the folder of this program.
 
 use std::process::ExitCode;
 use std::time::Duration;

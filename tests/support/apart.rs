@@ -1,4 +1,4 @@
-//! A server on a runtime of its own, which a body can block.
+//! A server on a runtime of its own, which a body may block.
 
 use std::net::SocketAddr;
 use std::sync::mpsc;
@@ -11,17 +11,17 @@ use touka::Server;
 
 use crate::server::{App, Running};
 
-/// A server whose threads are not the test's. It shuts down when this is dropped.
+/// A server on threads of its own. It shuts down when this is dropped.
 #[derive(Debug)]
 pub struct Apart {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     returned: mpsc::Receiver<()>,
 }
 
 impl Apart {
-    /// Serves with this many threads. The runtime of one thread is tokio's single-threaded one.
+    /// Serves with this many threads. With one thread, the runtime is tokio's single-threaded one.
     pub fn serve(threads: usize, server: Server, app: impl App) -> Self {
         let (tell, told) = mpsc::channel();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -36,10 +36,10 @@ impl Apart {
                 running.stop();
                 running.stopped(Duration::MAX).await;
             });
-            // A test that has seen enough does not wait.
+            // A test that has finished does not wait.
             let _ = returns.send(());
         });
-        Self { address: told.recv().expect("the server has started"), stop: Some(stop), returned }
+        Self { address: told.recv().expect("the server starts"), stop: Some(stop), returned }
     }
 
     /// Begins the shutdown.
@@ -50,7 +50,7 @@ impl Apart {
     /// Waits until `serve` has returned.
     ///
     /// # Panics
-    /// It did not within the time, or gave an error.
+    /// `serve` did not return in time, or returned an error.
     pub fn stopped(self, longest: Duration) {
         self.returned.recv_timeout(longest).expect("the server does not return");
     }

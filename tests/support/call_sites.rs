@@ -1,4 +1,4 @@
-//! Keeps `tracing` from going by one thread's subscriber.
+//! Keeps `tracing` from caching the interest of one thread's subscriber.
 
 use std::sync::OnceLock;
 
@@ -6,22 +6,22 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
 use tracing::{Dispatch, Event, Metadata, Subscriber};
 
-/// Has each call site of a log ask the subscriber of its thread, each time. A test whose log is that of
-/// one thread calls this first, and so does each test beside it in the process.
+/// Makes each call site ask the subscriber of its thread, each time. A test whose log belongs to one thread
+/// calls this first, and so does each test beside it in the process.
 ///
-/// While `tracing` knows of one subscriber alone, a call site asks that of the thread which comes first,
-/// and keeps the answer. If that is another test's thread, which has none, then nothing is logged there
-/// any more, not even on the thread whose test looks at the log.
+/// While `tracing` knows only one subscriber, a call site asks the subscriber of the first thread that
+/// reaches it, and caches the answer. If that is another test's thread, without a subscriber, nothing is
+/// logged there any more, not even on the thread whose test reads the log.
 /// (<https://github.com/tokio-rs/tracing/issues/3611>)
 pub fn ask_each_time() {
-    static CURIOUS: OnceLock<[Dispatch; 2]> = OnceLock::new();
-    CURIOUS.get_or_init(|| [Dispatch::new(Curious), Dispatch::new(Curious)]);
+    static UNDECIDED: OnceLock<[Dispatch; 2]> = OnceLock::new();
+    UNDECIDED.get_or_init(|| [Dispatch::new(Undecided), Dispatch::new(Undecided)]);
 }
 
-/// Wants to be asked about everything. Nothing is logged with it.
-struct Curious;
+/// A subscriber with an interest of `sometimes` in everything, which logs nothing.
+struct Undecided;
 
-impl Subscriber for Curious {
+impl Subscriber for Undecided {
     fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
         Interest::sometimes()
     }

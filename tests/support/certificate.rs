@@ -1,4 +1,4 @@
-//! A certificate of the test's own, as the files that a server reads, and a client who trusts it.
+//! A certificate of the test's own, as the files that a server reads, and a client that trusts it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use touka::server::Tls;
 /// The name that the certificate is for.
 const NAME: &str = "localhost";
 
-/// A self-signed certificate and its key, in a folder that goes when this is dropped.
+/// A self-signed certificate and its key, in a folder that is removed when this is dropped.
 #[derive(Debug)]
 pub struct Certificate {
     folder: PathBuf,
@@ -24,7 +24,7 @@ pub struct Certificate {
 }
 
 impl Certificate {
-    /// Makes one.
+    /// Makes a certificate.
     pub fn new() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -51,15 +51,15 @@ impl Certificate {
         self.folder.join("key.pem")
     }
 
-    /// What a server proves itself with.
+    /// The server's TLS configuration.
     pub fn tls(&self) -> Tls {
         Tls::from_pem_files(self.certificate(), self.key()).expect("a good pair")
     }
 
-    /// Shakes hands as a client who speaks these protocols.
+    /// Performs a TLS handshake as a client with these ALPN protocols.
     ///
     /// # Panics
-    /// The server is another one, or hangs up.
+    /// The server has another certificate, or closes the connection.
     pub async fn connect<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I, protocols: &[&[u8]]) -> TlsStream<I> {
         let mut roots = RootCertStore::empty();
         roots.add(self.der.clone()).expect("a root");

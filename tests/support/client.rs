@@ -1,4 +1,4 @@
-//! A client that shows bytes: what stands on the socket is what the test sees.
+//! A client that shows the bytes on the socket.
 
 use std::collections::VecDeque;
 use std::io;
@@ -11,10 +11,10 @@ use touka::testing::{Parser, Received};
 
 use crate::wait::within;
 
-/// Long enough for a machine that is busy with something else.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A response's head, as it came.
+/// A response's head, as received.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// The status line and the headers, without the last blank line.
@@ -27,7 +27,7 @@ impl Head {
         self.text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0)
     }
 
-    /// The value of a header, which must not stand there twice. nginx writes names in its own case.
+    /// The value of a header, which must not be there twice. nginx writes names in its own case.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.lines().filter_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value));
         let value = values.next();
@@ -35,7 +35,7 @@ impl Head {
         value
     }
 
-    /// Name and value of each header, in order.
+    /// The name and value of each header, in order.
     pub fn lines(&self) -> impl Iterator<Item = (&str, &str)> {
         self.text.lines().skip(1).filter_map(|line| line.split_once(": "))
     }
@@ -44,29 +44,29 @@ impl Head {
 /// One connection to a server.
 #[derive(Debug)]
 pub struct Client {
-    /// The socket, for tests that leave in a way of their own.
+    /// The socket, for tests that close it in a way of their own.
     pub socket: TcpStream,
-    /// Read and not yet looked at.
+    /// Bytes read and not parsed yet.
     unread: Vec<u8>,
     parser: Parser,
     events: VecDeque<Received>,
 }
 
 impl Client {
-    /// Connects and asks for nothing yet.
+    /// Connects without sending a request.
     pub async fn connect(address: SocketAddr) -> Self {
         Self::over(within(PATIENCE, "connect", TcpStream::connect(address)).await.expect("connect"))
     }
 
-    /// Connects with a receive buffer of about this many bytes: what the kernel takes on behalf of
-    /// a client that does not read.
+    /// Connects with a receive buffer of about this many bytes: what the kernel buffers for a client that
+    /// does not read.
     pub async fn connect_small(address: SocketAddr, receive_buffer: u32) -> Self {
         let socket = TcpSocket::new_v4().expect("socket");
         socket.set_recv_buffer_size(receive_buffer).expect("set the buffer size");
         Self::over(within(PATIENCE, "connect", socket.connect(address)).await.expect("connect"))
     }
 
-    /// Connects from an address of this machine's loopback network: to the server that is another peer.
+    /// Connects from an address of this machine's loopback network, which is another peer to the server.
     pub async fn connect_from(source: &str, address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().expect("socket");
         socket.bind(SocketAddr::new(source.parse().expect("an address"), 0)).expect("bind");
@@ -92,7 +92,7 @@ impl Client {
         client
     }
 
-    /// Sends these bytes as they are.
+    /// Sends these bytes unchanged.
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         within(PATIENCE, "send", self.socket.write_all(bytes.as_ref())).await.expect("send");
     }
@@ -147,12 +147,12 @@ impl Client {
         }
     }
 
-    /// The data of the next event, which must be there.
+    /// The data of the next event.
     pub async fn data(&mut self) -> String {
         self.next().await.expect("read an event").expect("the stream ended").data
     }
 
-    /// What the parser knows beside the events.
+    /// The parser, for its state beside the events.
     pub fn parser(&self) -> &Parser {
         &self.parser
     }
@@ -168,7 +168,7 @@ impl Client {
         (head, String::from_utf8(body).expect("the body is text"))
     }
 
-    /// All bytes until the server closes.
+    /// All bytes up to the server's close.
     ///
     /// # Errors
     /// The connection broke instead.
@@ -177,7 +177,7 @@ impl Client {
         Ok(self.unread)
     }
 
-    /// Leaves with a reset instead of a FIN.
+    /// Closes with a reset instead of a FIN.
     pub fn reset(self) {
         socket2::SockRef::from(&self.socket).set_linger(Some(Duration::ZERO)).expect("set linger");
     }

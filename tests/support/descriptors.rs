@@ -5,22 +5,22 @@ use std::sync::OnceLock;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Descriptors left to everything else in the process: the runtimes, and tests that hold a few
-/// hundred connections and reserve nothing.
+/// Descriptors left to everything else in the process: the runtimes, and tests that hold a few hundred
+/// connections and reserve nothing.
 const OTHERS: usize = 2_000;
 
 /// File descriptors of this process that belong to one test until this is dropped.
 ///
-/// All tests of a file run in one process, which has a limit of open files. Two tests that fit into
-/// the limit one by one may not fit in together, so each takes its share first and the second waits.
+/// Tests of one binary run in one process, which has a limit of open files. Two tests that fit into the limit
+/// one at a time may not fit together, so each reserves its share first and the second waits.
 #[derive(Debug)]
 pub struct Descriptors {
     _permit: SemaphorePermit<'static>,
 }
 
 impl Descriptors {
-    /// Waits until that many descriptors can be reserved. The first call raises the soft limit, which
-    /// is often 1,024, to the hard limit; processes that are started afterwards inherit it.
+    /// Waits until this many descriptors can be reserved. The first call raises the soft limit, which is
+    /// often 1,024, to the hard limit; processes that are started later inherit it.
     ///
     /// # Panics
     /// The limit is too low for this test alone.
@@ -35,7 +35,7 @@ impl Descriptors {
     }
 }
 
-/// The descriptors that tests share out among themselves.
+/// The descriptors that tests share.
 #[derive(Debug)]
 struct Pool {
     total: usize,
@@ -62,12 +62,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn shares_that_do_not_fit_together_follow_one_another() {
+    async fn shares_that_do_not_fit_together_wait() {
         let pool = Pool::new(10);
         let first = pool.reserve(6).await;
         let beside = pool.reserve(4).await;
         let mut second = Box::pin(pool.reserve(6));
-        assert!(second.as_mut().now_or_never().is_none(), "it was let in beside the first");
+        assert!(second.as_mut().now_or_never().is_none(), "the second did not wait for the first");
         drop((first, beside));
         drop(second.await);
     }

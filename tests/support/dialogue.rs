@@ -1,4 +1,4 @@
-//! A program that is talked to by lines.
+//! A program that is controlled by lines of text.
 
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::wait::within;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A child process; it is killed when this is dropped.
+/// A child process, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Dialogue {
     child: Child,
@@ -32,13 +32,13 @@ impl Dialogue {
         Self { stdin: child.stdin.take(), lines: BufReader::new(stdout).lines(), child }
     }
 
-    /// Writes a line to it.
+    /// Writes a line to the program.
     pub async fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
         stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
     }
 
-    /// The next line that it writes; none after its end.
+    /// The next line of the program's output; `None` after its end.
     pub async fn hear(&mut self) -> Option<String> {
         within(PATIENCE, "the program's next line", self.lines.next_line()).await.expect("read")
     }
@@ -46,12 +46,12 @@ impl Dialogue {
     /// Writes a line, and reads one.
     pub async fn ask(&mut self, line: &str) -> String {
         self.say(line).await;
-        self.hear().await.unwrap_or_else(|| panic!("it ended at {line:?}"))
+        self.hear().await.unwrap_or_else(|| panic!("the program ended at {line:?}"))
     }
 
-    /// Kills it where it stands, and reads what it has written until then: whole lines only.
+    /// Kills the program, and reads what it has written until then: whole lines only.
     pub async fn kill(mut self) -> Vec<String> {
-        self.child.start_kill().expect("it still runs");
+        self.child.start_kill().expect("the program still runs");
         let mut rest = Vec::new();
         while let Some(line) = self.hear().await {
             rest.push(line);
@@ -60,7 +60,7 @@ impl Dialogue {
         rest
     }
 
-    /// Ends its input, and waits for its end.
+    /// Closes the program's input, and waits for its end.
     pub async fn ended(mut self) -> ExitStatus {
         self.stdin = None;
         within(PATIENCE, "the program's end", self.child.wait()).await.expect("wait")

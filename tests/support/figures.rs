@@ -1,4 +1,4 @@
-//! [`Figures`], what the `metrics` facade was told on one thread.
+//! [`Figures`], the metrics recorded on one thread.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -7,8 +7,8 @@ use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What was recorded, by name and labels: the value of a counter or gauge, and how often a histogram was told
-/// something.
+/// Recorded metrics by name and labels: the value of a counter or gauge, and the number of a histogram's
+/// samples.
 #[allow(missing_debug_implementations, reason = "the recorder's has none")]
 pub struct Figures {
     snapshotter: Snapshotter,
@@ -16,16 +16,16 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Runs this with a recorder that is this thread's alone.
+    /// Runs `run` with a recorder for this thread only.
     pub fn recorded<T>(run: impl FnOnce(Self) -> T) -> T {
         let recorder = DebuggingRecorder::new();
         let figures = Self { snapshotter: recorder.snapshotter(), sums: BTreeMap::new() };
         metrics::with_local_recorder(&recorder, || run(figures))
     }
 
-    /// All figures: `name label=value label=value`, the labels in alphabetical order.
+    /// All metrics: `name label=value label=value`, the labels in alphabetical order.
     pub fn all(&mut self) -> &BTreeMap<String, f64> {
-        // The recorder forgets what it has shown, so this remembers.
+        // A snapshot resets the recorder, so the sums are kept here.
         for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
             let labels = key.key().labels().map(|label| format!("{}={}", label.key(), label.value()));
             let mut labels: Vec<_> = labels.collect();
@@ -41,19 +41,19 @@ impl Figures {
         &self.sums
     }
 
-    /// What a figure is now; 0 for one that was never told.
+    /// The current value of a metric; 0 if it was never recorded.
     #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
     pub fn get(&mut self, figure: &str) -> i64 {
         self.all().get(figure).copied().unwrap_or_default() as i64
     }
 
-    /// The sum of all figures whose names begin with this.
+    /// The sum of all metrics whose names begin with `start`.
     #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
     pub fn sum(&mut self, start: &str) -> i64 {
         self.all().iter().filter(|(name, _)| name.starts_with(start)).map(|(_, value)| value).sum::<f64>() as i64
     }
 
-    /// Waits until a figure is what it must come to be.
+    /// Waits until a metric has this value.
     pub async fn comes_to(&mut self, figure: &str, value: i64) {
         let start = Instant::now();
         while self.get(figure) != value {

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-/// An empty folder, which is removed with all that is in it when this is dropped.
+/// An empty folder, which is removed with its content when this is dropped.
 #[derive(Debug)]
 pub struct Folder(PathBuf);
 
 impl Folder {
-    /// Makes one.
-    #[allow(clippy::new_without_default, reason = "it does something")]
+    /// Creates a folder.
+    #[allow(clippy::new_without_default, reason = "it creates a folder")]
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -19,7 +19,7 @@ impl Folder {
         Self(path)
     }
 
-    /// The path of something in it.
+    /// The path of a file in the folder.
     pub fn path(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("temporary folders have plain names").to_owned()
     }

@@ -1,4 +1,4 @@
-//! A client's socket that can be left unread.
+//! A client's socket that can stop reading.
 
 use std::io;
 use std::pin::Pin;
@@ -8,8 +8,8 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Passes bytes until its [`Latch`] closes. From then on it reads nothing: the window of the socket
-/// fills, and stays full. What is written still passes.
+/// Passes bytes through until its [`Latch`] closes. From then on it reads nothing: the socket's window fills,
+/// and stays full. Writes still pass.
 #[derive(Debug)]
 pub struct Gate<I> {
     io: I,
@@ -21,14 +21,14 @@ pub struct Gate<I> {
 pub struct Latch(Arc<AtomicBool>);
 
 impl Latch {
-    /// Nothing more is read.
+    /// Stops reading.
     pub fn close(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 }
 
 impl<I> Gate<I> {
-    /// A gate before this socket, and what closes it.
+    /// Wraps a socket, and returns the latch that closes the gate.
     pub fn new(io: I) -> (Self, Latch) {
         let latch = Latch::default();
         (Self { io, latch: latch.clone() }, latch)
@@ -38,7 +38,7 @@ impl<I> Gate<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Gate<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if self.latch.0.load(Ordering::SeqCst) {
-            // It never opens again, so nobody needs to be woken.
+            // The gate never opens again, so no waker is stored.
             return Poll::Pending;
         }
         Pin::new(&mut self.io).poll_read(cx, buf)

@@ -11,13 +11,13 @@ use crate::folder::Folder;
 use crate::reserved_port::ReservedPort;
 use crate::wait::within;
 
-/// Where the upstream stands in a configuration.
+/// The placeholder of the upstream in a configuration.
 const UPSTREAM: &str = "127.0.0.1:3000";
 
-/// A running HAProxy; it is killed when this is dropped.
+/// A running HAProxy, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Haproxy {
-    /// Where it listens, in cleartext.
+    /// The address that it listens on, in cleartext.
     pub address: SocketAddr,
     /// One process: without `-W` there are no workers that could outlive it.
     _child: Child,
@@ -28,16 +28,16 @@ pub struct Haproxy {
 impl Haproxy {
     /// Starts HAProxy in front of an upstream.
     ///
-    /// `frontend` and `backend` are the lines of these sections, but for where to listen. `backend`
-    /// speaks of the upstream as `127.0.0.1:3000`.
+    /// `frontend` and `backend` are the lines of these sections, without the address to listen on. `backend`
+    /// names the upstream `127.0.0.1:3000`.
     ///
     /// # Panics
-    /// There is no HAProxy, or it does not take the configuration; what it says is in the output.
+    /// HAProxy is not installed, or rejects the configuration; its messages are in the output.
     pub async fn start(upstream: SocketAddr, frontend: &str, backend: &str) -> Self {
         let (folder, ports) = (Folder::new(), [ReservedPort::new(), ReservedPort::new()]);
         let [address, ready] = [ports[0].address, ports[1].address];
         let backend = backend.replace(UPSTREAM, &upstream.to_string());
-        // The second port says when the first is open, without a connection that reaches the upstream.
+        // The second port shows when the first is open, without a connection that reaches the upstream.
         let configuration = format!(
             "defaults\ntimeout connect 5s\ntimeout client 60s\ntimeout server 60s\n\
              frontend web\nbind {address}\ndefault_backend touka\n{frontend}\n\
@@ -60,7 +60,7 @@ impl Haproxy {
 }
 
 fn spawn(file: &str) -> Child {
-    // Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    // Debian installs it in /usr/sbin, which is not in every PATH.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
     match Command::new("haproxy").env("PATH", path).args(["-db", "-f", file]).kill_on_drop(true).spawn() {
         Ok(child) => child,

@@ -1,25 +1,25 @@
-//! Counts what handlers hold, to see from outside when it is dropped.
+//! Counts what handlers hold, to observe from outside when it is dropped.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A number that goes up with each [`Held`] and down when it is dropped.
+/// A number that is incremented with each [`Held`] and decremented when it is dropped.
 #[derive(Clone, Debug, Default)]
 pub struct Count(Arc<AtomicUsize>);
 
 impl Count {
-    /// How many are held now.
+    /// The number of [`Held`] values.
     pub fn get(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Holds one more.
+    /// Increments the number until the returned value is dropped.
     pub fn hold(&self) -> Held {
         self.add();
         Held(self.clone())
     }
 
-    /// Counts one that is never taken back.
+    /// Increments the number for good.
     pub fn add(&self) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }

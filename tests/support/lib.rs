@@ -1,8 +1,8 @@
-//! What the tests stand on: a client that shows bytes and one that speaks HTTP/2, servers in this
-//! process and in others, a real nginx and a real HAProxy. The parser is the test kit's: it follows
-//! the standard to the letter and shares nothing with the encoder.
+//! Support for the tests: a client that shows bytes and one that speaks HTTP/2, servers in this process and
+//! in others, a real nginx and a real HAProxy. The parser is the test kit's: it follows the standard to the
+//! letter and shares nothing with the encoder.
 
-#![allow(clippy::missing_panics_doc, reason = "everything here asserts; that is its work")]
+#![allow(clippy::missing_panics_doc, reason = "everything here asserts")]
 
 mod apart;
 mod call_sites;

@@ -1,4 +1,4 @@
-//! [`Log`], what is logged on one thread.
+//! [`Log`], the log of one thread.
 
 use std::cell::RefCell;
 use std::fmt::{Debug, Write};
@@ -13,7 +13,7 @@ thread_local! {
     static NOTES: RefCell<Option<Notes>> = const { RefCell::new(None) };
 }
 
-/// What was logged on this thread since its log was started.
+/// The log of this thread since [`Log::start`].
 #[derive(Default)]
 struct Notes {
     /// The spans by their ids, as text.
@@ -22,8 +22,8 @@ struct Notes {
     lines: Vec<String>,
 }
 
-/// The only subscriber of the process, which keeps the lines of each thread apart: what a test sees depends on no
-/// other test. Whether a line is of interest is settled once for all threads, so a subscriber of one thread could
+/// The only subscriber of the process, which separates the lines of each thread: a test sees no lines of
+/// other tests. `tracing` caches a call site's interest for all threads, so a subscriber of one thread could
 /// miss lines.
 #[derive(Debug)]
 pub struct Log {
@@ -32,31 +32,32 @@ pub struct Log {
 }
 
 impl Log {
-    /// Makes it the subscriber of this process, before anything is logged. It notes what touka logs, and what has a
-    /// target that begins with `own`.
+    /// Makes a log the global subscriber of this process, before anything is logged. It records touka's
+    /// lines, and those with a target that begins with `own`.
     pub fn install(own: &'static str) {
         static INSTALLED: OnceLock<()> = OnceLock::new();
-        INSTALLED.get_or_init(|| tracing::subscriber::set_global_default(Self { own }).expect("there is no other"));
+        INSTALLED
+            .get_or_init(|| tracing::subscriber::set_global_default(Self { own }).expect("the only global subscriber"));
     }
 
-    /// Notes what is logged on this thread from now on.
+    /// Starts a new log on this thread.
     pub fn start() {
         NOTES.set(Some(Notes::default()));
     }
 
-    /// The lines so far: the level of each, the span that it stands in, and its fields.
+    /// The lines so far: the level of each, its span, and its fields.
     pub fn lines() -> Vec<String> {
-        note(|notes| notes.lines.clone()).expect("it was started")
+        note(|notes| notes.lines.clone()).expect("the log was started")
     }
 
-    /// The first line that holds this.
+    /// The first line that contains `part`.
     pub fn line(part: &str) -> Option<String> {
         Self::lines().into_iter().find(|line| line.contains(part))
     }
 }
 
 fn note<T>(what: impl FnOnce(&mut Notes) -> T) -> Option<T> {
-    // A line may be logged when a thread is about to end.
+    // A line may be logged while a thread ends.
     NOTES.try_with(|notes| notes.borrow_mut().as_mut().map(what)).ok().flatten()
 }
 

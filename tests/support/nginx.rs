@@ -14,17 +14,17 @@ use tokio::process::{Child, Command};
 
 use crate::wait::within;
 
-/// Where the upstreams stand in a configuration.
+/// The placeholders of the upstreams in a configuration.
 const UPSTREAMS: [&str; 2] = ["127.0.0.1:3000", "127.0.0.1:3001"];
 
-/// How the page for users tells a server to listen. The tests have no certificate, and need a port
-/// of their own, so this is what they replace.
+/// The `listen` line of the page for users. The tests have no certificate, and need a port of their own, so
+/// they replace it.
 const LISTEN: &str = "listen 443 ssl http2;";
 
-/// A running nginx; it is killed when this is dropped.
+/// A running nginx, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Nginx {
-    /// One process: the single thing to end, with no workers that could outlive their master.
+    /// A single process: no workers that could outlive their master.
     child: Child,
     folder: Folder,
     http1: SocketAddr,
@@ -32,22 +32,21 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx in front of an upstream, with a configuration that speaks of it as
-    /// `127.0.0.1:3000`.
+    /// Starts nginx in front of an upstream, with a configuration that names it `127.0.0.1:3000`.
     ///
-    /// The configuration is a piece of the file: one or more `location` blocks, `server` and
-    /// `upstream` blocks, or settings of the whole program. What stands around it is nginx's
-    /// default, so it shows what it needs by itself.
+    /// The configuration is a part of the file: one or more `location` blocks, `server` and `upstream`
+    /// blocks, or settings of the whole program. Everything around it is nginx's default, so the part shows
+    /// what is needed.
     ///
     /// # Panics
-    /// There is no nginx, or it does not take the configuration; the text says what it said.
+    /// nginx is not installed, or rejects the configuration; the message contains nginx's own.
     pub async fn start(upstream: SocketAddr, configuration: &str) -> Self {
-        // Where there are two, this is both.
+        // For a configuration with two upstreams, both are this one.
         Self::start_before([upstream; 2], &[configuration]).await
     }
 
-    /// Starts nginx in front of two upstreams, `127.0.0.1:3000` and `127.0.0.1:3001`, with a
-    /// configuration in several pieces of the kinds that [`start`](Self::start) takes.
+    /// Starts nginx in front of two upstreams, `127.0.0.1:3000` and `127.0.0.1:3001`, with a configuration in
+    /// several parts of the kinds that [`start`](Self::start) accepts.
     ///
     /// # Panics
     /// As [`start`](Self::start).
@@ -61,22 +60,22 @@ impl Nginx {
             let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
             let Some(status) = nginx.ended_or_listens().await else { return nginx };
             let log = nginx.log();
-            // Somebody else was faster between the choice of the port and nginx.
+            // Another process took the port between its choice and nginx's start.
             assert!(log.contains("Address already in use"), "nginx ended with {status}:\n{log}\n{whole}");
         }
     }
 
-    /// Where it speaks this version of HTTP, in cleartext.
+    /// The address that it listens on for this version of HTTP, in cleartext.
     pub fn address(&self, version: Version) -> SocketAddr {
         if version == Version::HTTP_2 { self.http2 } else { self.http1 }
     }
 
-    /// What it has complained about.
+    /// The error log.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.0.join("error.log")).unwrap_or_default()
     }
 
-    /// It writes its process id once it listens.
+    /// nginx writes its process id once it listens.
     async fn ended_or_listens(&mut self) -> Option<ExitStatus> {
         let listens = self.folder.0.join("nginx.pid");
         within(Duration::from_mins(1), "nginx's start", async {
@@ -94,7 +93,7 @@ impl Nginx {
     }
 }
 
-/// The blocks of a language in a page, as in the one for those who deploy.
+/// The code blocks of a language in a Markdown page, such as the deployment page.
 ///
 /// # Panics
 /// A block is not closed.
@@ -105,13 +104,13 @@ pub fn fragments<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
 }
 
 fn spawn(folder: &Path) -> Child {
-    // Debian keeps it in /usr/sbin, which is not in everybody's PATH.
+    // Debian installs it in /usr/sbin, which is not in every PATH.
     let path = std::env::var("PATH").unwrap_or_default() + ":/usr/sbin:/usr/local/sbin";
     let started = Command::new("nginx")
         .env("PATH", path)
         .args(["-c", "nginx.conf", "-e", "error.log", "-p"])
         .arg(folder)
-        // It says everything twice: there, and in its log.
+        // nginx writes everything twice: to stderr and to its log.
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn();
@@ -124,15 +123,15 @@ fn spawn(folder: &Path) -> Child {
     }
 }
 
-/// A piece with the upstreams' real addresses. It must not have any other yet: one could begin as the
-/// address does that is replaced.
+/// A part with the upstreams' real addresses. Invariant: the part has no other address yet, because one could
+/// begin like the address that is replaced.
 fn with_upstreams(piece: &str, upstreams: [SocketAddr; 2]) -> String {
     // In two steps, for the same reason.
     let marked = piece.replace(UPSTREAMS[0], "\0first").replace(UPSTREAMS[1], "\0second");
     marked.replace("\0first", &upstreams[0].to_string()).replace("\0second", &upstreams[1].to_string())
 }
 
-/// A configuration file around pieces of one.
+/// A complete configuration file around the parts.
 fn whole(pieces: &[String], upstream: SocketAddr, http1: SocketAddr, http2: SocketAddr) -> String {
     // On a port in cleartext nginx speaks one version only until 1.25.1, hence two ports. Newer ones
     // want `http2 on;` and take this with a warning.
@@ -158,9 +157,9 @@ fn whole(pieces: &[String], upstream: SocketAddr, http1: SocketAddr, http2: Sock
         http += &server(&format!("location / {{ proxy_pass http://{upstream}; }}"));
     }
     let mut text = format!("daemon off;\nmaster_process off;\npid nginx.pid;\n{program}\nhttp {{\naccess_log off;\n");
-    // What nginx would else put into folders of the system.
+    // Folders that nginx would otherwise create in the system.
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        writeln!(text, "{kind}_temp_path {kind};").expect("a string takes it");
+        writeln!(text, "{kind}_temp_path {kind};").expect("write to a string");
     }
     text + &http + "\n}\n"
 }
@@ -170,7 +169,7 @@ fn free_port() -> SocketAddr {
     listener.local_addr().expect("an address")
 }
 
-/// A folder that goes away with this.
+/// A folder that is removed when this is dropped.
 #[derive(Debug)]
 struct Folder(PathBuf);
 
@@ -179,7 +178,7 @@ impl Folder {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("touka-nginx-{}-{number}", std::process::id()));
-        // Left over from a process of this id that was killed.
+        // Left by a killed process with the same id.
         drop(fs::remove_dir_all(&path));
         fs::create_dir(&path).unwrap_or_else(|error| panic!("cannot create {}: {error}", path.display()));
         Self(path)

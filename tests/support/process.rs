@@ -1,4 +1,4 @@
-//! A server in a process of its own, which real signals reach.
+//! A server in a process of its own, which can receive real signals.
 
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
@@ -9,16 +9,16 @@ use tokio::process::{Child, Command};
 
 use crate::wait::within;
 
-/// A child process that serves; it is killed when this is dropped.
+/// A child process that serves, which is killed when this is dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
 }
 
 impl Process {
-    /// Starts a program that prints the URL it listens on, and reads it.
+    /// Starts a program that prints the URL it listens on, and reads that URL.
     pub async fn start(program: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(program)
             .args(arguments)
@@ -30,21 +30,21 @@ impl Process {
         let mut lines = BufReader::new(stdout).lines();
         let address = within(Duration::from_mins(1), "the server's first line", async {
             loop {
-                let line = lines.next_line().await.expect("read").expect("it ended before it printed a URL");
+                let line = lines.next_line().await.expect("read").expect("the program ended before it printed a URL");
                 if let Some((_, address)) = line.split_once("http://") {
                     return address.trim().parse().expect("an address");
                 }
             }
         });
         let address = address.await;
-        // Whatever else it prints must find somebody who reads, or it would block.
+        // Further output must be read, or the program would block.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { child, address }
     }
 
-    /// Its number, by which the system knows it.
+    /// The process id.
     pub fn id(&self) -> u32 {
-        self.child.id().expect("it still runs")
+        self.child.id().expect("the process still runs")
     }
 
     /// Sends a signal by name, as in `TERM`.
@@ -54,7 +54,7 @@ impl Process {
         assert!(sent.success(), "kill -{name} {id}");
     }
 
-    /// Waits for its end.
+    /// Waits for the process's end.
     pub async fn ended(mut self, longest: Duration) -> ExitStatus {
         within(longest, "the process's end", self.child.wait()).await.expect("wait")
     }

@@ -6,9 +6,9 @@ use tokio::net::TcpSocket;
 
 /// An address on loopback that servers can listen on, one after the other.
 ///
-/// A port that is merely free may be taken meanwhile: by the listener of another test, or by the
-/// kernel for one of the thousands of connections that tests make. This one is bound, without
-/// listening, for as long as the value lives. A server binds to it beside, with `SO_REUSEADDR`.
+/// A port that is merely free may be taken at any time: by the listener of another test, or by the kernel for
+/// one of the thousands of connections that tests make. This one is bound, without listening, for as long as
+/// the value lives. A server binds to it as well, with `SO_REUSEADDR`.
 #[derive(Debug)]
 pub struct ReservedPort {
     /// The address to listen on.

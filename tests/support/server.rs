@@ -14,7 +14,7 @@ use tower_service::Service;
 
 use crate::wait::within;
 
-/// What can be served here: a touka router, an axum one.
+/// A service that can be served here: a touka router, an axum router.
 pub trait App:
     Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static
 {
@@ -28,19 +28,19 @@ impl<V> App for V where
 /// A server that runs until it is stopped.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
     server: JoinHandle<touka::Result<()>>,
 }
 
 impl Running {
-    /// Serves with touka's runtime.
+    /// Serves with touka's default server.
     pub async fn serve(service: impl App) -> Self {
         Self::serve_with(Server::new(), service).await
     }
 
-    /// Serves with a server that was set up.
+    /// Serves with a configured server.
     pub async fn serve_with(server: Server, service: impl App) -> Self {
         let listener = Listener::bind("127.0.0.1:0").await.expect("bind");
         let address = listener.local_addr().expect("an address");
@@ -58,7 +58,7 @@ impl Running {
     /// Waits until `serve` has returned.
     ///
     /// # Panics
-    /// It did not within the time, or gave an error.
+    /// `serve` did not return in time, or returned an error.
     pub async fn stopped(self, longest: Duration) {
         within(longest, "the shutdown", self.server).await.expect("the server panicked").expect("the server failed");
     }

@@ -1,4 +1,4 @@
-//! A client that speaks either version of HTTP, for tests that must see the same over both.
+//! A client that speaks either version of HTTP, for tests that must observe the same over both.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -17,11 +17,11 @@ use touka::testing::{Parser, Received};
 
 use crate::wait::within;
 
-/// Long enough for a machine that is busy with something else.
+/// Long enough for a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One connection, as a browser has it: over HTTP/1.1 for one stream at a time, over HTTP/2 for many.
-/// It is closed when this is dropped.
+/// Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Visitor {
     sender: Sender,
@@ -35,13 +35,13 @@ enum Sender {
 }
 
 impl Visitor {
-    /// Connects in cleartext. For HTTP/2 the server must know that it is meant: nothing asks first.
+    /// Connects in cleartext. HTTP/2 is used with prior knowledge.
     pub async fn connect(address: SocketAddr, version: Version) -> Self {
         let socket = within(PATIENCE, "connect", TcpStream::connect(address)).await.expect("connect");
         Self::over(socket, version).await
     }
 
-    /// Speaks over a connection that is there already: through TLS, a Unix socket, a gate.
+    /// Uses an existing connection: through TLS, a Unix socket, a gate.
     pub async fn over(io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, version: Version) -> Self {
         let io = TokioIo::new(io);
         if version == Version::HTTP_2 {
@@ -54,15 +54,15 @@ impl Visitor {
         }
     }
 
-    /// Sends a GET with these headers, and waits for the head of the answer.
+    /// Sends a GET with these headers, and waits for the head of the response.
     pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.try_get(path, headers).await.expect("an answer")
+        self.try_get(path, headers).await.expect("a response")
     }
 
-    /// [`get`](Self::get) where there may be no answer.
+    /// Like [`get`](Self::get), if there may be no response.
     ///
     /// # Errors
-    /// The connection is gone, or the request was refused without an answer.
+    /// The connection is closed, or the request was refused without a response.
     pub async fn try_get(&mut self, path: &str, headers: &[(&str, &str)]) -> hyper::Result<Answer> {
         let request = Request::builder();
         // HTTP/2 takes the host from the URI, HTTP/1.1 from the header.
@@ -75,7 +75,7 @@ impl Visitor {
         let answer = async {
             match &mut self.sender {
                 Sender::Http1(sender) => {
-                    // It still looks at the end of the answer before this one.
+                    // The connection may still be reading the end of the response before this one.
                     sender.ready().await?;
                     sender.send_request(request).await
                 }
@@ -86,7 +86,7 @@ impl Visitor {
         Ok(Answer { status: head.status, headers: head.headers, body, parser: Parser::new(), events: VecDeque::new() })
     }
 
-    /// [`get`](Self::get) of an event stream.
+    /// Like [`get`](Self::get), for an event stream.
     pub async fn stream(&mut self, path: &str) -> Answer {
         let answer = self.get(path, &[]).await;
         assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, Some("text/event-stream")));
@@ -100,13 +100,13 @@ impl Drop for Visitor {
     }
 }
 
-/// An answer, whose body may never end. Dropping it over HTTP/2 resets its stream and leaves the
-/// connection open: what a browser does when one of several pages is closed.
+/// A response, whose body may never end. Dropping it over HTTP/2 resets its stream and leaves the connection
+/// open, as a browser does when one of several pages is closed.
 #[derive(Debug)]
 pub struct Answer {
-    /// Its status.
+    /// The status.
     pub status: StatusCode,
-    /// Its headers.
+    /// The headers.
     pub headers: HeaderMap,
     body: Incoming,
     parser: Parser,
@@ -114,7 +114,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The value of a header, which must not stand there twice.
+    /// The value of a header, which must not be there twice.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.get_all(name).iter();
         let value = values.next();
@@ -122,10 +122,10 @@ impl Answer {
         value.map(|value| value.to_str().expect("text"))
     }
 
-    /// What arrives next of the body; `None` at its clean end.
+    /// The next bytes of the body; `None` at its clean end.
     ///
     /// # Errors
-    /// It was cut off.
+    /// The body was cut off.
     pub async fn bytes(&mut self) -> hyper::Result<Option<Bytes>> {
         loop {
             match within(PATIENCE, "the body", self.body.frame()).await.transpose()? {
@@ -154,20 +154,20 @@ impl Answer {
         }
     }
 
-    /// The data of the next event, which must be there.
+    /// The data of the next event.
     pub async fn data(&mut self) -> String {
-        self.next().await.expect("the stream was cut").expect("the stream ended").data
+        self.next().await.expect("the stream was cut off").expect("the stream ended").data
     }
 
-    /// What the parser knows beside the events.
+    /// The parser, for its state beside the events.
     pub fn parser(&self) -> &Parser {
         &self.parser
     }
 
-    /// All of a body that ends.
+    /// The text of a body that ends.
     pub async fn text(mut self) -> String {
         let mut all = Vec::new();
-        while let Some(bytes) = self.bytes().await.expect("the body was cut") {
+        while let Some(bytes) = self.bytes().await.expect("the body was cut off") {
             all.extend_from_slice(&bytes);
         }
         String::from_utf8(all).expect("the body is text")

@@ -1,12 +1,12 @@
-//! Waiting for what must come, with patience for a busy machine and an end all the same.
+//! Waiting for an event with a timeout that is generous for a busy machine.
 
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-/// Waits for a future; past the time, fails and says for what it waited.
+/// Waits for a future, and panics with `what` when the timeout is over.
 ///
 /// # Panics
-/// It was not ready in time.
+/// The future was not ready in time.
 #[track_caller]
 pub fn within<F: Future>(longest: Duration, what: &str, future: F) -> impl Future<Output = F::Output> {
     let caller = std::panic::Location::caller();
@@ -16,10 +16,10 @@ pub fn within<F: Future>(longest: Duration, what: &str, future: F) -> impl Futur
     }
 }
 
-/// Waits until something is so, and tells how long it took.
+/// Waits until a condition holds, and returns how long it took.
 ///
 /// # Panics
-/// It was not so within the time.
+/// The condition did not hold in time.
 pub async fn until(longest: Duration, what: &str, is_so: impl Fn() -> bool) -> Duration {
     let start = Instant::now();
     while !is_so() {

@@ -1,6 +1,6 @@
-//! Topics against a simple oracle, at random: whatever is published, trimmed, read, stalled, cut off
-//! and come back for, every client gets exactly what the list of all events says, and a gap event
-//! stands exactly where something is missing.
+//! Topics against a simple oracle, at random: after any sequence of publishing, trimming, reading, stalling,
+//! disconnecting and resuming, every client has exactly the events that the list of all events says, and a
+//! gap event stands exactly where something is missing.
 
 mod oracle;
 mod world;
@@ -24,7 +24,7 @@ enum Step {
         events: usize,
         bytes: usize,
     },
-    /// Each topic's bit says whether it is followed.
+    /// Each topic's bit is set if it is followed.
     Connect {
         client: usize,
         topics: usize,
@@ -32,7 +32,7 @@ enum Step {
         max_lag: Option<usize>,
         from: From,
     },
-    /// Not to read is to stall.
+    /// A client that does not read is stalled.
     Read {
         client: usize,
         times: usize,
@@ -55,13 +55,13 @@ enum Step {
     },
 }
 
-/// Where a client comes from.
+/// The position from which a client starts.
 #[derive(Clone, Copy, Debug)]
 enum From {
     New,
     Earliest,
     Garbage,
-    /// With the id that came so many before its last.
+    /// With the id that was received this many ids before the last.
     Before(usize),
 }
 
@@ -103,7 +103,7 @@ proptest! {
         for step in &steps {
             world.take(step);
         }
-        // Whoever is still there reads to the end, and misses nothing either.
+        // Every connected client reads to the end, and misses nothing either.
         for client in 0..CLIENTS {
             while world.clients[client].stream.is_some() && world.read(client) {}
         }

@@ -1,25 +1,25 @@
-//! What must come: a list of all that was ever published, and who has seen how much of it.
+//! The expected result: a list of all events ever published, and how many of them each client has seen.
 //!
-//! It shares nothing with the library. Where somebody is, is how many events he has seen or was told
-//! that he missed.
+//! The oracle shares nothing with the library. A client's position is the number of events that it has seen
+//! or got a gap for.
 
 use std::collections::HashMap;
 
 use touka::topic::{OnLag, Retention};
 
 /// One topic, as a list of all events that it ever had.
-pub(crate) struct Story {
+pub(crate) struct ExpectedTopic {
     pub(crate) name: &'static str,
     events: Vec<Published>,
-    /// How many of the first are not kept any more.
+    /// The number of events, from the first on, that are trimmed.
     trimmed: usize,
     most_events: usize,
     most_bytes: usize,
-    /// The id of the place before the first event, once somebody was told it.
+    /// The id of the position before the first event, once a client has got it.
     origin: Option<String>,
-    /// A body feeds it.
+    /// Whether a body feeds the topic.
     pub(crate) fed: bool,
-    /// How many events were there at the end of each body, and whether it failed.
+    /// The number of events at the end of each body, and whether it failed.
     ends: Vec<(usize, bool)>,
 }
 
@@ -27,40 +27,40 @@ struct Published {
     id: String,
     key: Option<u8>,
     bytes: usize,
-    /// When it was trimmed, nothing newer had its key.
+    /// Trimmed while no newer event had its key.
     lost: bool,
-    /// When it was trimmed, this was the next event with its key.
+    /// The next event with its key when it was trimmed.
     newer: Option<usize>,
 }
 
-/// How somebody follows, and how far he is in one topic.
+/// A client's policy, and its position in one topic.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader {
     pub(crate) seen: usize,
     pub(crate) caught_up: bool,
     pub(crate) on_lag: OnLag,
     pub(crate) max_lag: Option<usize>,
-    /// How many bodies had ended when he came.
+    /// The number of bodies that had ended when the client subscribed.
     pub(crate) ends: usize,
-    /// He follows other topics too, and a normal end of one is not his.
+    /// Whether the client follows other topics too: then a normal end of this one does not end its stream.
     pub(crate) several: bool,
-    /// The body of this one has ended, and none has begun since.
+    /// The topic's body has ended, and none has begun since.
     pub(crate) ended: bool,
 }
 
-/// What a reader gets next.
+/// A reader's next result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     Event(usize),
-    /// A gap event; he goes on at this place.
+    /// A gap event; the reader goes on at this position.
     Lagged(usize),
     Closed,
-    /// His end, and whether the body failed.
+    /// The reader's end, and whether the body failed.
     Ended(bool),
     Nothing,
 }
 
-impl Story {
+impl ExpectedTopic {
     pub(crate) fn new(name: &'static str) -> Self {
         let events = Vec::new();
         Self {
@@ -101,13 +101,13 @@ impl Story {
         Retention::new().events(events).bytes(bytes)
     }
 
-    /// The body that feeds it ends.
+    /// Ends the body that feeds the topic.
     pub(crate) fn end(&mut self, failed: bool) {
         self.fed = false;
         self.ends.push((self.events.len(), failed));
     }
 
-    /// How many bodies have ended.
+    /// The number of bodies that have ended.
     pub(crate) fn ends(&self) -> usize {
         self.ends.len()
     }
@@ -131,34 +131,34 @@ impl Story {
         (index + 1..self.len()).find(|&newer| self.events[newer].key == Some(key))
     }
 
-    /// Whether something that was trimmed is said anew only after this place. A reader that ends there is
-    /// told of a gap, although what it misses may be older than what it has seen.
-    fn is_said_anew_after(&self, end: usize) -> bool {
+    /// Whether the newer event of some trimmed event is at or after this position. A reader that ends there
+    /// gets a gap, although the trimmed event may be older than its position.
+    fn is_replaced_after(&self, end: usize) -> bool {
         self.events[..self.trimmed].iter().filter_map(|event| event.newer).any(|newer| newer >= end)
     }
 
-    /// The id of a place: that of the last event before it.
-    pub(crate) fn id(&self, place: usize) -> Option<&str> {
-        match place.checked_sub(1) {
+    /// The id of a position: that of the last event before it.
+    pub(crate) fn id(&self, position: usize) -> Option<&str> {
+        match position.checked_sub(1) {
             Some(before) => Some(&self.events[before].id),
             None => self.origin.as_deref(),
         }
     }
 
-    /// Asserts that this is the id of the place. That of the first place is not known before.
-    pub(crate) fn assert_id(&mut self, place: usize, id: &str) {
-        if place == 0 && self.origin.is_none() {
+    /// Asserts the id of a position. The id of the first position is learned here.
+    pub(crate) fn assert_id(&mut self, position: usize, id: &str) {
+        if position == 0 && self.origin.is_none() {
             self.origin = Some(id.to_owned());
         }
-        assert_eq!(self.id(place), Some(id), "place {place} of {}", self.name);
+        assert_eq!(self.id(position), Some(id), "position {position} of {}", self.name);
     }
 
-    /// Whether a reader who goes from one place to another misses something.
+    /// Whether a reader that moves between two positions misses something.
     pub(crate) fn misses(&self, on_lag: OnLag, from: usize, to: usize) -> bool {
         on_lag != OnLag::Latest || self.events[from..to].iter().any(|event| event.lost)
     }
 
-    /// What the reader gets next; he is there then.
+    /// Returns what the reader gets next, and moves the reader there.
     pub(crate) fn next(&self, reader: &mut Reader) -> Next {
         let Reader { seen, on_lag, .. } = *reader;
         let end = self.ends.get(reader.ends).copied();
@@ -179,7 +179,7 @@ impl Story {
             };
             let to = end.map_or(to, |(at, _)| to.min(at.max(self.trimmed)));
             reader.seen = to;
-            let misses = self.misses(on_lag, seen, to) || end.is_some_and(|(at, _)| self.is_said_anew_after(at));
+            let misses = self.misses(on_lag, seen, to) || end.is_some_and(|(at, _)| self.is_replaced_after(at));
             return if misses { Next::Lagged(to) } else { self.next(reader) };
         }
         if seen == self.len() {
@@ -188,24 +188,24 @@ impl Story {
             return Next::Nothing;
         }
         reader.seen = seen + 1;
-        // A newer event that comes after its end is none for the reader.
-        let is_said_anew = self.newer(seen).is_some_and(|newer| end.is_none_or(|(at, _)| newer < at));
-        if on_lag == OnLag::Latest && is_said_anew { self.next(reader) } else { Next::Event(seen) }
+        // A newer event after the reader's end is not for this reader.
+        let is_replaced = self.newer(seen).is_some_and(|newer| end.is_none_or(|(at, _)| newer < at));
+        if on_lag == OnLag::Latest && is_replaced { self.next(reader) } else { Next::Event(seen) }
     }
 }
 
-/// The ids of several topics, which are opaque: each says one combination of places, and nothing
-/// else says that.
+/// The ids of several topics, which are opaque: invariant: each id stands for one combination of positions,
+/// and each combination has one id.
 #[derive(Default)]
 pub(crate) struct Composite {
     ids: HashMap<Vec<usize>, String>,
 }
 
 impl Composite {
-    pub(crate) fn assert_id(&mut self, places: &[usize], id: &str) {
-        let known = self.ids.entry(places.to_vec()).or_insert_with(|| id.to_owned());
-        assert_eq!(known, id, "the places {places:?} have two ids");
+    pub(crate) fn assert_id(&mut self, positions: &[usize], id: &str) {
+        let known = self.ids.entry(positions.to_vec()).or_insert_with(|| id.to_owned());
+        assert_eq!(known, id, "the positions {positions:?} have two ids");
         let same = self.ids.values().filter(|known| *known == id).count();
-        assert_eq!(same, 1, "the id {id} says more than one combination of places");
+        assert_eq!(same, 1, "the id {id} stands for more than one combination of positions");
     }
 }

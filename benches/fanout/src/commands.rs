@@ -1,4 +1,4 @@
-//! How the driver speaks with the processes it has started: lines on their standard streams.
+//! Commands between the driver and its processes: lines on their standard streams.
 
 use std::io::{self, BufRead, Write};
 use std::thread;
@@ -8,9 +8,9 @@ use std::thread;
 pub enum Command {
     /// Publish, from now on.
     Go,
-    /// Publish no more, and say how many were published.
+    /// Stop publishing, and print the number of published events.
     Stop,
-    /// Standard input has ended: so does the process.
+    /// Standard input has ended, and so does the process.
     Exit,
 }
 
@@ -28,9 +28,9 @@ pub fn commands(mut each: impl FnMut(Command) + Send + 'static) {
     });
 }
 
-/// A line on standard output, at once.
+/// Writes and flushes a line on standard output.
 pub fn say(line: &str) {
     let mut out = io::stdout().lock();
-    // Nobody reads it any more: then standard input has ended as well, which ends the process.
+    // A write fails once the driver has ended; then standard input has ended as well, which ends the process.
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }

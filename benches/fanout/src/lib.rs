@@ -1,4 +1,4 @@
-//! What the servers of the fan-out benchmark share: their command line, what they publish, and when.
+//! Shared parts of the fan-out benchmark's servers: the command line, the events, and their schedule.
 
 mod commands;
 mod descriptors;

@@ -1,15 +1,15 @@
-//! What the load generator says at its end.
+//! The load generator's report.
 
 use serde::{Deserialize, Serialize};
 
-/// What arrived, and when. One line of JSON.
+/// Counts and times of events. One line of JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoadReport {
-    /// How many were opened, and answered with an event stream.
+    /// The number of connections that opened an event stream.
     pub connections: u64,
-    /// How long all of them took to open, in milliseconds.
+    /// The time in which all of them opened, in milliseconds.
     pub connect_ms: f64,
-    /// How long each took, from its SYN to the end of the answer's head, in microseconds.
+    /// The time from a connection's SYN to the end of the response's head, in microseconds.
     pub connect_us: Percentiles,
     /// Events that arrived whole.
     pub events: u64,
@@ -19,29 +19,29 @@ pub struct LoadReport {
     pub short: u64,
     /// Events that arrived again, or after a later one.
     pub doubled: u64,
-    /// Connections that failed or ended, answers that are no event stream, and events of another shape.
+    /// Connections that failed or ended, responses that are no event stream, and events of another shape.
     pub errors: u64,
-    /// What the first error was.
+    /// The first error's text.
     pub first_error: Option<String>,
-    /// From the moment of publishing to the moment of reading, in microseconds.
+    /// The time from publishing to reading, in microseconds.
     pub latency_us: Percentiles,
 }
 
-/// Of many durations, in microseconds.
+/// Percentiles of durations, in microseconds.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Percentiles {
-    /// The middle one.
+    /// The median.
     pub p50: f64,
     /// 99 of 100 are shorter.
     pub p99: f64,
     /// 999 of 1,000 are shorter.
     pub p999: f64,
-    /// The longest.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Percentiles {
-    /// Of nanoseconds, in any order.
+    /// Computes them from nanoseconds, in any order.
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
     pub fn of_ns(mut all: Vec<u64>) -> Self {
         all.sort_unstable();

@@ -4,25 +4,25 @@ use std::env;
 
 use crate::raise_descriptors;
 
-/// What a server is told when it starts.
+/// A server's options.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
-    /// Where it listens, on 127.0.0.1.
+    /// The port to listen on, on 127.0.0.1.
     pub port: u16,
-    /// Bytes of an event's JSON.
+    /// The number of bytes of an event's JSON.
     pub payload: usize,
-    /// Events a second.
+    /// Events per second.
     pub rate: f64,
-    /// Whether touka may park connections. Nothing to the others.
+    /// Whether touka may park connections. Ignored by the others.
     pub park: bool,
 }
 
 impl Options {
-    /// Reads the process's arguments, and lets it open all the descriptors that it may.
+    /// Reads the process's arguments, and raises the limit of open descriptors.
     ///
     /// # Panics
     ///
-    /// On an argument that it does not know, saying which there are.
+    /// If an argument is unknown, with a list of the known ones.
     pub fn from_args() -> Self {
         raise_descriptors();
         let mut options = Self { port: 8080, payload: 64, rate: 20.0, park: true };

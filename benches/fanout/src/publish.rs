@@ -1,4 +1,4 @@
-//! When events are published, for all servers alike.
+//! The schedule of events, the same for all servers.
 
 use std::process;
 use std::sync::Arc;
@@ -9,11 +9,11 @@ use tokio::sync::{broadcast, mpsc};
 
 use crate::{Command, Options, Quote, commands, say};
 
-/// How many events a subscriber may lag behind before tokio's `broadcast` drops the oldest, which the
-/// load generator then counts as lost.
+/// The number of events that a subscriber may lag behind before tokio's `broadcast` drops the oldest, which
+/// the load generator then counts as lost.
 const CAPACITY: usize = 128;
 
-/// Points in time at a steady rate. One that comes late does not shift those after it.
+/// Points in time at a steady rate. A late tick does not delay the ones after it.
 #[derive(Clone, Copy, Debug)]
 pub struct Schedule {
     next: Instant,
@@ -21,7 +21,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// The first is now.
+    /// Starts a schedule whose first tick is now.
     pub fn new(rate: f64) -> Self {
         Self { next: Instant::now(), step: Duration::from_secs_f64(1.0 / rate) }
     }
@@ -34,8 +34,8 @@ impl Schedule {
     }
 }
 
-/// Says `ready` as soon as the server listens, then does what the driver says until it leaves: calls
-/// `each` with every quote, at the rate, between `go` and `stop`. Ends the process.
+/// Prints `ready` as soon as the server listens, then follows the driver's commands until the driver ends:
+/// calls `each` with every quote, at the rate, between `go` and `stop`. Ends the process.
 pub async fn publish(options: Options, mut each: impl AsyncFnMut(Quote)) {
     let (told, mut orders) = mpsc::unbounded_channel();
     commands(move |command| {
@@ -65,21 +65,20 @@ pub async fn publish(options: Options, mut each: impl AsyncFnMut(Quote)) {
     }
 }
 
-/// Most frameworks bind in the call that also serves, so that only a connection tells when they have.
+/// Most frameworks bind in the call that also serves, so that only a connection shows when they have.
 async fn listening(port: u16) {
     while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// What the frameworks' own documentation does for many clients: tokio's `broadcast`, here of shared
-/// values, so that no subscriber has to copy one. Publishes to it, on a task of the runtime that this is
-/// called in.
+/// Publishes to tokio's `broadcast`, which the frameworks' own documentation uses for many clients, here with
+/// shared values, so that no subscriber has to copy one. Runs on a task of the calling runtime.
 pub fn broadcast(options: Options) -> broadcast::Sender<Arc<Quote>> {
     let (quotes, _) = broadcast::channel(CAPACITY);
     let publisher = quotes.clone();
     tokio::spawn(publish(options, async move |quote| {
-        // It fails where nobody listens.
+        // Fails if there is no receiver.
         let _ = publisher.send(Arc::new(quote));
     }));
     quotes

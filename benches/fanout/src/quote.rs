@@ -1,31 +1,30 @@
-//! What is published.
+//! The payload of events.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-/// An event's payload. Its JSON has as many bytes as asked for, and its numbers stand in front, where
-/// the load generator reads them without parsing the rest.
+/// An event's payload. Its JSON has the requested number of bytes, and its numbers come first, where the load
+/// generator reads them without parsing the rest.
 #[derive(Clone, Debug, Serialize)]
 pub struct Quote {
-    /// 1 for the first, and one more for each.
+    /// 1 for the first event, incremented for each.
     pub seq: u64,
-    /// When it was published, in nanoseconds since 1970: one clock for all processes.
+    /// The time of publishing, in nanoseconds since 1970: one clock for all processes.
     pub sent_ns: u64,
-    /// Makes the JSON as long as it is to be.
+    /// Fills the JSON up to its length.
     pub filler: String,
 }
 
 impl Quote {
-    /// The event of that number, published now, whose JSON has `bytes` bytes (or the fewest there can
-    /// be, about 60).
+    /// The event of that number, published now, whose JSON has `bytes` bytes (or the minimum of about 60).
     pub fn new(seq: u64, bytes: usize) -> Self {
         let sent_ns = now_ns();
         let frame = r#"{"seq":,"sent_ns":,"filler":""}"#.len() + digits(seq) + digits(sent_ns);
         Self { seq, sent_ns, filler: "x".repeat(bytes.saturating_sub(frame)) }
     }
 
-    /// As JSON.
+    /// The quote as JSON.
     ///
     /// # Panics
     ///
@@ -50,7 +49,7 @@ mod tests {
     use super::Quote;
 
     #[test]
-    fn a_quote_has_the_bytes_that_were_asked_for() {
+    fn a_quote_has_the_requested_number_of_bytes() {
         for bytes in [64, 1024, 16384] {
             for seq in [1, 9, 10, 999, 1000] {
                 assert_eq!(Quote::new(seq, bytes).json().len(), bytes);

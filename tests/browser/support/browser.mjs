@@ -1,4 +1,4 @@
-// Debian's Chromium, without a window and with a profile that was never used.
+// Debian's Chromium, headless and with a new profile.
 
 import { existsSync } from 'node:fs';
 import { chromium } from 'playwright-core';
@@ -9,7 +9,7 @@ const ARGS = [
   '--disable-quic',
   '--no-first-run',
   '--no-proxy-server',
-  // Everything that would talk to somebody else than the server under test.
+  // Everything that would connect to anything but the server under test.
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',

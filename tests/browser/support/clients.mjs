@@ -1,9 +1,9 @@
-// The clients that people read event streams with, each as its package is: how it is called, and nothing more.
+// The clients that people read event streams with: how each package is called, without any adaptation.
 //
-// `read` reads the stream until it has ended, and calls `record` with `{ type, data, id }` for each event that the
-// client reports. `tells` names what of it the client's API tells. A client that `comesBack` when the stream ends does so
-// as soon as the last `retry` says, unless it `obeysBlocksOnly`. One with `phantoms` reports blocks without data. One
-// that is `named` drops events without a name.
+// `read` reads the stream until it has ended, and calls `record` with `{ type, data, id }` for each event
+// that the client reports. `tells` lists the fields that the client's API exposes. A client that `comesBack`
+// reconnects when the stream ends, as soon as the last `retry` says, unless it `obeysBlocksOnly`. One with
+// `phantoms` reports blocks without data. One that is `named` drops events without a name.
 
 import { createRequire } from 'node:module';
 import Anthropic from '@anthropic-ai/sdk';
@@ -67,7 +67,7 @@ export const CLIENTS = {
             connections += 1;
           },
           onDisconnect: () => {
-            // The second answer is the 204.
+            // The second response is the 204.
             if (connections < 2 && source.readyState !== 'closed') return;
             source.close();
             resolve();
@@ -113,8 +113,8 @@ export const CLIENTS = {
   },
 };
 
-// An EventSource as the standard has it: it comes back when the stream has ended, and stops at a 204. One that is not
-// expected back is closed at the stream's end.
+// An EventSource as the standard has it: it reconnects when the stream has ended, and stops at a 204. One
+// that is not expected to reconnect is closed at the stream's end.
 function listen(Source, url, record, comesBack) {
   return new Promise((resolve) => {
     const source = new Source(url);
@@ -127,7 +127,7 @@ function listen(Source, url, record, comesBack) {
   });
 }
 
-// Written for pages: it wants a window, and a document that tells whether it is hidden.
+// Written for pages: it needs a window, and a document with a visibility.
 function fetchEventSource() {
   globalThis.window ??= globalThis;
   globalThis.document ??= { hidden: false, addEventListener() {}, removeEventListener() {} };

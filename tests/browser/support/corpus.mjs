@@ -1,7 +1,7 @@
-// Tells the fixture what to send. An item is { data?, event?, id?, retry?, comment? }, all texts
-// but `retry`, which is in milliseconds; an item without `data` fires nothing at the client.
+// Posts the events that the fixture sends. An item is { data?, event?, id?, retry?, comment? }, all texts
+// except `retry`, which is in milliseconds; an item without `data` fires no event at the client.
 
-// Keeps a list at the fixture. Gives the path that streams it from its start at each request.
+// Stores a list at the fixture. Returns the path that streams it from its start on each request.
 export async function post(fixture, items) {
   const response = await fetch(`${fixture}/corpus`, { method: 'POST', body: JSON.stringify(items) });
   const text = await response.text();
@@ -9,15 +9,15 @@ export async function post(fixture, items) {
   return `/corpus/${text}`;
 }
 
-// With which `Last-Event-ID` each request for the path came; null where it had none.
+// The `Last-Event-ID` of each request for the path; null without one.
 export async function seen(fixture, path) {
   const response = await fetch(`${fixture}${path}/seen`);
-  if (!response.ok) throw new Error(`the fixture knows no ${path}: ${response.status}`);
+  if (!response.ok) throw new Error(`the fixture does not know ${path}: ${response.status}`);
   return response.json();
 }
 
-// What the protocol makes of a text: each line end arrives as LF, all else as it is. Written
-// apart from touka's encoder on purpose.
+// A text as the protocol delivers it: each line end arrives as LF, everything else unchanged. Independent of
+// touka's encoder on purpose.
 export function arrives(text) {
   return text.replace(/\r\n?/g, '\n');
 }

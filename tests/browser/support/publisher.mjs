@@ -1,20 +1,20 @@
-// Publishes 1, 2, 3, … to the topic fixture, one after the other, and goes on while its server is
-// killed and started again.
+// Publishes 1, 2, 3, … to the topic fixture, one after the other, and goes on while its server is killed and
+// started again.
 
 import { setTimeout as pause } from 'node:timers/promises';
 
-// Between two attempts at a server that is down, so that they do not take the processor from it.
+// The pause between two attempts at a server that is down, so that they do not use up the processor.
 const BETWEEN = 20;
 
 export function publish(url) {
   const told = {
-    // The ids of what was acknowledged, by number; what is kept, but whose answer was lost, has none.
+    // The ids of acknowledged numbers; a published number whose response was lost has none.
     ids: new Map(),
     // The last number that is known to be published.
     last: 0,
-    // Requests that came to nothing.
+    // Requests without a response.
     failed: 0,
-    // Numbers whose answer was lost: the topic had them, or it had not and they were posted again.
+    // Numbers whose response was lost: the topic had them, or it did not and they were posted again.
     kept: 0,
     again: 0,
   };
@@ -36,14 +36,13 @@ export function publish(url) {
     }
   }
 
-  // What a publisher cannot know when the connection breaks: whether its number was published. To
-  // post it again could publish it twice, to leave it could lose it. So it asks the topic itself.
+  // A publisher cannot know when the connection breaks whether its number was published. To post it again
+  // could publish it twice, to skip it could lose it. So it asks the topic itself.
   //
-  // The answer is final. A connection breaks here only by the end of the process, and the next one
-  // opens the file, and only then its port, when the last one is gone: nothing that was still on
-  // its way in the old one can come to the topic after it. And as there is no other publisher, and
-  // this one has no more than one number on its way, the last number can only be that one or the
-  // one before it.
+  // The answer is final. A connection breaks here only when the process ends, and the next process opens the
+  // file, and only then its port, after the last one is gone: nothing that was pending in the old one can
+  // reach the topic after it. And as there is no other publisher, and this one has at most one number
+  // pending, the last number can only be that one or the one before it.
   async function settle(number) {
     while (!stopped) {
       const answer = await ask('/last');
@@ -66,7 +65,7 @@ export function publish(url) {
       const number = told.last + 1;
       const answer = await ask('/publish', { method: 'POST', body: String(number) });
       if (answer) {
-        // What is not an end of the process would make the above untrue.
+        // Any other failure than the end of the process would make the above wrong.
         if (answer.status !== 200) throw new Error(`${number} was refused: ${answer.status} ${answer.text}`);
         told.ids.set(number, answer.text);
       } else if (!(await settle(number))) {
@@ -82,7 +81,7 @@ export function publish(url) {
 
   return {
     told,
-    // Waits until it is so of `told`, or until publishing failed for good.
+    // Waits until the condition holds for `told`, or until publishing failed for good.
     async until(is) {
       let look;
       const so = new Promise((resolve) => {
@@ -92,7 +91,7 @@ export function publish(url) {
       });
       await Promise.race([so, ended]).finally(() => waiting.delete(look));
     },
-    // No other number is begun; the one on its way is settled, if there is a server.
+    // Stops after the pending number, which is settled if there is a server.
     stop() {
       stopped = true;
       return ended;

@@ -1,5 +1,4 @@
-// Random texts that are hard on a line-based format, from a seed, so that a failure can be had
-// again.
+// Random texts that are hard on a line-based format, from a seed, so that a failure can be repeated.
 
 // mulberry32: small, and good enough to choose test cases.
 export function generator(seed) {
@@ -21,14 +20,14 @@ export function below(random, limit) {
   return Math.floor(random() * limit);
 }
 
-// What parsers trip over: line ends, field syntax, what looks like a BOM or its bytes, what other
-// formats take for a line end, characters of two to four bytes.
+// Texts that parsers fail on: line ends, field syntax, a BOM or its bytes, line ends of other formats,
+// characters of two to four bytes.
 const AWKWARD = [
   '\r', '\n', '\r\n', '\n\n', '\r\r', ':', ': ', ' ', '\t', '\0', '\uFEFF', '\u2028', '\u2029', '\u0085', '\u000b',
   'data', 'data:', 'data: ', 'id: 1', 'event: x', 'retry: 1', 'ï»¿', 'é', '…', '🦀', '\uFFFD', '\u007f', '\uFFFF',
 ];
 
-// Mostly awkward pieces, else any character but a lone surrogate, which UTF-8 cannot say.
+// Mostly awkward pieces, else any character except a lone surrogate, which UTF-8 cannot encode.
 function piece(random) {
   if (random() < 0.7) return AWKWARD[below(random, AWKWARD.length)];
   if (random() < 0.5) return String.fromCodePoint(0x20 + below(random, 0x5f));

@@ -1,4 +1,4 @@
-// Scripts for the fixture: what a stream says, when it is silent, and how it ends.
+// Scripts for the fixture: a stream's events, its silences, and its end.
 //
 // `quiet` is a silence: the fixture waits until the keep-alive has written that many bytes.
 
@@ -9,7 +9,7 @@ export function script({ topic, wholeBlocks = false, named = false } = {}) {
   const quiet = { quiet: wholeBlocks ? 9 : 6 };
   const lines = topic ? [] : [{ comment: 'a comment' }, { retry: 120_000 }];
   return {
-    // Longer than any test waits: a client that comes back sooner has read a later `retry`.
+    // Longer than any test waits: a client that reconnects sooner has read a later `retry`.
     retry: 120_000,
     keep_alive: 40,
     whole_blocks: wholeBlocks,
@@ -24,7 +24,7 @@ export function script({ topic, wholeBlocks = false, named = false } = {}) {
   };
 }
 
-// What a client must report of it. A topic's ids are not known before.
+// The events that a client must report. A topic's ids are not known in advance.
 export function expected({ topic, named = false } = {}) {
   return [1, 2, 3].map((n) => ({
     type: n === 2 && !named ? 'message' : 'note',
@@ -33,7 +33,7 @@ export function expected({ topic, named = false } = {}) {
   }));
 }
 
-// Keeps a script at the fixture. Gives the URL that plays it.
+// Stores a script at the fixture. Returns the URL that plays it.
 export async function post(fixture, body) {
   const response = await fetch(`${fixture}/scripts`, { method: 'POST', body: JSON.stringify(body) });
   const text = await response.text();
@@ -41,7 +41,7 @@ export async function post(fixture, body) {
   return `${fixture}/scripts/${text}`;
 }
 
-// With which `Last-Event-ID` each request came; null where it had none.
+// The `Last-Event-ID` of each request; null without one.
 export async function seen(url) {
   return (await state(url)).seen;
 }
@@ -50,11 +50,11 @@ export async function seen(url) {
 export async function finish(url) {
   while (!(await state(url)).done) await new Promise((resolve) => setTimeout(resolve, 10));
   const response = await fetch(url, { method: 'DELETE' });
-  if (!response.ok) throw new Error(`the stream is gone already: ${response.status}`);
+  if (!response.ok) throw new Error(`the stream has ended already: ${response.status}`);
 }
 
 async function state(url) {
   const response = await fetch(`${url}/state`);
-  if (!response.ok) throw new Error(`the fixture knows no ${url}: ${response.status}`);
+  if (!response.ok) throw new Error(`the fixture does not know ${url}: ${response.status}`);
   return response.json();
 }

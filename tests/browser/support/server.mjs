@@ -1,6 +1,6 @@
-// Runs the Rust programs that the tests look at: real processes, real signals.
+// Runs the Rust programs under test: real processes, real signals.
 //
-// Nothing is built here, so that a test's time is the test's own. scripts/test.sh builds first.
+// Builds nothing, so that a build does not count as a test's time. scripts/test.sh builds first.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -21,7 +21,7 @@ const PROGRAMS = {
   topic: { path: 'touka-topic-fixture', build: 'cargo build -p touka-tests --bin touka-topic-fixture' },
 };
 
-// Only cargo knows where it builds: CARGO_TARGET_DIR and any config file may move it.
+// Only cargo knows its target folder: CARGO_TARGET_DIR and any config file may move it.
 let targetDirectory;
 function target() {
   targetDirectory ??= JSON.parse(
@@ -34,16 +34,16 @@ function target() {
   return targetDirectory;
 }
 
-// A test that fails half way, or is stopped, must not leave its programs behind.
+// A test that fails half way, or is stopped, must not leave its programs running.
 const running = new Set();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
 
-// A port for a server that will be stopped and started again. It lies outside the range that the
-// kernel takes outgoing ports from: while the server is down, nobody else gets its port by chance,
-// not even the browser that knocks at it.
+// A port for a server that will be stopped and started again. It is outside the range that the kernel takes
+// outgoing ports from: while the server is down, no other socket gets its port by chance, including those of
+// the browser that tries to reconnect.
 export async function freePort() {
   for (let tries = 0; tries < 100; tries += 1) {
     const port = 15_000 + Math.floor(Math.random() * 15_000);
@@ -57,8 +57,8 @@ export async function freePort() {
   throw new Error('no free port between 15000 and 30000');
 }
 
-// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS,
-// `more` are its arguments after the address.
+// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS, `more` are its
+// arguments after the address.
 export async function start(program, port = 0, ...more) {
   const { path, build } = PROGRAMS[program];
   const binary = join(target(), 'debug', path);
@@ -77,13 +77,13 @@ export async function start(program, port = 0, ...more) {
 
   let printed = '';
   const keep = (line) => {
-    // The end is what tells why it died; a chatty program must not fill the memory.
+    // Only the end of the output is kept, which shows the cause of a failure.
     printed = `${printed}${line}\n`.slice(-20_000);
   };
   createInterface({ input: child.stderr }).on('line', keep);
   const url = await withTimeout(
     new Promise((resolve, reject) => {
-      // Both pipes are read to their end: a full pipe would stop the program.
+      // Both pipes are read to their end: a full pipe would block the program.
       createInterface({ input: child.stdout }).on('line', (line) => {
         keep(line);
         const found = line.match(/http:\/\/127\.0\.0\.1:\d+/);
@@ -102,7 +102,7 @@ export async function start(program, port = 0, ...more) {
 
   return {
     url,
-    // Sends the signal and waits for the end of the process. Gives { code, signal }.
+    // Sends the signal and waits for the end of the process. Returns { code, signal }.
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       return withTimeout(exited, () => `${program} is still there after ${signal}:\n${printed}`);

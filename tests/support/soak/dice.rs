@@ -1,18 +1,18 @@
-//! Random numbers that a seed gives again.
+//! Random numbers that are repeatable with a seed.
 
 use std::hash::{BuildHasher, RandomState};
 
-/// `SplitMix64`: good enough to choose how to leave, and no crate.
+/// `SplitMix64`: good enough for test choices, without a dependency.
 #[derive(Clone, Debug)]
 pub struct Dice(u64);
 
 impl Dice {
-    /// The numbers of this seed.
+    /// A generator with this seed.
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    /// A seed that is another one each time.
+    /// A different seed on each call.
     pub fn seed() -> u64 {
         // The only source of random numbers in the standard library. 32 bits are shorter to type.
         RandomState::new().hash_one(()) >> 32
@@ -26,7 +26,7 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below this one, which is not 0.
+    /// A number below `end`, which is not 0.
     pub fn below(&mut self, end: u64) -> u64 {
         self.roll() % end
     }

@@ -1,4 +1,4 @@
-//! Clients that come and leave at random for a long time, and a look at the server every second.
+//! Clients that come and go at random for a long time, and a sample of the server every second.
 
 mod dice;
 mod report;

@@ -1,40 +1,39 @@
-//! What a soak has seen, and whether it is good.
+//! The observations of a soak test, and their evaluation.
 
 use std::fmt;
 
 use super::sample::Sample;
 
-/// How much more of the heap may be in use after the last quarter's clients than after the second's,
-/// in bytes.
+/// By how many bytes the heap in use may be larger after the last quarter's clients than after the second's.
 ///
-/// Both are looked at when all clients have left, so neither depends on how many there were at a time,
-/// or on how quick the machine was. What a server keeps then is the room that its tables grew to, and
-/// the first two quarters have grown them. Between the two looks are half of all clients: some 15,000
-/// in a minute, of which this is about one byte each.
+/// Both are measured when all clients have disconnected, so neither depends on how many there were at a time,
+/// or on the machine's speed. What a server then keeps is the capacity that its tables grew to, and the first
+/// two quarters have grown them. Between the two measurements come half of all clients: some 15,000 in a
+/// minute, for which this is about one byte each.
 const MARGIN: u64 = 16 * 1024;
 
-/// What a soak has seen. It is shown as a table.
+/// The observations of a soak test. Displayed as a table.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// Before the first client.
     pub start: Sample,
-    /// Four times of clients that come and leave.
+    /// Four periods of clients that come and go.
     pub quarters: Vec<Quarter>,
-    /// What went wrong on the way.
+    /// Faults that were found during the run.
     pub failed: Vec<String>,
 }
 
 /// A quarter of a soak.
 #[derive(Clone, Debug)]
 pub struct Quarter {
-    /// Once a second while clients came and left.
+    /// One sample a second while clients came and went.
     pub samples: Vec<Sample>,
-    /// When all of them had left.
+    /// The sample after all of them had disconnected.
     pub rest: Sample,
 }
 
 impl Report {
-    /// All that is not as it should be; nothing where the server has stood the soak.
+    /// All faults; empty if the server has passed.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = self.failed.clone();
         let mut check = |holds: bool, fault: String| {
@@ -68,7 +67,7 @@ impl Report {
     }
 }
 
-/// The middle of the values.
+/// The median of the values.
 fn median(samples: &[Sample], of: fn(&Sample) -> u64) -> u64 {
     let mut values: Vec<_> = samples.iter().map(of).collect();
     values.sort_unstable();
@@ -85,8 +84,7 @@ fn line(f: &mut fmt::Formatter<'_>, name: &str, before: &Sample, sample: &Sample
     )
 }
 
-/// Of each quarter there is what a median second looked like, and what was left when all clients were
-/// gone.
+/// Shows for each quarter the median sample, and the sample after all clients had disconnected.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(

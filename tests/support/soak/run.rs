@@ -1,4 +1,4 @@
-//! A soak, from the start of its server to the report.
+//! A soak test, from the start of its server to the report.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,26 +15,25 @@ use super::visit::{Tally, visit};
 use crate::process::Process;
 use crate::wait::within;
 
-/// How many clients there are at a time.
+/// The number of clients at a time.
 const CLIENTS: u64 = 200;
 
-/// How long the last clients may take to leave and the server to let go of them, on a machine that
-/// is busy with something else.
+/// How long the last clients may take to disconnect and the server to drop them, on a busy machine.
 const SETTLED: Duration = Duration::from_mins(1);
 
-/// What to run.
+/// The parameters of a soak test.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// The program `touka-soaked`.
     pub server: String,
-    /// How long clients come.
+    /// How long new clients connect.
     pub length: Duration,
-    /// What the clients' choices follow from. How they meet in time does not.
+    /// The seed of the clients' choices. Their timing is not repeatable.
     pub seed: u64,
 }
 
 impl Plan {
-    /// The clients of a quarter, who come again and again until it is over.
+    /// The clients of a quarter, which reconnect until it is over.
     fn clients(&self, quarter: u64, server: SocketAddr, tally: &Arc<Tally>) -> JoinSet<()> {
         let over = Instant::now() + self.length / 4;
         let mut clients = JoinSet::new();
@@ -50,10 +49,10 @@ impl Plan {
         clients
     }
 
-    /// Runs it.
+    /// Runs the test.
     ///
     /// # Panics
-    /// The server ended before its time, or could not be looked at.
+    /// The server ended too early, or could not be sampled.
     pub async fn run(&self) -> Report {
         let server = Process::start(&self.server, &[]).await;
         let mut watch = Watch::new(&server).await;
@@ -97,7 +96,7 @@ async fn look(watch: &mut Watch, tally: &Tally) -> Sample {
     watch.look(tally.visits.load(Ordering::Relaxed), tally.events.load(Ordering::Relaxed)).await
 }
 
-/// What the server holds when it has let go of all clients that have left, or has had the time to.
+/// A sample once the server has dropped all disconnected clients, or the time for that is over.
 async fn settled(watch: &mut Watch, tally: &Tally, start: &Sample) -> Sample {
     let since = Instant::now();
     loop {

@@ -1,32 +1,32 @@
-//! What a server holds at one moment, seen from outside.
+//! A sample of a server's resources, taken from outside.
 
 use std::fs;
 
 use crate::client::Client;
 use crate::process::Process;
 
-/// What a server holds at one moment, and what its clients have had by then.
+/// A server's resources at one moment, and what its clients have received by then.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// Clients that have come and left.
+    /// Clients that have come and gone.
     pub visits: u64,
     /// Events that they have read.
     pub events: u64,
-    /// Memory with all that is shared or mapped from files, in KiB.
+    /// Memory with everything that is shared or mapped from files, in KiB.
     pub resident: u64,
-    /// Memory of its own, in KiB: heap and stacks, and what the allocator keeps of them for later.
+    /// Private memory, in KiB: heap and stacks, including what the allocator keeps for later.
     pub anonymous: u64,
     /// Bytes of the heap that are in use.
     pub live: u64,
     /// Open file descriptors.
     pub descriptors: u64,
-    /// Live tasks of its runtime.
+    /// Tasks of its runtime that are alive.
     pub tasks: u64,
-    /// Handlers that something is left of.
+    /// Handlers that are not completely dropped.
     pub held: u64,
 }
 
-/// Looks at a server. It has one connection, always the same, so that it counts the same each time.
+/// Samples a server. Uses one connection, always the same, so that it is counted equally each time.
 #[derive(Debug)]
 pub(super) struct Watch {
     process: u32,

@@ -1,4 +1,4 @@
-//! One client of a soak: it comes, streams, and leaves in one of the ways there are.
+//! One client of a soak test: it connects, streams, and disconnects in one of several ways.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,20 +11,20 @@ use super::dice::Dice;
 use crate::client::Client;
 use crate::wait::within;
 
-/// What a client gives its kernel to receive into, when the server shall find no room.
-const LITTLE: u32 = 8 * 1024;
+/// The receive buffer of a client that shall block the server's writes.
+const SMALL_BUFFER: u32 = 8 * 1024;
 
-/// For what comes at once, on a machine that is busy with something else.
+/// For what is immediate, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What all clients together have had.
+/// The totals of all clients.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) visits: AtomicU64,
     pub(super) events: AtomicU64,
 }
 
-/// One visit, from the connect to the last of the socket.
+/// One visit, from the connect to the last use of the socket.
 pub(super) async fn visit(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
     match dice.below(10) {
         0 => before_the_head(server, dice).await,
@@ -34,7 +34,7 @@ pub(super) async fn visit(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
         4 => without_reading(server, dice).await,
         5 => at_the_end(server, dice, tally).await,
         6 => refused(server, dice).await,
-        7 => after_a_byte_too_many(server, dice, tally).await,
+        7 => after_an_extra_byte(server, dice, tally).await,
         _ => after_a_few_events(server, dice, tally).await,
     }
     tally.visits.fetch_add(1, Ordering::Relaxed);
@@ -50,21 +50,21 @@ async fn before_the_head(server: SocketAddr, dice: &mut Dice) {
 async fn in_the_middle_of_a_request(server: SocketAddr, dice: &mut Dice) {
     let mut client = Client::connect(server).await;
     let request = request(dice);
-    // Nothing at all is one of the lengths, all of it is not.
+    // The length may be zero, and is never the whole request.
     let length = usize::try_from(dice.below(request.len() as u64)).expect("it is below the length");
     client.send(&request[..length]).await;
     stay(dice, 300).await;
     leave(client, dice);
 }
 
-/// The server has written part of an event and waits to write the rest.
+/// Disconnects when the server has written a part of an event and waits to write the rest.
 async fn in_the_middle_of_an_event(server: SocketAddr, dice: &mut Dice) {
-    let mut client = Client::connect_small(server, LITTLE).await;
+    let mut client = Client::connect_small(server, SMALL_BUFFER).await;
     client.send("GET /flood HTTP/1.1\r\nhost: test\r\n\r\n").await;
     let mut some = [0; 1000];
     for _ in 0..=dice.below(20) {
         let read = within(PATIENCE, "read", client.socket.read(&mut some)).await;
-        // On a busy machine this client may be the one that the server's write timeout cuts.
+        // On a busy machine this client may be cut off by the server's write timeout.
         if !matches!(read, Ok(1..)) {
             break;
         }
@@ -73,24 +73,24 @@ async fn in_the_middle_of_an_event(server: SocketAddr, dice: &mut Dice) {
     leave(client, dice);
 }
 
-/// Has nothing more to say, and reads until the server has noticed.
+/// Sends a FIN, and reads until the server has closed.
 async fn half_closed(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
     let mut client = streams(server, dice).await;
     reads(&mut client, dice, tally).await;
     client.socket.shutdown().await.expect("send a FIN");
-    // How the server closes is its own affair; that it does is what counts.
+    // How the server closes does not matter, as long as it does.
     let _ = within(PATIENCE, "the end of a half-closed stream", client.rest()).await;
 }
 
-/// Some leave by themselves, others are cut by the server's write timeout.
+/// Some of these clients disconnect by themselves, others are cut off by the server's write timeout.
 async fn without_reading(server: SocketAddr, dice: &mut Dice) {
-    let mut client = Client::connect_small(server, LITTLE).await;
+    let mut client = Client::connect_small(server, SMALL_BUFFER).await;
     client.send("GET /flood HTTP/1.1\r\nhost: test\r\n\r\n").await;
     stay(dice, 3000).await;
     client.reset();
 }
 
-/// Reads all there is, and may ask again over the same connection.
+/// Reads to the end, and may send another request on the same connection.
 async fn at_the_end(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
     let mut client = Client::connect(server).await;
     for _ in 0..=dice.below(3) {
@@ -104,7 +104,7 @@ async fn at_the_end(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
     leave(client, dice);
 }
 
-/// An error in place of a stream.
+/// Gets an error instead of a stream.
 async fn refused(server: SocketAddr, dice: &mut Dice) {
     let wait = dice.below(200);
     let mut client = Client::get(server, &format!("/held?wait={wait}&refuse=true")).await;
@@ -112,9 +112,8 @@ async fn refused(server: SocketAddr, dice: &mut Dice) {
     leave(client, dice);
 }
 
-/// With one byte of a next request on its way the server no longer sees the FIN, only that it cannot
-/// write any more.
-async fn after_a_byte_too_many(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
+/// With a byte of a next request unread, the server does not see the FIN: only its writes fail.
+async fn after_an_extra_byte(server: SocketAddr, dice: &mut Dice, tally: &Tally) {
     let mut client = streams(server, dice).await;
     client.send("G").await;
     reads(&mut client, dice, tally).await;
@@ -160,13 +159,13 @@ async fn reads(client: &mut Client, dice: &mut Dice, tally: &Tally) {
     }
 }
 
-/// Up to so many milliseconds, so that the server is met in every state it can be in.
+/// Waits for up to `milliseconds`, so that a disconnect can find the server in any state.
 async fn stay(dice: &mut Dice, milliseconds: u64) {
     sleep(Duration::from_millis(dice.below(milliseconds))).await;
 }
 
-/// Closes the connection with a FIN, or with a reset. With something unread the kernel makes a reset
-/// of the FIN too.
+/// Closes the connection with a FIN, or with a reset. With unread bytes the kernel turns the FIN into a
+/// reset, too.
 fn leave(client: Client, dice: &mut Dice) {
     if dice.flip() {
         client.reset();

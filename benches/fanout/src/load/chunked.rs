@@ -1,10 +1,10 @@
-//! HTTP's chunked encoding, however the network cuts it.
+//! HTTP's chunked encoding, in pieces of any size.
 
-/// Where in it the last byte was.
+/// A decoder's position in the encoding.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Chunked {
     at: At,
-    /// Of the size while it is read, then what is left of the chunk.
+    /// The size while it is read, then the rest of the chunk.
     size: usize,
 }
 
@@ -12,16 +12,16 @@ pub(crate) struct Chunked {
 enum At {
     #[default]
     Size,
-    /// After the size: an extension, and the line's end.
+    /// After the size: an extension, and the line end.
     SizeLine,
     Data,
-    /// The line's end that follows the data.
+    /// The line end after the data.
     DataEnd,
     /// After the last chunk.
     End,
 }
 
-/// What is no chunk, or a body that has ended.
+/// An invalid chunk, or the end of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Broken {
     Size,
@@ -74,7 +74,7 @@ mod tests {
     use super::{Broken, Chunked};
 
     #[test]
-    fn the_body_is_the_same_wherever_it_is_cut() {
+    fn the_body_is_the_same_wherever_it_is_split() {
         let encoded = b"5\r\nhello\r\n10;x=y\r\n0123456789abcdef\r\n1\r\n\n\r\n";
         for step in 1..=encoded.len() {
             let (mut chunked, mut body) = (Chunked::default(), Vec::new());
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_and_a_bad_size_are_told() {
+    fn an_end_and_a_bad_size_are_errors() {
         assert_eq!(Chunked::default().decode(b"1\r\nx\r\n0\r\n\r\n", |_| {}), Err(Broken::Ended));
         assert_eq!(Chunked::default().decode(b"x\r\n", |_| {}), Err(Broken::Size));
     }

@@ -1,4 +1,4 @@
-//! One connection: its request, its answer's head, and the number of the last event it got.
+//! One connection: its request, its response's head, and the number of its last event.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
@@ -14,11 +14,11 @@ use crate::tally::Tally;
 
 const REQUEST: &[u8] = b"GET /events HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n";
 
-/// The most that a head may have.
+/// The maximum size of a head.
 const HEAD: usize = 8 * 1024;
 
-/// So many loopback addresses are taken in turn, so that no address runs out of ports, not even with
-/// those that wait for their minute to pass after earlier runs.
+/// The number of loopback addresses used in turn, so that none runs out of ports, even with connections of
+/// earlier runs in TIME_WAIT.
 const SOURCES: usize = 200;
 
 pub(crate) struct Client {
@@ -29,7 +29,7 @@ pub(crate) struct Client {
     events: Events,
     /// The number of the last event.
     last: u64,
-    /// How many events it got, without those that came again.
+    /// The number of events, without duplicates.
     pub(crate) got: u64,
 }
 
@@ -39,10 +39,10 @@ enum Stage {
     Streaming,
 }
 
-/// What has become of it.
+/// The state of a client after a read.
 pub(crate) enum Now {
     Same,
-    /// It has just been answered with an event stream.
+    /// The response has just opened an event stream.
     Open,
 }
 
@@ -71,30 +71,30 @@ impl Client {
         })
     }
 
-    /// Whether the last one is there.
+    /// Whether the last event has arrived.
     pub(crate) fn done(&self, published: u64) -> bool {
         self.last >= published
     }
 
-    /// Whether its answer's head is still to come.
+    /// Whether the response's head is still to come.
     pub(crate) fn is_waiting(&self) -> bool {
         !matches!(self.stage, Stage::Streaming)
     }
 
-    /// The socket may be written: sends the request.
+    /// Sends the request, once the socket is writable.
     pub(crate) fn writable(&mut self) -> io::Result<()> {
         if let Stage::Connecting = self.stage {
             if let Some(error) = self.socket.take_error()? {
                 return Err(error);
             }
-            // It is shorter than any socket's buffer.
+            // Shorter than any socket's buffer.
             self.socket.write_all(REQUEST)?;
             self.stage = Stage::Head(Vec::new());
         }
         Ok(())
     }
 
-    /// Reads all there is. An error is the end of this client.
+    /// Reads everything available. An error is the end of this client.
     pub(crate) fn readable(&mut self, buffer: &mut [u8], tally: &mut Tally) -> io::Result<Now> {
         let mut now = Now::Same;
         loop {
@@ -108,14 +108,14 @@ impl Client {
             if self.take(&buffer[..read], tally)? {
                 now = Now::Open;
             }
-            // The kernel had no more; what comes from here on is a new edge.
+            // The kernel had no more; later bytes are a new edge.
             if read < buffer.len() {
                 return Ok(now);
             }
         }
     }
 
-    /// True where the head has just ended.
+    /// Returns true when the head has just ended.
     fn take(&mut self, bytes: &[u8], tally: &mut Tally) -> io::Result<bool> {
         let Stage::Head(head) = &mut self.stage else {
             return self.body(bytes, tally).map(|()| false);

@@ -5,7 +5,7 @@ use std::mem;
 use memchr::memchr;
 use memchr::memmem::find;
 
-/// Room for `data: {"seq":…,"sent_ns":…,` with the longest numbers.
+/// Capacity for `data: {"seq":…,"sent_ns":…,` with the longest numbers.
 const PREFIX: usize = 80;
 
 /// One whole event.
@@ -13,11 +13,11 @@ const PREFIX: usize = 80;
 pub(crate) struct Arrived {
     pub(crate) seq: u64,
     pub(crate) sent_ns: u64,
-    /// Bytes of its data.
+    /// The number of bytes of its data.
     pub(crate) bytes: usize,
 }
 
-/// What the event's data lines have said so far.
+/// The state of the event's data lines so far.
 #[derive(Clone, Copy, Debug, Default)]
 enum Data {
     #[default]
@@ -26,11 +26,11 @@ enum Data {
     Misshapen,
 }
 
-/// What is known of the event and of the line that are being read.
+/// The state of the event and the line that are being read.
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     line: [u8; PREFIX],
-    /// Bytes of the line so far, also those that are not kept.
+    /// The length of the line so far, including bytes that are not kept.
     length: usize,
     data: Data,
 }
@@ -40,8 +40,8 @@ impl Events {
         Self { line: [0; PREFIX], length: 0, data: Data::Missing }
     }
 
-    /// Calls `each` for every block that ends here with a blank line and has a `data` field; with `None`
-    /// where its data is not a quote.
+    /// Calls `each` for every block that ends here with a blank line and has a `data` field; with `None` if
+    /// its data is not a quote.
     pub(crate) fn read(&mut self, mut bytes: &[u8], mut each: impl FnMut(Option<Arrived>)) {
         while let Some(end) = memchr(b'\n', bytes) {
             self.keep(&bytes[..end]);
@@ -70,7 +70,7 @@ impl Events {
         } else if let Some(value) = line.strip_prefix(b"data:") {
             self.data = match (self.data, quote(value, self.length)) {
                 (Data::Missing, Some(arrived)) => Data::Quote(arrived),
-                // A second line of data would be a payload with a line break, which a quote has not.
+                // A second line of data would be a payload with a line break, which a quote does not have.
                 _ => Data::Misshapen,
             };
         }
@@ -97,7 +97,7 @@ mod tests {
     use super::{Arrived, Events};
 
     #[test]
-    fn events_are_counted_wherever_the_stream_is_cut() {
+    fn events_are_counted_wherever_the_stream_is_split() {
         let quotes = [Quote::new(1, 64), Quote::new(2, 1024)];
         let [first, second] = quotes.each_ref().map(Quote::json);
         let stream = format!(": hello\n\nretry: 5\n\nid: 1\ndata: {first}\n\nevent: x\ndata:{second}\n\ndata: y\n\n");
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_without_its_blank_line_is_none() {
+    fn an_event_without_its_blank_line_is_not_counted() {
         let mut events = Events::new();
         events.read(format!("data: {}\n", Quote::new(1, 64).json()).as_bytes(), |_| panic!("it is not whole"));
     }

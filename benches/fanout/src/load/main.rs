@@ -4,9 +4,9 @@
 //! load --port 8080 --connections 2000 --payload 64
 //! ```
 //!
-//! It prints `connected` as soon as all streams are open, reads until standard input says `end N`,
-//! where N is how many events were published, and prints one line of JSON. It leaves by itself after
-//! `--seconds` (300), or when standard input ends.
+//! Prints `connected` as soon as all streams are open, reads until standard input has `end N`, where N is the
+//! number of published events, and prints one line of JSON. The process ends by itself after `--seconds`
+//! (300), or when standard input ends.
 
 mod chunked;
 mod client;
@@ -25,10 +25,10 @@ use mio::{Interest, Poll, Token, Waker};
 use crate::client::{Client, Now};
 use crate::tally::Tally;
 
-/// Connections that are opened but not answered yet. More would overflow the servers' backlogs.
+/// The maximum number of connections without a response. More would overflow the servers' backlogs.
 const AT_ONCE: usize = 128;
 
-/// How long after `end` nothing may arrive before the rest is given up as lost.
+/// How long after `end` no event may arrive before the missing ones count as lost.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 const WAKER: Token = Token(usize::MAX);
@@ -64,7 +64,7 @@ struct Load {
     options: Options,
     poll: Poll,
     clients: Vec<Option<Client>>,
-    /// How many wait for their answer.
+    /// The number of connections without a response.
     waiting: usize,
     buffer: Vec<u8>,
     tally: Tally,
@@ -104,7 +104,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// How many were published, as standard input says it.
+/// Receives the number of published events from standard input.
 fn ends(waker: Arc<Waker>) -> Receiver<u64> {
     let (told, ends) = mpsc::channel();
     thread::spawn(move || {
@@ -144,7 +144,7 @@ impl Load {
         }
     }
 
-    /// Waits for something to happen, and does what is to be done. An error is the end of the process.
+    /// Waits for events of the sockets, and handles them. An error is the end of the process.
     fn turn(&mut self, started: Instant) -> io::Result<()> {
         if started.elapsed().as_secs() > self.options.seconds {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "the time is over: see --seconds"));
@@ -171,7 +171,7 @@ impl Load {
         Ok(())
     }
 
-    /// Waits until all events are there, or no more come.
+    /// Waits until all events have arrived, or none arrives any more.
     fn rest(&mut self, published: u64, started: Instant) -> io::Result<()> {
         let (mut events, mut progress) = (self.tally.events(), Instant::now());
         while self.clients.iter().flatten().any(|client| !client.done(published)) && progress.elapsed() < PATIENCE {

@@ -1,14 +1,14 @@
-//! What all clients got together.
+//! Totals of all clients.
 
 use std::time::Duration;
 
 use fanout::{LoadReport, Percentiles};
 
-/// Errors that are printed. The rest is only counted.
+/// The maximum number of errors that are printed. All are counted.
 const PRINTED: u64 = 5;
 
 pub(crate) struct Tally {
-    /// Bytes that each event's data must have.
+    /// The number of bytes that each event's data must have.
     pub(crate) payload: usize,
     pub(crate) doubled: u64,
     pub(crate) opened: Vec<u64>,
@@ -23,7 +23,7 @@ impl Tally {
         Self { payload, doubled: 0, opened: Vec::new(), errors: 0, first_error: None, latencies: Vec::new() }
     }
 
-    /// A connection's head was there after so long.
+    /// Records that a connection's head arrived after this time.
     pub(crate) fn opened(&mut self, after: Duration) {
         self.opened.push(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
     }
@@ -44,7 +44,7 @@ impl Tally {
         self.first_error.get_or_insert_with(|| what.to_owned());
     }
 
-    /// Of clients that each should have got so many events; `short` did not.
+    /// The report of clients that should each have received `published` events; `short` clients did not.
     pub(crate) fn report(self, connect: Duration, published: u64, short: u64) -> LoadReport {
         let connections = self.opened.len() as u64;
         let distinct = self.latencies.len() as u64 - self.doubled;

@@ -1,25 +1,25 @@
-//! What DESIGN asks of touka here, and whether it was reached.
+//! The bars of DESIGN, and whether they are met.
 
 use crate::case::{BAR, PAYLOADS, size, thousands};
 use crate::servers::SERVERS;
 use crate::summary::{Figures, Summary};
 
-/// Times that of `bare`, in the case of the bar.
+/// A multiple of the value of `bare`, in the case of the bar.
 const CPU: f64 = 1.10;
-/// KB for each idle subscriber.
+/// KB per idle subscriber.
 const MEMORY: f64 = 1.5;
-/// KB for each client with a handler of its own: idle, and while events of any size are published.
+/// KB per client with a handler of its own: idle, and while events of any size are published.
 const HANDLER_IDLE: f64 = 4.0;
 const HANDLER_BUSY: f64 = 6.0;
-/// Times that of `bare`, with a handler each.
+/// A multiple of the value of `bare`, with a handler per client.
 const HANDLER_CPU: f64 = 1.50;
 /// All of them in one process.
 const ALL: u64 = 19_000;
-/// A client may cost so much more among 19,000 than among 2,000, as a multiple of what it costs `bare`
-/// more: its caches do not grow either.
+/// The maximum growth of the cost per client from 2,000 to 19,000 clients, relative to the growth of `bare`,
+/// whose caches do not grow either.
 const FLAT: f64 = 1.10;
 
-/// One row each: the work, the bar, what was measured, whether it is met.
+/// One row for each bar: the work, the bar, the measurement, whether the bar is met.
 pub(crate) fn rows(summary: &Summary) -> Vec<[String; 4]> {
     let mut rows: Vec<_> =
         PAYLOADS.iter().map(|payload| cpu(summary, "touka", "parked clients", CPU, *payload)).collect();
@@ -44,7 +44,7 @@ fn row(work: String, bar: String, judged: Option<(String, Result<(), String>)>) 
 }
 
 fn at_most(value: f64, bar: f64, unit: &str) -> Result<(), String> {
-    // As it is printed: a bar of 1.10 is met by 1.104.
+    // As printed: a bar of 1.10 is met by 1.104.
     if (value * 100.0).round() <= (bar * 100.0).round() { Ok(()) } else { Err(format!("{:.2}{unit}", value - bar)) }
 }
 
@@ -66,7 +66,7 @@ fn busy(summary: &Summary, payload: usize) -> [String; 4] {
     row(format!("memory per busy handler, {}", size(payload)), format!("≤ {HANDLER_BUSY} KB"), judged)
 }
 
-/// A handler each costs less than with any peer.
+/// A handler per client costs less than with any peer.
 fn below_peers(summary: &Summary, payload: usize) -> [String; 4] {
     let ratio = |server: &str| Some(summary.of(server, (BAR.0, payload))?.ratio?.median);
     let peers = SERVERS.iter().filter(|server| server.key != "bare" && !server.key.starts_with("touka"));
@@ -75,7 +75,11 @@ fn below_peers(summary: &Summary, payload: usize) -> [String; 4] {
     let judged = ratio("touka-generator").zip(least).map(|(ours, (theirs, title))| {
         (format!("{ours:.2} × bare; {title} {theirs:.2} ×"), at_most(ours, theirs, " ×"))
     });
-    row(format!("the same beside all peers, {}", size(payload)), "below every peer".to_owned(), judged)
+    row(
+        format!("CPU per delivery of a handler each, beside all peers, {}", size(payload)),
+        "below every peer".to_owned(),
+        judged,
+    )
 }
 
 fn idle(summary: &Summary, server: &str, work: &str, bar: f64) -> [String; 4] {
@@ -110,5 +114,5 @@ fn flat(summary: &Summary) -> [String; 4] {
         .zip(growth("bare"))
         .map(|(touka, bare)| (format!("{touka:.2} × (bare {bare:.2} ×)"), at_most(touka / bare, FLAT, " ×")));
     let work = "CPU per delivery among 19,000, over that among 2,000".to_owned();
-    row(work, format!("≤ {FLAT:.2} × what bare's grows by"), judged)
+    row(work, format!("≤ {FLAT:.2} × the growth of bare"), judged)
 }

@@ -1,18 +1,18 @@
-//! What is asked of each server.
+//! The cases that each server is measured in.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// So many clients, so many bytes an event, so many events a second, for so long, so often.
+/// A number of clients, the bytes of an event, the events per second, the duration, and the number of rounds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Case {
     pub(crate) connections: u64,
     pub(crate) payload: usize,
     pub(crate) rate: f64,
-    /// How long events are published.
+    /// How long events are published, in seconds.
     pub(crate) seconds: u64,
-    /// How long the clients are idle before.
+    /// How long the clients are idle before that, in seconds.
     pub(crate) idle: u64,
     pub(crate) rounds: usize,
 }
@@ -20,11 +20,11 @@ pub(crate) struct Case {
 pub(crate) const CONNECTIONS: [u64; 3] = [2000, 8000, 19000];
 pub(crate) const PAYLOADS: [usize; 3] = [64, 1024, 16384];
 
-/// The case that DESIGN's bar on CPU is about.
+/// The case of DESIGN's bar on CPU.
 pub(crate) const BAR: (u64, usize) = (2000, 64);
 
-/// Events a second that all servers and the load generator keep up with on two cores: about as many
-/// deliveries a second whatever the number of clients, 40,000, and 10,000 of large events.
+/// Events per second that all servers and the load generator keep up with on two cores: about 40,000
+/// deliveries per second for any number of clients, and 10,000 of large events.
 pub(crate) fn rate(connections: u64, payload: usize) -> f64 {
     let small = match connections {
         0..=2000 => 20.0,
@@ -35,7 +35,7 @@ pub(crate) fn rate(connections: u64, payload: usize) -> f64 {
 }
 
 impl Case {
-    /// Which one it is, however long and often it was measured.
+    /// Identifies the case, however long and often it was measured.
     pub(crate) fn key(&self) -> (u64, usize) {
         (self.connections, self.payload)
     }

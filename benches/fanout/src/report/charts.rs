@@ -4,7 +4,7 @@ use crate::case::size;
 use crate::summary::{Figures, Summary};
 use crate::svg::{Plot, Scale};
 
-/// Each with its file's name.
+/// All plots, each with its file's name.
 pub(crate) fn all(summary: &Summary) -> Vec<(&'static str, String)> {
     [("cpu.svg", cpu(summary)), ("memory.svg", memory(summary)), ("latency.svg", latency(summary))]
         .into_iter()

@@ -1,4 +1,4 @@
-//! Where the section and its plots go.
+//! Writes the section and its plots into the docs.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 const BEGIN: &str = "<!-- fan-out: written by scripts/bench.sh, from here -->";
 const END: &str = "<!-- fan-out: to here -->";
 
-/// Replaces what is between the two comments in `benchmarks.md`, or appends it with them.
+/// Replaces the text between the two comments in `benchmarks.md`, or appends it with them.
 pub(crate) fn put(docs: &Path, section: &str) -> Result<(), String> {
     let path = docs.join("benchmarks.md");
     let text = fs::read_to_string(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;

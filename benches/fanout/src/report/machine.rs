@@ -1,4 +1,4 @@
-//! On what it was measured, and what.
+//! The machine and the versions of a measurement.
 
 use std::fs;
 use std::process::Command;
@@ -15,7 +15,7 @@ pub(crate) fn machine() -> String {
     let cores = info.lines().filter(|line| field(line, "processor").is_some()).count();
     let model = info.lines().find_map(|line| field(line, "model name")).unwrap_or_else(|| "unknown CPU".to_owned());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    // What a distribution or a host appends to the version is its own.
+    // Suffixes of a distribution or a host are left out.
     let kernel = kernel.trim().split('-').next().unwrap_or_default().to_owned();
     format!("{cores} cores of an {model}, Linux {kernel}, {}", first_words("rustc", 2))
 }
@@ -41,8 +41,8 @@ pub(crate) fn versions() -> String {
     named.collect::<Vec<_>>().join(", ")
 }
 
-/// A crate may be there twice, since another peer stands on an old version of it. A peer's own is the
-/// last, because they are sorted.
+/// A crate may be there twice, if another peer depends on an old version of it. A peer's own is the last,
+/// because the entries are sorted.
 fn newest(lock: &str, name: &str) -> Option<String> {
     let mut lines = lock.lines();
     let mut newest = None;

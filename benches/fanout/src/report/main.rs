@@ -1,6 +1,6 @@
-//! Measures one server after another, and writes what came of it into `docs/benchmarks.md`.
+//! Measures one server after another, and writes the results into `docs/benchmarks.md`.
 //!
-//! `scripts/bench.sh --help` has the flags. It needs Linux's `/proc`.
+//! `scripts/bench.sh --help` prints the flags. Requires Linux's `/proc`.
 
 mod bars;
 mod case;
@@ -52,13 +52,14 @@ fn run(options: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Rounds on the outside, servers on the inside: what disturbs the machine for a while disturbs them all.
+/// Rounds are the outer loop, servers the inner one: a disturbance of the machine affects them all.
 fn measure(options: &Options, records: &Records) -> Result<(), String> {
     let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let most = options.cases.iter().map(|case| case.rounds).max().unwrap_or_default();
     for round in 0..most {
         for case in options.cases.iter().filter(|case| round < case.rounds) {
-            // Nobody is always the first after an idle time, nor always the last.
+            // The order rotates, so that no server is always the first after an idle time, or always the
+            // last.
             let turned = (0..options.servers.len()).map(|index| (index + round) % options.servers.len());
             for server in turned.map(|index| options.servers[index]) {
                 eprint!("round {} of {}: {case}: {}: ", round + 1, case.rounds, server.title);

@@ -13,13 +13,13 @@ use crate::process::Process;
 use crate::servers::{Server, program};
 use crate::usage::{cpu_us, memory};
 
-/// What came of it.
+/// The result of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Measured {
     pub(crate) published: u64,
     pub(crate) cpu_us: u64,
-    /// Resident memory before the first connection, after the idle time, while events are published, and
-    /// at its highest.
+    /// Resident memory before the first connection, after the idle time, while events are published, and its
+    /// peak.
     pub(crate) before_kb: u64,
     pub(crate) idle_kb: u64,
     pub(crate) busy_kb: u64,
@@ -28,22 +28,22 @@ pub(crate) struct Measured {
 }
 
 impl Measured {
-    /// Microseconds of CPU that a delivery took.
+    /// Microseconds of CPU time per delivery.
     pub(crate) fn per_delivery(&self) -> f64 {
         float(self.cpu_us) / float(self.load.events.max(1))
     }
 
-    /// KB that a connection takes while nothing is published.
+    /// KB per connection while no event is published.
     pub(crate) fn idle(&self) -> f64 {
         float(self.idle_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
     }
 
-    /// The same while events are published.
+    /// KB per connection while events are published.
     pub(crate) fn busy(&self) -> f64 {
         float(self.busy_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
     }
 
-    /// The same at the highest, all in all.
+    /// KB per connection at the peak, in total.
     pub(crate) fn peak(&self) -> f64 {
         float(self.peak_kb.saturating_sub(self.before_kb)) / float(self.load.connections.max(1))
     }
@@ -71,7 +71,7 @@ pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> 
     let args = ["--port", &port, "--payload", &payload, "--rate", &rate].into_iter().chain(server.args.iter().copied());
     let mut served = Process::start(&server.program()?, args.map(str::to_owned))?;
     served.hear("ready", Duration::from_secs(20))?;
-    // What a runtime sets up after its start is none of the connections'.
+    // Memory that a runtime allocates after its start is not the connections'.
     sleep(Duration::from_millis(500));
     let before = memory(served.id())?;
 
@@ -88,7 +88,7 @@ pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> 
     served.tell("stop")?;
     let published = served.hear("published ", Duration::from_mins(1))?;
     load.tell(&format!("end {published}"))?;
-    // It answers as soon as everything has arrived, or nothing comes any more.
+    // The load generator responds as soon as all events have arrived, or none arrives any more.
     let line = load.hear("{", Duration::from_mins(1))?;
     let cpu = cpu_us(served.id())?.saturating_sub(cpu);
     let load = serde_json::from_str(&format!("{{{line}")).map_err(|error| format!("the load's report: {error}"))?;
@@ -103,7 +103,7 @@ pub(crate) fn measure(server: &Server, case: &Case) -> Result<Measured, String> 
     })
 }
 
-/// Waits, and tells what the server's memory was in the middle of the looks at it.
+/// Waits, and returns the median of the server's memory samples.
 fn busy(id: u32, seconds: Duration) -> Result<u64, String> {
     const LOOKS: u32 = 20;
     let mut seen = Vec::new();
@@ -111,13 +111,13 @@ fn busy(id: u32, seconds: Duration) -> Result<u64, String> {
         sleep(seconds / LOOKS);
         seen.push(memory(id)?.now_kb);
     }
-    // The first half is left out: what events take is there after a while.
+    // The first half is left out: memory for events is allocated after a while.
     let later = &mut seen[LOOKS as usize / 2..];
     later.sort_unstable();
     Ok(later[later.len() / 2])
 }
 
-/// One that nobody listens at now.
+/// A port without a listener.
 fn free_port() -> Result<u16, String> {
     let listener = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     listener.map(|address| address.port()).map_err(|error| format!("no free port: {error}"))

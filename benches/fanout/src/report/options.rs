@@ -10,19 +10,19 @@ pub(crate) const HELP: &str = "\
 Measures topics beside their peers: CPU, memory and latency of one event to thousands of clients.
 
   scripts/bench.sh                    everything, into docs/benchmarks.md; takes about an hour
-  scripts/bench.sh --quick            200 clients, 2 seconds, once: does it all work?
+  scripts/bench.sh --quick            200 clients, 2 seconds, once: a smoke test
 
   --servers bare,touka,axum           only these
   --connections 2000,8000,19000       only these numbers of clients
   --payload 64,1024,16384             only these bytes of JSON in an event
-  --rounds 3                          how often; by default 3 for 2,000 clients, 2 for the rest
+  --rounds 3                          rounds; by default 3 for 2,000 clients, 2 for the rest
   --seconds 8                         how long events are published in each run
   --idle 3                            seconds before, after which memory is read
-  --rate 20                           events a second; by default what all keep up with
-  --keep                              beside the runs that are there, instead of them
-  --render                            measure nothing, only show the runs that are there
-  --write                             into docs/benchmarks.md, also where only a part was measured
-  --docs docs                         where that is
+  --rate 20                           events per second; by default a rate that all keep up with
+  --keep                              adds to the existing runs instead of replacing them
+  --render                            measures nothing, only shows the existing runs
+  --write                             into docs/benchmarks.md, even if only a part was measured
+  --docs docs                         the folder of benchmarks.md
 ";
 
 pub(crate) struct Options {
@@ -36,7 +36,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// `None` where only the help was asked for.
+    /// Parses the arguments; `None` if only the help was requested.
     pub(crate) fn from_args() -> Result<Option<Self>, String> {
         let mut servers: Vec<&'static Server> = SERVERS.iter().collect();
         let (mut connections, mut payloads) = (CONNECTIONS.to_vec(), PAYLOADS.to_vec());
@@ -67,7 +67,7 @@ impl Options {
                 "--render" => render = true,
                 "--write" => write = true,
                 "--docs" => docs = value()?.into(),
-                _ => return Err(format!("{arg} is not known; --help says what there is")),
+                _ => return Err(format!("{arg} is not known; see --help")),
             }
         }
         let mut cases = Vec::new();
@@ -90,7 +90,7 @@ impl Options {
 }
 
 fn number<N: FromStr>(arg: &str, value: &str) -> Result<N, String> {
-    value.trim().parse().map_err(|_| format!("{arg} {value}: that is not a number it can take"))
+    value.trim().parse().map_err(|_| format!("{arg} {value}: not a valid number"))
 }
 
 fn list<N: FromStr>(arg: &str, value: &str) -> Result<Vec<N>, String> {

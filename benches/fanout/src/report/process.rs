@@ -1,4 +1,4 @@
-//! A process that is told what to do by lines, and answers by lines.
+//! A process that is controlled by lines, and responds with lines.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -7,10 +7,10 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long it has to leave by itself.
+/// How long the process has to end by itself.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-/// Ends with this value.
+/// A child process, which ends when this is dropped.
 pub(crate) struct Process {
     name: String,
     child: Child,
@@ -45,7 +45,7 @@ impl Process {
         writeln!(orders, "{order}").map_err(|error| format!("{} does not take \"{order}\": {error}", self.name))
     }
 
-    /// Its next line that starts so, without that start. Other lines are of no interest.
+    /// The next line that begins with `start`, without that beginning. Other lines are skipped.
     pub(crate) fn hear(&self, start: &str, within: Duration) -> Result<String, String> {
         let end = Instant::now() + within;
         loop {
@@ -68,7 +68,7 @@ impl Drop for Process {
             }
             thread::sleep(Duration::from_millis(20));
         }
-        // It is ours, and does not leave by itself.
+        // Started by this program, and does not end by itself.
         let _ = self.child.kill().and_then(|()| self.child.wait());
     }
 }

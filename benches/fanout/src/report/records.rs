@@ -1,4 +1,4 @@
-//! The runs, on disk: a line of JSON each, written at once, so that nothing is lost when one is stopped.
+//! The runs, on disk: a line of JSON each, written at once, so that an interrupted run loses nothing.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
@@ -21,7 +21,7 @@ pub(crate) struct Record {
 pub(crate) struct Records(PathBuf);
 
 impl Records {
-    /// Those that are there stay only with `keep`.
+    /// Opens the file. Existing records stay only with `keep`.
     pub(crate) fn open(path: &Path, keep: bool) -> Result<Self, String> {
         if !keep && path.exists() {
             fs::remove_file(path).map_err(|error| format!("cannot remove {}: {error}", path.display()))?;

@@ -36,25 +36,25 @@ fn intro(out: &mut String) {
     line!(
         out,
         "Each server publishes the same JSON to all its clients at a steady rate, as its own documentation shows it: \
-         tokio's `broadcast`, and an event stream for each client that encodes what it gets. *bare* is the floor: a \
-         loop that calls `send` with the same bytes on each socket. *hyper, shared bytes* is the floor of all that \
-         stand on hyper: its body, with an event that was encoded once. Touka's events have an id and a name beside \
+         tokio's `broadcast`, and an event stream for each client that encodes each event. *bare* is the minimum: a \
+         loop that calls `send` with the same bytes on each socket. *hyper, shared bytes* is the minimum on \
+         hyper: its body, with an event that is encoded once. Touka's events have an id and a name beside \
          their data, about 45 bytes; the others' have data only.\n"
     );
     line!(
         out,
         "- The clients are another process: one thread, raw sockets, loopback. It checks each event's length and \
-         number, and counts what is lost and what comes twice.\n\
-         - CPU is the server's user and system time, from the first event until the last has arrived everywhere, \
-         over the events that arrived. What the kernel does for a `send`, it does on the server's account, the \
-         client's end of the loopback too.\n\
-         - Memory is what the server's resident memory has grown by since before the first connection; a KB is \
-         1,024 bytes. The kernel's own for a socket is not in it.\n\
+         number, and counts lost and duplicate events.\n\
+         - CPU is the server's user and system time, from the first event until the last has arrived at every client, \
+         divided by the number of events that arrived. The kernel's work for a `send` counts for the server, \
+         including the client's end of the loopback.\n\
+         - Memory is the growth of the server's resident memory since before the first connection; a KB is \
+         1,024 bytes. The kernel's memory for a socket is not included.\n\
          - Latency is from publishing to reading. The load generator reads thousands of sockets in turn, so most of \
-         it is the walk through all clients, twice.\n\
-         - Servers take turns, in rounds. × bare is over the bare loop's figure in the same round. Figures are medians \
-         of the rounds; in brackets are the least and the most.\n\
-         - Rates are such that everybody keeps up on two cores: about 40,000 deliveries a second, and 10,000 of \
+         it is the time to go through all clients, twice.\n\
+         - Servers take turns, in rounds. × bare is a multiple of the bare loop's value in the same round. Values are \
+         medians of the rounds, with the minimum and the maximum in parentheses.\n\
+         - Rates are such that every server keeps up on two cores: about 40,000 deliveries per second, and 10,000 of \
          16 KB.\n"
     );
 }
@@ -77,7 +77,7 @@ fn ratio(figures: &Figures) -> String {
 }
 
 fn asked(out: &mut String, summary: &Summary) {
-    line!(out, "### What is asked of touka\n");
+    line!(out, "### Bars for touka\n");
     table(out, &["work", "bar", "measured", ""], bars::rows(summary).into_iter().map(Vec::from));
 }
 
@@ -99,7 +99,7 @@ fn memory(out: &mut String, summary: &Summary) {
     let cases: Vec<Case> = summary.cases().into_iter().filter(|case| case.payload == most.payload).collect();
     line!(
         out,
-        "### Memory per connection\n\nKB of each client: idle, and at the most while {} are published.\n",
+        "### Memory per connection\n\nKB per client: idle, and at the peak while {} are published.\n",
         size(most.payload)
     );
     let mut header = vec!["server".to_owned()];
@@ -120,7 +120,7 @@ fn memory(out: &mut String, summary: &Summary) {
     line!(out, "![Memory per connection, by server](benchmarks/memory.svg)\n");
 }
 
-/// What events of each size take while they are published, among as many clients as the bars speak of.
+/// Memory for events of each size while they are published, with the number of clients of the bars.
 fn busy(out: &mut String, summary: &Summary) {
     let cases: Vec<Case> = summary.cases().into_iter().filter(|case| case.connections == BAR.0).collect();
     if cases.is_empty() {
@@ -128,7 +128,7 @@ fn busy(out: &mut String, summary: &Summary) {
     }
     line!(
         out,
-        "KB of each of {} clients: idle, and in the middle while events of each size are published; and CPU, \
+        "KB per client with {} clients: idle, and the median while events of each size are published; and CPU, \
          × bare.\n",
         thousands(BAR.0)
     );
@@ -164,7 +164,7 @@ fn latency(out: &mut String, summary: &Summary, case: &Case) {
 fn all(out: &mut String, summary: &Summary) {
     line!(out, "### All cases\n");
     for case in summary.cases() {
-        line!(out, "<details><summary>{case}, {} s a run</summary>\n", case.seconds);
+        line!(out, "<details><summary>{case}, {} s per run</summary>\n", case.seconds);
         let rows = summary.figures(&case).into_iter().map(|figures| {
             let Figures { latency, lost, doubled, errors, .. } = figures;
             vec![
@@ -183,7 +183,7 @@ fn all(out: &mut String, summary: &Summary) {
         });
         let header = [
             "server",
-            "µs a delivery",
+            "µs per delivery",
             "× bare",
             "idle, KB",
             "busy, KB",
@@ -212,6 +212,6 @@ fn all(out: &mut String, summary: &Summary) {
     });
     let short: Vec<String> = short.collect();
     if !short.is_empty() {
-        line!(out, "Who lost events:\n\n{}\n", short.join("\n"));
+        line!(out, "Clients that lost events:\n\n{}\n", short.join("\n"));
     }
 }

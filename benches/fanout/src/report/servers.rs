@@ -1,4 +1,4 @@
-//! Who is measured.
+//! The servers that are measured.
 
 use std::env;
 use std::path::PathBuf;
@@ -7,11 +7,11 @@ use std::path::PathBuf;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Server {
     pub(crate) key: &'static str,
-    /// As it stands in tables.
+    /// The title in tables.
     pub(crate) title: &'static str,
     binary: &'static str,
     pub(crate) args: &'static [&'static str],
-    /// The crates whose versions matter.
+    /// The crates whose versions are printed.
     pub(crate) crates: &'static [&'static str],
 }
 
@@ -19,7 +19,7 @@ const fn peer(key: &'static str, title: &'static str, crates: &'static [&'static
     Server { key, title, binary: key, args: &[], crates }
 }
 
-/// In the order of the tables. `bare` is what the others are compared with.
+/// In the order of the tables. The others are compared with `bare`.
 pub(crate) const SERVERS: &[Server] = &[
     peer("bare", "bare send loop", &[]),
     Server { args: &["--park"], ..peer("touka", "touka, parked", &["touka"]) },
@@ -46,7 +46,7 @@ impl Server {
     }
 }
 
-/// A program that was built together with this one.
+/// The path of a program that was built together with this one.
 pub(crate) fn program(name: &str) -> Result<PathBuf, String> {
     let path = env::current_exe().map_err(|error| format!("cannot find the other programs: {error}"))?;
     let path = path.with_file_name(name);

@@ -1,4 +1,4 @@
-//! All runs of a server in a case, as a few figures.
+//! All runs of a server in a case, as a few numbers.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::measure::Measured;
 use crate::records::Record;
 use crate::servers::{SERVERS, Server};
 
-/// Of several runs.
+/// The spread of several runs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spread {
     pub(crate) median: f64,
@@ -32,18 +32,18 @@ impl Spread {
 pub(crate) struct Figures {
     pub(crate) server: &'static Server,
     pub(crate) runs: usize,
-    /// Microseconds of CPU a delivery.
+    /// Microseconds of CPU time per delivery.
     pub(crate) cpu: Spread,
-    /// The same over that of `bare` in the same round.
+    /// CPU time as a multiple of that of `bare` in the same round.
     pub(crate) ratio: Option<Spread>,
-    /// KB a connection.
+    /// KB per connection.
     pub(crate) idle: Spread,
     pub(crate) busy: Spread,
     pub(crate) peak: Spread,
     /// Medians, in milliseconds.
     pub(crate) latency: Percentiles,
     pub(crate) connect_ms: f64,
-    /// The fewest that were served in any run, and sums over all of them.
+    /// The minimum of connections in any run, and sums over all of them.
     pub(crate) connections: u64,
     pub(crate) events: u64,
     pub(crate) lost: u64,
@@ -61,7 +61,7 @@ impl Summary {
         Self { records }
     }
 
-    /// The cases that were measured, by payload and then by clients.
+    /// The measured cases, by payload and then by clients.
     pub(crate) fn cases(&self) -> Vec<Case> {
         let keys: BTreeSet<_> =
             self.records.iter().map(|record| (record.case.payload, record.case.connections)).collect();
@@ -127,7 +127,7 @@ impl Summary {
             .filter_map(|record| Some((record.round.as_str(), record.outcome.as_ref().ok()?)))
     }
 
-    /// Runs that came to nothing: who, where, and why.
+    /// Failed runs: server, case, and error.
     pub(crate) fn failures(&self) -> impl Iterator<Item = (&str, &Case, &str)> {
         self.records.iter().filter_map(|record| {
             let why = record.outcome.as_ref().err()?;

@@ -1,4 +1,4 @@
-//! Plots, drawn by hand: a row for each server, with an axis below.
+//! Plots as SVG: a row for each server, with an axis below.
 
 use std::fmt::Write;
 
@@ -9,7 +9,7 @@ const TOP: f64 = 72.0;
 const ROW: f64 = 30.0;
 const BOTTOM: f64 = 54.0;
 
-/// Each colour stands out from white and from black alike; what is text or line turns with the theme.
+/// Each color is visible on white and on black; text and lines follow the theme.
 const STYLE: &str = "\
     text{font:13px system-ui,sans-serif;fill:#24292f}\
     .title{font-size:15px;font-weight:600}.small{font-size:12px;fill:#57606a}\
@@ -19,22 +19,22 @@ const STYLE: &str = "\
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.card{fill:#0d1117}\
     .grid{stroke:#30363d}.whisker{stroke:#e6edf3}}";
 
-/// From values to places on the axis.
+/// Maps values to positions on the axis.
 #[derive(Clone, Copy)]
 pub(crate) enum Scale {
-    /// From 0 to this.
+    /// From 0 to this value.
     Linear(f64),
     /// Between these powers of ten.
     Log(i32, i32),
 }
 
 impl Scale {
-    /// A linear one that ends a little beyond the value.
+    /// A linear scale that ends a little beyond the value.
     pub(crate) fn up_to(most: f64) -> Self {
         Self::Linear(if most > 0.0 { most * 1.05 } else { 1.0 })
     }
 
-    /// One of powers of ten that has both values in it.
+    /// A scale of powers of ten that contains both values.
     #[expect(clippy::cast_possible_truncation, reason = "logarithms of times are small")]
     pub(crate) fn powers(least: f64, most: f64) -> Self {
         let (low, high) = (least.max(0.001).log10().floor() as i32, most.max(0.001).log10().ceil() as i32);
@@ -63,7 +63,7 @@ impl Scale {
     }
 }
 
-/// A plot that is being drawn.
+/// A plot in progress.
 pub(crate) struct Plot {
     body: String,
     scale: Scale,
@@ -109,7 +109,7 @@ impl Plot {
         put!(self, r#"<rect class="{class}" x="{LEFT}" y="{y:.1}" width="{width:.1}" height="{height}" rx="2"/>"#);
     }
 
-    /// From the least to the most.
+    /// A line from the minimum to the maximum.
     pub(crate) fn whisker(&mut self, row: usize, min: f64, max: f64) {
         let (y, from, to) = (Self::y(row), self.scale.x(min), self.scale.x(max));
         put!(self, r#"<line class="whisker" x1="{from:.1}" y1="{y:.1}" x2="{to:.1}" y2="{y:.1}"/>"#);
@@ -130,7 +130,7 @@ impl Plot {
         put!(self, r#"<text x="{x:.1}" y="{y:.1}">{}</text>"#, escape(text));
     }
 
-    /// What the colours mean, in the upper right corner.
+    /// The meaning of the colors, in the upper right corner.
     pub(crate) fn legend(&mut self, entries: &[(&str, &str)]) {
         let mut x = WIDTH - 90.0 * f64::from(u32::try_from(entries.len()).unwrap_or(u32::MAX));
         for (class, text) in entries {
@@ -150,7 +150,7 @@ impl Plot {
     }
 }
 
-/// Without zeros that say nothing.
+/// Formats a tick without trailing zeros.
 fn short(tick: f64) -> String {
     let text = format!("{tick:.3}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! What a process has used, as Linux's `/proc` says it.
+//! CPU time and memory of a process, from Linux's `/proc`.
 
 use std::fs;
 
@@ -8,7 +8,7 @@ const TICKS_PER_SECOND: u64 = 100;
 /// User and system time so far, in microseconds, of all its threads.
 pub(crate) fn cpu_us(id: u32) -> Result<u64, String> {
     let stat = read(id, "stat")?;
-    // The name stands in brackets and may have anything in it, also brackets.
+    // The name is in parentheses and may contain anything, including parentheses.
     let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok());
     let (user, system) = (ticks(11), ticks(12));
@@ -16,7 +16,7 @@ pub(crate) fn cpu_us(id: u32) -> Result<u64, String> {
     sum.map(|ticks| ticks * (1_000_000 / TICKS_PER_SECOND)).ok_or_else(|| format!("/proc/{id}/stat has no times"))
 }
 
-/// Resident memory now and at its highest, in KB.
+/// Resident memory now and at its peak, in KB.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Memory {
     pub(crate) now_kb: u64,

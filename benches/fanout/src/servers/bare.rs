@@ -1,4 +1,4 @@
-//! The floor: one loop that calls `send` with the same bytes on each socket, and nothing else.
+//! The baseline: one loop that calls `send` with the same bytes on each socket, and nothing else.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -16,17 +16,17 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n\
     cache-control: no-cache\r\n\
     transfer-encoding: chunked\r\n\r\n";
 
-/// How often it looks whether a client that was full takes the rest.
+/// The interval at which blocked clients are retried.
 const RETRY: Duration = Duration::from_millis(2);
 
 struct Client {
     socket: TcpStream,
-    /// What the kernel did not take, in order. Empty as long as the client keeps up.
+    /// Bytes that the kernel did not accept, in order. Empty as long as the client keeps up.
     rest: Vec<Bytes>,
 }
 
 impl Client {
-    /// Sends what is left and then the chunk. False where the client has left.
+    /// Sends the remaining bytes and then the chunk. Returns false if the client has disconnected.
     fn send(&mut self, chunk: &Bytes) -> bool {
         if !self.rest.is_empty() {
             self.rest.push(chunk.clone());
@@ -70,7 +70,7 @@ fn main() {
     let accepted = clients.clone();
     thread::spawn(move || {
         loop {
-            // A client that leaves before its answer, or sends no request, is none.
+            // A client that disconnects before its response, or sends no request, is skipped.
             if let Ok(client) = accept(&listener) {
                 lock(&accepted).push(client);
             }
@@ -79,7 +79,7 @@ fn main() {
     run(options, &orders, &clients);
 }
 
-/// As deep a backlog as the peers have: std's is 128.
+/// Listens with the backlog that the peers have: std's is 128.
 fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
@@ -125,7 +125,7 @@ fn run(options: Options, orders: &Receiver<Command>, clients: &Mutex<Vec<Client>
             lock(clients).retain_mut(|client| client.send(&chunk));
         }
         say(&format!("published {published}"));
-        // The last events may still be on their way to somebody.
+        // The last events may still be in transit.
         wait_until(Instant::now() + Duration::from_secs(1), clients);
     }
 }
@@ -135,7 +135,7 @@ fn encode(quote: &Quote) -> Bytes {
     Bytes::from(format!("{:x}\r\n{event}\r\n", event.len()))
 }
 
-/// Sends what is left to clients that were full, and sleeps.
+/// Sends the remaining bytes to blocked clients, and sleeps.
 fn wait_until(time: Instant, clients: &Mutex<Vec<Client>>) {
     let mut full = true;
     while let Some(left) = time.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {

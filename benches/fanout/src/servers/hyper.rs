@@ -1,4 +1,4 @@
-//! The floor of all that stand on hyper: its HTTP/1.1, and a body of shared bytes, encoded once.
+//! The baseline for frameworks on hyper: its HTTP/1.1, and a body of shared bytes, encoded once.
 
 use std::convert::Infallible;
 
@@ -43,7 +43,7 @@ async fn main() {
         });
         tokio::spawn(async move {
             let _ = socket.set_nodelay(true);
-            // It ends in an error where the client leaves, which is how each of these ends.
+            // Ends with an error when the client disconnects, which is how each connection ends.
             let _ = http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
         });
     }

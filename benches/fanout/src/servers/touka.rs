@@ -27,7 +27,7 @@ async fn main() -> touka::Result<()> {
     let hub = Hub::memory();
     let topic = hub.topic::<Quote>("quotes").expect("a valid name");
     tokio::spawn(fanout::publish(options, async move |fanout::Quote { seq, sent_ns, filler }| {
-        topic.publish(Quote { seq, sent_ns, filler }).await.expect("memory takes each event of this size");
+        topic.publish(Quote { seq, sent_ns, filler }).await.expect("published");
     }));
     let park = if options.park { Park::Auto } else { Park::Never };
     let app: Router = Router::new().mount(routes![events]).with_state(hub);

@@ -1,5 +1,5 @@
-//! touka without a topic: a handler of its own for each client, fed by tokio's `broadcast` as the peers'
-//! are. What a stream costs that is not shared.
+//! touka without a topic: a handler of its own for each client, fed by tokio's `broadcast` like the peers.
+//! Measures the cost of a stream that is not shared.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use touka::{EventStream, IntoEvent, Router, Server, route, routes, sse_handler};
 
 type Quotes = broadcast::Sender<Arc<Quote>>;
 
-/// One quote for all clients. Each of them has it written as JSON anew, straight into its frame.
+/// One quote for all clients. Each client's JSON is serialized separately, directly into its frame.
 #[derive(Serialize, IntoEvent)]
 struct Shared(Arc<Quote>);
 

@@ -1,0 +1,53 @@
+//! Memory that a hub on disk holds for publishers that are faster than the disk.
+
+use futures_util::FutureExt;
+use support::{Dialogue, Folder};
+use touka::{Event, Hub};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_touka-disk-fixture");
+
+/// 1,500 MiB are offered and given up. The bounds of the queue, of the batch being written and of redb's
+/// cache add up to about 130 MiB.
+#[tokio::test]
+async fn cancelled_publishes_hold_bounded_memory() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let mut program = Dialogue::start(PROGRAM, &[&path]);
+    assert_eq!(program.hear().await.as_deref(), Some("open"));
+    let held: u64 = program.ask("abandon large 1500").await.parse().expect("a number of KiB");
+    assert!(held < 256 * 1024, "{held} KiB");
+    // Later publishers are served.
+    assert!(program.ask("publish large end").await.starts_with("ok 1."));
+    assert!(program.ask("read large").await.ends_with("end"));
+    assert!(program.ended().await.success());
+}
+
+/// The largest allowed event is larger than what other publishes may hold together.
+#[tokio::test]
+async fn the_largest_event_fits_into_the_queue() {
+    let folder = Folder::new();
+    let hub = Hub::open(folder.path("hub")).unwrap();
+    let topic = hub.topic::<Event>("a").unwrap();
+    let large = "x".repeat(16 * 1024 * 1024 - 64);
+    let (first, second, small) =
+        tokio::join!(topic.publish(large.as_str()), topic.publish(large.as_str()), topic.publish("small"));
+    let offset = |id: touka::EventId| id.to_string().split('.').nth(2).unwrap().to_owned();
+    let mut offsets = [first, second, small].map(|id| offset(id.unwrap()));
+    offsets.sort_unstable();
+    assert_eq!(offsets, ["1", "2", "3"]);
+}
+
+/// A publish that waits in the queue can be cancelled like any other, and those after it go on.
+#[tokio::test]
+async fn a_cancelled_publisher_does_not_block_the_queue() {
+    let folder = Folder::new();
+    let hub = Hub::open(folder.path("hub")).unwrap();
+    let topic = hub.topic::<Event>("a").unwrap();
+    let large = "x".repeat(8 * 1024 * 1024);
+    let mut waiting: Vec<_> = (0..12).map(|_| Box::pin(topic.publish(large.as_str()))).collect();
+    for publish in &mut waiting {
+        assert!(publish.now_or_never().is_none(), "the disk is not so fast that it is done by now");
+    }
+    drop(waiting);
+    topic.publish("small").await.unwrap();
+}
