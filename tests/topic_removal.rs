@@ -240,7 +240,7 @@ async fn a_parked_stream_of_a_removed_topic_ends() {
     let mut socket = TcpStream::connect(address).await.unwrap();
     socket.write_all(b"GET /topics/a HTTP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     timeout(PATIENCE, async {
-        while !handle.streams().iter().any(|stream| stream.is_parked()) {
+        while !handle.streams().iter().any(touka::server::OpenStream::is_parked) {
             sleep(Duration::from_millis(1)).await;
         }
     })

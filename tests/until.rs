@@ -58,7 +58,7 @@ struct Scene {
 
 fn scene() -> Scene {
     let hub = Hub::memory();
-    let (topic, other) = (hub.topic("a").unwrap(), hub.topic("b").unwrap());
+    let [topic, other] = ["a", "b"].map(|name| hub.topic(name).expect("a topic"));
     let (closed, reasons) = mpsc::unbounded_channel();
     let tested = Arc::new(AtomicUsize::new(0));
     let state = App { hub, closed, tested: Arc::clone(&tested) };

@@ -198,7 +198,8 @@ impl Plan<()> {
             };
             let methods: Vec<_> = routes.map(endpoint).collect();
             let around = first.iter().flat_map(|route| &route.wraps).filter(|wrap| !wrap.is_for_routes());
-            let not_allowed = wrap(Table::not_allowed(methods.iter().filter_map(|(method, _)| method.as_ref())), around);
+            let not_allowed =
+                wrap(Table::not_allowed(methods.iter().filter_map(|(method, _)| method.as_ref())), around);
             Node { path: first.map_or("", Route::path).into(), methods, not_allowed }
         };
         let table = Table {

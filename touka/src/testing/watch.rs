@@ -92,7 +92,7 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
-    /// LiveCounts one part until the returned guard is dropped.
+    /// Counts one part until the returned guard is dropped.
     pub(super) fn alive(&self, part: CountedPart) -> Alive {
         self.watch.lock().alive.entry(self.line.to_string()).or_default()[part as usize] += 1;
         Alive { exchange: self.clone(), part }

@@ -18,7 +18,7 @@ use super::subscribe_options::SubscribeOptions;
 use super::waiters::WaiterSlot;
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
-use crate::stream::{FrameBuffer, Failure, Out, Source, Step};
+use crate::stream::{Failure, FrameBuffer, Out, Source, Step};
 
 /// The subscriber of several topics.
 ///
