@@ -30,8 +30,8 @@ use crate::extract::peer;
     message = "`{Self}` cannot be served",
     label = "not an app",
     note = "serve a `touka::Router`, an `axum::Router`, or any `Service<Request>` that is `Clone + Send`, whose response is an `http::Response`",
-    note = "a router whose handlers still need a state cannot be served: give it with `with_state`",
-    note = "what axum's `into_make_service_with_connect_info` gives can be served if it is for `SocketAddr`"
+    note = "a router whose handlers still need a state cannot be served: provide it with `with_state`",
+    note = "the result of axum's `into_make_service_with_connect_info` can be served if it is for `SocketAddr`"
 )]
 pub trait App<Kind>: sealed::Sealed<Kind> {
     /// The body of the service's responses.

@@ -48,9 +48,9 @@ mod facade {
     }
 
     pub(in crate::server) fn describe() {
-        let text = "From a request's head to the head of its response. The life of a stream is not in it.";
+        let text = "Time from a request's head to the head of its response. The life of a stream is not included.";
         describe_histogram!("touka_request_seconds", Unit::Seconds, text);
-        let text = "How often a client took nothing more, for the moment or for good.";
+        let text = "How often writes to a client became blocked, for the moment or for good.";
         describe_counter!("touka_stalls_total", Unit::Count, text);
     }
 }

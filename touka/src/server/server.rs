@@ -99,8 +99,8 @@ impl Server {
     }
 
     /// Shuts down when this future is ready, instead of at ctrl-c or SIGTERM.
-    pub fn shutdown_on(mut self, wish: impl Future<Output = ()> + Send + 'static) -> Self {
-        self.shutdown = Some(Box::pin(wish));
+    pub fn shutdown_on(mut self, trigger: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.shutdown = Some(Box::pin(trigger));
         self
     }
 
@@ -290,8 +290,8 @@ impl Server {
     /// Dropping the future stops accepting; open connections go on until they end.
     pub async fn serve<A: App<Kind>, Kind>(self, address: impl Listen, app: A) -> Result<()> {
         let service = app.into_service();
-        let mut wish = match self.shutdown {
-            Some(wish) => Shutdown::On(wish),
+        let mut trigger = match self.shutdown {
+            Some(trigger) => Shutdown::On(trigger),
             None => Shutdown::Signals(Signals::listen()?),
         };
         let listener = address.listen().await?;
@@ -310,20 +310,20 @@ impl Server {
         // is gone.
         let (alive, mut gone) = mpsc::channel::<Infallible>(1);
         // The shutdown has priority: the port closes even if clients are waiting to be accepted.
-        let told = race(wish.wished(), handle.shutdown.cancelled());
-        race(told, port.accept(&listener, service.clone(), &alive)).await;
+        let requested = race(trigger.requested(), handle.shutdown.cancelled());
+        race(requested, port.accept(&listener, service.clone(), &alive)).await;
         handle.begin_shutdown();
         port.close(listener, &service, &alive);
         drop(alive);
         let left = gone.sender_strong_count();
         tracing::info!(target: "touka::server", connections = left, streams = handle.count(), "shutting down");
-        let hurry = race(wish.wished_again(), handle.cut.cancelled());
-        let why = match timeout(port.shared.shutdown_timeout, race(gone.recv(), hurry)).await {
+        let second = race(trigger.requested_again(), handle.cut.cancelled());
+        let why = match timeout(port.shared.shutdown_timeout, race(gone.recv(), second)).await {
             Ok(First::Left(_)) => return Ok(()),
-            Ok(First::Right(_)) => "a second wish",
-            Err(_) => "the deadline",
+            Ok(First::Right(_)) => "a second shutdown request",
+            Err(_) => "the shutdown timeout",
         };
-        tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "connections are cut");
+        tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "cutting the remaining connections");
         handle.cut();
         Ok(())
     }

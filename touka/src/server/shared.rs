@@ -21,7 +21,7 @@ pub(super) const DRAIN_WINDOW: Duration = Duration::from_secs(5);
 
 /// Share of the drain window for each stream, so that a few streams end quickly: about what one reconnecting
 /// client costs the successor.
-const DRAIN_EACH: Duration = Duration::from_millis(5);
+const DRAIN_PER_STREAM: Duration = Duration::from_millis(5);
 
 /// Limits and controls of one server.
 #[derive(Clone, Debug)]
@@ -52,10 +52,10 @@ impl Shared {
     }
 
     /// Returns the time over which the streams that are open now are to end: at most the drain window,
-    /// [`DRAIN_EACH`] for each stream, and half of the shutdown timeout, so that the last stream has the other
+    /// [`DRAIN_PER_STREAM`] for each stream, and half of the shutdown timeout, so that the last stream has the other
     /// half.
     pub(super) fn drain_time(&self) -> Duration {
-        let called_for = DRAIN_EACH.saturating_mul(u32::try_from(self.handle.count()).unwrap_or(u32::MAX));
+        let called_for = DRAIN_PER_STREAM.saturating_mul(u32::try_from(self.handle.count()).unwrap_or(u32::MAX));
         self.drain_window.min(called_for).min(self.shutdown_timeout / 2)
     }
 
@@ -67,7 +67,7 @@ impl Shared {
             return now;
         }
         let until = self.handle.drained_by(|| now + self.drain_time());
-        now + spread(DRAIN_EACH, until.saturating_duration_since(now).max(DRAIN_EACH * 2))
+        now + spread(DRAIN_PER_STREAM, until.saturating_duration_since(now).max(DRAIN_PER_STREAM * 2))
     }
 
     /// Waits until the shutdown timeout has passed, or the connections are cut.

@@ -16,14 +16,14 @@ pub(super) enum Shutdown {
 impl Shutdown {
     /// Waits for the first trigger. Only signals can trigger a second time: a user presses ctrl-c again when
     /// the shutdown takes too long.
-    pub(super) async fn wished(&mut self) {
+    pub(super) async fn requested(&mut self) {
         match self {
-            Self::On(wish) => wish.await,
+            Self::On(trigger) => trigger.await,
             Self::Signals(signals) => signals.next().await,
         }
     }
 
-    pub(super) async fn wished_again(&mut self) {
+    pub(super) async fn requested_again(&mut self) {
         match self {
             Self::On(_) => std::future::pending().await,
             Self::Signals(signals) => signals.next().await,

@@ -10,7 +10,7 @@ use super::trusted_proxy::TrustedProxy;
 
 /// Maximum number of hops that are read from a header. Without it, a client in a trusted network could have a
 /// header of thousands of addresses parsed.
-const MOST_HOPS: usize = 32;
+const MAX_HOPS: usize = 32;
 
 /// The trusted proxies, and how they name their clients.
 #[derive(Clone, Debug, Default)]
@@ -62,7 +62,7 @@ impl Proxies {
             return Ok(client);
         }
         let Some(header) = self.header() else { return Ok(client) };
-        for hop in header.hops(headers).take(MOST_HOPS) {
+        for hop in header.hops(headers).take(MAX_HOPS) {
             match hop.map_err(|malformed| (header, malformed))? {
                 Hop::Known(address) => client = Some(address),
                 // A trusted hop over a Unix socket, such as a proxy that passes its requests on to another on
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_be_a_proxy_is_not_one_peer() {
+    fn a_possible_proxy_is_not_one_peer() {
         let counts = |proxies: &Proxies, address: &str| {
             proxies.peer(Some(SocketAddr::new(address.parse().unwrap(), 1))).is_some()
         };

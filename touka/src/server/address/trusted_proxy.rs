@@ -83,17 +83,17 @@ impl FromStr for TrustedProxy {
             Some((address, length)) => (address, Some(length)),
             None => (written, None),
         };
-        let form = "it is none of an IP address, a network such as 10.0.0.0/8, and the word unix";
+        let form = "expected an IP address, a network such as 10.0.0.0/8, or `unix`";
         let address: IpAddr = address.parse().map_err(|_| Error::proxy(text, form))?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let length = match length {
             None => most,
             Some(digits) => prefix_length(digits, most)
-                .ok_or_else(|| Error::proxy(text, &format!("the number behind the slash must be 0 to {most}")))?,
+                .ok_or_else(|| Error::proxy(text, &format!("the prefix length must be 0 to {most}")))?,
         };
         let network = Self::network(address, length);
         if !network.begins_at(address) {
-            return Err(Error::proxy(text, &format!("the address has bits beyond its network: write {network}")));
+            return Err(Error::proxy(text, &format!("the address has bits set after its prefix: write {network}")));
         }
         // Peers are compared in canonical form, so a mapped IPv4 network is converted as well.
         Ok(match address.to_canonical() {
@@ -223,16 +223,16 @@ mod tests {
     #[test]
     fn a_mistake_is_an_error_that_says_which() {
         for (text, reason) in [
-            ("", "none of"),
-            ("localhost", "none of"),
-            ("10.0.0/8", "none of"),
+            ("", "expected"),
+            ("localhost", "expected"),
+            ("10.0.0/8", "expected"),
             ("10.0.0.0/33", "0 to 32"),
             ("10.0.0.0/+8", "0 to 32"),
             ("10.0.0.0/", "0 to 32"),
             ("::1/129", "0 to 128"),
             ("10.1.0.0/8", "write 10.0.0.0/8"),
             ("2001:db8::1/64", "write 2001:db8::/64"),
-            ("fe80::1%eth0", "none of"),
+            ("fe80::1%eth0", "expected"),
         ] {
             let error = text.parse::<TrustedProxy>().unwrap_err();
             assert!(error.is_proxy() && error.to_string().contains(reason), "{text}: {error}");
