@@ -37,7 +37,7 @@ pub(in crate::server) struct ConnectionState {
     /// Bytes of HTTP/2 responses removed from `leaving` so far; wraps around.
     departed: AtomicUsize,
     /// Waker of the task that waits for the last response to end.
-    idler: Mutex<Option<Waker>>,
+    idle_waker: Mutex<Option<Waker>>,
     http2: AtomicBool,
     /// Set when the head of a request timed out.
     late: AtomicBool,
@@ -89,7 +89,7 @@ impl ConnectionState {
             busy: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             departed: AtomicUsize::new(0),
-            idler: Mutex::new(None),
+            idle_waker: Mutex::new(None),
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
             writing: Writing::default(),
@@ -138,11 +138,11 @@ impl ConnectionState {
         if activity == Activity::Idle {
             return activity;
         }
-        let mut idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner);
-        if !idler.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *idler = Some(cx.waker().clone());
+        let mut idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !idle_waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *idle_waker = Some(cx.waker().clone());
         }
-        drop(idler);
+        drop(idle_waker);
         // Checked again, in case the activity changed before the waker was registered.
         self.activity()
     }
@@ -170,13 +170,13 @@ impl ConnectionState {
 
     /// Drops the waker of the task that waited for the last response to end.
     pub(in crate::server) fn forget_idler(&self) {
-        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(idler);
+        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(idle_waker);
     }
 
     fn wake_idler(&self) {
-        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        idler.into_iter().for_each(Waker::wake);
+        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        idle_waker.into_iter().for_each(Waker::wake);
     }
 
     pub(in crate::server) fn add_leaving(&self, bytes: usize) {

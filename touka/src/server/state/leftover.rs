@@ -15,7 +15,7 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::connection_state::ConnectionState;
 
 /// How long a short response waits for the rest of its request's body.
-const MOMENT: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads and drops the rest of an HTTP/1.1 request's body once its handler has dropped the body.
 ///
@@ -63,7 +63,7 @@ enum Dropped {
     /// The body was read to its end.
     Read,
     /// The client waits for `100 Continue`, and the handler did not read the body.
-    Unasked,
+    NeverAsked,
 }
 
 impl Leftover {
@@ -75,12 +75,12 @@ impl Leftover {
         // Over HTTP/2 an unread body blocks only its own stream.
         let matters = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
         let shared = matters.then(Arc::<Mutex<Shared>>::default);
-        let waits = is_asked_first(request.headers());
+        let awaits_continue = expects_continue(request.headers());
         let leftover = shared.clone().map(|shared| {
             // Boxed, so that a connection does not pay for it when there is none.
             Box::new(Self { state: State::Handled(shared), conn: Arc::clone(conn) })
         });
-        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, waits }), leftover)
+        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, awaits_continue }), leftover)
     }
 
     /// Reads and drops the available bytes of the rest.
@@ -113,7 +113,7 @@ impl Leftover {
             self.poll_drain(cx);
             if matches!(self.state, State::Draining { .. }) { Poll::Pending } else { Poll::Ready(()) }
         });
-        if timeout(MOMENT, finished).await.is_err() {
+        if timeout(FINISH_TIMEOUT, finished).await.is_err() {
             self.give_up();
         }
     }
@@ -158,7 +158,7 @@ impl Leftover {
                 State::Draining { body, bytes, deadline }
             }
             Dropped::Read => State::Over,
-            Dropped::Unasked => {
+            Dropped::NeverAsked => {
                 // The client may send the body without being asked.
                 self.conn.set_unread();
                 State::Over
@@ -171,7 +171,7 @@ impl Leftover {
 
 /// Whether the client sends its body only after `100 Continue`, which hyper sends when the body is first
 /// polled.
-fn is_asked_first(headers: &HeaderMap) -> bool {
+fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
@@ -191,7 +191,7 @@ pub(in crate::server) struct Handled {
     /// Set at the end of the body: a chunked body does not report its end by itself.
     is_read: bool,
     /// Set while the client waits for `100 Continue`.
-    waits: bool,
+    awaits_continue: bool,
 }
 
 impl Body for Handled {
@@ -201,7 +201,7 @@ impl Body for Handled {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        this.waits = false;
+        this.awaits_continue = false;
         let polled = Pin::new(body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => this.bytes += frame.data_ref().map_or(0, Bytes::len) as u64,
@@ -225,8 +225,8 @@ impl Drop for Handled {
         let (Some(shared), Some(body)) = (self.shared.take(), self.body.take()) else { return };
         let dropped = if self.is_read || body.is_end_stream() {
             Dropped::Read
-        } else if self.waits {
-            Dropped::Unasked
+        } else if self.awaits_continue {
+            Dropped::NeverAsked
         } else {
             Dropped::Unread(body, self.bytes)
         };

@@ -8,17 +8,17 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct HeadEnd {
     at: At,
-    /// Set if a line has begun with [`LENGTH`].
+    /// Set if a line has begun with [`CONTENT_LENGTH`].
     has_length: bool,
 }
 
 /// The position of the next byte within a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
-    /// Within a line that does not begin with [`LENGTH`], or after that name.
+    /// Within a line that does not begin with [`CONTENT_LENGTH`], or after that name.
     #[default]
     Line,
-    /// Within a line whose first N bytes are those of [`LENGTH`].
+    /// Within a line whose first N bytes are those of [`CONTENT_LENGTH`].
     Name(u8),
     /// After a line feed: another one ends the head.
     Newline,
@@ -26,7 +26,7 @@ enum At {
     Return,
 }
 
-const LENGTH: &[u8] = b"content-length";
+const CONTENT_LENGTH: &[u8] = b"content-length";
 
 impl HeadEnd {
     /// Returns the index just after the end of the head, if the head ends within these bytes.
@@ -59,12 +59,12 @@ impl HeadEnd {
         self.has_length
     }
 
-    /// Matches the next byte of a name whose first `count` bytes are those of [`LENGTH`].
+    /// Matches the next byte of a name whose first `count` bytes are those of [`CONTENT_LENGTH`].
     fn name(&mut self, count: u8, byte: u8) -> At {
-        if LENGTH.get(usize::from(count)) != Some(&byte.to_ascii_lowercase()) {
+        if CONTENT_LENGTH.get(usize::from(count)) != Some(&byte.to_ascii_lowercase()) {
             return At::Line;
         }
-        self.has_length |= usize::from(count) + 1 == LENGTH.len();
+        self.has_length |= usize::from(count) + 1 == CONTENT_LENGTH.len();
         At::Name(count + 1)
     }
 }
@@ -229,8 +229,9 @@ impl Chunks {
 mod tests {
     use super::*;
 
+    /// The pieces may be cut anywhere.
     #[test]
-    fn an_empty_line_ends_a_head_wherever_the_pieces_are_cut() {
+    fn an_empty_line_ends_a_head() {
         for (head, end) in [
             ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", Some(27)),
             ("GET / HTTP/1.1\r\nhost: a\r\n\r\nG", Some(27)),
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_seen_wherever_the_pieces_are_cut() {
+    fn a_length_is_seen_in_any_pieces() {
         for (head, has_length) in [
             ("POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\n\r\n", true),
             ("POST / HTTP/1.1\ncontent-length:5\n\n", true),
@@ -270,8 +271,9 @@ mod tests {
         }
     }
 
+    /// The pieces may be cut anywhere.
     #[test]
-    fn a_body_ends_where_its_length_or_its_last_chunk_says_wherever_the_pieces_are_cut() {
+    fn a_body_ends_at_its_length_or_last_chunk() {
         for (framing, body) in [
             (Framing::Empty, ""),
             (Framing::Length(3), "abc"),
