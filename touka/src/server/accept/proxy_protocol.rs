@@ -1,4 +1,4 @@
-//! The PROXY protocol, versions 1 and 2: what a proxy says of its client before that client's bytes.
+//! The PROXY protocol, versions 1 and 2: a header that names the client, before the client's own bytes.
 //!
 //! <https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>
 
@@ -7,29 +7,29 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How a header of version 2 begins. Version 1 is a line of text, and begins with `PROXY `.
+/// The first bytes of a version 2 header. Version 1 is a line of text that begins with `PROXY `.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The longest line of version 1, its end included.
+/// Maximum length of a version 1 line, including its end.
 const LONGEST_LINE: usize = 107;
 
-/// The bytes of two IPv6 addresses with their ports, the most that is looked at in version 2.
+/// Length of two IPv6 addresses with their ports, the most that is parsed of version 2.
 const ADDRESSES: usize = 36;
 
-/// For whom a proxy speaks.
+/// The client that a header names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Named {
     ConnectionState(SocketAddr),
-    /// The proxy speaks for itself, as its health checks do, or for a client without an IP address.
+    /// No client: the proxy connects for itself, as for health checks, or for a client without an IP address.
     Nobody,
 }
 
-/// Reads the header of a connection, and not a byte more: what follows may be TLS.
+/// Reads the header of a connection and not one byte more: the bytes after it may be TLS.
 ///
 /// # Errors
-/// What comes is not such a header, or the connection has ended.
+/// The header is malformed or missing, or the connection has ended.
 pub(in crate::server) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
-    // Either version is longer than this.
+    // Both versions are longer than this.
     let mut start = [0; SIGNATURE.len()];
     io.read_exact(&mut start).await?;
     if start == *SIGNATURE { read_v2(io).await } else { read_v1(start, io).await }
@@ -43,7 +43,7 @@ async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Resul
     line[..start.len()].copy_from_slice(&start);
     let mut length = start.len();
     while !line[..length].ends_with(b"\r\n") {
-        // The end of the line is one byte away or at least two, so this never reads beyond it.
+        // The end of the line is one byte away or at least two, so this never reads past it.
         let next = if line[..length].ends_with(b"\r") { 1 } else { 2 };
         let space = line.get_mut(length..length + next).ok_or_else(|| malformed("its line is too long"))?;
         io.read_exact(space).await?;
@@ -53,12 +53,12 @@ async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Resul
     parse_v1(line).ok_or_else(|| malformed("its line cannot be read"))
 }
 
-/// `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`, without its end.
+/// Parses a line without its end: `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`.
 fn parse_v1(line: &str) -> Option<Named> {
     let mut words = line.strip_prefix("PROXY ")?.split(' ');
     let family = words.next()?;
     if family == "UNKNOWN" {
-        // Whatever follows is to be ignored.
+        // The specification has the rest of the line ignored.
         return Some(Named::Nobody);
     }
     let address = |text: &str| match family {
@@ -80,25 +80,26 @@ async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
     let mut addresses = [0; ADDRESSES];
     let known = length.min(ADDRESSES);
     io.read_exact(&mut addresses[..known]).await?;
-    // Further addresses of a Unix socket, and what else the proxy says of the connection.
+    // Longer addresses of Unix sockets, and extensions.
     skip(io, length - known).await?;
     match command {
-        // LOCAL: the addresses are to be ignored.
+        // LOCAL: the addresses must be ignored.
         0x20 => Ok(Named::Nobody),
         0x21 => parse_v2(family, &addresses[..known]).ok_or_else(|| malformed("its addresses cannot be read")),
         _ => Err(malformed("its version or its command is not known")),
     }
 }
 
-/// `family` has the address family in its upper half, and the kind of socket in its lower.
+/// Parses the addresses of version 2. The upper half of `family` is the address family, the lower half the kind
+/// of socket.
 fn parse_v2(family: u8, addresses: &[u8]) -> Option<Named> {
     let port = |at: usize| Some(u16::from_be_bytes(*addresses.get(at..)?.first_chunk()?));
     match family {
-        // No family, or a Unix socket.
+        // Unspecified, or a Unix socket.
         0x00 | 0x31 => Some(Named::Nobody),
         0x11 => {
             let source = Ipv4Addr::from(*addresses.first_chunk::<4>()?);
-            // Both addresses and both ports must be there.
+            // Both addresses and both ports must be present.
             port(10)?;
             Some(Named::ConnectionState(SocketAddr::new(source.into(), port(8)?)))
         }
@@ -107,7 +108,7 @@ fn parse_v2(family: u8, addresses: &[u8]) -> Option<Named> {
             port(34)?;
             Some(Named::ConnectionState(SocketAddr::new(source, port(32)?)))
         }
-        // A datagram cannot have come over this socket.
+        // Datagrams cannot come over this socket.
         _ => None,
     }
 }
@@ -130,7 +131,7 @@ fn malformed(why: &'static str) -> io::Error {
 mod tests {
     use super::*;
 
-    /// What the header says, and the bytes after it.
+    /// Returns the client that the header names, and the bytes after the header.
     async fn read(bytes: &[u8]) -> (Option<Named>, Vec<u8>) {
         let mut rest = bytes;
         let read = read_header(&mut rest).await.ok();
