@@ -120,8 +120,8 @@ impl Acceptor {
                 First::Left(Ok(Ok(named))) => {
                     drop(waits);
                     let peer = match named {
-                        Named::ConnectionState(conn) => (Some(conn), false),
-                        Named::Nobody => (proxy, true),
+                        Named::Client(client) => (Some(client), false),
+                        Named::Unnamed => (proxy, true),
                     };
                     // A second task: otherwise this future would stay in memory with the connection.
                     port.admit_client(socket, peer, service, &alive);
@@ -131,7 +131,12 @@ impl Acceptor {
                 First::Left(Err(_)) => io::ErrorKind::TimedOut.into(),
                 First::Right(()) => return,
             };
-            tracing::debug!(target: "touka::server", proxy = proxy.map(tracing::field::display), %error, "no header of the PROXY protocol");
+            tracing::debug!(
+                target: "touka::server",
+                proxy = proxy.map(tracing::field::display),
+                %error,
+                "a trusted proxy sent no valid PROXY protocol header"
+            );
         });
     }
 
@@ -171,7 +176,7 @@ async fn shake_hands(tls: &Tls, socket: Stall<Socket>, conn: &ConnectionState) -
     match shaken {
         First::Left(Ok(Ok(wire))) => Some(wire),
         First::Left(Ok(Err(error))) => {
-            tracing::debug!(target: "touka::server", %error, "no TLS handshake");
+            tracing::debug!(target: "touka::server", %error, "the TLS handshake failed");
             None
         }
         First::Left(Err(_)) | First::Right(()) => None,

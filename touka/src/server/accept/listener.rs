@@ -65,7 +65,7 @@ impl Listener {
                 Err(error) => last = Some(error),
             }
         }
-        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the name resolves to no address");
         Err(Error::bind(&address, last.unwrap_or_else(none)))
     }
 

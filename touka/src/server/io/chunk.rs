@@ -8,19 +8,19 @@ use crate::event::Event;
 pub(in crate::server) const LAST: &[u8] = b"0\r\n\r\n";
 
 /// Maximum length of a chunk's size line: 64 bits in hexadecimal digits, and the line end.
-const LONGEST_SIZE: usize = 18;
+const MAX_SIZE_LINE: usize = 18;
 
 /// The size line of a chunk, or the part of it that is not written yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::server) struct Size {
     /// The line, right-aligned in this buffer.
-    line: [u8; LONGEST_SIZE],
+    line: [u8; MAX_SIZE_LINE],
     length: u8,
 }
 
 impl Size {
     pub(in crate::server) fn new(mut size: usize) -> Self {
-        let mut made = Self { line: [0; LONGEST_SIZE], length: 0 };
+        let mut made = Self { line: [0; MAX_SIZE_LINE], length: 0 };
         made.put(b'\n');
         made.put(b'\r');
         loop {
@@ -35,12 +35,12 @@ impl Size {
     /// Prepends a byte.
     fn put(&mut self, byte: u8) {
         self.length += 1;
-        let at = LONGEST_SIZE - usize::from(self.length);
+        let at = MAX_SIZE_LINE - usize::from(self.length);
         self.line[at] = byte;
     }
 
     pub(in crate::server) fn bytes(&self) -> &[u8] {
-        &self.line[LONGEST_SIZE - usize::from(self.length)..]
+        &self.line[MAX_SIZE_LINE - usize::from(self.length)..]
     }
 
     /// Removes up to `count` written bytes from the front, and returns how many were removed.

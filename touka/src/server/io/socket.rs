@@ -18,10 +18,10 @@ const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Margin of the kernel's timeout over the write timeout. A connected client that does not read also runs into
 /// the kernel's timeout. The write timeout must come first, because only it reports the reason.
-const AFTER_US: Duration = Duration::from_secs(15);
+const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(15);
 
 /// The longest user timeout that the kernel accepts, about 24 days.
-const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+const MAX_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
 #[derive(Debug)]
 pub(in crate::server) enum Socket {
@@ -64,7 +64,7 @@ impl Socket {
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 pub(in crate::server) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
     // The kernel takes a signed number of milliseconds, and rejects larger values.
-    let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US)).min(LONGEST_USER_TIMEOUT);
+    let longest = USER_TIMEOUT.max(write_time.saturating_add(USER_TIMEOUT_MARGIN)).min(MAX_USER_TIMEOUT);
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
         tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
     }
@@ -77,7 +77,7 @@ pub(in crate::server) fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Resu
 
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 pub(in crate::server) fn set_user_timeout(_: &TcpStream, _: Duration) {
-    let _ = (USER_TIMEOUT, AFTER_US, LONGEST_USER_TIMEOUT);
+    let _ = (USER_TIMEOUT, USER_TIMEOUT_MARGIN, MAX_USER_TIMEOUT);
 }
 
 impl Io for Socket {

@@ -100,7 +100,7 @@ impl<I: Io> Stall<I> {
             return written;
         }
         self.conn.close(CloseReason::Stalled);
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "writes to the client were blocked for too long")))
     }
 
     /// Writes to a socket that is not reported as writable; `None` if it takes nothing.

@@ -18,7 +18,7 @@ use crate::server::state::request_end::{BodyEnd, HeadEnd};
 
 /// How long a client is kept after an overload response. Over HTTP/2 the client closes the connection, and few
 /// such connections are allowed.
-const TOLD: Duration = Duration::from_secs(1);
+const OVERLOAD_IDLE: Duration = Duration::from_secs(1);
 
 /// The connection that is given to hyper. It is returned when hyper is done, and times out a client that sends
 /// no request.
@@ -57,7 +57,7 @@ enum Given {
 
 /// Maximum number of bytes that are buffered while hyper writes a response. They are read to detect the end of
 /// the connection, which comes after them.
-const MOST_AHEAD: usize = 16 * 1024;
+const MAX_AHEAD: usize = 16 * 1024;
 
 /// Slot for the connection once hyper drops the transport, and for the bytes that the client has sent of its
 /// next requests.
@@ -192,7 +192,7 @@ impl<I: Unpin> Transport<I> {
         let limits = &self.conn.shared.limits;
         let longest = match phase {
             Phase::First | Phase::Head(_) => limits.head_time,
-            Phase::Leaving(_) | Phase::Idle(_) if self.conn.overloaded => TOLD,
+            Phase::Leaving(_) | Phase::Idle(_) if self.conn.overloaded => OVERLOAD_IDLE,
             Phase::Leaving(_) => self.conn.write_time(),
             Phase::Idle(_) => limits.idle_time,
         };
@@ -204,7 +204,7 @@ impl<I: Unpin> Transport<I> {
             if matches!(phase, Phase::Head(_)) {
                 self.conn.set_late();
             }
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client asks for nothing")));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
         }
         Poll::Pending
     }
@@ -221,13 +221,13 @@ impl<I: AsyncRead + Unpin> Transport<I> {
             return Ok(());
         }
         let before = self.ahead.len();
-        while self.ahead.len() < MOST_AHEAD {
-            let mut room = [0; 512];
-            let mut read = ReadBuf::new(&mut room);
+        while self.ahead.len() < MAX_AHEAD {
+            let mut buffer = [0; 512];
+            let mut read = ReadBuf::new(&mut buffer);
             match self.stream()?.poll_read(cx, &mut read) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) if read.filled().is_empty() => {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client closed the connection"));
                 }
                 Poll::Ready(Ok(())) => self.ahead.extend_from_slice(read.filled()),
                 Poll::Ready(Err(error)) => return Err(error),
@@ -273,7 +273,7 @@ impl<I: AsyncRead + Unpin> Transport<I> {
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
         // A waker keeps the memory of its task, and the client may stay for as long as a stream lives.
-        self.conn.forget_idler();
+        self.conn.forget_idle_waker();
         let ahead = mem::take(&mut self.ahead).freeze();
         // Poisoning is ignored: no code under the lock panics.
         let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);

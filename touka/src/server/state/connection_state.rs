@@ -123,7 +123,7 @@ impl ConnectionState {
     /// Removes one reason for the connection to be busy, and wakes the waiting task after the last.
     pub(in crate::server) fn finished(&self) {
         if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
@@ -169,12 +169,12 @@ impl ConnectionState {
     }
 
     /// Drops the waker of the task that waited for the last response to end.
-    pub(in crate::server) fn forget_idler(&self) {
+    pub(in crate::server) fn forget_idle_waker(&self) {
         let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         drop(idle_waker);
     }
 
-    fn wake_idler(&self) {
+    fn wake_idle_task(&self) {
         let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
         idle_waker.into_iter().for_each(Waker::wake);
     }
@@ -189,7 +189,7 @@ impl ConnectionState {
         }
         self.departed.fetch_add(bytes, Ordering::Relaxed);
         if self.leaving.fetch_sub(bytes, Ordering::AcqRel) == bytes && !self.is_busy() {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
@@ -297,7 +297,7 @@ impl ConnectionState {
         }
         self.unflushed.store(unflushed, Ordering::Relaxed);
         if !unflushed && !self.is_busy() {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
