@@ -323,7 +323,8 @@ impl Server {
             Ok(First::Right(_)) => "a second shutdown request",
             Err(_) => "the shutdown timeout",
         };
-        tracing::warn!(target: "touka::server", connections = gone.sender_strong_count(), why, "cutting the remaining connections");
+        let left = gone.sender_strong_count();
+        tracing::warn!(target: "touka::server", connections = left, why, "cutting the remaining connections");
         handle.cut();
         Ok(())
     }

@@ -37,7 +37,7 @@ pub(in crate::server) struct Transport<I> {
     conn: Arc<ConnectionState>,
     returned: Returned<I>,
     /// Timer that runs while a request is awaited.
-    patience: Option<(Phase, Pin<Box<Sleep>>)>,
+    timer: Option<(Phase, Pin<Box<Sleep>>)>,
     /// Number of requests at the time of the last bytes received between two requests.
     heard: Option<usize>,
     /// Bytes received that hyper must not get yet.
@@ -84,7 +84,7 @@ impl<I: Unpin> Transport<I> {
             stream: Some(stream),
             conn,
             returned: Arc::clone(&returned),
-            patience: None,
+            timer: None,
             heard: None,
             ahead: BytesMut::new(),
             given,
@@ -181,7 +181,7 @@ impl<I: Unpin> Transport<I> {
     fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         let activity = self.conn.poll_activity(cx);
         if activity == Activity::Busy {
-            self.patience = None;
+            self.timer = None;
             return read;
         }
         if read.is_ready() {
@@ -196,10 +196,10 @@ impl<I: Unpin> Transport<I> {
             Phase::Leaving(_) => self.conn.write_time(),
             Phase::Idle(_) => limits.idle_time,
         };
-        if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
-            self.patience = Some((phase, Box::pin(sleep(longest))));
+        if self.timer.as_ref().is_none_or(|(of, _)| *of != phase) {
+            self.timer = Some((phase, Box::pin(sleep(longest))));
         }
-        let over = self.patience.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
+        let over = self.timer.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
         if over {
             if matches!(phase, Phase::Head(_)) {
                 self.conn.set_late();

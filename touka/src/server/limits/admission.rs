@@ -63,10 +63,10 @@ mod tests {
         let admission = Admission::default();
         let held = [(); 3].map(|()| admission.connection(None, &FEW));
         assert!(held.iter().all(|admitted| matches!(admitted, Admitted::Yes(_))));
-        let told = [(); 64].map(|()| admission.connection(None, &FEW));
-        assert!(told.iter().all(|admitted| matches!(admitted, Admitted::Overload(_))));
+        let refused = [(); 64].map(|()| admission.connection(None, &FEW));
+        assert!(refused.iter().all(|admitted| matches!(admitted, Admitted::Overload(_))));
         assert!(matches!(admission.connection(None, &FEW), Admitted::No));
-        drop((held, told));
+        drop((held, refused));
         assert!(admission.0.is_empty());
     }
 
@@ -74,20 +74,21 @@ mod tests {
     fn one_peer_cannot_have_all_places_to_be_refused() {
         let admission = Admission::default();
         let _held = [admit(&admission, "203.0.113.1"), admit(&admission, "203.0.113.1")];
-        let mut told = Vec::new();
+        let mut refused = Vec::new();
         loop {
             match admit(&admission, "203.0.113.1") {
                 Admitted::Yes(_) => panic!("it is over the limit"),
-                Admitted::Overload(permit) => told.push(permit),
+                Admitted::Overload(permit) => refused.push(permit),
                 Admitted::No => break,
             }
         }
-        assert_eq!(told.len(), 2);
+        assert_eq!(refused.len(), 2);
         // Another peer over its limit still gets the overload response.
         let _held = admit(&admission, "2001:db8::1");
-        let told_v6: Vec<_> = (0..64).map(|number| admit(&admission, &format!("2001:db8:0:{number:x}00::1"))).collect();
-        let told_v6 = told_v6.iter().filter(|admitted| matches!(admitted, Admitted::Overload(_))).count();
-        assert_eq!(told_v6, 32, "a /48 has half of the places");
+        let refused_v6: Vec<_> =
+            (0..64).map(|number| admit(&admission, &format!("2001:db8:0:{number:x}00::1"))).collect();
+        let refused_v6 = refused_v6.iter().filter(|admitted| matches!(admitted, Admitted::Overload(_))).count();
+        assert_eq!(refused_v6, 32, "a /48 has half of the places");
         assert!(matches!(admit(&admission, "198.51.100.1"), Admitted::Overload(_)));
     }
 }
