@@ -1,4 +1,4 @@
-//! [`App`], all that a server can serve.
+//! [`App`], the services that a server can serve.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,34 +16,34 @@ use tower_service::Service;
 use super::axum_routes;
 use crate::extract::peer;
 
-/// What a server can serve: a service that answers requests, or one that makes such services.
+/// A service that a server can serve: one that answers requests, or one that makes such services.
 ///
-/// - A service of requests: a [`Router`](crate::Router), an `axum::Router`, one of your own. It is
+/// - A service of requests: a [`Router`](crate::Router), an `axum::Router`, or a service of your own. It is
 ///   cloned for each request.
-/// - A service of addresses, whose responses are services of requests: what axum's `into_make_service`
-///   and `into_make_service_with_connect_info::<SocketAddr>` give. It is called for each request with
-///   the client's address, because behind a proxy one connection carries the requests of many clients.
-///   For a client of a Unix socket, which has no address, it is called with `0.0.0.0:0`.
+/// - A service of addresses, whose responses are services of requests: the results of axum's
+///   `into_make_service` and `into_make_service_with_connect_info::<SocketAddr>`. It is called for each request
+///   with the client's address, because behind a proxy one connection carries the requests of many clients. For
+///   a client of a Unix socket, which has no address, it is called with `0.0.0.0:0`.
 ///
-/// `Kind` tells the two apart, and is found by the compiler.
+/// `Kind` distinguishes the two, and is inferred by the compiler.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be served",
     label = "not an app",
     note = "serve a `touka::Router`, an `axum::Router`, or any `Service<Request>` that is `Clone + Send`, whose response is an `http::Response`",
-    note = "a router whose handlers still need a state cannot be served: give it with `with_state`",
-    note = "what axum's `into_make_service_with_connect_info` gives can be served if it is for `SocketAddr`"
+    note = "a router whose handlers still need a state cannot be served: provide it with `with_state`",
+    note = "the result of axum's `into_make_service_with_connect_info` can be served if it is for `SocketAddr`"
 )]
 pub trait App<Kind>: sealed::Sealed<Kind> {
-    /// The body of its responses.
+    /// The body of the service's responses.
     type Body: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static;
 
-    /// What answers requests.
+    /// The service that answers requests.
     type Service: Service<Request, Response = http::Response<Self::Body>, Error: Into<BoxError>, Future: Send>
         + Clone
         + Send
         + 'static;
 
-    /// The service that answers requests.
+    /// Converts the app into the service that answers requests.
     fn into_service(self) -> Self::Service;
 }
 
@@ -51,11 +51,11 @@ mod sealed {
     pub trait Sealed<Kind> {}
 }
 
-/// A service that answers requests with bodies of this type.
+/// `Kind` of a service that answers requests with bodies of type `B`.
 #[derive(Debug)]
 pub struct Answers<B>(PhantomData<B>, Infallible);
 
-/// A service that makes such services, one for each client.
+/// `Kind` of a service that makes services, which answer requests with bodies of type `B`.
 #[derive(Debug)]
 pub struct Makes<S, B>(PhantomData<(S, B)>, Infallible);
 
@@ -92,7 +92,7 @@ where
     }
 }
 
-/// Makes a service for each request, and asks it.
+/// A service that makes a service for each request and calls it.
 #[derive(Clone)]
 pub struct Made<M>(M);
 

@@ -1,4 +1,4 @@
-//! Which of its routes an `axum::Router` has found, told to the server around it.
+//! [`AxumRoutes`], which reports the matched route of an `axum::Router` to the server around it.
 
 #[cfg(feature = "axum")]
 pub use layer::{AxumRoutes, TellsRoute};
@@ -19,7 +19,7 @@ mod recognized {
 
     use super::AxumRoutes;
 
-    /// The service; if it is an `axum::Router`, one that tells its routes.
+    /// Returns the service; an `axum::Router` gets the layer that reports its routes.
     pub(crate) fn told<V: 'static>(mut service: V) -> V {
         if let Some(router) = (&mut service as &mut dyn Any).downcast_mut::<Router>() {
             *router = mem::take(router).layer(AxumRoutes::new());
@@ -27,8 +27,8 @@ mod recognized {
         service
     }
 
-    /// The same for what `into_make_service` gives. The router in axum's service with connect info
-    /// cannot be reached.
+    /// Adds the layer to the router in the result of `into_make_service`. The router in axum's service with
+    /// connect info is not accessible.
     pub(crate) fn told_by_made<M: 'static>(mut make: M) -> M {
         if let Some(make) = (&mut make as &mut dyn Any).downcast_mut::<IntoMakeService<Router>>()
             && let Some(router) = router_of(make)
@@ -38,7 +38,7 @@ mod recognized {
         make
     }
 
-    /// It makes clones of its router, at once.
+    /// Returns a clone of the router. axum's future is ready at the first poll.
     fn router_of(make: &mut IntoMakeService<Router>) -> Option<Router> {
         let mut made = Box::pin(make.call(()));
         match made.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
@@ -73,12 +73,12 @@ mod layer {
     use crate::extract::{MatchedPath, axum_path};
     use crate::stream::Link;
 
-    /// Tells touka's server which route of an `axum::Router` answered, for the `route` of metrics, spans
-    /// and [`OpenStream`](crate::server::OpenStream).
+    /// A layer that reports the matched route of an `axum::Router` to touka's server, for the `route` of
+    /// metrics, spans and [`OpenStream`](crate::server::OpenStream).
     ///
-    /// A server that is given an `axum::Router`, or what its `into_make_service` gives, adds this layer by
-    /// itself, and so does [`Router::fallback_service`](crate::Router::fallback_service). It cannot look into what
-    /// `into_make_service_with_connect_info` gives, nor into services that wrap the router:
+    /// A server that serves an `axum::Router`, or the result of its `into_make_service`, adds this layer by
+    /// itself, and so does [`Router::fallback_service`](crate::Router::fallback_service). It cannot be added to the result of
+    /// `into_make_service_with_connect_info`, nor to a router inside another service:
     ///
     /// ```no_run
     /// use std::net::SocketAddr;
@@ -90,12 +90,13 @@ mod layer {
     /// # }
     /// ```
     ///
-    /// Touka's server tells `ConnectInfo<SocketAddr>` to every service, so a plain `app` does as well.
+    /// Touka's server provides `ConnectInfo<SocketAddr>` to every service, so serving a plain `app` works as
+    /// well.
     #[derive(Clone, Copy, Debug, Default)]
     pub struct AxumRoutes(());
 
     impl AxumRoutes {
-        /// The layer.
+        /// Creates the layer.
         pub const fn new() -> Self {
             Self(())
         }
@@ -152,7 +153,7 @@ mod layer {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let this = self.project();
             let mut response = ready!(this.answer.poll(cx))?;
-            // A touka router within has told its own.
+            // A touka router inside has reported its own route.
             if let Some(path) = this.path.take()
                 && response.extensions().get::<MatchedPath>().is_none()
             {

@@ -1,56 +1,57 @@
-//! [`Closing`], the wish that one stream ends.
+//! [`Closing`], the request to end one stream.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// How the one who serves a stream is told that it is to end, or that all are.
+/// Asks the task that serves a stream to end it, and wakes that task.
 #[derive(Debug, Default)]
 pub(super) struct Closing {
-    wished: AtomicBool,
-    who: Mutex<Option<Waker>>,
+    requested: AtomicBool,
+    waker: Mutex<Option<Waker>>,
 }
 
 impl Closing {
-    /// Wishes that the stream ends.
+    /// Requests the end of the stream, and wakes its task.
     pub(super) fn close(&self) {
-        self.wished.store(true, Ordering::Release);
+        self.requested.store(true, Ordering::Release);
         self.stir();
     }
 
-    /// Has the one who serves the stream look: at the wish, or at the server's shutdown.
+    /// Wakes the task that serves the stream, so that it checks [`is_wished`](Self::is_wished) and the server's
+    /// shutdown.
     pub(super) fn stir(&self) {
-        let who = self.lock().take();
-        who.into_iter().for_each(Waker::wake);
+        let held = self.lock().take();
+        held.into_iter().for_each(Waker::wake);
     }
 
-    /// Nobody serves the stream any more.
+    /// Drops the waker: the stream is no longer served.
     pub(super) fn forget(&self) {
-        let who = self.lock().take();
-        drop(who);
+        let held = self.lock().take();
+        drop(held);
     }
 
     pub(super) fn is_wished(&self) -> bool {
-        self.wished.load(Ordering::Acquire)
+        self.requested.load(Ordering::Acquire)
     }
 
-    /// Says who is to be woken. What was wished before is for the caller to ask afterwards.
+    /// Sets the waker. The caller checks [`is_wished`](Self::is_wished) afterwards, for a request made before.
     pub(super) fn wakes(&self, waker: &Waker) {
-        let mut who = self.lock();
-        if who.as_ref().is_some_and(|who| who.will_wake(waker)) {
+        let mut held = self.lock();
+        if held.as_ref().is_some_and(|held| held.will_wake(waker)) {
             return;
         }
-        drop(who);
-        // A waker may be anybody's code: it is cloned before the lock, and dropped after it.
+        drop(held);
+        // A waker may run any code: it is cloned before the lock is taken, and dropped after it is released.
         let waker = waker.clone();
-        who = self.lock();
-        let before = who.replace(waker);
-        drop(who);
+        held = self.lock();
+        let before = held.replace(waker);
+        drop(held);
         drop(before);
     }
 
-    /// Nothing under the lock panics.
+    /// Poisoning is ignored: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.who.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,42 +1,42 @@
-//! How much a client, and all of them together, may ask of a server.
+//! The limits of a server, for one client and in all.
 
 use std::time::Duration;
 
-/// What a server takes of its clients. Every default is meant for the open internet.
+/// The limits that a server applies to its clients. Every default is meant for the open internet.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// Connections, in all. With an idle stream over HTTP/1.1 each takes about 4 KB, so this is about 200 MB. One
-    /// that waits for its next request takes about 20 KB, for `idle_time` at most.
+    /// Connections, in all. With an idle stream over HTTP/1.1 each takes about 4 KB, so the default is about
+    /// 200 MB. A connection that waits for its next request takes about 20 KB, for `idle_time` at most.
     pub(crate) connections: usize,
-    /// Connections of one public address. A household or an office shares one.
+    /// Connections of one public address. A household or an office shares an address.
     pub(crate) connections_per_peer: usize,
-    /// Requests under way in all, event streams among them.
+    /// Requests under way in all, including event streams.
     pub(crate) streams: usize,
-    /// Requests under way of one peer. Over HTTP/2 a connection has a hundred.
+    /// Requests under way of one peer. One HTTP/2 connection may have a hundred.
     pub(crate) streams_per_peer: usize,
-    /// Requests that run at once on one HTTP/2 connection. A browser has all its tabs on one.
+    /// Concurrent requests on one HTTP/2 connection. A browser shares one among all its tabs.
     pub(crate) streams_per_connection: u32,
-    /// Bytes of a request's head.
+    /// Size of a request's head, in bytes.
     pub(crate) head_bytes: usize,
-    /// From the connection to a request's first byte, and from there to the end of its head.
+    /// Time from the connection to a request's first byte, and from there to the end of its head.
     pub(crate) head_time: Duration,
-    /// From the end of a response to the next request.
+    /// Time from the end of a response to the next request.
     pub(crate) idle_time: Duration,
-    /// Bytes of a request's body.
+    /// Size of a request's body, in bytes.
     pub(crate) body_bytes: usize,
-    /// How long a request's body may stand still.
+    /// Longest pause between two reads of a request's body.
     pub(crate) body_time: Duration,
-    /// Bytes a second that a request's body must come with, on average over `body_time`.
+    /// Minimum rate of a request's body in bytes per second, as an average over `body_time`.
     pub(crate) body_rate: u32,
-    /// Bytes of request bodies in memory, of all connections.
+    /// Memory of request bodies of all connections, in bytes.
     pub(crate) body_memory: usize,
-    /// Bytes of request bodies in memory, of one peer.
+    /// Memory of request bodies of one peer, in bytes.
     pub(crate) body_memory_per_peer: usize,
-    /// Bytes of request bodies in memory, of one connection.
+    /// Memory of request bodies of one connection, in bytes.
     pub(crate) body_memory_per_connection: usize,
-    /// How long a client may take nothing of what is sent to it.
+    /// Longest time for which writes to a client may be blocked.
     pub(crate) write_time: Duration,
-    /// How long an event stream may last, give or take a tenth.
+    /// Longest life of an event stream, plus or minus a tenth.
     pub(crate) lifetime: Option<Duration>,
 }
 
@@ -49,23 +49,23 @@ impl Limits {
         streams_per_connection: 100,
         head_bytes: 64 * 1024,
         head_time: Duration::from_secs(10),
-        // Longer than what proxies allow their idle connections, 60 s, so that it is the proxy who
-        // closes one: a request that is sent while we close is answered with a 502.
+        // Longer than proxies keep idle connections, 60 s, so that the proxy closes first: a proxy that sends a
+        // request while the server closes answers its client with a 502.
         idle_time: Duration::from_secs(75),
         body_bytes: 2 * 1024 * 1024,
         body_time: Duration::from_secs(30),
-        // Less than a bad mobile network has. A body of 2 MiB then takes 34 minutes at most.
+        // Below the rate of a bad mobile network. A body of 2 MiB then takes 34 minutes at most.
         body_rate: 1024,
         body_memory: 256 * 1024 * 1024,
-        // An eighth: the bodies of one peer must not keep out those of all others.
+        // An eighth of all: the bodies of one peer must not keep out those of others.
         body_memory_per_peer: 32 * 1024 * 1024,
         // Eight bodies of the largest size, on the one connection that a browser has for all its tabs.
         body_memory_per_connection: 16 * 1024 * 1024,
         write_time: Duration::from_secs(30),
         lifetime: None,
     };
-    /// A budget of request bodies: no less than two of the largest size take, or a single one could fail
-    /// for the cost of its small frames.
+    /// Returns the budget of request bodies for a configured number of bytes: at least two bodies of the
+    /// largest size, or a single body could fail because of the overhead of small frames.
     pub(super) fn of_bodies(&self, set: usize) -> usize {
         const LEAST: usize = 64 * 1024;
         set.max(self.body_bytes.saturating_mul(2)).max(LEAST)
@@ -76,16 +76,16 @@ impl Limits {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Park {
-    /// None: each is served like any other body.
+    /// No subscription is parked: each is served like any other body.
     Never,
-    /// Those that a [`Router`](crate::Router) answers with which the server was started, if no layer
-    /// of it has another body in its responses. What such a layer does to a body, it does. What a
-    /// handler itself puts around the stream's body is asked for the first bytes: if they come through
-    /// unchanged, the connection is parked, and it sees no others.
+    /// Subscriptions that a [`Router`](crate::Router) answers with are parked, if the server serves that router
+    /// itself and none of the router's layers replaces response bodies. A layer that does replaces the body as
+    /// usual. If a handler itself wraps the stream's body, the wrapper is polled for the first bytes: if they
+    /// come through unchanged, the connection is parked, and the wrapper sees no further bytes.
     #[default]
     Auto,
-    /// Also those of other services, an `axum::Router` with its layers say, as long as the first
-    /// bytes come through unchanged. A layer that looks at each frame of a body sees the first only;
-    /// what it keeps for the time of the body, it keeps as long as the client stays.
+    /// Subscriptions of other services are parked too, for example of an `axum::Router` with layers, as long as
+    /// the first bytes come through unchanged. A layer that looks at each frame of a body sees only the first;
+    /// what the layer keeps for the life of the body is kept until the client leaves.
     Always,
 }

@@ -1,4 +1,4 @@
-//! [`Handle`], a server's controls.
+//! [`Handle`], the controls of a server.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -8,9 +8,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::open_streams::{OpenStream, OpenStreams};
 
-/// Looks into a running server and tells it what to do. Clones are the same server's;
-/// [`Server::handle`](super::Server::handle) gives one, and [`Handle::layer`] gives one its streams under
-/// another server.
+/// Controls a running server: lists and closes its streams, and shuts it down.
+///
+/// Clones control the same server. [`Server::handle`](super::Server::handle) returns one; [`Handle::layer`]
+/// gives a handle the streams of an app that another server serves.
 ///
 /// ```no_run
 /// use touka::{Router, Server};
@@ -22,7 +23,7 @@ use super::open_streams::{OpenStream, OpenStreams};
 ///     for stream in handle.streams() {
 ///         println!("{:?} {} {:?}", stream.peer(), stream.path(), stream.age());
 ///     }
-///     // Whoever is in this room comes back, and is asked again who they are.
+///     // Clients in this room reconnect, and are authorized again.
 ///     let closed = handle.close(|stream| stream.path() == "/rooms/blue");
 ///     println!("{closed} closed");
 /// });
@@ -32,41 +33,41 @@ use super::open_streams::{OpenStream, OpenStreams};
 #[derive(Clone, Debug, Default)]
 pub struct Handle {
     pub(super) streams: OpenStreams,
-    /// The shutdown has begun: each stream asks at each of its events, and a token has a lock.
+    /// Set when the shutdown has begun. Every stream checks it at each event, and a token would take a lock.
     begun: Arc<AtomicBool>,
-    /// Streams end, connections finish what they do.
+    /// Cancelled when the shutdown begins: streams end, and connections finish their requests.
     pub(super) shutdown: CancellationToken,
-    /// Whatever is still there is dropped.
+    /// Cancelled to drop all connections at once.
     pub(super) cut: CancellationToken,
-    /// When the last stream is to end that the shutdown ends. Known when the first one asks.
+    /// Deadline of the last stream that the shutdown ends. Set when the first stream asks.
     drained_by: Arc<OnceLock<Instant>>,
 }
 
 impl Handle {
-    /// A handle of no server of touka's, for [`layer`](Self::layer).
+    /// Creates a handle without a server, for [`layer`](Self::layer).
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The event streams that are open now, oldest first: those of other libraries too, which are
-    /// known by their content type.
+    /// Returns the open event streams, oldest first. Streams of other libraries are included: they are
+    /// recognized by their content type.
     pub fn streams(&self) -> Vec<OpenStream> {
         self.streams.list()
     }
 
-    /// How many event streams are open now.
+    /// Returns the number of open event streams.
     pub fn count(&self) -> usize {
         self.streams.count()
     }
 
-    /// Ends the streams that match, as [`OpenStream::close`] does, and tells how many.
+    /// Ends the streams that match, as [`OpenStream::close`] does, and returns how many matched.
     pub fn close(&self, mut matches: impl FnMut(&OpenStream) -> bool) -> usize {
-        // Asked outside of the lock: it is the user's code.
+        // `matches` is user code: it runs outside the lock.
         let matching = self.streams().into_iter().filter(|stream| matches(stream));
         matching.inspect(OpenStream::close).count()
     }
 
-    /// Begins the shutdown, as a signal would. Called again, it ends what is left at once.
+    /// Begins a graceful shutdown, as a signal does. A second call cuts all connections at once.
     pub fn shutdown(&self) {
         if self.is_shutting_down() {
             self.cut();
@@ -82,18 +83,18 @@ impl Handle {
         }
     }
 
-    /// Ends at once what is left.
+    /// Drops all connections at once.
     pub(super) fn cut(&self) {
         self.cut.cancel();
         self.streams.stir();
     }
 
-    /// When the last stream is to end that the shutdown ends.
+    /// Returns the deadline of the last stream that the shutdown ends: the one that the first caller computed.
     pub(super) fn drained_by(&self, first: impl FnOnce() -> Instant) -> Instant {
         *self.drained_by.get_or_init(first)
     }
 
-    /// The shutdown has begun.
+    /// Whether the shutdown has begun.
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.begun.load(Ordering::Acquire)
     }

@@ -1,4 +1,4 @@
-//! [`HandleLayer`], a handle's reach into another server.
+//! [`HandleLayer`], which gives a handle the streams of another server.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -26,20 +26,21 @@ use crate::server::stream::body::ServerBody;
 use crate::server::stream::content_type::is_event_stream;
 use crate::stream::Link;
 
-/// A tower layer that lists the event streams that pass through it, and ends them when its
-/// [`Handle`] says so: [`Handle::layer`] makes it.
+/// A tower layer that lists the event streams that pass through it, and ends them on request of its [`Handle`].
+/// Created by [`Handle::layer`].
 #[derive(Clone, Debug)]
 pub struct HandleLayer {
     shared: Arc<Shared>,
 }
 
 impl Handle {
-    /// A tower layer that gives this handle the event streams of an app that another server serves.
+    /// Returns a tower layer that gives this handle the event streams of an app that another server serves.
     ///
-    /// axum's own server waits at a graceful shutdown until every response has ended, and nothing ends a
-    /// stream: it waits for as long as a client stays. A handle's [`shutdown`](Self::shutdown) ends each
-    /// stream that has come through the layer as touka's server does, after the event in hand and with a
-    /// `retry:`, spread over up to five seconds. Streams of other libraries are known by their content type.
+    /// At a graceful shutdown axum's server waits until every response has ended, and nothing ends an event
+    /// stream: the server waits for as long as a client stays. A handle's [`shutdown`](Self::shutdown) ends
+    /// each stream that has come through the layer as touka's server does: after the current event, with a
+    /// `retry:`, spread over up to five seconds. Streams of other libraries are recognized by their content
+    /// type.
     ///
     /// ```no_run
     /// use touka::server::Handle;
@@ -56,9 +57,9 @@ impl Handle {
     /// # }
     /// ```
     ///
-    /// [`streams`](Self::streams), [`count`](Self::count) and [`close`](Self::close) work as in touka's
-    /// server. Its limits do not: connections are the other server's. A subscription of a topic that has
-    /// come through the layer is not parked. In touka's own server the layer is not needed.
+    /// [`streams`](Self::streams), [`count`](Self::count) and [`close`](Self::close) work as in touka's server.
+    /// Limits do not apply: the connections are the other server's. A subscription of a topic that comes
+    /// through the layer is not parked. In touka's own server the layer is not needed.
     pub fn layer(&self) -> HandleLayer {
         HandleLayer { shared: Arc::new(Shared { handle: self.clone(), ..Shared::new() }) }
     }
@@ -103,7 +104,7 @@ where
     }
 }
 
-/// What the entry of a stream tells of its request.
+/// The parts of a request that are recorded with its stream.
 #[derive(Debug)]
 struct Asked {
     path: Box<str>,
@@ -117,7 +118,7 @@ impl Asked {
         if !is_event_stream(response.headers()) {
             return response;
         }
-        // Its body is watched here, so no server may take it out of the response.
+        // The body is watched here, so the server must not take it out of the response.
         response.extensions_mut().remove::<Ticket>();
         if let Some(route) = self.route.take()
             && response.extensions().get::<MatchedPath>().is_none()
@@ -127,7 +128,7 @@ impl Asked {
             }
             response.extensions_mut().insert(route);
         }
-        // The connection is another server's: this stands for what is known of it.
+        // The connection belongs to another server: this state stands in for it.
         let call = Call::begin(&ConnectionState::new(Arc::clone(&self.shared), self.peer, false));
         ServerBody::wrap(response, None, call, &self.path, false).map(Body::new)
     }

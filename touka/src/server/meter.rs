@@ -1,4 +1,4 @@
-//! What requests tell the `metrics` facade. Without that feature: nothing, at no cost.
+//! Metrics of requests, for the `metrics` facade. Without the feature `metrics` these are no-ops.
 
 #[cfg(feature = "metrics")]
 pub(super) use facade::{Asked, describe, waited};
@@ -13,7 +13,7 @@ mod facade {
 
     use crate::extract::MatchedPath;
 
-    /// A request that was given to the service.
+    /// The time and the method of a request that was passed to the service.
     pub(in crate::server) struct Asked {
         since: Instant,
         method: &'static str,
@@ -24,8 +24,8 @@ mod facade {
             Self { since: Instant::now(), method: name(method) }
         }
 
-        /// The head of its response is there. A stream has only begun then: how long it lives is
-        /// no latency.
+        /// Records the time to the head of the response. For a stream that is when it begins: its life is not
+        /// latency.
         pub(in crate::server) fn answered<B>(self, response: &Response<B>) {
             let route =
                 response.extensions().get().map_or_else(String::new, |path: &MatchedPath| path.as_str().to_owned());
@@ -35,21 +35,22 @@ mod facade {
         }
     }
 
-    /// A client can call its method anything, and each value is a series for ever.
+    /// Returns the method if it is a standard one. A client can send any method, and each value would create a
+    /// series that is never removed.
     fn name(method: &Method) -> &'static str {
         const NAMES: [&str; 9] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "CONNECT", "PATCH", "TRACE"];
         NAMES.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
     }
 
-    /// A client had to be waited for.
+    /// Counts a client to which writes are blocked.
     pub(in crate::server) fn waited() {
         counter!("touka_stalls_total").increment(1);
     }
 
     pub(in crate::server) fn describe() {
-        let text = "From a request's head to the head of its response. The life of a stream is not in it.";
+        let text = "Time from a request's head to the head of its response. The life of a stream is not included.";
         describe_histogram!("touka_request_seconds", Unit::Seconds, text);
-        let text = "How often a client took nothing more, for the moment or for good.";
+        let text = "How often writes to a client became blocked, for the moment or for good.";
         describe_counter!("touka_stalls_total", Unit::Count, text);
     }
 }

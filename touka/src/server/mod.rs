@@ -4,17 +4,17 @@
 //!
 //! A folder imports only from the folders and files above it in this list:
 //!
-//! - `config`, `meter`, `race`, `app`: settings, metrics, and what a server can serve.
-//! - `address`: which client a connection or a request counts for.
-//! - `limits`: what is counted, and what happens at a limit.
-//! - `open_streams`, `closing`, `handle`, `shared`: what all connections of a server share.
+//! - `config`, `meter`, `race`, `app`: settings, metrics, and the services that a server can serve.
+//! - `address`: the client that a connection or a request counts for.
+//! - `limits`: counts of connections, requests and body memory, and what happens at a limit.
+//! - `open_streams`, `closing`, `handle`, `shared`: state shared by all connections of a server.
 //! - `state`: the state of one connection.
-//! - `io`: bytes of one connection.
+//! - `io`: the bytes of one connection.
 //! - `stream`: one open event stream.
 //! - `park`: subscriptions that are served without a task each.
 //! - `http`: one connection and its requests.
-//! - `accept`: which connections come in.
-//! - `server`, `serve`, `behind_proxies`, `handle_layer`, `axum_routes`: what a program calls.
+//! - `accept`: listening sockets and new connections.
+//! - `server`, `serve`, `behind_proxies`, `handle_layer`, `axum_routes`: the public API.
 
 mod accept;
 mod address;

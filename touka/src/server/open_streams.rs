@@ -11,11 +11,11 @@ use super::closing::Closing;
 use crate::server::limits::counts::Permit;
 use crate::stream::{Link, guarded};
 
-/// How much of a path is kept for as long as its stream is open. A client chooses how long a path is,
-/// and may have hundreds of streams.
+/// Maximum number of bytes kept of a path while its stream is open. A client chooses the length of a path, and
+/// may have hundreds of streams.
 const LONGEST_PATH: usize = 256;
 
-/// The path, or its beginning with `…` behind it: no more than [`LONGEST_PATH`] bytes.
+/// Returns the path, or its beginning followed by `…`: at most [`LONGEST_PATH`] bytes.
 pub(super) fn bounded(path: &str) -> Cow<'_, str> {
     const CUT: char = '…';
     if path.len() <= LONGEST_PATH {
@@ -25,7 +25,7 @@ pub(super) fn bounded(path: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{}{CUT}", &path[..end]))
 }
 
-/// All that are open, by the order in which they came.
+/// The open streams of a server, in the order in which they were opened.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OpenStreams(Arc<Mutex<StreamTable>>);
 
@@ -33,24 +33,24 @@ pub(super) struct OpenStreams(Arc<Mutex<StreamTable>>);
 struct StreamTable {
     next: u64,
     open: HashMap<u64, Open>,
-    /// How many of them are listed.
+    /// The number of listed entries.
     listed: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Open {
     stream: OpenStream,
-    /// It is not one around another that is listed.
+    /// Whether the stream appears in [`OpenStreams::list`]. False for a wrapper around a listed stream.
     listed: bool,
 }
 
 impl OpenStreams {
-    /// Adds one, until what is returned is dropped.
+    /// Adds a stream, until the returned entry is dropped.
     pub(super) fn add(&self, stream: OpenStream) -> StreamEntry {
         self.insert(Open { stream, listed: true })
     }
 
-    /// Adds one that looks at what the server does, and is in no list.
+    /// Adds a stream that is notified of a shutdown, but is in no list.
     pub(super) fn add_unlisted(&self, stream: OpenStream) -> StreamEntry {
         self.insert(Open { stream, listed: false })
     }
@@ -72,16 +72,16 @@ impl OpenStreams {
         table.listed -= usize::from(removed.as_ref().is_some_and(|open| open.listed));
     }
 
-    /// Has each of them look at what the server does. Those that are parked have a shard that looks.
+    /// Wakes every stream, so that it checks for a shutdown. Parked streams are skipped: their shard checks.
     pub(super) fn stir(&self) {
-        // Woken outside of the lock: what wakes may be anybody's code.
+        // Woken outside the lock: a waker may run any code.
         for stream in self.sorted(|open| !open.stream.0.parked) {
-            // A waker that panics keeps none of the others from being woken.
+            // A waker that panics must not keep the others from being woken.
             guarded("a waker", || stream.0.closing.stir());
         }
     }
 
-    /// Whether both are the lists of one handle.
+    /// Whether both are the table of the same handle.
     pub(super) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
@@ -94,7 +94,7 @@ impl OpenStreams {
         self.sorted(|open| open.listed)
     }
 
-    /// Some of them, in the order in which they came.
+    /// Returns the streams that match, in the order in which they were opened.
     fn sorted(&self, which: impl Fn(&Open) -> bool) -> Vec<OpenStream> {
         let table = self.lock();
         let chosen = table.open.iter().filter(|(_, open)| which(open));
@@ -104,13 +104,13 @@ impl OpenStreams {
         numbered.into_iter().map(|(_, stream)| stream).collect()
     }
 
-    /// Nothing under the lock panics.
+    /// Poisoning is ignored: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, StreamTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One stream's place among those that are open.
+/// The entry of one open stream. Dropping it removes the stream.
 #[derive(Debug)]
 pub(super) struct StreamEntry {
     streams: OpenStreams,
@@ -120,7 +120,7 @@ pub(super) struct StreamEntry {
 }
 
 impl StreamEntry {
-    /// Keeps the request's place among those under way, for a stream that outlives its request.
+    /// Holds the permit of the request, for a stream that outlives the request.
     pub(super) fn hold(&mut self, permit: Option<Permit>) {
         self.permit = permit;
     }
@@ -137,8 +137,9 @@ impl Drop for StreamEntry {
     }
 }
 
-/// One event stream that a server has open: [`Handle::streams`](super::Handle::streams) lists
-/// them. Keeping it keeps nothing else.
+/// One open event stream of a server, as listed by [`Handle::streams`](super::Handle::streams).
+///
+/// An `OpenStream` that is kept keeps only this entry in memory, not the stream.
 #[derive(Clone)]
 pub struct OpenStream(Arc<Inner>);
 
@@ -152,12 +153,12 @@ struct Inner {
 }
 
 impl OpenStream {
-    /// `ours` is one of touka's, whose events are counted.
+    /// Creates an entry. `ours` is set for streams of touka, whose events are counted.
     pub(super) fn new(path: &str, peer: Option<SocketAddr>, link: Link, ours: bool) -> Self {
         Self::with(path, peer, link, ours, false)
     }
 
-    /// One of touka's that has no body to end.
+    /// Creates the entry of a parked stream, which has no body.
     pub(super) fn parked(path: &str, peer: Option<SocketAddr>, link: Link) -> Self {
         Self::with(path, peer, link, true, true)
     }
@@ -167,32 +168,33 @@ impl OpenStream {
         Self(Arc::new(Inner { path, peer, link, ours, parked, closing }))
     }
 
-    /// The path of its route, as it is mounted: `/rooms/{room}`. `None` for a stream that no route of a
-    /// [`Router`](crate::Router) made, nor, with the feature `axum`, one of an `axum::Router`.
+    /// Returns the path of the stream's route as it is mounted: `/rooms/{room}`. `None` if neither a route of a
+    /// [`Router`](crate::Router) nor, with the feature `axum`, one of an `axum::Router` answered.
     pub fn route(&self) -> Option<&str> {
         self.0.link.route()
     }
 
-    /// The path that the client asked for, without its query: `/rooms/blue`. Of a path that is longer
-    /// than 256 bytes only the beginning is kept, and ends with `…`.
+    /// Returns the path of the request, without its query: `/rooms/blue`. A path longer than 256 bytes is
+    /// truncated, and ends with `…`.
     pub fn path(&self) -> &str {
         &self.0.path
     }
 
-    /// The client's address, or that of the proxy before it, unless it is one of those that
-    /// [`Server::trust_proxies`](super::Server::trust_proxies) trusts: then the client is the one that
-    /// the proxy names, with port 0 where it names none. `None` over a Unix socket without such a proxy.
+    /// Returns the address of the client, or of the proxy in front of it.
+    ///
+    /// If [`Server::trust_proxies`](super::Server::trust_proxies) trusts that proxy, the address is the one
+    /// that the proxy names, with port 0 if it names none. `None` for a Unix socket without a trusted proxy.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.0.peer
     }
 
-    /// What [`EventStream::label`](crate::EventStream::label) calls it. `None` for a stream without a label, and for
-    /// those of other libraries.
+    /// Returns the label set by [`EventStream::label`](crate::EventStream::label). `None` for a stream without
+    /// a label and for streams of other libraries.
     ///
     /// ```
     /// use touka::server::Handle;
     ///
-    /// // A logout: what the user has open in this process ends, and a browser that comes back is asked again.
+    /// // A logout: ends the user's streams in this process. A browser reconnects, and is authorized again.
     /// fn log_out(handle: &Handle) {
     ///     handle.streams().iter().filter(|stream| stream.label() == Some("user 7")).for_each(|stream| stream.close());
     /// }
@@ -201,30 +203,31 @@ impl OpenStream {
         self.0.link.label()
     }
 
-    /// How long it has been open.
+    /// Returns how long the stream has been open.
     pub fn age(&self) -> Duration {
         self.0.link.age().unwrap_or_default()
     }
 
-    /// How many events were handed to its connection. `None` for a stream that is not an
-    /// [`EventStream`](crate::EventStream): what another library sends is not looked into.
+    /// Returns the number of events handed to the connection. `None` for a stream that is not an
+    /// [`EventStream`](crate::EventStream): bodies of other libraries are not parsed.
     pub fn events(&self) -> Option<u64> {
         self.0.ours.then(|| self.0.link.events())
     }
 
-    /// How many bytes were handed to its connection, before any compression: events, comments
-    /// and what keeps it alive.
+    /// Returns the number of bytes handed to the connection, before any compression: events, comments and
+    /// keep-alives.
     pub fn bytes(&self) -> u64 {
         self.0.link.bytes()
     }
 
-    /// It is a place in a topic and takes no task: see [`Server::park`](super::Server::park).
+    /// Whether the stream is a subscription that is served without a task of its own: see
+    /// [`Server::park`](super::Server::park).
     pub fn is_parked(&self) -> bool {
         self.0.parked
     }
 
-    /// Ends it as a shutdown would: after the event in hand, with a `retry:`, and the reason
-    /// [`Shutdown`](crate::CloseReason::Shutdown). A browser comes back.
+    /// Ends the stream as a shutdown does: after the current event, with a `retry:` and the reason
+    /// [`Shutdown`](crate::CloseReason::Shutdown). A browser reconnects.
     pub fn close(&self) {
         self.0.closing.close();
     }

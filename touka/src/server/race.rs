@@ -1,4 +1,4 @@
-//! Two futures, of which the first to be ready counts.
+//! [`race`], which waits for the first of two futures.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -6,15 +6,15 @@ use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
-/// Which was ready first, and with what.
+/// The output of the future that was ready first.
 pub(super) enum First<A, B> {
     Left(A),
     Right(B),
 }
 
 pin_project! {
-    /// The future of [`race`]. No `async fn`: that would have each of the two twice, as what it was
-    /// given and as what it waits for, and a connection is a race within a race.
+    /// The future of [`race`]. Not an `async fn`: that would store each of the two twice, as an argument and as
+    /// the awaited future, and a connection is a race within a race.
     #[must_use = "nothing runs unless this is awaited"]
     pub(super) struct Race<L, R> {
         #[pin]
@@ -24,7 +24,7 @@ pin_project! {
     }
 }
 
-/// Waits for the first of two. If both are ready, the left one counts. The other is dropped.
+/// Waits for the first of two futures, and drops the other. If both are ready, the left one wins.
 pub(super) const fn race<L: Future, R: Future>(left: L, right: R) -> Race<L, R> {
     Race { left, right }
 }

@@ -1,4 +1,4 @@
-//! What all connections of one server share.
+//! [`Shared`], the limits and the controls that all connections of a server share.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,16 +13,17 @@ use crate::server::limits::admission::Admission;
 use crate::server::limits::body_budget::Budgets;
 use crate::stream::spread;
 
-/// How long open streams and running requests have once the shutdown began.
+/// Default time for open streams and running requests after the shutdown began.
 pub(super) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Over how long the ends of many streams are spread at a shutdown.
+/// Default time over which the ends of many streams are spread at a shutdown.
 pub(super) const DRAIN_WINDOW: Duration = Duration::from_secs(5);
 
-/// A few streams need no spreading: what one client costs the successor, when it comes back.
-const DRAIN_EACH: Duration = Duration::from_millis(5);
+/// Share of the drain window for each stream, so that a few streams end quickly: about what one reconnecting
+/// client costs the successor.
+const DRAIN_PER_STREAM: Duration = Duration::from_millis(5);
 
-/// Its limits and its controls.
+/// Limits and controls of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct Shared {
     pub(super) limits: Limits,
@@ -31,7 +32,7 @@ pub(crate) struct Shared {
     pub(super) shutdown_timeout: Duration,
     pub(super) drain_window: Duration,
     pub(super) park: Park,
-    /// What the bodies of requests hold in memory.
+    /// Memory of request bodies.
     pub(super) bodies: Arc<Budgets>,
     pub(crate) handle: Handle,
 }
@@ -50,28 +51,29 @@ impl Shared {
         }
     }
 
-    /// Over how long the streams that are open now are to end: no longer than the window, than
-    /// their number calls for, or than leaves the last of them half of the time.
+    /// Returns the time over which the streams that are open now are to end: at most the drain window,
+    /// [`DRAIN_PER_STREAM`] for each stream, and half of the shutdown timeout, so that the last stream has the other
+    /// half.
     pub(super) fn drain_time(&self) -> Duration {
-        let called_for = DRAIN_EACH.saturating_mul(u32::try_from(self.handle.count()).unwrap_or(u32::MAX));
+        let called_for = DRAIN_PER_STREAM.saturating_mul(u32::try_from(self.handle.count()).unwrap_or(u32::MAX));
         self.drain_window.min(called_for).min(self.shutdown_timeout / 2)
     }
 
-    /// A random moment for the end of one stream: not all of them end in the instant in which a shutdown
-    /// begins. One that has just opened has the time to say something.
+    /// Draws a random time for the end of one stream, so that not all streams end when the shutdown begins. A
+    /// stream that has just opened gets the time to send something.
     pub(super) fn draw_turn(&self) -> Instant {
         let now = Instant::now();
         if self.drain_window.is_zero() {
             return now;
         }
         let until = self.handle.drained_by(|| now + self.drain_time());
-        now + spread(DRAIN_EACH, until.saturating_duration_since(now).max(DRAIN_EACH * 2))
+        now + spread(DRAIN_PER_STREAM, until.saturating_duration_since(now).max(DRAIN_PER_STREAM * 2))
     }
 
-    /// Waits until the shutdown has taken as long as it may.
+    /// Waits until the shutdown timeout has passed, or the connections are cut.
     pub(super) async fn deadline(&self) {
         self.handle.shutdown.cancelled().await;
-        // Cut before its time, if somebody is in a hurry.
+        // A second request to shut down cuts the connections before the deadline.
         let _ = tokio::time::timeout(self.shutdown_timeout, self.handle.cut.cancelled()).await;
     }
 }

@@ -1,4 +1,4 @@
-//! When to stop.
+//! [`Shutdown`], the trigger of a server's shutdown.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,24 +7,23 @@ use std::pin::Pin;
 use super::race::race;
 use crate::error::{Error, Result};
 
-/// The wish to stop: a future of the user's, or the signals that a terminal and a service manager
-/// send.
+/// The trigger of a shutdown: the user's future, or the signals of a terminal and a service manager.
 pub(super) enum Shutdown {
     On(Pin<Box<dyn Future<Output = ()> + Send>>),
     Signals(Signals),
 }
 
 impl Shutdown {
-    /// Waits for the wish. A second one can be waited for only with signals: somebody presses
-    /// ctrl-c again because the first took too long.
-    pub(super) async fn wished(&mut self) {
+    /// Waits for the first trigger. Only signals can trigger a second time: a user presses ctrl-c again when
+    /// the shutdown takes too long.
+    pub(super) async fn requested(&mut self) {
         match self {
-            Self::On(wish) => wish.await,
+            Self::On(trigger) => trigger.await,
             Self::Signals(signals) => signals.next().await,
         }
     }
 
-    pub(super) async fn wished_again(&mut self) {
+    pub(super) async fn requested_again(&mut self) {
         match self {
             Self::On(_) => std::future::pending().await,
             Self::Signals(signals) => signals.next().await,
@@ -40,7 +39,7 @@ pub(super) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens from now on: a signal that comes before the first wait is not lost.
+    /// Installs the signal handlers. A signal that comes before the first wait is not lost.
     pub(super) fn listen() -> Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {

@@ -1,4 +1,4 @@
-//! [`Acceptor`], an open port and what is done with those who come.
+//! [`Acceptor`], which accepts connections and spawns their tasks.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -29,7 +29,7 @@ use crate::server::shared::Shared;
 use crate::server::state::connection_state::ConnectionState;
 use crate::stream::{catch, log_panic};
 
-/// An open port, and what is done with each connection. Clones are the same port's.
+/// Accepts connections and serves each on a task of its own. Clones belong to the same server.
 #[derive(Clone)]
 pub(in crate::server) struct Acceptor {
     pub(in crate::server) shared: Arc<Shared>,
@@ -39,7 +39,7 @@ pub(in crate::server) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Takes connections until it is dropped.
+    /// Accepts connections until the future is dropped.
     pub(in crate::server) async fn accept<V: Serve>(
         &self,
         listener: &Listener,
@@ -52,7 +52,7 @@ impl Acceptor {
         }
     }
 
-    /// Takes the connections that the kernel has accepted already, and closes the port.
+    /// Accepts the connections in the kernel's backlog, and closes the port.
     pub(in crate::server) fn close<V: Serve>(&self, listener: Listener, service: &V, alive: &mpsc::Sender<Infallible>) {
         for backlog in listener.into_backlogs(self.shared.limits.write_time) {
             match backlog {
@@ -63,7 +63,7 @@ impl Acceptor {
     }
 
     fn admit<V: Serve>(&self, socket: Socket, peer: Option<SocketAddr>, service: &V, alive: &mpsc::Sender<Infallible>) {
-        // `Clone` is code of the user's as well: a panic of it must not end the port.
+        // `Clone` is user code: a panic in it must not end the accept loop.
         let service = match catch(|| service.clone()) {
             Ok(service) => service,
             Err(panic) => return log_panic("the clone of a service", panic),
@@ -75,8 +75,8 @@ impl Acceptor {
         }
     }
 
-    /// Serves a connection: within the limits, or to say that it is over one. `unnamed` is true if its
-    /// peer is a proxy that was to name its client and has not.
+    /// Serves a connection, or answers with the overload response if it is over a limit. `unnamed` is set if
+    /// its peer is a proxy that was to name its client and did not.
     fn admit_client<V: Serve>(
         &self,
         socket: Socket,
@@ -96,8 +96,8 @@ impl Acceptor {
         tokio::spawn(self.serve(socket, service, conn));
     }
 
-    /// Serves a connection of a proxy that names its client first, on a task of its own: a slow proxy
-    /// makes nobody else wait. Until then the connection counts in all, and as nobody's.
+    /// Serves a connection of a proxy that names its client first. The header is read on a task of its own, so
+    /// that a slow proxy does not delay others. Until then the connection counts towards the total only.
     fn admit_announced<V: Serve>(
         &self,
         mut socket: Socket,
@@ -122,10 +122,10 @@ impl Acceptor {
                 First::Left(Ok(Ok(named))) => {
                     drop(waits);
                     let peer = match named {
-                        Named::ConnectionState(conn) => (Some(conn), false),
-                        Named::Nobody => (proxy, true),
+                        Named::Client(client) => (Some(client), false),
+                        Named::Unnamed => (proxy, true),
                     };
-                    // On a task of its own: this one's future would stay with the connection.
+                    // A second task: otherwise this future would stay in memory with the connection.
                     port.admit_client(socket, peer, service, &alive);
                     return;
                 }
@@ -133,7 +133,12 @@ impl Acceptor {
                 First::Left(Err(_)) => io::ErrorKind::TimedOut.into(),
                 First::Right(()) => return,
             };
-            tracing::debug!(target: "touka::server", proxy = proxy.map(tracing::field::display), %error, "no header of the PROXY protocol");
+            tracing::debug!(
+                target: "touka::server",
+                proxy = proxy.map(tracing::field::display),
+                %error,
+                "a trusted proxy sent no valid PROXY protocol header"
+            );
         });
     }
 
@@ -150,7 +155,8 @@ impl Acceptor {
         async move {
             #[cfg(feature = "tls")]
             let wire = match tls {
-                // In a box: the handshake is over soon, and its room would stay.
+                // Boxed: the handshake ends soon, and would otherwise take memory for the life of the
+                // connection.
                 Some(tls) => Box::pin(shake_hands(&tls, socket, &conn)).await,
                 None => Some(MaybeTls::Plain(socket)),
             };
@@ -163,7 +169,8 @@ impl Acceptor {
     }
 }
 
-/// On the connection's own task: a slow client makes nobody else wait.
+/// Performs the TLS handshake. It runs on the connection's own task, so that a slow client does not delay
+/// others.
 #[cfg(feature = "tls")]
 async fn shake_hands(tls: &Tls, socket: Stall<Socket>, conn: &ConnectionState) -> Option<MaybeTls<Socket>> {
     let shaken = timeout(conn.shared.limits.head_time, tls.accept(socket));
@@ -171,7 +178,7 @@ async fn shake_hands(tls: &Tls, socket: Stall<Socket>, conn: &ConnectionState) -
     match shaken {
         First::Left(Ok(Ok(wire))) => Some(wire),
         First::Left(Ok(Err(error))) => {
-            tracing::debug!(target: "touka::server", %error, "no TLS handshake");
+            tracing::debug!(target: "touka::server", %error, "the TLS handshake failed");
             None
         }
         First::Left(Err(_)) | First::Right(()) => None,

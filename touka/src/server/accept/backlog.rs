@@ -12,7 +12,7 @@ use tokio::net::UnixStream;
 
 use crate::server::io::socket::Socket;
 
-/// Gives out what is in the backlog, without waiting for more. The port closes when it is dropped.
+/// Iterates over the backlog without waiting for more. The port closes when this is dropped.
 ///
 /// A client whose connection the kernel has accepted may have sent its request. Without this, closing
 /// the port would reset it.
@@ -20,12 +20,11 @@ use crate::server::io::socket::Socket;
 pub(in crate::server) struct Backlog {
     pub(in crate::server) listener: Closing,
     pub(in crate::server) write_time: Duration,
-    /// How many are taken at most: others come while these are taken.
+    /// Maximum number of connections still to take: new ones may come in meanwhile.
     pub(in crate::server) left: usize,
 }
 
-/// A listener that waits for nobody. Asked directly: tokio knows of a connection only after its
-/// driver has had a turn.
+/// A non-blocking listener of `std`. tokio's would report a connection only after its driver has run.
 #[derive(Debug)]
 pub(in crate::server) enum Closing {
     Tcp(TcpListener),
@@ -72,7 +71,7 @@ impl Iterator for Backlog {
     }
 }
 
-/// The peer gave up before it was accepted.
+/// Whether the error means that the peer gave up before it was accepted.
 pub(in crate::server) fn is_of_the_peer(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -1,17 +1,17 @@
-//! How many sockets the system lets this process have.
+//! The process's limit of file descriptors.
 
 use crate::server::config::Limits;
 use crate::server::limits::admission::most_refused;
 
-/// What a process needs beside its connections: the port, the runtime's own, files of the user's.
-const OTHERS: u64 = 64;
+/// File descriptors needed beside connections: the port, the runtime's own, the user's files.
+const OTHER_DESCRIPTORS: u64 = 64;
 
-/// Raises the limit as far as it goes without a privilege, and warns if it is less than what the
-/// server may come to need. Most systems begin with 1,024, far from what servers of streams have.
+/// Raises the limit as far as it goes without privileges, and logs a warning if it is below what the server may
+/// need. Most systems start with 1,024, far below the number of streams of a typical server.
 pub(in crate::server) fn raise(limits: &Limits) {
     let needed = u64::try_from(limits.connections.saturating_add(most_refused(limits)))
         .unwrap_or(u64::MAX)
-        .saturating_add(OTHERS);
+        .saturating_add(OTHER_DESCRIPTORS);
     match rlimit::increase_nofile_limit(
         needed.max(rlimit::getrlimit(rlimit::Resource::NOFILE).map_or(0, |(soft, _)| soft)),
     ) {
@@ -25,6 +25,6 @@ pub(in crate::server) fn raise(limits: &Limits) {
              or lower `Server::max_connections`"
         ),
         Ok(allowed) => tracing::debug!(target: "touka::server", allowed, needed, "file descriptors"),
-        Err(error) => tracing::warn!(target: "touka::server", %error, "the limit of open files is not known"),
+        Err(error) => tracing::warn!(target: "touka::server", %error, "cannot read or raise the limit of open files"),
     }
 }

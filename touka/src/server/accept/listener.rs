@@ -1,4 +1,4 @@
-//! [`Listener`], the open port.
+//! [`Listener`], an open port.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,15 +15,15 @@ use super::unix;
 use crate::error::{Error, Result};
 use crate::server::io::socket::Socket;
 
-/// Connections that the kernel keeps until they are accepted. After a deploy all clients come back
-/// at once; past this the kernel drops them, and each waits a second or more to try again.
+/// Length of the kernel's queue of connections that are not yet accepted. After a deploy all clients reconnect
+/// at once; beyond this length the kernel drops connections, and each client waits a second or more to retry.
 const BACKLOG: u32 = 4096;
 
-/// After an error that is the process's own, such as too many open files: long enough for others
-/// to finish, short enough that nobody notices.
+/// Pause after an error of the process itself, such as too many open files: long enough for other connections
+/// to finish, too short for clients to notice.
 const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 
-/// A port that is open: connections are being taken, if not yet answered.
+/// An open port. The kernel queues connections from now on; they are answered once a server serves it.
 ///
 /// ```
 /// # async fn run(router: touka::Router) -> touka::Result<()> {
@@ -33,8 +33,8 @@ const RETRY_ACCEPT: Duration = Duration::from_millis(50);
 /// # }
 /// ```
 ///
-/// A socket that was opened by another, say a service manager, is taken as it is: `Listener` can be
-/// made from tokio's listeners, and every `serve` takes those of `std`, too.
+/// A socket that another process has opened, such as a service manager, can be used: `Listener` converts from
+/// tokio's listeners, and every `serve` also takes the listeners of `std`.
 #[derive(Debug)]
 pub struct Listener {
     /// At least one.
@@ -51,12 +51,14 @@ enum Inner {
 }
 
 impl Listener {
-    /// Opens a port: `127.0.0.1:3000`, `[::]:443`, `localhost:0`. Port 0 takes any free one. Or a
-    /// Unix socket: `unix:/run/app.sock`. What a server that is gone has left there is replaced.
+    /// Binds to an address: `127.0.0.1:3000`, `[::]:443`, `localhost:0`, or a Unix socket:
+    /// `unix:/run/app.sock`.
+    ///
+    /// With port 0 the system chooses a free port. The file of a Unix socket that no process listens on is
+    /// replaced.
     ///
     /// # Errors
-    /// The address has no such form, its name is not known, or the port cannot be had;
-    /// [`Error::is_bind`].
+    /// The address is malformed, its name cannot be resolved, or it cannot be bound: [`Error::is_bind`].
     pub async fn bind(address: &str) -> Result<Self> {
         #[cfg(unix)]
         if let Some(path) = address.strip_prefix("unix:") {
@@ -71,14 +73,15 @@ impl Listener {
                 Err(error) => last = Some(error),
             }
         }
-        let none = || io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+        let none = || io::Error::new(io::ErrorKind::NotFound, "the name resolves to no address");
         Err(Error::bind(&address, last.unwrap_or_else(none)))
     }
 
-    /// The address that is listened on; with port 0, the port that was found. Of several, the first.
+    /// Returns the local address. For port 0 it has the port that the system has chosen. Of several addresses it is
+    /// the first.
     ///
     /// # Errors
-    /// It is a Unix socket, or the system does not tell.
+    /// The listener is a Unix socket, or the system does not report the address.
     pub fn local_addr(&self) -> Result<SocketAddr> {
         let mut addresses = self.ports.iter().map(|port| match port {
             Inner::Tcp(listener) => listener.local_addr(),
@@ -89,10 +92,10 @@ impl Listener {
         addresses.next().unwrap_or_else(none).map_err(|error| Error::bind(&"this listener", error))
     }
 
-    /// The next connection. An error costs at most the connection it came with, never the server:
-    /// it is logged, and the next one is taken.
+    /// Accepts the next connection. An error concerns at most the connection it came with, never the server: it
+    /// is logged, and the next connection is accepted.
     pub(in crate::server) async fn accept(&self, write_time: Duration) -> (Socket, Option<SocketAddr>) {
-        // A process that is out of descriptors would fill its log with this.
+        // Logged once: a process without free descriptors would fill its log.
         let mut logged = false;
         loop {
             match self.try_accept(write_time).await {
@@ -159,7 +162,7 @@ impl Inner {
 
 pub(in crate::server) fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // On Windows this would let two servers share a port; elsewhere it only skips TIME_WAIT.
+    // On Windows this option would let two servers share a port; elsewhere it only skips TIME_WAIT.
     #[cfg(not(windows))]
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

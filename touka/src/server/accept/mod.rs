@@ -1,11 +1,13 @@
-//! Which connections come in: listeners, the kernel's backlog, the PROXY protocol.
+//! New connections: listeners, the kernel's backlog, the PROXY protocol.
 //!
 //! # Layout
 //!
-//! - `listen`: what can be listened on. `listener`: an open port. `unix`: Unix sockets.
-//! - `acceptor`: accepts connections and spawns their tasks. `backlog`: connections that wait at a shutdown.
+//! - `listen`: the addresses and sockets that a server listens on. `listener`: an open port. `unix`: Unix
+//!   sockets.
+//! - `acceptor`: accepts connections and spawns their tasks. `backlog`: connections in the kernel's queue at a
+//!   shutdown.
 //! - `proxy_protocol`: the header that names a client.
-//! - `descriptors`: how many sockets the process may open.
+//! - `descriptors`: the process's limit of file descriptors.
 
 pub(super) mod acceptor;
 pub(super) mod backlog;

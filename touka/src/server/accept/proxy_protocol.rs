@@ -1,4 +1,4 @@
-//! The PROXY protocol, versions 1 and 2: what a proxy says of its client before that client's bytes.
+//! The PROXY protocol, versions 1 and 2: a header that names the client, before the client's own bytes.
 //!
 //! <https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt>
 
@@ -7,29 +7,29 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// How a header of version 2 begins. Version 1 is a line of text, and begins with `PROXY `.
+/// The first bytes of a version 2 header. Version 1 is a line of text that begins with `PROXY `.
 const SIGNATURE: &[u8; 12] = b"\r\n\r\n\0\r\nQUIT\n";
 
-/// The longest line of version 1, its end included.
-const LONGEST_LINE: usize = 107;
+/// Maximum length of a version 1 line, including its end.
+const MAX_LINE_LENGTH: usize = 107;
 
-/// The bytes of two IPv6 addresses with their ports, the most that is looked at in version 2.
-const ADDRESSES: usize = 36;
+/// Length of two IPv6 addresses with their ports, the most that is parsed of version 2.
+const MAX_ADDRESSES_LENGTH: usize = 36;
 
-/// For whom a proxy speaks.
+/// The client that a header names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Named {
-    ConnectionState(SocketAddr),
-    /// The proxy speaks for itself, as its health checks do, or for a client without an IP address.
-    Nobody,
+    Client(SocketAddr),
+    /// No client: the proxy connects for itself, as for health checks, or for a client without an IP address.
+    Unnamed,
 }
 
-/// Reads the header of a connection, and not a byte more: what follows may be TLS.
+/// Reads the header of a connection and not one byte more: the bytes after it may be TLS.
 ///
 /// # Errors
-/// What comes is not such a header, or the connection has ended.
+/// The header is malformed or missing, or the connection has ended.
 pub(in crate::server) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
-    // Either version is longer than this.
+    // Both versions are longer than this.
     let mut start = [0; SIGNATURE.len()];
     io.read_exact(&mut start).await?;
     if start == *SIGNATURE { read_v2(io).await } else { read_v1(start, io).await }
@@ -37,29 +37,29 @@ pub(in crate::server) async fn read_header<I: AsyncRead + Unpin>(io: &mut I) -> 
 
 async fn read_v1<I: AsyncRead + Unpin>(start: [u8; 12], io: &mut I) -> io::Result<Named> {
     if !start.starts_with(b"PROXY ") {
-        return Err(malformed("there is none"));
+        return Err(malformed("the header is missing"));
     }
-    let mut line = [0; LONGEST_LINE];
+    let mut line = [0; MAX_LINE_LENGTH];
     line[..start.len()].copy_from_slice(&start);
     let mut length = start.len();
     while !line[..length].ends_with(b"\r\n") {
-        // The end of the line is one byte away or at least two, so this never reads beyond it.
+        // The end of the line is one byte away or at least two, so this never reads past it.
         let next = if line[..length].ends_with(b"\r") { 1 } else { 2 };
-        let space = line.get_mut(length..length + next).ok_or_else(|| malformed("its line is too long"))?;
+        let space = line.get_mut(length..length + next).ok_or_else(|| malformed("the header line is too long"))?;
         io.read_exact(space).await?;
         length += next;
     }
-    let line = str::from_utf8(&line[..length - 2]).map_err(|_| malformed("its line is no text"))?;
-    parse_v1(line).ok_or_else(|| malformed("its line cannot be read"))
+    let line = str::from_utf8(&line[..length - 2]).map_err(|_| malformed("the header line is not UTF-8"))?;
+    parse_v1(line).ok_or_else(|| malformed("the header line is malformed"))
 }
 
-/// `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`, without its end.
+/// Parses a line without its end: `PROXY TCP4 203.0.113.7 198.51.100.1 50812 443`.
 fn parse_v1(line: &str) -> Option<Named> {
     let mut words = line.strip_prefix("PROXY ")?.split(' ');
     let family = words.next()?;
     if family == "UNKNOWN" {
-        // Whatever follows is to be ignored.
-        return Some(Named::Nobody);
+        // The specification has the rest of the line ignored.
+        return Some(Named::Unnamed);
     }
     let address = |text: &str| match family {
         "TCP4" => text.parse::<Ipv4Addr>().ok().map(IpAddr::V4),
@@ -69,7 +69,7 @@ fn parse_v1(line: &str) -> Option<Named> {
     let port = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u16>().ok())?;
     let (source, _, from, _) =
         (address(words.next()?)?, address(words.next()?)?, port(words.next()?)?, port(words.next()?)?);
-    words.next().is_none().then(|| Named::ConnectionState(SocketAddr::new(source.to_canonical(), from)))
+    words.next().is_none().then(|| Named::Client(SocketAddr::new(source.to_canonical(), from)))
 }
 
 async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
@@ -77,37 +77,38 @@ async fn read_v2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<Named> {
     io.read_exact(&mut head).await?;
     let [command, family, length @ ..] = head;
     let length = usize::from(u16::from_be_bytes(length));
-    let mut addresses = [0; ADDRESSES];
-    let known = length.min(ADDRESSES);
+    let mut addresses = [0; MAX_ADDRESSES_LENGTH];
+    let known = length.min(MAX_ADDRESSES_LENGTH);
     io.read_exact(&mut addresses[..known]).await?;
-    // Further addresses of a Unix socket, and what else the proxy says of the connection.
+    // Longer addresses of Unix sockets, and extensions.
     skip(io, length - known).await?;
     match command {
-        // LOCAL: the addresses are to be ignored.
-        0x20 => Ok(Named::Nobody),
-        0x21 => parse_v2(family, &addresses[..known]).ok_or_else(|| malformed("its addresses cannot be read")),
-        _ => Err(malformed("its version or its command is not known")),
+        // LOCAL: the addresses must be ignored.
+        0x20 => Ok(Named::Unnamed),
+        0x21 => parse_v2(family, &addresses[..known]).ok_or_else(|| malformed("the addresses are malformed")),
+        _ => Err(malformed("unknown version or command")),
     }
 }
 
-/// `family` has the address family in its upper half, and the kind of socket in its lower.
+/// Parses the addresses of version 2. The upper half of `family` is the address family, the lower half the kind
+/// of socket.
 fn parse_v2(family: u8, addresses: &[u8]) -> Option<Named> {
     let port = |at: usize| Some(u16::from_be_bytes(*addresses.get(at..)?.first_chunk()?));
     match family {
-        // No family, or a Unix socket.
-        0x00 | 0x31 => Some(Named::Nobody),
+        // Unspecified, or a Unix socket.
+        0x00 | 0x31 => Some(Named::Unnamed),
         0x11 => {
             let source = Ipv4Addr::from(*addresses.first_chunk::<4>()?);
-            // Both addresses and both ports must be there.
+            // Both addresses and both ports must be present.
             port(10)?;
-            Some(Named::ConnectionState(SocketAddr::new(source.into(), port(8)?)))
+            Some(Named::Client(SocketAddr::new(source.into(), port(8)?)))
         }
         0x21 => {
             let source = IpAddr::V6(Ipv6Addr::from(*addresses.first_chunk::<16>()?)).to_canonical();
             port(34)?;
-            Some(Named::ConnectionState(SocketAddr::new(source, port(32)?)))
+            Some(Named::Client(SocketAddr::new(source, port(32)?)))
         }
-        // A datagram cannot have come over this socket.
+        // Datagrams cannot come over this socket.
         _ => None,
     }
 }
@@ -130,7 +131,7 @@ fn malformed(why: &'static str) -> io::Error {
 mod tests {
     use super::*;
 
-    /// What the header says, and the bytes after it.
+    /// Returns the client that the header names, and the bytes after the header.
     async fn read(bytes: &[u8]) -> (Option<Named>, Vec<u8>) {
         let mut rest = bytes;
         let read = read_header(&mut rest).await.ok();
@@ -139,7 +140,7 @@ mod tests {
 
     #[expect(clippy::unnecessary_wraps, reason = "it is compared with what was read")]
     fn is(client: &str) -> Option<Named> {
-        Some(Named::ConnectionState(client.parse().unwrap()))
+        Some(Named::Client(client.parse().unwrap()))
     }
 
     fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -153,8 +154,8 @@ mod tests {
             ("PROXY TCP4 203.0.113.7 198.51.100.1 50812 443", is("203.0.113.7:50812")),
             ("PROXY TCP6 2001:db8::7 2001:db8::1 1 65535", is("[2001:db8::7]:1")),
             ("PROXY TCP6 ::ffff:203.0.113.7 ::1 1 2", is("203.0.113.7:1")),
-            ("PROXY UNKNOWN", Some(Named::Nobody)),
-            ("PROXY UNKNOWN whatever this may be", Some(Named::Nobody)),
+            ("PROXY UNKNOWN", Some(Named::Unnamed)),
+            ("PROXY UNKNOWN whatever this may be", Some(Named::Unnamed)),
         ] {
             for rest in ["", "G", "\r\n", "GET / HTTP/1.1\r\n"] {
                 assert_eq!(read(format!("{line}\r\n{rest}").as_bytes()).await, (client, rest.into()), "{line}");
@@ -178,7 +179,7 @@ mod tests {
         }
         assert_eq!(
             read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(91) + "\r\n").as_bytes()).await.0,
-            Some(Named::Nobody)
+            Some(Named::Unnamed)
         );
         assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(92) + "\r\n").as_bytes()).await.0, None);
         assert_eq!(read(("PROXY UNKNOWN ".to_owned() + &"x".repeat(9000)).as_bytes()).await.0, None);
@@ -196,11 +197,11 @@ mod tests {
             (v2(0x21, 0x11, &more(&v4, 1000)), is("203.0.113.7:80")),
             (v2(0x21, 0x21, &v6), is("[2001:db8::7]:80")),
             (v2(0x21, 0x21, &more(&v6, 65_000)), is("[2001:db8::7]:80")),
-            (v2(0x21, 0x31, &[b'/'; 216]), Some(Named::Nobody)),
-            (v2(0x21, 0x00, b""), Some(Named::Nobody)),
-            (v2(0x20, 0x00, b""), Some(Named::Nobody)),
-            (v2(0x20, 0x11, &v4), Some(Named::Nobody)),
-            (v2(0x20, 0xff, b"anything"), Some(Named::Nobody)),
+            (v2(0x21, 0x31, &[b'/'; 216]), Some(Named::Unnamed)),
+            (v2(0x21, 0x00, b""), Some(Named::Unnamed)),
+            (v2(0x20, 0x00, b""), Some(Named::Unnamed)),
+            (v2(0x20, 0x11, &v4), Some(Named::Unnamed)),
+            (v2(0x20, 0xff, b"anything"), Some(Named::Unnamed)),
             (v2(0x21, 0x11, &v4[..11]), None),
             (v2(0x21, 0x21, &v6[..35]), None),
             (v2(0x21, 0x12, &v4), None),

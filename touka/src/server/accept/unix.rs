@@ -7,8 +7,8 @@ use std::path::Path;
 
 use tokio::net::{UnixListener, UnixStream};
 
-/// Opens a socket at this path. A file stays there when its server has gone, and would be in the
-/// way of the next: one that nobody listens at is replaced. Any other file is left alone.
+/// Binds a Unix socket to this path. A socket's file outlives its server and would block the next one, so a
+/// socket that no process listens on is replaced. Any other file is left alone.
 pub(in crate::server) async fn open(path: &Path) -> io::Result<UnixListener> {
     match UnixListener::bind(path) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_left_over(path).await => {

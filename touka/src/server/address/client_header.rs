@@ -1,20 +1,20 @@
-//! [`ClientHeader`], in which header a proxy names its client, and how that header is read.
+//! [`ClientHeader`], the header in which a proxy names its client, and its parser.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 use http::{HeaderMap, HeaderName};
 
-/// The header in which trusted proxies name their client:
+/// The header in which trusted proxies name their client, for
 /// [`Server::client_header`](crate::server::Server::client_header).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientHeader {
-    /// `X-Forwarded-For: 203.0.113.7, 10.0.0.2`, which most proxies know: each appends the address that
-    /// its own client connected from.
+    /// `X-Forwarded-For: 203.0.113.7, 10.0.0.2`, which most proxies support: each appends the address that its
+    /// own client connected from.
     #[default]
     XForwardedFor,
-    /// `Forwarded: for=203.0.113.7, for="[2001:db8::2]:443"`, as RFC 7239 has it.
+    /// `Forwarded: for=203.0.113.7, for="[2001:db8::2]:443"`, as specified by RFC 7239.
     Forwarded,
 }
 
@@ -27,18 +27,18 @@ impl fmt::Display for ClientHeader {
     }
 }
 
-/// One hop of a request's way, as the proxy after it has written it down.
+/// One hop of a request, as written by the proxy after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Hop {
-    /// The address that the hop connected from. The port is 0 where it is not told.
+    /// The address that the hop connected from. The port is 0 if the proxy does not name it.
     Known(SocketAddr),
     /// The hop connected over a Unix socket, which nginx writes as `unix:`.
     Unix,
-    /// The proxy does not say: `unknown`, or a name that it has made up.
+    /// The proxy hides the hop: `unknown`, or an obfuscated name.
     Hidden,
 }
 
-/// The header is not what a proxy writes.
+/// Error for a header that no proxy writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) struct Malformed;
 
@@ -50,11 +50,13 @@ impl ClientHeader {
         }
     }
 
-    /// The hops of a request, the nearest first. Whoever reads stops at the first that it does not
-    /// trust: what is further on, the client may have written itself, so nothing of it is looked at.
+    /// Returns the hops of a request, the nearest first.
     ///
-    /// Elements are cut at each comma, those within quotes too: no address has a comma, and a
-    /// client's open quote must not swallow what a proxy has appended to it.
+    /// A caller stops at the first hop that it does not trust: the client may have written everything beyond,
+    /// so elements are parsed lazily.
+    ///
+    /// Elements are split at every comma, even within quotes: no address contains a comma, and an unclosed
+    /// quote of a client must not swallow what a proxy has appended.
     pub(in crate::server) fn hops(self, headers: &HeaderMap) -> impl Iterator<Item = Result<Hop, Malformed>> {
         let lines = headers.get_all(self.name()).into_iter().rev();
         let elements = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
@@ -69,8 +71,8 @@ impl ClientHeader {
     }
 }
 
-/// One element of `Forwarded` (RFC 7239, 4): pairs with semicolons between them. One without `for`
-/// says nothing of who asked.
+/// Parses one element of `Forwarded` (RFC 7239, 4): pairs separated by semicolons. An element without `for`
+/// hides its hop.
 fn forwarded(element: &str) -> Result<Hop, Malformed> {
     let mut found = None;
     for pair in element.split(';').map(str::trim_ascii).filter(|pair| !pair.is_empty()) {
@@ -87,11 +89,11 @@ fn forwarded(element: &str) -> Result<Hop, Malformed> {
     Ok(found.unwrap_or(Hop::Hidden))
 }
 
-/// A token or a quoted string. What could be taken for the border of an element, or for a quote, is
-/// not taken within quotes: two readers could disagree about where it ends.
+/// Parses a token or a quoted string. Delimiters and quotes are rejected within a quoted string: two parsers
+/// could disagree about where it ends.
 fn value_of(text: &str) -> Result<String, Malformed> {
     let Some(quoted) = text.strip_prefix('"') else {
-        // A colon and brackets are no token's, but proxies write addresses without quotes.
+        // Colons and brackets are not token characters, but proxies write addresses without quotes.
         let is_plain = text.bytes().all(|byte| is_of_token(byte) || matches!(byte, b':' | b'[' | b']' | b'/'));
         return if is_plain && !text.is_empty() { Ok(text.to_owned()) } else { Err(Malformed) };
     };
@@ -107,7 +109,7 @@ fn value_of(text: &str) -> Result<String, Malformed> {
     Ok(value)
 }
 
-/// Of which a token consists (RFC 9110, 5.6.2).
+/// Whether a byte may occur in a token (RFC 9110, 5.6.2).
 const fn is_of_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
@@ -116,7 +118,7 @@ const fn is_of_token(byte: u8) -> bool {
         )
 }
 
-/// A node (RFC 7239, 6): an address, with or without a port, or a name that hides it.
+/// Parses a node (RFC 7239, 6): an address, with or without a port, or an obfuscated name.
 fn node(text: &str) -> Result<Hop, Malformed> {
     if text == "unix:" {
         return Ok(Hop::Unix);
@@ -140,7 +142,7 @@ fn node(text: &str) -> Result<Hop, Malformed> {
     if is_hidden && !is_in_brackets { Ok(Hop::Hidden) } else { Err(Malformed) }
 }
 
-/// A port can be made up as well, and says nothing then.
+/// Parses a port. An obfuscated port is read as 0.
 fn port_of(text: &str) -> Result<u16, Malformed> {
     if is_made_up(text) {
         return Ok(0);
@@ -149,7 +151,7 @@ fn port_of(text: &str) -> Result<u16, Malformed> {
     text.parse().ok().filter(|_| is_number).ok_or(Malformed)
 }
 
-/// RFC 7239, 6.3: an underscore, and at least one letter of this kind.
+/// Whether the name is an obfuscated identifier (RFC 7239, 6.3): an underscore and at least one more character.
 fn is_made_up(name: &str) -> bool {
     let rest = name.strip_prefix('_').unwrap_or_default();
     let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -217,7 +219,7 @@ mod tests {
         }
     }
 
-    /// What a client writes before a proxy appends its own can be anything at all.
+    /// A client can send anything before the part that a proxy appends.
     #[test]
     fn a_clients_own_words_change_nothing_of_what_a_proxy_appends() {
         let own = ["for=\"", "for=\"a, for=1.2.3.4", "\"", "\\", ";;;", "for=1.2.3.4;host=\"", "\u{7f}", "for=\"\\"];
@@ -226,7 +228,7 @@ mod tests {
             let line = format!("{own}, for=\"[2001:db8::1]\"");
             assert_eq!(hops(ClientHeader::Forwarded, &[&line])[0], known("[2001:db8::1]:0"), "{line}");
         }
-        // What a proxy quotes of its client is not taken for an element.
+        // A client's text that a proxy quotes is not read as an element.
         for host in ["a, for=1.2.3.4", "a, for=1.2.3.4;x=", "a, for=\\\"1.2.3.4\\\""] {
             let line = format!("for=192.0.2.1;host=\"{host}\"");
             assert_eq!(hops(ClientHeader::Forwarded, &[&line])[0], Err(Malformed), "{line}");

@@ -1,7 +1,7 @@
-//! Which client a connection or a request counts for.
+//! The client that a connection or a request counts for.
 //!
-//! A peer is an address, or the network that an IPv6 address belongs to. Behind a reverse proxy that the operator
-//! trusts, the peer is the client that the proxy names.
+//! A peer is an address, or the network of an IPv6 address. Behind a trusted reverse proxy, the peer is the
+//! client that the proxy names.
 
 pub(super) mod client_header;
 pub(super) mod peer;

@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 
-/// A client, as far as limits tell clients apart: an IPv4 address, or a /64 network of IPv6, which is
-/// the least that one customer has.
+/// A client as limits tell clients apart: an IPv4 address, or a /64 network of IPv6, the smallest that a
+/// customer is assigned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Peer {
     V4(u32),
@@ -11,16 +11,16 @@ pub(in crate::server) enum Peer {
     V6(u64),
 }
 
-/// One network that a peer belongs to: its leading bits, and how many they are.
+/// One network that a peer belongs to: its leading bits, and their number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::server) struct Network {
     bits: u64,
     length: u8,
 }
 
-/// The networks of IPv6 that one customer may have, and how many times the limit of a /64 each has.
-/// A provider gives out a /64, a /56 or a /48, and all addresses within are the customer's to choose.
-/// A network that many customers share must not be held to the limit of one, hence the factors.
+/// The IPv6 networks that one customer may have: prefix length, and factor on the limit of a /64. Providers
+/// assign a /64, a /56 or a /48, and the customer chooses the addresses within. The factors are there because
+/// many customers may share such a network.
 const NETWORKS: [(u8, usize); 3] = [(64, 1), (56, 4), (48, 16)];
 
 impl Peer {
@@ -31,7 +31,7 @@ impl Peer {
         }
     }
 
-    /// Each network that the peer counts for, and how many times the limit of a peer it has.
+    /// Returns each network that the peer counts for, and its factor on the limit of a peer.
     pub(in crate::server) fn networks(self) -> impl Iterator<Item = (Network, usize)> {
         let v4 = match self {
             Self::V4(bits) => Some((Network { bits: bits.into(), length: 32 }, 1)),
@@ -60,7 +60,7 @@ mod tests {
     fn an_ipv4_address_is_one_network() {
         assert_eq!(networks("203.0.113.1"), networks("::ffff:203.0.113.1"));
         assert_eq!(networks("203.0.113.1").len(), 1);
-        // No network of IPv6 has the key of an IPv4 address, not even one with the same bits.
+        // No IPv6 network has the key of an IPv4 address, not even one with the same bits.
         assert!(!networks("::cb00:7101:0:0:0:0").contains(&networks("203.0.113.1")[0]));
     }
 

@@ -8,21 +8,21 @@ use super::client_header::{ClientHeader, Hop, Malformed};
 use super::peer::Peer;
 use super::trusted_proxy::TrustedProxy;
 
-/// How many proxies a request may have passed. A client in a trusted network could otherwise have a
-/// header of thousands of addresses looked through.
-const MOST_HOPS: usize = 32;
+/// Maximum number of hops that are read from a header. Without it, a client in a trusted network could have a
+/// header of thousands of addresses parsed.
+const MAX_HOPS: usize = 32;
 
-/// The proxies that are trusted, and how they name their clients.
+/// The trusted proxies, and how they name their clients.
 #[derive(Clone, Debug, Default)]
 pub(in crate::server) struct Proxies {
-    /// `None` until the operator has named proxies.
+    /// `None` until the operator names proxies.
     pub(in crate::server) trusted: Option<Vec<TrustedProxy>>,
     pub(in crate::server) header: Option<ClientHeader>,
     pub(in crate::server) protocol: bool,
 }
 
 impl Proxies {
-    /// Warns of a setting that has no effect.
+    /// Logs a warning for a setting that has no effect.
     pub(in crate::server) fn check(&self) {
         if self.protocol && self.trusted.as_ref().is_none_or(Vec::is_empty) {
             tracing::warn!(
@@ -32,7 +32,7 @@ impl Proxies {
         }
     }
 
-    /// Whether a connection is a proxy's; `None` is one over a Unix socket.
+    /// Whether a connection is a trusted proxy's; `None` stands for a Unix socket.
     pub(in crate::server) fn trust(&self, peer: Option<IpAddr>) -> bool {
         self.trusted.iter().flatten().any(|proxy| proxy.is(peer))
     }
@@ -42,15 +42,15 @@ impl Proxies {
         self.protocol && self.trust(peer)
     }
 
-    /// The header that names clients, if there is one: with the PROXY protocol only where it was asked
-    /// for.
+    /// Returns the header that names clients. With the PROXY protocol there is one only if the operator has
+    /// chosen it.
     fn header(&self) -> Option<ClientHeader> {
         self.header.or_else(|| (!self.protocol).then(ClientHeader::default))
     }
 
-    /// The client of a request: the connection's peer, or what trusted proxies say of theirs.
+    /// Returns the client of a request: the connection's peer, or the client that trusted proxies name.
     ///
-    /// `None` is a Unix socket. Where a proxy does not say whom it speaks for, it is the proxy.
+    /// `None` stands for a Unix socket. If a proxy does not name its client, the client is the proxy.
     pub(in crate::server) fn client(
         &self,
         peer: Option<SocketAddr>,
@@ -62,10 +62,11 @@ impl Proxies {
             return Ok(client);
         }
         let Some(header) = self.header() else { return Ok(client) };
-        for hop in header.hops(headers).take(MOST_HOPS) {
+        for hop in header.hops(headers).take(MAX_HOPS) {
             match hop.map_err(|malformed| (header, malformed))? {
                 Hop::Known(address) => client = Some(address),
-                // A proxy of its own, such as one that hands its requests to the next over a socket.
+                // A trusted hop over a Unix socket, such as a proxy that passes its requests on to another on
+                // the same host.
                 Hop::Unix if self.trust(None) => client = None,
                 Hop::Unix | Hop::Hidden => break,
             }
@@ -76,8 +77,8 @@ impl Proxies {
         Ok(client)
     }
 
-    /// For whom the limits of a peer count a client. `None` for those that speak for many: trusted
-    /// proxies. As long as none are named, they may be anywhere that is not public.
+    /// Returns the peer that a client counts for. `None` for clients that connect for many: trusted proxies,
+    /// or, if none are named, any address that is not public.
     pub(in crate::server) fn peer(&self, client: Option<SocketAddr>) -> Option<Peer> {
         let address = client?.ip().to_canonical();
         let speaks_for_many =
@@ -122,16 +123,16 @@ mod tests {
             ("[2001:db8::9]:80", "203.0.113.7:4", "203.0.113.7:4"),
             // A client in a private network is a client.
             ("10.0.0.1:80", "192.168.0.7", "192.168.0.7:0"),
-            // All are proxies: the furthest has asked.
+            // All hops are trusted proxies: the furthest is the client.
             ("10.0.0.1:80", "10.0.0.3, 10.0.0.2", "10.0.0.3:0"),
             ("10.0.0.1:80", "1.2.3.4, unknown", "10.0.0.1:80"),
             ("10.0.0.1:80", "1.2.3.4, unknown, 10.0.0.2", "10.0.0.2:0"),
-            // A Unix socket that is not trusted is not looked behind.
+            // Hops beyond an untrusted Unix socket are not read.
             ("10.0.0.1:80", "1.2.3.4, unix:", "10.0.0.1:80"),
-            // Nobody believes a stranger.
+            // Headers of an untrusted peer are ignored.
             ("203.0.113.9:80", "203.0.113.7", "203.0.113.9:80"),
             ("127.0.0.1:80", "203.0.113.7", "127.0.0.1:80"),
-            // What stands before an untrusted address is not even read.
+            // Elements before an untrusted address are not parsed.
             ("10.0.0.1:80", "<script>, 203.0.113.7", "203.0.113.7:0"),
         ] {
             assert_eq!(client(&proxies, peer, &x_forwarded_for(line)), is, "{peer}: {line}");
@@ -151,7 +152,7 @@ mod tests {
         assert_eq!(proxies.client(Some("10.0.0.1:80".parse().unwrap()), &x_forwarded_for("unix:")), Ok(None));
         proxies.header = Some(ClientHeader::Forwarded);
         assert_eq!(client(&proxies, "10.0.0.1:80", &headers), "198.51.100.1:0");
-        // With the PROXY protocol, a client of the proxy has written both.
+        // With the PROXY protocol, a client of the proxy has written both headers.
         (proxies.header, proxies.protocol) = (None, true);
         assert_eq!(client(&proxies, "10.0.0.1:80", &headers), "10.0.0.1:80");
         assert_eq!(Proxies::default().client(None, &headers), Ok(None));
@@ -164,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_may_be_a_proxy_is_not_one_peer() {
+    fn a_possible_proxy_is_not_one_peer() {
         let counts = |proxies: &Proxies, address: &str| {
             proxies.peer(Some(SocketAddr::new(address.parse().unwrap(), 1))).is_some()
         };

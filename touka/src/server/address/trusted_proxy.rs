@@ -10,8 +10,8 @@ use crate::error::Error;
 /// An address, a network or the Unix sockets that reverse proxies connect from, for
 /// [`Server::trust_proxies`](crate::server::Server::trust_proxies).
 ///
-/// Read from text: `127.0.0.1`, `10.0.0.0/8`, `::1`, `2001:db8::/32`, or `unix` for all that comes
-/// over a Unix socket. An [`IpAddr`] is one as it is.
+/// Parsed from text: `127.0.0.1`, `10.0.0.0/8`, `::1`, `2001:db8::/32`, or `unix` for all connections over a
+/// Unix socket. An [`IpAddr`] converts into one.
 ///
 /// ```
 /// use touka::server::TrustedProxy;
@@ -28,7 +28,7 @@ pub struct TrustedProxy(Inner);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Inner {
-    /// The bits behind the first `length` are zero.
+    /// Invariant: the bits after the first `length` are zero.
     V4 {
         bits: u32,
         length: u32,
@@ -40,11 +40,11 @@ enum Inner {
     Unix,
 }
 
-/// The leading bits of 128 that are of an IPv4 address in IPv6: `::ffff:0:0/96`.
+/// Length of the prefix that maps IPv4 addresses into IPv6: `::ffff:0:0/96`.
 const MAPPED: u32 = 96;
 
 impl TrustedProxy {
-    /// Whether a connection from this address is one of the proxy's; `None` is a Unix socket.
+    /// Whether a connection from this address is the proxy's; `None` stands for a Unix socket.
     pub(in crate::server) fn is(&self, peer: Option<IpAddr>) -> bool {
         match (self.0, peer.map(|peer| peer.to_canonical())) {
             (Inner::V4 { bits, length }, Some(IpAddr::V4(peer))) => peer.to_bits() & v4_mask(length) == bits,
@@ -63,7 +63,7 @@ impl TrustedProxy {
 }
 
 const fn v4_mask(length: u32) -> u32 {
-    // A shift by all bits is no shift.
+    // A shift by the full width would overflow.
     if length == 0 { 0 } else { u32::MAX << (32 - length) }
 }
 
@@ -83,19 +83,19 @@ impl FromStr for TrustedProxy {
             Some((address, length)) => (address, Some(length)),
             None => (written, None),
         };
-        let form = "it is none of an IP address, a network such as 10.0.0.0/8, and the word unix";
+        let form = "expected an IP address, a network such as 10.0.0.0/8, or `unix`";
         let address: IpAddr = address.parse().map_err(|_| Error::proxy(text, form))?;
         let most = if address.is_ipv4() { 32 } else { 128 };
         let length = match length {
             None => most,
             Some(digits) => prefix_length(digits, most)
-                .ok_or_else(|| Error::proxy(text, &format!("the number behind the slash must be 0 to {most}")))?,
+                .ok_or_else(|| Error::proxy(text, &format!("the prefix length must be 0 to {most}")))?,
         };
         let network = Self::network(address, length);
         if !network.begins_at(address) {
-            return Err(Error::proxy(text, &format!("the address has bits beyond its network: write {network}")));
+            return Err(Error::proxy(text, &format!("the address has bits set after its prefix: write {network}")));
         }
-        // Peers are compared in their shortest form, so an IPv4 network must have that, too.
+        // Peers are compared in canonical form, so a mapped IPv4 network is converted as well.
         Ok(match address.to_canonical() {
             IpAddr::V4(v4) if address.is_ipv6() && length >= MAPPED => Self::network(v4.into(), length - MAPPED),
             _ => network,
@@ -103,7 +103,7 @@ impl FromStr for TrustedProxy {
     }
 }
 
-/// Digits only: `parse` would also take a sign.
+/// Parses a prefix length. Only digits are allowed: `parse` would accept a sign.
 fn prefix_length(digits: &str, most: u32) -> Option<u32> {
     let length = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())??;
     (length <= most).then_some(length)
@@ -162,7 +162,7 @@ impl TryFrom<String> for TrustedProxy {
     }
 }
 
-/// What cannot fail has an error as well, so that a list may hold addresses or text.
+/// Conversion from the error of an infallible `TryInto`, so that a list may hold addresses or text.
 impl From<Infallible> for Error {
     fn from(never: Infallible) -> Self {
         match never {}
@@ -223,16 +223,16 @@ mod tests {
     #[test]
     fn a_mistake_is_an_error_that_says_which() {
         for (text, reason) in [
-            ("", "none of"),
-            ("localhost", "none of"),
-            ("10.0.0/8", "none of"),
+            ("", "expected"),
+            ("localhost", "expected"),
+            ("10.0.0/8", "expected"),
             ("10.0.0.0/33", "0 to 32"),
             ("10.0.0.0/+8", "0 to 32"),
             ("10.0.0.0/", "0 to 32"),
             ("::1/129", "0 to 128"),
             ("10.1.0.0/8", "write 10.0.0.0/8"),
             ("2001:db8::1/64", "write 2001:db8::/64"),
-            ("fe80::1%eth0", "none of"),
+            ("fe80::1%eth0", "expected"),
         ] {
             let error = text.parse::<TrustedProxy>().unwrap_err();
             assert!(error.is_proxy() && error.to_string().contains(reason), "{text}: {error}");

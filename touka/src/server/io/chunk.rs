@@ -1,26 +1,26 @@
-//! Bytes of HTTP/1.1's chunked coding.
+//! Encoding of HTTP/1.1's chunked coding.
 
 use bytes::{BufMut, BytesMut};
 
 use crate::event::Event;
 
-/// What ends a body.
+/// The last chunk, which ends a body.
 pub(in crate::server) const LAST: &[u8] = b"0\r\n\r\n";
 
-/// The longest line before a chunk: 64 bits in hexadecimal digits, and the line's end.
-const LONGEST_SIZE: usize = 18;
+/// Maximum length of a chunk's size line: 64 bits in hexadecimal digits, and the line end.
+const MAX_SIZE_LINE: usize = 18;
 
-/// The line before a chunk, which says how long it is; or what is left of it.
+/// The size line of a chunk, or the part of it that is not written yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::server) struct Size {
-    /// The line, at the end of these bytes.
-    line: [u8; LONGEST_SIZE],
+    /// The line, right-aligned in this buffer.
+    line: [u8; MAX_SIZE_LINE],
     length: u8,
 }
 
 impl Size {
     pub(in crate::server) fn new(mut size: usize) -> Self {
-        let mut made = Self { line: [0; LONGEST_SIZE], length: 0 };
+        let mut made = Self { line: [0; MAX_SIZE_LINE], length: 0 };
         made.put(b'\n');
         made.put(b'\r');
         loop {
@@ -32,18 +32,18 @@ impl Size {
         }
     }
 
-    /// Puts a byte before the others.
+    /// Prepends a byte.
     fn put(&mut self, byte: u8) {
         self.length += 1;
-        let at = LONGEST_SIZE - usize::from(self.length);
+        let at = MAX_SIZE_LINE - usize::from(self.length);
         self.line[at] = byte;
     }
 
     pub(in crate::server) fn bytes(&self) -> &[u8] {
-        &self.line[LONGEST_SIZE - usize::from(self.length)..]
+        &self.line[MAX_SIZE_LINE - usize::from(self.length)..]
     }
 
-    /// Of so many bytes that were taken, as many as it has are its own: they are gone, and counted.
+    /// Removes up to `count` written bytes from the front, and returns how many were removed.
     pub(in crate::server) fn took(&mut self, count: usize) -> usize {
         let own = count.min(self.length.into());
         self.length -= u8::try_from(own).unwrap_or(self.length);
@@ -51,7 +51,7 @@ impl Size {
     }
 }
 
-/// Appends the bytes as one chunk. None would end the body, so nothing is no chunk.
+/// Appends the bytes as one chunk. Empty data is skipped: an empty chunk would end the body.
 pub(in crate::server) fn put(data: &[u8], buf: &mut BytesMut) {
     if data.is_empty() {
         return;
@@ -61,7 +61,7 @@ pub(in crate::server) fn put(data: &[u8], buf: &mut BytesMut) {
     buf.put_slice(b"\r\n");
 }
 
-/// Appends an event of the server's own as one chunk, and gives its length on the wire.
+/// Appends an event as one chunk, and returns its encoded length without the chunk's framing.
 pub(in crate::server) fn put_event(event: &Event, buf: &mut BytesMut) -> usize {
     let mut wire = BytesMut::new();
     event.encode(&mut wire);
@@ -69,7 +69,7 @@ pub(in crate::server) fn put_event(event: &Event, buf: &mut BytesMut) -> usize {
     wire.len()
 }
 
-/// The comment of a keep-alive, as a chunk, and its length without the chunk's own bytes.
+/// A keep-alive comment as a chunk, and its length without the chunk's framing.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct KeepAlive {
     pub(in crate::server) chunk: &'static [u8],
@@ -77,7 +77,7 @@ pub(in crate::server) struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// The line `:`, or with a blank line the block `:`.
+    /// Creates the line `:`; with `whole_block`, a blank line follows it.
     pub(in crate::server) const fn new(whole_block: bool) -> Self {
         if whole_block {
             Self { chunk: b"3\r\n:\n\n\r\n", wire_len: 3 }

@@ -1,11 +1,11 @@
-//! [`response_head`], the first bytes of a response.
+//! [`response_head`], which encodes the head of a response.
 
 use std::time::SystemTime;
 
 use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, StatusCode};
 
-/// The head of a response in chunks, as hyper writes it. `closes` adds that the connection ends with it.
+/// Encodes the head of a chunked response as hyper does. `closes` adds `connection: close`.
 pub(in crate::server) fn response_head(status: StatusCode, headers: &HeaderMap, closes: bool) -> BytesMut {
     let mut head = BytesMut::with_capacity(512);
     head.put_slice(b"HTTP/1.1 ");

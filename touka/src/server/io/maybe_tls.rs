@@ -1,4 +1,4 @@
-//! [`MaybeTls`], a client's connection, with or without TLS.
+//! [`MaybeTls`], a connection with or without TLS.
 
 use std::io;
 use std::pin::Pin;
@@ -11,11 +11,12 @@ use tokio_rustls::server::TlsStream;
 
 use super::stall::{Io, Stall};
 
-/// One type for both: what serves a connection is large, and would be compiled once for each.
+/// A connection with or without TLS. One type for both, because the code that serves a connection is large and
+/// would be compiled once for each.
 #[derive(Debug)]
 pub(in crate::server) enum MaybeTls<I> {
     Plain(Stall<I>),
-    /// Boxed: a session is a thousand bytes that others do not have.
+    /// Boxed: a TLS session takes about a thousand bytes, which plain connections do not need.
     #[cfg(feature = "tls")]
     Tls(Box<TlsStream<Stall<I>>>),
 }
@@ -30,20 +31,20 @@ macro_rules! each {
     };
 }
 
-/// What is known of a client's protocol before its first byte.
+/// The protocol of a client, as far as it is known before its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "TLS alone knows"))]
 pub(in crate::server) enum Protocol {
-    /// Nothing: its first bytes tell.
+    /// Unknown: the first bytes decide.
     Unknown,
-    /// HTTP/1.1, which TLS has settled, or has settled nothing else.
+    /// HTTP/1.1: negotiated by TLS, or TLS negotiated no protocol.
     Http1,
-    /// HTTP/2, which TLS has settled.
+    /// HTTP/2, negotiated by TLS.
     Http2,
 }
 
 impl<I: Io> MaybeTls<I> {
-    /// What TLS has settled by ALPN (RFC 7301).
+    /// Returns the protocol that TLS negotiated by ALPN (RFC 7301).
     pub(in crate::server) fn protocol(&self) -> Protocol {
         match self {
             Self::Plain(_) => Protocol::Unknown,
@@ -54,7 +55,7 @@ impl<I: Io> MaybeTls<I> {
         }
     }
 
-    /// It is a TCP socket, and what is written to it is what the client reads.
+    /// Whether this is a TCP socket without TLS, so that written bytes reach the client unchanged.
     pub(in crate::server) fn is_bare(&self) -> bool {
         match self {
             Self::Plain(socket) => socket.is_tcp(),
@@ -63,7 +64,7 @@ impl<I: Io> MaybeTls<I> {
         }
     }
 
-    /// That socket.
+    /// Returns the TCP socket, if the connection is not encrypted.
     pub(in crate::server) fn into_tcp(self) -> Option<TcpStream> {
         match self {
             Self::Plain(socket) => socket.into_tcp(),

@@ -1,12 +1,12 @@
-//! Bytes: sockets, TLS, timeouts of writes, and the bytes of HTTP/1.1 that hyper does not write.
+//! Input and output: sockets, TLS, write timeouts, and the bytes of HTTP/1.1 that hyper does not write.
 //!
 //! # Layout
 //!
 //! - `socket`: a TCP or a Unix socket. `stall`: the socket with its write timeout. `waiting`: the timeout itself.
 //! - `tls`: certificates. `maybe_tls`: a socket with or without TLS.
-//! - `sniff`: HTTP/1.1 or HTTP/2, by the first bytes.
+//! - `sniff`: tells HTTP/1.1 from HTTP/2 by the first bytes.
 //! - `transport`: the connection as hyper sees it.
-//! - `chunk`, `head`: bytes of an HTTP/1.1 response.
+//! - `chunk`, `head`: encoding of HTTP/1.1 responses.
 
 pub(super) mod chunk;
 pub(super) mod head;

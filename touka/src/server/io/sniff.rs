@@ -1,15 +1,15 @@
-//! Which HTTP a client speaks.
+//! Detection of the HTTP version that a client speaks.
 
 use std::io;
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// What an HTTP/2 client says first (RFC 9113, 3.4). No request of HTTP/1.1 begins like it.
+/// The connection preface of HTTP/2 (RFC 9113, 3.4). No HTTP/1.1 request begins with it.
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-/// Reads until it is clear whether the client speaks HTTP/2, and gives what was read: it is to be read
-/// again. A client that leaves or says nothing more is taken for HTTP/1.1.
+/// Reads until it is clear whether the client speaks HTTP/2. Also returns the bytes read, which the caller must
+/// parse again. A client that closes the connection before that counts as HTTP/1.1.
 pub(in crate::server) async fn speaks_http2<I: AsyncRead + Unpin>(io: &mut I) -> io::Result<(bool, Bytes)> {
     let mut read = [0; PREFACE.len()];
     let mut length = 0;

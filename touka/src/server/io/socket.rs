@@ -1,4 +1,4 @@
-//! What a client's bytes come over.
+//! [`Socket`], a TCP or a Unix socket.
 
 use std::io;
 use std::pin::Pin;
@@ -12,16 +12,16 @@ use tokio::net::UnixStream;
 
 use super::stall::Io;
 
-/// How long the kernel tries to deliver bytes that nobody acknowledges, before it calls the
-/// connection dead. Its own default is a quarter of an hour.
+/// How long the kernel retries unacknowledged bytes before it closes the connection. Its own default is about a
+/// quarter of an hour.
 const USER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A client that is there and takes nothing is dead to the kernel, too. It must be us who give up
-/// on that one first, because we know what to call it.
-const AFTER_US: Duration = Duration::from_secs(15);
+/// Margin of the kernel's timeout over the write timeout. A connected client that does not read also runs into
+/// the kernel's timeout. The write timeout must come first, because only it reports the reason.
+const USER_TIMEOUT_MARGIN: Duration = Duration::from_secs(15);
 
-/// The longest user timeout that the kernel can be told, about 24 days.
-const LONGEST_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+/// The longest user timeout that the kernel accepts, about 24 days.
+const MAX_USER_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
 #[derive(Debug)]
 pub(in crate::server) enum Socket {
@@ -41,10 +41,10 @@ macro_rules! each {
 }
 
 impl Socket {
-    /// A connection that came over TCP, with what a stream needs of its socket. Without it, it
-    /// still works.
+    /// Wraps a TCP connection and sets its socket options. Failures are only logged: the connection works
+    /// without the options.
     pub(in crate::server) fn from_tcp(stream: TcpStream, write_time: Duration) -> Self {
-        // Events are small and must not wait for an acknowledgement of the one before.
+        // Events are small and must not wait for the acknowledgement of the previous one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
         }
@@ -60,24 +60,24 @@ impl Socket {
     }
 }
 
-/// Has the kernel be more patient with a client who takes nothing than we are.
+/// Sets the kernel's timeout for unacknowledged bytes, longer than the write timeout.
 #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
 pub(in crate::server) fn set_user_timeout(stream: &TcpStream, write_time: Duration) {
-    // The kernel takes a signed number of milliseconds, and refuses what is larger.
-    let longest = USER_TIMEOUT.max(write_time.saturating_add(AFTER_US)).min(LONGEST_USER_TIMEOUT);
+    // The kernel takes a signed number of milliseconds, and rejects larger values.
+    let longest = USER_TIMEOUT.max(write_time.saturating_add(USER_TIMEOUT_MARGIN)).min(MAX_USER_TIMEOUT);
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(longest)) {
         tracing::debug!(target: "touka::server", %error, "cannot set up a connection's socket");
     }
 }
 
-/// Writes without asking first whether the socket can be written to: see [`Io::write_now`].
+/// Writes even if the socket is not reported as writable: see [`Io::write_now`].
 pub(in crate::server) fn write_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
     socket2::SockRef::from(stream).send(bytes)
 }
 
 #[cfg(not(any(target_os = "android", target_os = "fuchsia", target_os = "linux")))]
 pub(in crate::server) fn set_user_timeout(_: &TcpStream, _: Duration) {
-    let _ = (USER_TIMEOUT, AFTER_US, LONGEST_USER_TIMEOUT);
+    let _ = (USER_TIMEOUT, USER_TIMEOUT_MARGIN, MAX_USER_TIMEOUT);
 }
 
 impl Io for Socket {

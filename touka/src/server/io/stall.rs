@@ -1,4 +1,4 @@
-//! [`Stall`], the raw socket of one connection, which gives up on a client that takes nothing.
+//! [`Stall`], the raw socket of one connection with its write timeout.
 
 use std::io;
 use std::pin::Pin;
@@ -15,23 +15,22 @@ use super::waiting::{Patience, last_try};
 use crate::error::CloseReason;
 use crate::server::state::connection_state::ConnectionState;
 
-/// What a connection runs over: a socket, or what stands for one in a test.
+/// The transport of a connection: a socket, or a stand-in for one in tests.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// The client may take nothing for this long: the kernel must not be less patient.
+    /// Sets the kernel's timeout to more than this write timeout.
     fn set_patience(&self, longest: Duration);
 
-    /// Writes without waiting, and without asking first whether the socket can be written to: for the
-    /// [last try](last_try).
+    /// Writes without waiting, even if the socket is not reported as writable: for the [last try](last_try).
     fn write_now(&self, _: &[io::IoSlice<'_>]) -> io::Result<usize> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
-    /// There is a bare TCP socket behind it.
+    /// Whether this is a plain TCP socket.
     fn is_tcp(&self) -> bool {
         false
     }
 
-    /// That socket.
+    /// Returns the TCP socket, if this is one.
     fn into_tcp(self) -> Option<TcpStream>
     where
         Self: Sized,
@@ -40,16 +39,16 @@ pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     }
 }
 
-/// A socket whose writes are watched. It stands below TLS, which would take a whole buffer in one
-/// go and hide how slowly it drains.
+/// A socket with a write timeout. It is below TLS, which would accept a whole buffer at once and hide how
+/// slowly it drains.
 #[derive(Debug)]
 pub(crate) struct Stall<I> {
     io: I,
     conn: Arc<ConnectionState>,
-    /// There while the client takes nothing. Boxed: most take what they get.
+    /// `Some` while writes are blocked. Boxed, because most connections are not blocked.
     patience: Option<Box<Patience>>,
-    /// The client has taken something though the socket has not told so. Until it takes nothing more,
-    /// it is written to without asking.
+    /// Set after the socket has taken bytes without being reported as writable. Until it takes no more, it is
+    /// written to directly.
     filling: bool,
 }
 
@@ -66,7 +65,7 @@ impl<I: Io> Stall<I> {
         self.io.into_tcp()
     }
 
-    /// Looks at what became of a write: any progress stops the clock, none lets it run.
+    /// Checks the result of a write: progress stops the timer, a blocked write starts it.
     fn watch(
         &mut self,
         cx: &mut Context<'_>,
@@ -77,10 +76,11 @@ impl<I: Io> Stall<I> {
             return self.moved(written);
         }
         if !has_budget_remaining() {
-            // The task has done enough for one turn. Nothing is known of the socket.
+            // The task has used up its budget, so the result says nothing about the socket.
             return written;
         }
-        // What a slow reader has left free is filled, or the next look would take it for progress.
+        // The buffer space that a slow reader has freed is filled, or the next check would count it as
+        // progress.
         if self.filling
             && let Some(written) = self.fill(next)
         {
@@ -100,10 +100,10 @@ impl<I: Io> Stall<I> {
             return written;
         }
         self.conn.close(CloseReason::Stalled);
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client takes nothing")))
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "writes to the client were blocked for too long")))
     }
 
-    /// Writes to a socket that has not told that it can be written to; `None` if it takes nothing.
+    /// Writes to a socket that is not reported as writable; `None` if it takes nothing.
     fn fill(&mut self, next: &[io::IoSlice<'_>]) -> Option<Poll<io::Result<usize>>> {
         let Some(written) = last_try(|| self.io.write_now(next)) else {
             self.filling = false;

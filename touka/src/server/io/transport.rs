@@ -1,4 +1,4 @@
-//! The connection below HTTP, as hyper sees it.
+//! [`Transport`], the connection as hyper sees it.
 
 use std::future::Future;
 use std::io;
@@ -16,63 +16,63 @@ use crate::server::state::activity::Activity;
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::state::request_end::{BodyEnd, HeadEnd};
 
-/// How long a client that was told to come back later is kept. Over HTTP/2 it is the client who
-/// closes, and there are few places for such as these.
-const TOLD: Duration = Duration::from_secs(1);
+/// How long a client is kept after an overload response. Over HTTP/2 the client closes the connection, and few
+/// such connections are allowed.
+const OVERLOAD_IDLE: Duration = Duration::from_secs(1);
 
-/// A connection that can be had back when hyper is done with it, and that gives up on a client who
-/// does not say what it wants.
+/// The connection that is given to hyper. It is returned when hyper is done, and times out a client that sends
+/// no request.
 ///
-/// hyper is given the bytes of one HTTP/1.1 request and no more until that is answered. So whenever a
-/// request was read to its end, hyper holds nothing of the connection, and what the client has sent of
-/// its next requests is here.
+/// hyper gets the bytes of one HTTP/1.1 request, and no more until the request is answered. So whenever a
+/// request was read to its end, hyper holds no bytes of the connection, and bytes of the next requests are
+/// buffered here.
 ///
-/// hyper answers a request that it cannot parse by itself, with a bare status. Until the first
-/// request of an HTTP/1.1 connection has reached the service, all that hyper writes is such an
-/// answer: it is swallowed here, and the connection writes one that says what was wrong.
+/// hyper answers a request that it cannot parse by itself, with a bare status. Until the first request of an
+/// HTTP/1.1 connection has reached the service, everything that hyper writes is such an answer: it is discarded
+/// here, and the connection writes a response that names the error.
 #[derive(Debug)]
 pub(in crate::server) struct Transport<I> {
-    /// There until it is dropped.
+    /// Invariant: `Some` until this is dropped.
     stream: Option<I>,
     conn: Arc<ConnectionState>,
     returned: Returned<I>,
-    /// Runs while a request is waited for.
-    patience: Option<(Phase, Pin<Box<Sleep>>)>,
-    /// How many requests there had been when the client last said something between two of them.
+    /// Timer that runs while a request is awaited.
+    timer: Option<(Phase, Pin<Box<Sleep>>)>,
+    /// Number of requests at the time of the last bytes received between two requests.
     heard: Option<usize>,
-    /// What the client has sent beyond what hyper is to have.
+    /// Bytes received that hyper must not get yet.
     ahead: BytesMut,
-    /// What hyper is to have next.
+    /// Position of hyper in the current request.
     given: Given,
 }
 
-/// What hyper was given of an HTTP/1.1 request.
+/// The part of an HTTP/1.1 request that hyper has been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Given {
-    /// A part of its head, after so many requests that have reached the service.
+    /// A part of the head. The number counts the requests passed to the service before.
     Head(HeadEnd, usize),
-    /// Its head, and a part of its body.
+    /// The head, and a part of the body.
     Body(BodyEnd),
 }
 
-/// How many bytes are read that hyper is not given yet, while it writes a response. They are read to
-/// find the end of the connection, which stands behind them.
-const MOST_AHEAD: usize = 16 * 1024;
+/// Maximum number of bytes that are buffered while hyper writes a response. They are read to detect the end of
+/// the connection, which comes after them.
+const MAX_AHEAD: usize = 16 * 1024;
 
-/// Where the connection goes when hyper drops the transport, and what the client has sent of its next
-/// requests.
+/// Slot for the connection once hyper drops the transport, and for the bytes that the client has sent of its
+/// next requests.
 pub(in crate::server) type Returned<I> = Arc<Mutex<Option<(I, Bytes)>>>;
 
-/// What is waited for of a client that has no request under way.
+/// The event that a timeout applies to while no request is under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// The first word.
+    /// The first byte of the connection.
     First,
-    /// The rest of a head, after so many requests.
+    /// The rest of a head, after this many requests.
     Head(usize),
-    /// The end of what HTTP/2 holds of the last responses, of which so much has left.
+    /// The last bytes of the responses that HTTP/2 holds. The number counts the bytes written so far.
     Leaving(usize),
-    /// Another request, after so many.
+    /// The next request, after this many.
     Idle(usize),
 }
 
@@ -84,7 +84,7 @@ impl<I: Unpin> Transport<I> {
             stream: Some(stream),
             conn,
             returned: Arc::clone(&returned),
-            patience: None,
+            timer: None,
             heard: None,
             ahead: BytesMut::new(),
             given,
@@ -92,19 +92,19 @@ impl<I: Unpin> Transport<I> {
         (transport, returned)
     }
 
-    /// Has these bytes read before any others: what was looked at to know the protocol, or what the
-    /// client sent while its connection was served by other means. hyper has read nothing yet.
+    /// Puts bytes back to be read before all others: those read to detect the protocol, or those that the
+    /// client sent while its connection was served without hyper. Called before hyper reads anything.
     pub(in crate::server) fn unread(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
             return;
         }
-        // The client has begun a request: it has the time of a head for the rest.
+        // The client has begun a request: the timeout of a head applies to the rest.
         self.heard = Some(self.conn.calls());
         self.put_back(bytes);
         self.given = Given::Head(HeadEnd::default(), self.conn.calls());
     }
 
-    /// Has these bytes read before all others that were not given to hyper.
+    /// Puts bytes back before all others that hyper was not given.
     fn put_back(&mut self, bytes: &[u8]) {
         let mut all = BytesMut::with_capacity(bytes.len() + self.ahead.len());
         all.extend_from_slice(bytes);
@@ -112,12 +112,12 @@ impl<I: Unpin> Transport<I> {
         self.ahead = all;
     }
 
-    /// All that comes is hyper's: the connection is not HTTP/1.1, or will not be.
+    /// Whether hyper gets all bytes: the connection is not HTTP/1.1, or will not be.
     fn is_open_to_hyper(&self) -> bool {
         self.conn.speaks_http2() || self.conn.is_upgraded()
     }
 
-    /// Notes how far hyper has come by itself. False if it has all of the request that is under way.
+    /// Updates hyper's position. False if hyper has all of the request under way.
     fn may_give(&mut self) -> bool {
         if let Given::Head(_, calls) = self.given
             && calls != self.conn.calls()
@@ -134,14 +134,14 @@ impl<I: Unpin> Transport<I> {
         true
     }
 
-    /// How many of these bytes hyper is to have now.
+    /// Returns how many of these bytes hyper is to get now.
     fn share(&mut self, bytes: &[u8]) -> usize {
         if self.is_open_to_hyper() {
             return bytes.len();
         }
         match &mut self.given {
-            // What comes after an end of a head is a body, or another head if hyper has not seen one in what it
-            // was given: empty lines before a request.
+            // A body follows the end of a head. Another head follows if hyper has not parsed one yet: empty
+            // lines before a request.
             Given::Head(end, _) => {
                 let found = end.find(bytes);
                 if found.is_some() {
@@ -157,7 +157,7 @@ impl<I: Unpin> Transport<I> {
         self.stream.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 
-    /// All that hyper would write is an answer of its own.
+    /// Whether everything that hyper writes is an answer of its own, to be discarded.
     fn swallows(&self) -> bool {
         self.conn.calls() == 0 && !self.conn.speaks_http2()
     }
@@ -167,7 +167,7 @@ impl<I: Unpin> Transport<I> {
         if let Activity::Leaving(departed) = activity {
             return Phase::Leaving(departed);
         }
-        // Over HTTP/2 what is heard may be anything: the answer to a ping, a window.
+        // Over HTTP/2 received bytes may be anything: the answer to a ping, a window update.
         if self.heard == Some(calls) && !self.conn.speaks_http2() {
             Phase::Head(calls)
         } else if calls == 0 && !self.conn.has_returned() {
@@ -177,11 +177,11 @@ impl<I: Unpin> Transport<I> {
         }
     }
 
-    /// Looks at what became of a read. One that waits for a request does not wait for ever.
+    /// Checks the result of a read, and applies the timeout while a request is awaited.
     fn watch_read(&mut self, cx: &mut Context<'_>, read: Poll<io::Result<()>>) -> Poll<io::Result<()>> {
         let activity = self.conn.poll_activity(cx);
         if activity == Activity::Busy {
-            self.patience = None;
+            self.timer = None;
             return read;
         }
         if read.is_ready() {
@@ -192,55 +192,55 @@ impl<I: Unpin> Transport<I> {
         let limits = &self.conn.shared.limits;
         let longest = match phase {
             Phase::First | Phase::Head(_) => limits.head_time,
-            Phase::Leaving(_) | Phase::Idle(_) if self.conn.overloaded => TOLD,
+            Phase::Leaving(_) | Phase::Idle(_) if self.conn.overloaded => OVERLOAD_IDLE,
             Phase::Leaving(_) => self.conn.write_time(),
             Phase::Idle(_) => limits.idle_time,
         };
-        if self.patience.as_ref().is_none_or(|(of, _)| *of != phase) {
-            self.patience = Some((phase, Box::pin(sleep(longest))));
+        if self.timer.as_ref().is_none_or(|(of, _)| *of != phase) {
+            self.timer = Some((phase, Box::pin(sleep(longest))));
         }
-        let over = self.patience.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
+        let over = self.timer.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
         if over {
             if matches!(phase, Phase::Head(_)) {
                 self.conn.set_late();
             }
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client asks for nothing")));
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
         }
         Poll::Pending
     }
 }
 
 impl<I: AsyncRead + Unpin> Transport<I> {
-    /// Looks for the end of the connection while hyper does not: it stops reading when it has a byte of a
-    /// body that nobody reads, and is not given more than a request. A client that has left must not keep
-    /// its handler.
+    /// Detects the end of the connection while hyper does not read: hyper stops when it holds a byte of a body
+    /// that is not read, and gets no more than one request. A client that has left must not keep its handler
+    /// running.
     ///
-    /// Called with each flush, which is each time that hyper's connection is polled.
+    /// Called with each flush, so each time that hyper's connection is polled.
     fn look_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.is_open_to_hyper() || !self.conn.is_busy() {
             return Ok(());
         }
         let before = self.ahead.len();
-        while self.ahead.len() < MOST_AHEAD {
-            let mut room = [0; 512];
-            let mut read = ReadBuf::new(&mut room);
+        while self.ahead.len() < MAX_AHEAD {
+            let mut buffer = [0; 512];
+            let mut read = ReadBuf::new(&mut buffer);
             match self.stream()?.poll_read(cx, &mut read) {
                 Poll::Pending => break,
                 Poll::Ready(Ok(())) if read.filled().is_empty() => {
-                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client has left"));
+                    return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the client closed the connection"));
                 }
                 Poll::Ready(Ok(())) => self.ahead.extend_from_slice(read.filled()),
                 Poll::Ready(Err(error)) => return Err(error),
             }
         }
         if self.ahead.len() > before && self.may_give() {
-            // hyper may wait for these bytes, and nothing else will wake it.
+            // hyper may wait for these bytes, and no other event would wake it.
             cx.waker().wake_by_ref();
         }
         Ok(())
     }
 
-    /// Gives hyper what there is of its request, and keeps the rest.
+    /// Gives hyper the available bytes of its request, and buffers the rest.
     fn give(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let again = buf.remaining().min(self.ahead.len());
@@ -248,14 +248,14 @@ impl<I: AsyncRead + Unpin> Transport<I> {
             buf.put_slice(&self.ahead.split_to(again));
         }
         if self.ahead.is_empty() {
-            // An empty rest of the buffer would keep all of it.
+            // An empty remainder would keep the whole allocation.
             self.ahead = BytesMut::new();
         }
         if again == 0 || buf.remaining() > 0 {
-            // With the rest of the request, if that is there. hyper would double its buffer for it:
-            // eight kilobytes more for as long as the connection lives.
+            // The rest of the request is read in the same call, if it is there. hyper would otherwise double
+            // its buffer for it: 8 KiB more for as long as the connection lives.
             let read = self.stream()?.poll_read(cx, buf);
-            // What is wrong with the socket is as wrong at the next read.
+            // After a partial read an error is ignored: the next read returns it again.
             if again == 0 {
                 ready!(read)?;
             }
@@ -272,10 +272,10 @@ impl<I: AsyncRead + Unpin> Transport<I> {
 
 impl<I> Drop for Transport<I> {
     fn drop(&mut self) {
-        // A waker keeps the memory of its task, and the client may live on for as long as a stream.
-        self.conn.forget_idler();
+        // A waker keeps the memory of its task, and the client may stay for as long as a stream lives.
+        self.conn.forget_idle_waker();
         let ahead = mem::take(&mut self.ahead).freeze();
-        // Nothing that can panic runs under this lock.
+        // Poisoning is ignored: no code under the lock panics.
         let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
         *returned = self.stream.take().map(|stream| (stream, ahead));
     }
@@ -284,11 +284,12 @@ impl<I> Drop for Transport<I> {
 impl<I: AsyncRead + Unpin> AsyncRead for Transport<I> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         if !self.is_open_to_hyper() && !self.may_give() {
-            // A client that has sent whole requests and says that it has no others is to be answered.
+            // Skipped when further requests are buffered: a client that has pipelined requests and closed its
+            // side for writing still gets its responses.
             if self.ahead.is_empty() {
                 self.look_ahead(cx)?;
             }
-            // The end of the answer wakes it, and it asks again.
+            // The end of the response wakes this task, which reads again.
             return self.watch_read(cx, Poll::Pending);
         }
         let read = self.give(cx, buf);
@@ -331,7 +332,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Transport<I> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = self.stream()?.poll_flush(cx);
-        // hyper asks for this only when all that it holds was written.
+        // hyper flushes only after it has written everything that it holds.
         if matches!(flushed, Poll::Ready(Ok(()))) {
             self.conn.set_unflushed(false);
         }

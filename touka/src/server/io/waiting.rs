@@ -1,4 +1,4 @@
-//! [`Waiting`], the wait for a client that takes nothing.
+//! [`Waiting`], the write timeout of a client to which writes are blocked.
 
 use std::future::Future;
 use std::io;
@@ -10,57 +10,57 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::server::meter;
 
-/// The write timeout of whatever writes to one client: the rule by which the client is given up.
+/// The write timeout of one client, without a timer.
 ///
-/// It begins when the client takes nothing, and is over when that has gone on for the longest time. It
-/// has no timer: it is told what happens, and tells when it is over.
+/// It starts when writes become blocked, and restarts with each byte taken. The caller reports progress and
+/// waits until [`due`](Self::due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) struct Waiting {
     since: Instant,
 }
 
 impl Waiting {
-    /// The client has taken nothing since then.
+    /// Starts the timeout: the client has taken nothing since this time.
     pub(in crate::server) fn begin(since: Instant) -> Self {
         meter::waited();
         Self { since }
     }
 
-    /// The client took something then, and nothing since.
+    /// Restarts the timeout: the client took bytes at this time.
     #[cfg(feature = "http2")]
     pub(in crate::server) fn took(&mut self, at: Instant) {
         self.since = self.since.max(at);
     }
 
-    /// When a client is given up that may take nothing for this long; `None` is never.
+    /// Returns when the timeout expires, or `None` if it never does.
     pub(in crate::server) fn due(self, longest: Duration) -> Option<Instant> {
         self.since.checked_add(longest)
     }
 }
 
-/// The same with a timer of its own.
+/// [`Waiting`] with a timer.
 #[derive(Debug)]
 pub(in crate::server) struct Patience {
     waiting: Waiting,
     longest: Duration,
-    /// `None` where it never ends.
+    /// `None` if the timeout never expires.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl Patience {
-    /// The client has taken nothing since then, and may do so for this long.
+    /// Starts the timeout: the client has taken nothing since this time.
     pub(in crate::server) fn begin(since: Instant, longest: Duration) -> Self {
         let waiting = Waiting::begin(since);
         Self { waiting, longest, timer: waiting.due(longest).map(|due| Box::pin(sleep_until(due))) }
     }
 
-    /// The client took something then, and nothing since.
+    /// Restarts the timeout: the client took bytes at this time.
     #[cfg(feature = "http2")]
     pub(in crate::server) fn took(&mut self, at: Instant) {
         self.waiting.took(at);
     }
 
-    /// Ready when the client is given up.
+    /// Ready when the timeout has expired.
     pub(in crate::server) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (Some(timer), Some(due)) = (&mut self.timer, self.waiting.due(self.longest)) else { return Poll::Pending };
         loop {
@@ -68,17 +68,17 @@ impl Patience {
             if due <= timer.deadline() {
                 return Poll::Ready(());
             }
-            // It is not set anew for each byte that is taken: it looks when it is over.
+            // The timer is not reset for each byte taken: a timer that fires early is moved.
             timer.as_mut().reset(due);
         }
     }
 }
 
-/// Writes to a socket that has not told that it can be written to, before its client is given up. `None`
-/// if it takes nothing.
+/// Writes once more before a write timeout ends the connection, to a socket that is not reported as writable.
+/// `None` if it takes nothing.
 ///
-/// The kernel tells that a socket can be written to when a third of its buffer is free, which a slow
-/// reader may take minutes for. It takes bytes long before.
+/// The kernel reports a socket as writable when a third of its buffer is free, which may take a slow reader
+/// minutes. It takes bytes long before.
 pub(in crate::server) fn last_try(mut write: impl FnMut() -> io::Result<usize>) -> Option<io::Result<usize>> {
     loop {
         match write() {
@@ -108,7 +108,7 @@ mod tests {
         #[cfg(feature = "http2")]
         {
             patience.took(start + second * 5);
-            // Older news changes nothing.
+            // An older time changes nothing.
             patience.took(start + second);
             let over = timeout(second * 5, poll_fn(|cx| patience.poll_over(cx))).await;
             assert!(over.is_err(), "over 9 s after the last byte");

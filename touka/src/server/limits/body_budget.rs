@@ -1,5 +1,4 @@
-//! The budgets of request bodies: how many bytes of them may be in memory, for one connection, for one
-//! peer and for the server.
+//! Memory budgets of request bodies: for one connection, for one peer and for the server.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,21 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::server::address::peer::{Network, Peer};
 
-/// What a frame costs beside its bytes, where it is small: its handle, and its own allocation.
+/// Overhead of a small frame in bytes: its handle and its own allocation.
 const FRAME_COST: usize = 64;
 
-/// Frames below this size are copied: a slice of a few bytes would keep the whole buffer that it was
-/// read into.
+/// Frames below this size are copied: a slice of a few bytes would keep the whole read buffer in memory.
 const SMALL_FRAME: usize = 4096;
 
-/// Bytes of request bodies that are in memory now.
+/// The number of bytes of request bodies in memory.
 #[derive(Debug, Default)]
 pub(in crate::server) struct BodyBudget {
     taken: AtomicUsize,
 }
 
 impl BodyBudget {
-    /// Takes `cost` bytes, or none.
+    /// Takes `cost` bytes, or none if that would exceed `most`.
     fn take(&self, cost: usize, most: usize) -> bool {
         let take = |taken: usize| taken.checked_add(cost).filter(|sum| *sum <= most);
         self.taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
@@ -32,15 +30,15 @@ impl BodyBudget {
     }
 }
 
-/// The budgets of all bodies of a server, and of those of each peer.
+/// The budgets of all bodies of a server, and of the bodies of each peer.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Budgets {
     all: Arc<BodyBudget>,
-    /// Networks without a body are removed: each address that ever came would stay here.
+    /// Networks without a body are removed, so that the map does not grow with every address seen.
     by_network: Mutex<HashMap<Network, Arc<BodyBudget>>>,
 }
 
-/// The most bytes of bodies that may be in memory.
+/// The limits on the memory of request bodies, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Most {
     pub(in crate::server) connection: usize,
@@ -49,7 +47,7 @@ pub(in crate::server) struct Most {
 }
 
 impl Most {
-    /// A network of IPv6 has a multiple of what a peer has, but no more than half of all.
+    /// Returns the limit of a network: a multiple of a peer's, but at most half of the total.
     fn of_network(&self, factor: usize) -> usize {
         self.peer.saturating_mul(factor).min(self.peer.max(self.all / 2))
     }
@@ -60,21 +58,21 @@ impl Budgets {
         Arc::clone(self.lock().entry(network).or_default())
     }
 
-    /// Nothing under the lock panics.
+    /// Poisoning is ignored: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, HashMap<Network, Arc<BodyBudget>>> {
         self.by_network.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What one body has taken of the budgets, until it is dropped.
+/// The share that one body has taken of the budgets, until it is dropped.
 ///
-/// The bytes that a body has handed out count for as long as the body lives: a handler that collects
-/// them keeps them for as long.
+/// The bytes that a body has returned count for as long as the body lives: a handler that collects them keeps
+/// them for as long.
 #[derive(Debug)]
 pub(in crate::server) struct BodyShare {
     taken: usize,
     budgets: Arc<Budgets>,
-    /// Each budget with the most that may be taken of it.
+    /// Each budget with its limit.
     parts: Vec<Part>,
 }
 
@@ -85,7 +83,7 @@ struct Part {
     whose: Whose,
 }
 
-/// Whose budget it is.
+/// The owner of a budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Whose {
     Connection,
@@ -94,7 +92,7 @@ pub(in crate::server) enum Whose {
 }
 
 impl BodyShare {
-    /// Without a peer a body counts for its connection and for the server.
+    /// Creates an empty share. Without a peer the body counts for its connection and for the server.
     pub(in crate::server) fn new(
         connection: &Arc<BodyBudget>,
         peer: Option<Peer>,
@@ -113,16 +111,16 @@ impl BodyShare {
         Self { taken: 0, budgets: Arc::clone(budgets), parts }
     }
 
-    /// Less is left than a small frame may take.
+    /// Whether a budget has less left than a small frame may take.
     pub(in crate::server) fn is_used_up(&self) -> bool {
         let taken = |part: &Part| part.budget.taken.load(Ordering::Relaxed);
         self.parts.iter().any(|part| taken(part).saturating_add(SMALL_FRAME) > part.most)
     }
 
-    /// Takes what a frame of this size costs.
+    /// Takes the cost of a frame of this size.
     ///
     /// # Errors
-    /// A budget is used up, and nothing was taken of any.
+    /// Returns the owner of the budget that is used up. Nothing is taken of any budget then.
     pub(in crate::server) fn take(&mut self, frame: usize) -> Result<(), Whose> {
         let cost = if is_small(frame) { frame + FRAME_COST } else { frame };
         for (number, part) in self.parts.iter().enumerate() {
@@ -136,7 +134,7 @@ impl BodyShare {
     }
 }
 
-/// The frame is to be copied.
+/// Whether the frame is to be copied.
 pub(in crate::server) const fn is_small(frame: usize) -> bool {
     frame < SMALL_FRAME
 }
@@ -148,7 +146,7 @@ impl Drop for BodyShare {
             if let Whose::Peer(network) = whose {
                 let mut by_network = self.budgets.lock();
                 drop(budget);
-                // Budgets are cloned under the lock only.
+                // Budgets are cloned only under the lock, so a count of 1 stays 1.
                 if by_network.get(&network).is_some_and(|budget| Arc::strong_count(budget) == 1) {
                     by_network.remove(&network);
                 }

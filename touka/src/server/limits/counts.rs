@@ -1,4 +1,4 @@
-//! [`Counts`], what is open in all and for each peer, and the [`Permit`] of one of them.
+//! [`Counts`], the connections and requests in all and for each peer, and the [`Permit`] of one of them.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -6,29 +6,29 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::server::address::peer::{Network, Peer};
 
-/// How many connections and requests there are, in all and by network. Clones share the counts.
+/// The number of connections and requests, in all and by network. Clones share the counts.
 #[derive(Clone, Debug, Default)]
 pub(in crate::server) struct Counts(Arc<Mutex<StreamTable>>);
 
 #[derive(Debug, Default)]
 struct StreamTable {
     all: Tally,
-    /// Networks without anything open are removed: each address that ever came would stay here.
+    /// Networks with a count of zero are removed, so that the map does not grow with every address seen.
     by_network: HashMap<Network, Tally>,
 }
 
-/// What is counted, each kind for itself.
+/// The kinds that are counted separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Kind {
     /// A connection that is served.
     Connection,
-    /// A connection over a limit, open only until it is told so.
+    /// A connection over a limit, open until it has got the overload response.
     Refused,
     /// A request under way: from its head to the end of its response.
     Request,
 }
 
-/// How many of a kind there may be. A network of IPv6 has a multiple of the limit of a peer.
+/// The limits of a kind. An IPv6 network has a multiple of the limit of a peer.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::server) struct Quota {
     pub(in crate::server) all: usize,
@@ -65,7 +65,7 @@ impl Tally {
 }
 
 impl Counts {
-    /// Counts one more, unless that would be too many. Without a peer it counts in all only.
+    /// Counts one more, unless a limit is reached. Without a peer it counts towards the total only.
     pub(in crate::server) fn take(&self, kind: Kind, peer: Option<Peer>, quota: Quota) -> Option<Permit> {
         let mut table = self.lock();
         let counted = |network: &Network| table.by_network.get(network).map_or(0, |tally| tally.of(kind));
@@ -88,13 +88,13 @@ impl Counts {
         table.all.is_empty() && table.by_network.is_empty()
     }
 
-    /// Nothing under the lock panics.
+    /// Poisoning is ignored: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, StreamTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One connection or request in the counts, until it is dropped.
+/// A guard that counts one connection or request until it is dropped.
 #[derive(Debug)]
 pub(in crate::server) struct Permit {
     counts: Counts,

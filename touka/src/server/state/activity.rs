@@ -1,13 +1,13 @@
-//! [`Activity`], whether a connection is idle.
+//! [`Activity`], which tells whether a connection is idle.
 
-/// What a connection does.
+/// The activity of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Activity {
     /// A request is being answered, or bytes are being written.
     Busy,
-    /// All requests are answered, but HTTP/2 holds bytes that the client has yet to allow. The number
-    /// changes when some of them leave.
+    /// All requests are answered, but HTTP/2 holds bytes that the client's window does not allow yet. The
+    /// number is a count of bytes written so far: it changes with each write.
     Leaving(usize),
-    /// Nothing.
+    /// No request is under way and no bytes are left to be written.
     Idle,
 }

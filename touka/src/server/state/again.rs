@@ -1,4 +1,4 @@
-//! [`Again`], how a connection whose stream was served outside of hyper goes back to it.
+//! [`Again`], which returns a connection to hyper after its stream was served without hyper.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -9,16 +9,17 @@ use tokio::net::TcpStream;
 
 use crate::server::shared::Shared;
 
-/// What counts a connection among those of its server, until it is dropped.
+/// The guard that counts a connection among those of its server, until it is dropped.
 pub(in crate::server) type Guard = Option<Box<dyn Any + Send>>;
 
-/// Serves the next requests of a connection `C`, with the service that answered the ones before.
+/// Serves the next requests of a connection `C`, with the service that answered the earlier ones.
 pub(in crate::server) trait Again<C>: Debug + Send {
-    /// Starts a task that serves the connection. `sent` is what the client has sent of its next requests.
+    /// Spawns a task that serves the connection. `sent` holds the bytes that the client has sent of its next
+    /// requests.
     fn again(self: Box<Self>, connection: C, sent: Bytes);
 }
 
-/// The connection of a parked client, which has kept as little as it could.
+/// The connection of a parked client, reduced to what is needed to serve it again.
 #[derive(Debug)]
 pub(in crate::server) struct Bare {
     pub(in crate::server) socket: TcpStream,

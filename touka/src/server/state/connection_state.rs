@@ -1,4 +1,4 @@
-//! What a server knows of one connection's client.
+//! [`ConnectionState`], the state of one connection.
 
 use std::any::Any;
 use std::net::SocketAddr;
@@ -17,54 +17,54 @@ use crate::error::CloseReason;
 use crate::server::limits::body_budget::BodyBudget;
 use crate::server::shared::Shared;
 
-/// Shared by the socket, the requests and the responses of one connection.
+/// State shared by the socket, the requests and the responses of one connection.
 #[derive(Debug)]
 pub(in crate::server) struct ConnectionState {
     pub(in crate::server) shared: Arc<Shared>,
-    /// The other end of the connection: a client, or a proxy. With the PROXY protocol it is the client
-    /// that the proxy has named.
+    /// The peer of the connection: a client or a proxy. With the PROXY protocol, the client that the proxy has
+    /// named.
     pub(in crate::server) peer: Option<SocketAddr>,
-    /// It is over a limit, and is told when to come back.
+    /// Set if the connection is over a limit: its first request gets the overload response.
     pub(in crate::server) overloaded: bool,
-    /// The proxy has begun the connection with a header of the PROXY protocol that names no client.
+    /// Set if the PROXY protocol header of the connection named no client.
     unnamed: AtomicBool,
-    /// Requests that have reached the service.
+    /// Number of requests that were passed to the service.
     calls: AtomicUsize,
-    /// Those of them that are not answered to the end.
+    /// Number of requests that are not fully answered, and of other guards that keep the connection busy.
     busy: AtomicUsize,
-    /// Bytes of HTTP/2 responses that are to be written to the socket.
+    /// Bytes of HTTP/2 responses that are not yet written to the socket.
     leaving: AtomicUsize,
-    /// All of those that were there and are not any more, modulo the size of the number.
+    /// Bytes of HTTP/2 responses removed from `leaving` so far; wraps around.
     departed: AtomicUsize,
-    /// Who waits for the last answer's end.
-    idler: Mutex<Option<Waker>>,
+    /// Waker of the task that waits for the last response to end.
+    idle_waker: Mutex<Option<Waker>>,
     http2: AtomicBool,
-    /// A request's head did not come in time.
+    /// Set when the head of a request timed out.
     late: AtomicBool,
-    /// The streams that are written to its socket.
+    /// The streams that are written to the socket.
     pub(in crate::server) writing: Writing,
-    /// Its socket can be had without hyper.
+    /// Set if the socket can be taken out and written to without hyper.
     bare: AtomicBool,
-    /// How the request ends that came last.
+    /// The framing of the most recent request.
     pub(in crate::server) request: LastRequest,
-    /// A stream was served on its connection by other means, and has ended.
+    /// Set if a stream was served on the connection without hyper before.
     returned: bool,
-    /// Something that was written has yet to reach the socket.
+    /// Set while written bytes are not yet flushed to the socket.
     unflushed: AtomicBool,
-    /// A part of a request's body was not read, and will not be.
+    /// Set if a part of a request's body was not read, and will not be.
     unread: AtomicBool,
-    /// The connection is no longer HTTP, or will not be when its last response has ended.
+    /// Set if the connection is no longer HTTP, or will not be once its last response has ended.
     upgraded: AtomicBool,
     began: Instant,
-    /// Milliseconds from `began` to the last bytes that the client has sent.
+    /// Milliseconds from `began` to the last bytes received.
     last_word: AtomicU64,
-    /// Milliseconds from `began` to when its socket last took bytes after it had been blocked.
+    /// Milliseconds from `began` to the last time that the socket became writable after it was blocked.
     writable: AtomicU64,
-    /// The socket takes nothing now.
+    /// Whether writes to the socket are blocked.
     blocked: AtomicBool,
-    /// What the bodies of its requests hold in memory. Made with the first body.
+    /// Memory budget of the request bodies. Created with the first body.
     bodies: OnceLock<Arc<BodyBudget>>,
-    /// The connection's place among those that the server has, until it is dropped.
+    /// The guard that counts the connection among those of the server.
     guard: Mutex<Guard>,
 }
 
@@ -73,7 +73,7 @@ impl ConnectionState {
         Arc::new(Self::unshared(shared, peer, overloaded))
     }
 
-    /// The client of a connection that was served before, and is between two requests.
+    /// Creates the state of a connection that was parked before, and is between two requests.
     pub(in crate::server) fn returned(shared: Arc<Shared>, peer: Option<SocketAddr>, guard: Guard) -> Arc<Self> {
         let conn = Self { returned: true, ..Self::unshared(shared, peer, false) };
         Arc::new(Self { guard: Mutex::new(guard), ..conn })
@@ -89,7 +89,7 @@ impl ConnectionState {
             busy: AtomicUsize::new(0),
             leaving: AtomicUsize::new(0),
             departed: AtomicUsize::new(0),
-            idler: Mutex::new(None),
+            idle_waker: Mutex::new(None),
             http2: AtomicBool::new(false),
             late: AtomicBool::new(false),
             writing: Writing::default(),
@@ -108,22 +108,22 @@ impl ConnectionState {
         }
     }
 
-    /// A request is about to reach the service.
+    /// Counts a request that is about to be passed to the service.
     pub(in crate::server) fn called(&self) {
         self.calls.fetch_add(1, Ordering::Relaxed);
         self.writing.forget_last();
         self.begun();
     }
 
-    /// One thing more keeps the connection from being idle.
+    /// Adds one reason for the connection to be busy.
     pub(in crate::server) fn begun(&self) {
         self.busy.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// One thing less keeps the connection from being idle.
+    /// Removes one reason for the connection to be busy, and wakes the waiting task after the last.
     pub(in crate::server) fn finished(&self) {
         if self.busy.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
@@ -131,19 +131,19 @@ impl ConnectionState {
         self.calls.load(Ordering::Relaxed)
     }
 
-    /// Tells what the connection does, and wakes the caller when it stops to be busy, or when its
-    /// last bytes have left: hyper does not read again when a response has ended.
+    /// Returns the activity, and registers the waker for when the connection stops being busy or its last bytes
+    /// are written: hyper does not read again by itself when a response has ended.
     pub(in crate::server) fn poll_activity(&self, cx: &Context<'_>) -> Activity {
         let activity = self.activity();
         if activity == Activity::Idle {
             return activity;
         }
-        let mut idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner);
-        if !idler.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            *idler = Some(cx.waker().clone());
+        let mut idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner);
+        if !idle_waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *idle_waker = Some(cx.waker().clone());
         }
-        drop(idler);
-        // Once more, for an end between the look and the note.
+        drop(idle_waker);
+        // Checked again, in case the activity changed before the waker was registered.
         self.activity()
     }
 
@@ -157,26 +157,26 @@ impl ConnectionState {
         }
     }
 
-    /// A request is being answered, or the connection is no longer HTTP.
+    /// Whether a request is being answered, or the connection is no longer HTTP.
     pub(in crate::server) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Acquire) > 0
     }
 
-    /// No request is being answered, and all bytes of all responses have left.
+    /// Whether no request is being answered and all bytes of all responses are written.
     #[cfg(feature = "http2")]
     pub(in crate::server) fn is_quiet(&self) -> bool {
         self.activity() == Activity::Idle
     }
 
-    /// Nobody waits for the last answer's end any more.
-    pub(in crate::server) fn forget_idler(&self) {
-        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        drop(idler);
+    /// Drops the waker of the task that waited for the last response to end.
+    pub(in crate::server) fn forget_idle_waker(&self) {
+        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(idle_waker);
     }
 
-    fn wake_idler(&self) {
-        let idler = self.idler.lock().unwrap_or_else(PoisonError::into_inner).take();
-        idler.into_iter().for_each(Waker::wake);
+    fn wake_idle_task(&self) {
+        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        idle_waker.into_iter().for_each(Waker::wake);
     }
 
     pub(in crate::server) fn add_leaving(&self, bytes: usize) {
@@ -189,21 +189,21 @@ impl ConnectionState {
         }
         self.departed.fetch_add(bytes, Ordering::Relaxed);
         if self.leaving.fetch_sub(bytes, Ordering::AcqRel) == bytes && !self.is_busy() {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
-    /// Notes that the client has sent something.
+    /// Records that the client has sent bytes.
     pub(in crate::server) fn heard(&self) {
         self.last_word.store(self.elapsed(), Ordering::Relaxed);
     }
 
-    /// When the client last sent something; when it connected, if it never did.
+    /// Returns when the client last sent bytes, or when it connected if it never did.
     pub(in crate::server) fn last_word(&self) -> Instant {
         self.began + Duration::from_millis(self.last_word.load(Ordering::Relaxed))
     }
 
-    /// Since when the socket takes bytes; now, if it takes none.
+    /// Returns since when the socket is writable; the current time while it is blocked.
     #[cfg(feature = "http2")]
     pub(in crate::server) fn writable_since(&self) -> Instant {
         if self.blocked.load(Ordering::Relaxed) {
@@ -233,12 +233,12 @@ impl ConnectionState {
         self.late.load(Ordering::Relaxed)
     }
 
-    /// How long the client may take nothing of what is written to it now.
+    /// Returns the write timeout that applies now.
     pub(in crate::server) fn write_time(&self) -> Duration {
         self.writing.write_time().unwrap_or(self.shared.limits.write_time)
     }
 
-    /// Says to all its streams whether it takes what is written.
+    /// Records whether writes are blocked, for the connection and for all its streams.
     pub(in crate::server) fn set_blocked(&self, blocked: bool) {
         if !blocked {
             self.writable.store(self.elapsed(), Ordering::Relaxed);
@@ -247,18 +247,18 @@ impl ConnectionState {
         self.writing.set_blocked(blocked);
     }
 
-    /// Says to all its streams why they end.
+    /// Records why all its streams end.
     pub(in crate::server) fn close(&self, reason: CloseReason) {
         self.writing.close(reason);
     }
 
-    /// The budget of the bodies of this connection's requests.
+    /// Returns the memory budget of this connection's request bodies.
     pub(in crate::server) fn bodies(&self) -> &Arc<BodyBudget> {
         self.bodies.get_or_init(Arc::default)
     }
 
-    /// Notes that the connection's proxy has named no client: whoever has written its requests is
-    /// unknown, so nothing that they say of a client is believed.
+    /// Records that the connection's proxy has named no client. The author of its requests is then unknown, so
+    /// no header that names a client is trusted.
     pub(in crate::server) fn set_unnamed(&self, unnamed: bool) {
         self.unnamed.store(unnamed, Ordering::Relaxed);
     }
@@ -269,7 +269,7 @@ impl ConnectionState {
 
     // ===== parking =====
 
-    /// Gives it what is dropped with the connection.
+    /// Sets the guard that is dropped with the connection.
     pub(in crate::server) fn set_guard(&self, guard: impl Any + Send) {
         *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
     }
@@ -291,17 +291,17 @@ impl ConnectionState {
     }
 
     pub(in crate::server) fn set_unflushed(&self, unflushed: bool) {
-        // Only the task that writes has it change.
+        // Only the task that writes changes the flag.
         if self.unflushed.load(Ordering::Relaxed) == unflushed {
             return;
         }
         self.unflushed.store(unflushed, Ordering::Relaxed);
         if !unflushed && !self.is_busy() {
-            self.wake_idler();
+            self.wake_idle_task();
         }
     }
 
-    /// Notes that a part of a request's body will not be read.
+    /// Records that a part of a request's body will not be read.
     pub(in crate::server) fn set_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);
     }
@@ -310,7 +310,7 @@ impl ConnectionState {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// The connection is not HTTP any more once the response under way has ended.
+    /// Records that the connection is no longer HTTP once the current response has ended.
     pub(in crate::server) fn set_upgraded(&self) {
         self.upgraded.store(true, Ordering::Relaxed);
     }

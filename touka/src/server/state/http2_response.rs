@@ -1,4 +1,4 @@
-//! [`Http2Response`], what the body of an HTTP/2 response tells the task that writes it.
+//! [`Http2Response`], the state that the body of an HTTP/2 response shares with the task that writes it.
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -16,11 +16,11 @@ tokio::task_local! {
     static CURRENT: Http2Response;
 }
 
-/// State of the response that the current task writes. Under HTTP/1.1, where the socket itself is watched, there
-/// is no such task: then the functions below do nothing.
+/// State of the response that the current task writes. Under HTTP/1.1, where the socket itself is watched,
+/// there is no such task, and the functions below do nothing.
 #[derive(Debug)]
 pub(in crate::server) struct Http2Response {
-    /// Set while hyper holds a piece of the body: the client has not allowed more bytes since.
+    /// Set while hyper holds a piece of the body that the client's window does not allow yet.
     waits: Cell<bool>,
     sent: RefCell<Option<Arc<Sent>>>,
     write_timeout: Cell<Duration>,
@@ -57,8 +57,8 @@ impl Http2Response {
         let _ = CURRENT.try_with(|response| response.waits.set(waits));
     }
 
-    /// Since when the client has taken no byte of the response, and its write timeout; `None` while hyper does not
-    /// wait for the client.
+    /// Returns since when the client has taken no byte of the response, and its write timeout. `None` while
+    /// hyper does not wait for the client.
     pub(in crate::server) fn waiting_since() -> Option<(Instant, Duration)> {
         CURRENT.with(|response| {
             let since = response.waits.get().then(|| response.sent.borrow().as_ref().map(|sent| sent.still_since()));

@@ -1,4 +1,4 @@
-//! [`Leftover`], what a handler has not read of its request's body.
+//! [`Leftover`], the unread rest of a request's body.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -15,14 +15,13 @@ use tokio::time::{Sleep, sleep, timeout};
 use super::connection_state::ConnectionState;
 
 /// How long a short response waits for the rest of its request's body.
-const MOMENT: Duration = Duration::from_secs(1);
+const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Reads and drops the rest of an HTTP/1.1 request's body once its handler has dropped the body.
 ///
-/// hyper looks for the end of a connection, and for a next request, behind a body that was read to its
-/// end only. The rest is bounded as the body is: no more bytes than
-/// [`max_body_size`](crate::Server::max_body_size) in all, no longer than
-/// [`body_timeout`](crate::Server::body_timeout). Past these bounds the connection closes after the
+/// hyper detects the end of a connection, or a next request, only after a body that was read to its end. The
+/// rest has the bounds of the body: at most [`max_body_size`](crate::Server::max_body_size) bytes in all,
+/// within [`body_timeout`](crate::Server::body_timeout). Past these bounds the connection closes after the
 /// response.
 #[derive(Debug)]
 pub(in crate::server) struct Leftover {
@@ -40,11 +39,11 @@ impl Drop for Leftover {
 
 #[derive(Debug)]
 enum State {
-    /// The handler has the body.
+    /// The handler holds the body.
     Handled(Arc<Mutex<Shared>>),
     /// The rest is being read.
     Draining { body: Incoming, bytes: u64, deadline: Pin<Box<Sleep>> },
-    /// There is no rest, or nobody reads it.
+    /// The body has ended, or its rest is not read.
     Over,
 }
 
@@ -56,41 +55,41 @@ struct Shared {
 
 #[derive(Debug, Default)]
 enum Dropped {
-    /// The handler has the body.
+    /// The handler holds the body.
     #[default]
     No,
-    /// It was dropped before its end. The number is how many bytes were read of it.
+    /// The body was dropped before its end, after this many bytes.
     Unread(Incoming, u64),
-    /// It was read to its end.
+    /// The body was read to its end.
     Read,
-    /// Nobody has asked the client for it.
-    Unasked,
+    /// The client waits for `100 Continue`, and the handler did not read the body.
+    NeverAsked,
 }
 
 impl Leftover {
-    /// Takes the body out of a request, as its handler shall have it.
+    /// Wraps the body of a request, so that its rest can be read once the handler drops it.
     pub(in crate::server) fn of(
         request: Request<Incoming>,
         conn: &Arc<ConnectionState>,
     ) -> (Request<Handled>, Option<Box<Self>>) {
-        // Over HTTP/2 a body that is not read hinders nothing but itself.
+        // Over HTTP/2 an unread body blocks only its own stream.
         let matters = request.version() <= Version::HTTP_11 && !request.body().is_end_stream();
         let shared = matters.then(Arc::<Mutex<Shared>>::default);
-        let waits = is_asked_first(request.headers());
+        let awaits_continue = expects_continue(request.headers());
         let leftover = shared.clone().map(|shared| {
             // Boxed, so that a connection does not pay for it when there is none.
             Box::new(Self { state: State::Handled(shared), conn: Arc::clone(conn) })
         });
-        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, waits }), leftover)
+        (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, awaits_continue }), leftover)
     }
 
-    /// Reads what there is now of the rest.
+    /// Reads and drops the available bytes of the rest.
     pub(in crate::server) fn poll_drain(&mut self, cx: &mut Context<'_>) {
         self.take(Some(cx));
         let State::Draining { body, bytes, deadline } = &mut self.state else { return };
         let most = self.conn.shared.limits.body_bytes as u64;
         loop {
-            // What says that it is too long is not begun.
+            // A body whose declared length exceeds the limit is not read at all.
             if bytes.saturating_add(body.size_hint().lower()) > most {
                 break;
             }
@@ -107,19 +106,19 @@ impl Leftover {
         self.give_up();
     }
 
-    /// Reads the rest before a short response is written, for a moment: the connection can then be
-    /// kept, and no client is reset that sends all of its body before it reads.
+    /// Reads the rest for a moment, before a short response is written. The connection can then be kept, and a
+    /// client that sends all of its body before it reads is not reset.
     pub(in crate::server) async fn finish(&mut self) {
         let finished = poll_fn(|cx| {
             self.poll_drain(cx);
             if matches!(self.state, State::Draining { .. }) { Poll::Pending } else { Poll::Ready(()) }
         });
-        if timeout(MOMENT, finished).await.is_err() {
+        if timeout(FINISH_TIMEOUT, finished).await.is_err() {
             self.give_up();
         }
     }
 
-    /// The connection has to close after the response, which is known before its head is written.
+    /// Whether the connection must close after the response. Called before the head is written.
     pub(in crate::server) fn closes(&mut self) -> bool {
         self.take(None);
         let most = self.conn.shared.limits.body_bytes as u64;
@@ -129,19 +128,19 @@ impl Leftover {
         }
     }
 
-    /// The body was read to its end.
+    /// Whether no rest of the body is left to read.
     pub(in crate::server) fn is_over(&mut self) -> bool {
         self.take(None);
         matches!(self.state, State::Over)
     }
 
-    /// Reads no more. hyper stops reading as well, and closes the connection after the response.
+    /// Stops reading. hyper then stops as well, and closes the connection after the response.
     fn give_up(&mut self) {
         self.conn.set_unread();
         self.state = State::Over;
     }
 
-    /// Takes over the body if its handler has dropped it.
+    /// Takes the body over if its handler has dropped it.
     fn take(&mut self, cx: Option<&Context<'_>>) {
         let State::Handled(shared) = &self.state else { return };
         let mut shared = lock(shared);
@@ -159,8 +158,8 @@ impl Leftover {
                 State::Draining { body, bytes, deadline }
             }
             Dropped::Read => State::Over,
-            Dropped::Unasked => {
-                // The client may send it all the same.
+            Dropped::NeverAsked => {
+                // The client may send the body without being asked.
                 self.conn.set_unread();
                 State::Over
             }
@@ -170,28 +169,29 @@ impl Leftover {
     }
 }
 
-/// The client sends its body only when it is asked to, which reading does.
-fn is_asked_first(headers: &HeaderMap) -> bool {
+/// Whether the client sends its body only after `100 Continue`, which hyper sends when the body is first
+/// polled.
+fn expects_continue(headers: &HeaderMap) -> bool {
     headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }
 
-/// Nothing under the lock panics.
+/// Poisoning is ignored: no code under the lock panics.
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The body of a request, which leaves its rest behind when it is dropped.
+/// The body of a request, which passes its rest to [`Leftover`] when it is dropped.
 #[derive(Debug)]
 pub(in crate::server) struct Handled {
-    /// There until it is dropped.
+    /// Invariant: `Some` until this is dropped.
     body: Option<Incoming>,
-    /// None if nobody is interested in the rest.
+    /// `None` if the rest is not needed.
     shared: Option<Arc<Mutex<Shared>>>,
     bytes: u64,
-    /// It has come to its end. One in chunks does not say so by itself.
+    /// Set at the end of the body: a chunked body does not report its end by itself.
     is_read: bool,
-    /// The client waits to be asked for the body.
-    waits: bool,
+    /// Set while the client waits for `100 Continue`.
+    awaits_continue: bool,
 }
 
 impl Body for Handled {
@@ -201,7 +201,7 @@ impl Body for Handled {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
-        this.waits = false;
+        this.awaits_continue = false;
         let polled = Pin::new(body).poll_frame(cx);
         match &polled {
             Poll::Ready(Some(Ok(frame))) => this.bytes += frame.data_ref().map_or(0, Bytes::len) as u64,
@@ -225,8 +225,8 @@ impl Drop for Handled {
         let (Some(shared), Some(body)) = (self.shared.take(), self.body.take()) else { return };
         let dropped = if self.is_read || body.is_end_stream() {
             Dropped::Read
-        } else if self.waits {
-            Dropped::Unasked
+        } else if self.awaits_continue {
+            Dropped::NeverAsked
         } else {
             Dropped::Unread(body, self.bytes)
         };

@@ -1,35 +1,35 @@
-//! Where the request ends that hyper reads.
+//! Finds the end of the HTTP/1.1 request that hyper reads: of its head and of its body.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Looks for the end of a head in bytes that come piece by piece: an empty line, with or without
-/// carriage returns, as hyper takes it. On the way it looks whether a line names the body's length.
+/// Finds the end of a head in bytes that arrive in pieces: an empty line, with or without carriage returns, as
+/// hyper parses it. It also records whether a line names the body's length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) struct HeadEnd {
     at: At,
-    /// A line has begun with [`LENGTH`].
+    /// Set if a line has begun with [`CONTENT_LENGTH`].
     has_length: bool,
 }
 
-/// Where in a head the next byte is.
+/// The position of the next byte within a head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum At {
-    /// Within a line, behind what could be a name of interest.
+    /// Within a line that does not begin with [`CONTENT_LENGTH`], or after that name.
     #[default]
     Line,
-    /// Within a line that has begun with so many bytes of [`LENGTH`].
+    /// Within a line whose first N bytes are those of [`CONTENT_LENGTH`].
     Name(u8),
-    /// After a line's end: another one here ends the head.
+    /// After a line feed: another one ends the head.
     Newline,
-    /// After a line's end and a carriage return.
+    /// After a line feed and a carriage return.
     Return,
 }
 
-const LENGTH: &[u8] = b"content-length";
+const CONTENT_LENGTH: &[u8] = b"content-length";
 
 impl HeadEnd {
-    /// Where in the next bytes the head ends, just behind its last one.
+    /// Returns the index just after the end of the head, if the head ends within these bytes.
     pub(in crate::server) fn find(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while let Some(&byte) = bytes.get(at) {
@@ -44,7 +44,7 @@ impl HeadEnd {
                 (At::Newline, _) => self.name(0, byte),
                 (At::Name(count), _) => self.name(count, byte),
                 (At::Line | At::Return, _) => {
-                    // What is left of the line is of no interest.
+                    // The rest of the line is skipped.
                     let rest = bytes.get(at..).unwrap_or_default();
                     at += memchr::memchr(b'\n', rest).unwrap_or(rest.len());
                     At::Line
@@ -54,35 +54,35 @@ impl HeadEnd {
         None
     }
 
-    /// A line of the head, so far, has named the body's length.
+    /// Whether a line of the head, so far, has named the body's length.
     pub(in crate::server) const fn has_length(self) -> bool {
         self.has_length
     }
 
-    /// The next byte of a name that has begun with so many bytes of [`LENGTH`].
+    /// Matches the next byte of a name whose first `count` bytes are those of [`CONTENT_LENGTH`].
     fn name(&mut self, count: u8, byte: u8) -> At {
-        if LENGTH.get(usize::from(count)) != Some(&byte.to_ascii_lowercase()) {
+        if CONTENT_LENGTH.get(usize::from(count)) != Some(&byte.to_ascii_lowercase()) {
             return At::Line;
         }
-        self.has_length |= usize::from(count) + 1 == LENGTH.len();
+        self.has_length |= usize::from(count) + 1 == CONTENT_LENGTH.len();
         At::Name(count + 1)
     }
 }
 
-/// How hyper has understood the body of a request.
+/// The framing of a request's body, as hyper has parsed it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::server) enum Framing {
-    /// There is none.
+    /// The request has no body.
     #[default]
     Empty,
-    /// It has this many bytes.
+    /// The body has this many bytes.
     Length(u64),
-    /// It comes in chunks.
+    /// The body is chunked.
     Chunked,
 }
 
 impl Framing {
-    /// What hyper has made of a request.
+    /// Returns the framing of a request's body.
     pub(in crate::server) fn of<B: http_body::Body>(body: &B) -> Self {
         if body.is_end_stream() {
             return Self::Empty;
@@ -91,8 +91,8 @@ impl Framing {
     }
 }
 
-/// What is known of the HTTP/1.1 request that came last on a connection: its bytes and hyper tell it, and
-/// those who answer it ask.
+/// The framing of the most recent HTTP/1.1 request on a connection. Recorded from its bytes and by hyper, and
+/// read when it is answered.
 #[derive(Debug, Default)]
 pub(in crate::server) struct LastRequest {
     framing: Mutex<Framing>,
@@ -100,7 +100,7 @@ pub(in crate::server) struct LastRequest {
 }
 
 impl LastRequest {
-    /// Notes how hyper has understood its body. It is about to be answered.
+    /// Records the framing of a request that is about to be answered.
     pub(in crate::server) fn set_framing(&self, framing: Framing) {
         *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
     }
@@ -109,44 +109,43 @@ impl LastRequest {
         *self.framing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes whether its head names the length of its body. hyper takes that line away where it goes by
-    /// chunks.
+    /// Records whether the head names the length of the body. hyper removes that header if the body is chunked.
     pub(in crate::server) fn set_length_named(&self, named: bool) {
         self.length_named.store(named, Ordering::Relaxed);
     }
 
-    /// It says of its end both that it is known and that the chunks tell it. hyper goes by the chunks and
-    /// closes the connection afterwards: whoever stands between may see another end.
+    /// Whether the request declares both a length and chunked coding. hyper goes by the chunks and closes the
+    /// connection afterwards: an intermediary may see another end.
     pub(in crate::server) fn is_ambiguous(&self) -> bool {
         self.length_named.load(Ordering::Relaxed) && self.framing() == Framing::Chunked
     }
 }
 
-/// The end of one request's body in bytes that come piece by piece.
+/// Finds the end of a request's body in bytes that arrive in pieces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum BodyEnd {
-    /// So many bytes are missing.
+    /// This many bytes are missing.
     Length(u64),
     Chunks(Chunks),
 }
 
-/// Where in a chunked body the next byte is.
+/// The position of the next byte within a chunked body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Chunks {
-    /// In the digits of a chunk's length, which are this so far.
+    /// In the digits of a chunk's size, which is this number so far.
     Size(u64),
-    /// In what comes after the digits on that line.
+    /// In the extension after a chunk's size, on the same line.
     Extension(u64),
-    /// In a chunk's bytes, or in the line's end after them: so many are missing.
+    /// In a chunk's data, or in the line end after it: this many bytes are missing.
     Data(u64),
     /// After the last chunk, in the trailers.
     Trailers(Trailers),
-    /// After the last byte.
+    /// After the last byte of the body.
     Over,
 }
 
-/// Where in the trailers of a chunked body the next byte is. A line of them ends with both bytes of a
-/// line's end, and an empty one is the last.
+/// The position of the next byte within the trailers of a chunked body. A line of them ends with a carriage
+/// return and a line feed, and an empty line ends the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server) enum Trailers {
     /// At the beginning of a line.
@@ -172,8 +171,8 @@ impl BodyEnd {
         matches!(self, Self::Length(0) | Self::Chunks(Chunks::Over))
     }
 
-    /// How many of the next bytes belong to the body. Chunks that hyper cannot read may be counted in any
-    /// way: it closes the connection.
+    /// Returns how many of the next bytes belong to the body. For chunks that hyper cannot parse the count may
+    /// be wrong: hyper closes the connection.
     pub(in crate::server) fn take(&mut self, bytes: &[u8]) -> usize {
         match self {
             Self::Length(missing) => {
@@ -230,8 +229,9 @@ impl Chunks {
 mod tests {
     use super::*;
 
+    /// The pieces may be cut anywhere.
     #[test]
-    fn an_empty_line_ends_a_head_wherever_the_pieces_are_cut() {
+    fn an_empty_line_ends_a_head() {
         for (head, end) in [
             ("GET / HTTP/1.1\r\nhost: a\r\n\r\n", Some(27)),
             ("GET / HTTP/1.1\r\nhost: a\r\n\r\nG", Some(27)),
@@ -253,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_seen_wherever_the_pieces_are_cut() {
+    fn a_length_is_seen_in_any_pieces() {
         for (head, has_length) in [
             ("POST / HTTP/1.1\r\nhost: a\r\nContent-LENGTH: 5\r\n\r\n", true),
             ("POST / HTTP/1.1\ncontent-length:5\n\n", true),
@@ -271,8 +271,9 @@ mod tests {
         }
     }
 
+    /// The pieces may be cut anywhere.
     #[test]
-    fn a_body_ends_where_its_length_or_its_last_chunk_says_wherever_the_pieces_are_cut() {
+    fn a_body_ends_at_its_length_or_last_chunk() {
         for (framing, body) in [
             (Framing::Empty, ""),
             (Framing::Length(3), "abc"),

@@ -1,4 +1,4 @@
-//! [`Sent`], how much of one HTTP/2 response is on its way to the socket.
+//! [`Sent`], the unsent bytes of one HTTP/2 response.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,17 +9,16 @@ use tokio::time::Instant;
 
 use super::connection_state::ConnectionState;
 
-/// Counts the bytes of one response that HTTP/2 was given and has not written.
+/// Counts the bytes of one response that h2 holds and has not written.
 ///
-/// A socket that takes bytes says nothing of one HTTP/2 stream: the client can refuse to take that
-/// one alone, and h2 keeps what it was given until then. Only the buffers themselves tell, when they
-/// are advanced.
+/// A writable socket says nothing about one HTTP/2 stream: the client can withhold the window of that stream
+/// alone, and h2 then keeps the bytes. Only the buffers themselves show progress, when they are advanced.
 #[derive(Debug)]
 pub(in crate::server) struct Sent {
     conn: Arc<ConnectionState>,
     waiting: AtomicUsize,
     began: Instant,
-    /// Milliseconds from `began` to the last byte that left, or to the first that had to wait.
+    /// Milliseconds from `began` to the last byte written, or to the first byte queued after none was.
     moved: AtomicU64,
 }
 
@@ -33,7 +32,7 @@ impl Sent {
         })
     }
 
-    /// Adds bytes that HTTP/2 was given.
+    /// Adds bytes that were handed to h2.
     pub(in crate::server) fn given(&self, bytes: usize) {
         self.conn.add_leaving(bytes);
         if self.waiting.fetch_add(bytes, Ordering::AcqRel) == 0 {
@@ -41,22 +40,22 @@ impl Sent {
         }
     }
 
-    /// Takes off bytes that were written.
+    /// Removes bytes that were written.
     pub(in crate::server) fn left(&self, bytes: usize) {
         self.forgotten(bytes);
         self.touch();
     }
 
-    /// Takes off bytes that will not be written: their stream was reset, or their connection closed.
+    /// Removes bytes that will not be written: their stream was reset, or their connection closed.
     pub(in crate::server) fn forgotten(&self, bytes: usize) {
         self.waiting.fetch_sub(bytes, Ordering::AcqRel);
         self.conn.sub_leaving(bytes);
     }
 
-    /// Since when the client has taken nothing of this response.
+    /// Returns since when the client has taken no byte of this response.
     ///
-    /// While the socket itself is blocked, no stream of it is to blame: the time begins anew when
-    /// the socket takes bytes again.
+    /// While the socket itself is blocked, no single stream is the cause: the time starts again when the socket
+    /// becomes writable.
     #[cfg(feature = "http2")]
     pub(in crate::server) fn still_since(&self) -> Instant {
         let moved = self.began + Duration::from_millis(self.moved.load(Ordering::Relaxed));

@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::error::CloseReason;
 use crate::stream::Link;
 
-/// What a socket must know of the streams that are written to it.
+/// The streams that are written to one socket, with their write timeouts.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Writing(Mutex<Streams>);
 
 #[derive(Debug, Default)]
 struct Streams {
     open: Vec<Open>,
-    /// How long the client may take nothing of the last bytes of the last one, which is gone by then.
+    /// Write timeout of the stream that ended last, for its last bytes.
     last: Option<Duration>,
 }
 
@@ -24,46 +24,46 @@ struct Open {
 }
 
 impl Writing {
-    /// A response is this stream, whose client may take nothing for this long.
+    /// Adds a stream with its write timeout.
     pub(in crate::server) fn add(&self, link: &Link, write_time: Duration) {
         self.lock().open.push(Open { link: link.clone(), write_time });
     }
 
-    /// That stream is gone. Its last bytes may still have to be written.
+    /// Removes a stream. Its last bytes may still have to be written.
     pub(in crate::server) fn remove(&self, link: &Link) {
         let mut streams = self.lock();
         let at = streams.open.iter().position(|stream| stream.link.is(link));
         let Some(removed) = at.map(|at| streams.open.swap_remove(at)) else { return };
         streams.last = Some(removed.write_time);
         if streams.open.is_empty() {
-            // The memory, too: the client may be there for long without a stream.
+            // Releases the capacity as well: the connection may stay open for long without a stream.
             streams.open = Vec::new();
         }
     }
 
-    /// What is written next belongs to another request.
+    /// Forgets the stream that ended last: further bytes belong to another request.
     pub(in crate::server) fn forget_last(&self) {
         self.lock().last = None;
     }
 
-    /// How long the client may take nothing: as long as the most patient of the streams, and when all are
-    /// gone as long as the last of them. `None` where there was none.
+    /// Returns the write timeout: the longest of the open streams, or else that of the stream that ended last.
+    /// `None` if there was none.
     pub(in crate::server) fn write_time(&self) -> Option<Duration> {
         let streams = self.lock();
         streams.open.iter().map(|stream| stream.write_time).max().or(streams.last)
     }
 
-    /// Says to all of them whether the client takes what is written.
+    /// Records on all streams whether writes are blocked.
     pub(in crate::server) fn set_blocked(&self, blocked: bool) {
         self.lock().open.iter().for_each(|stream| stream.link.set_blocked(blocked));
     }
 
-    /// Says to all of them why they end.
+    /// Records on all streams why they end.
     pub(in crate::server) fn close(&self, reason: CloseReason) {
         self.lock().open.iter().for_each(|stream| stream.link.close(reason));
     }
 
-    /// Nothing under the lock panics.
+    /// Poisoning is ignored: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, Streams> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
