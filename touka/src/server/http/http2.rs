@@ -21,14 +21,14 @@ use super::pieces::Piece;
 use crate::server::race::{First, race};
 use crate::server::state::connection_state::ConnectionState;
 
-/// A client that left without a word does not answer a ping. Over HTTP/1.1 the keep-alive of each
-/// stream finds that out; here one question serves all streams.
+/// The interval of pings, and the timeout of a reply. Over HTTP/1.1, the keep-alive of each stream detects a client
+/// that is gone; here one ping serves all streams.
 const PING: Duration = Duration::from_secs(20);
 
-/// What the server holds of one stream that its client does not take.
+/// The bytes that are buffered for one stream whose client does not read.
 const MOST_BUFFERED: usize = 64 * 1024;
 
-/// What the server takes of one request's body before a handler reads it, and of all together.
+/// The receive windows: how many bytes are accepted before handlers read them, of one body and of all together.
 const WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
 
 /// Serves one connection to its end.
@@ -54,12 +54,12 @@ where
     if let First::Left(finished) = race(connection.as_mut(), shared.handle.shutdown.cancelled()).await {
         return finished;
     }
-    // A client that has just connected sends no request any more once it was told to go away.
+    // A client that has just connected would send no request after a GOAWAY.
     let asked = poll_fn(|_| if conn.calls() > 0 { Poll::Ready(()) } else { Poll::Pending });
     if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(conn)).await {
         return finished;
     }
-    // GOAWAY: what is under way is finished, and the client asks somebody else for more.
+    // Sends a GOAWAY: requests in progress are finished, and the client sends others elsewhere.
     connection.as_mut().graceful_shutdown();
     match race(connection, grace::silence(conn)).await {
         First::Left(finished) => finished,
