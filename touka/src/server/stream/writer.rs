@@ -30,12 +30,12 @@ const MOST_FRAMES: usize = 32;
 /// Writes of up to this many bytes are copied into one piece.
 const FEW: usize = 2 * 1024;
 
-/// How long the body may run for these frames together before the task yields. Between two emits, a body can occupy
-/// the thread for any time.
+/// How long the body may run for these frames together before the task yields. Between two emits, a body can
+/// occupy the thread for any time.
 const LONGEST: Duration = Duration::from_millis(1);
 
-/// A future that writes a response that has left hyper, and watches its connection. It completes when the stream or
-/// the connection has ended.
+/// A future that writes a response that has left hyper, and watches its connection. It completes when the stream
+/// or the connection has ended.
 pub(in crate::server) struct Writer<I, A>(Option<Live<I, A>>);
 
 /// The state of a [`Writer`] until it completes.
@@ -58,8 +58,8 @@ struct Live<I, A> {
     /// Set while a write or the close of the connection is incomplete.
     blocked: bool,
     conn: Arc<ConnectionState>,
-    /// The deadline of a shutdown, at which the connection is cut. Created when writes are blocked, since the body,
-    /// which watches for a shutdown, is not polled then, and during a shutdown.
+    /// The deadline of a shutdown, at which the connection is cut. Created when writes are blocked, since the
+    /// body, which watches for a shutdown, is not polled then, and during a shutdown.
     deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
