@@ -9,10 +9,10 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The time that a handler may still wait for a body.
 ///
-/// The time left begins at the maximum and never exceeds it. Waiting uses it up; each byte that arrives earns the
-/// time that it takes at the minimum rate. A body that arrives at that rate is never late, a body that stalls is
-/// late after the maximum time, and a body that was fast before cannot stall for longer. Only the time in which the
-/// handler waits counts: a handler that reads slowly makes no client late.
+/// The time left begins at the maximum and never exceeds it. Waiting uses it up; each byte that arrives earns
+/// the time that it takes at the minimum rate. A body that arrives at that rate is never late, a body that
+/// stalls is late after the maximum time, and a body that was fast before cannot stall for longer. Only the time
+/// in which the handler waits counts: a handler that reads slowly makes no client late.
 #[derive(Debug)]
 pub(in crate::server) struct Pace {
     longest: Duration,

@@ -21,8 +21,8 @@ use super::pieces::Piece;
 use crate::server::race::{First, race};
 use crate::server::state::connection_state::ConnectionState;
 
-/// The interval of pings, and the timeout of a reply. Over HTTP/1.1, the keep-alive of each stream detects a client
-/// that is gone; here one ping serves all streams.
+/// The interval of pings, and the timeout of a reply. Over HTTP/1.1, the keep-alive of each stream detects a
+/// client that is gone; here one ping serves all streams.
 const PING: Duration = Duration::from_secs(20);
 
 /// The bytes that are buffered for one stream whose client does not read.
