@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 /// How long a client may take to read the response.
-const LINGER: Duration = Duration::from_secs(1);
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A status, and a line that describes the fault.
 pub(in crate::server) struct Answer(StatusCode, String);
@@ -28,7 +28,7 @@ pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
     } else {
         return None;
     };
-    Some(Answer(status, format!("the request cannot be read: {error}")))
+    Some(Answer(status, format!("the request cannot be parsed: {error}")))
 }
 
 /// Writes the response to a request that the service never saw, and closes the connection.
@@ -38,7 +38,7 @@ pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite +
         line.len() + 1,
     );
     // The client may be gone, or may read nothing: neither is worth more than a second.
-    let _ = timeout(LINGER, async {
+    let _ = timeout(LINGER_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
         linger(stream).await;
         std::io::Result::Ok(())
@@ -50,7 +50,7 @@ pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite +
 /// reset can overtake the response.
 pub(in crate::server) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     // The client may send forever, or may be gone.
-    let _ = timeout(LINGER, async {
+    let _ = timeout(LINGER_TIMEOUT, async {
         stream.shutdown().await?;
         let mut rest = [0; 1024];
         while stream.read(&mut rest).await? > 0 {}

@@ -51,9 +51,9 @@ impl Pace {
     pub(in crate::server) fn fault(&self) -> String {
         let Self { longest, least_rate, .. } = self;
         match least_rate {
-            0 => format!("the request's body stood still for {longest:?}"),
+            0 => format!("the request's body stalled for {longest:?}"),
             rate => {
-                format!("the request's body stood still for {longest:?}, or came at less than {rate} bytes a second")
+                format!("the request's body stalled for {longest:?}, or arrived at less than {rate} bytes per second")
             }
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn slow_and_steady_is_not_late_and_slower_is() {
+    async fn a_body_is_late_only_below_the_minimum_rate() {
         let pace = || Pace::new(Duration::from_secs(30), 1024);
         let second = Duration::from_secs(1);
         assert_eq!(late_after(pace(), second, 1024).await, None);
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_came_fast_earns_no_more_than_the_longest_time() {
+    async fn a_fast_body_earns_no_more_than_the_maximum() {
         let mut pace = Pace::new(Duration::from_secs(30), 1024);
         pace.came(usize::MAX);
         let start = Instant::now();

@@ -116,7 +116,7 @@ pub(in crate::server) fn answering<V: Serve>(
 }
 
 /// Inserts the client's address into the extensions, for extractors.
-fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
+fn insert_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
     extensions.insert(Peer(peer));
     #[cfg(feature = "axum")]
     if let Some(peer) = peer {
@@ -139,7 +139,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
         return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
     }
     if head_size(&request) > limits.head_bytes {
-        let line = format!("the request's head may have {} bytes at most", limits.head_bytes);
+        let line = format!("the request's head is larger than {} bytes", limits.head_bytes);
         let refusal = refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &line);
         return ([(CONNECTION, "close")], refusal).into_response();
     }
@@ -147,16 +147,16 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
         return overload(request.headers(), "the server has too many connections: try again later");
     }
     if let Err((header, Malformed)) = call.name_peer(request.headers()) {
-        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy names no client");
-        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header names no address"));
+        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy sent no valid client address");
+        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header has no valid address"));
     }
     if !call.admit() {
-        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "too many requests are under way");
-        return overload(request.headers(), "the server has too many requests under way: try again later");
+        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "a request was rejected: too many are in progress");
+        return overload(request.headers(), "the server has too many requests in progress: try again later");
     }
-    tell_peer(request.extensions_mut(), call.peer);
+    insert_peer(request.extensions_mut(), call.peer);
     if announced(&request) > limits.body_bytes as u64 {
-        let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
+        let line = format!("the request's body is larger than {} bytes", limits.body_bytes);
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
     }
     if http_body::Body::is_end_stream(request.body()) {
@@ -190,7 +190,7 @@ fn length_fault(headers: &HeaderMap) -> Option<&'static str> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next()?;
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        Some("the only Transfer-Encoding that is known here is one `chunked`")
+        Some("the only supported Transfer-Encoding is a single `chunked`")
     } else {
         None
     }
@@ -209,11 +209,11 @@ fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
     });
     match (request.version(), host, authority) {
         _ if more => Some("the request has more than one Host header"),
-        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a host"),
+        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a valid host"),
         (Version::HTTP_11, None, _) => Some("the request has no Host header"),
         (Version::HTTP_2, None, None) => Some("the request has no :authority"),
-        (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),
-        _ if differ => Some("the request's Host header is not the authority of its target"),
+        (Version::HTTP_2, ..) if differ => Some("the request's Host header differs from its :authority"),
+        _ if differ => Some("the request's Host header differs from the authority of its target"),
         _ => None,
     }
 }

@@ -26,10 +26,10 @@ use crate::server::state::connection_state::ConnectionState;
 const PING: Duration = Duration::from_secs(20);
 
 /// The bytes that are buffered for one stream whose client does not read.
-const MOST_BUFFERED: usize = 64 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
 
 /// The receive windows: how many bytes are accepted before handlers read them, of one body and of all together.
-const WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
+const RECEIVE_WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
 
 /// Serves one connection to its end.
 pub(in crate::server) async fn drive<I, V, B>(io: I, answering: V, conn: &Arc<ConnectionState>) -> hyper::Result<()>
@@ -46,9 +46,9 @@ where
         .keep_alive_timeout(PING)
         .max_concurrent_streams(limits.streams_per_connection)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .max_send_buf_size(MOST_BUFFERED)
-        .initial_stream_window_size(WINDOWS.0)
-        .initial_connection_window_size(WINDOWS.1)
+        .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(RECEIVE_WINDOWS.0)
+        .initial_connection_window_size(RECEIVE_WINDOWS.1)
         .serve_connection(TokioIo::new(io), answering);
     let mut connection = pin!(connection);
     if let First::Left(finished) = race(connection.as_mut(), shared.handle.shutdown.cancelled()).await {

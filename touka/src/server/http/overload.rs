@@ -16,7 +16,7 @@ use crate::response::refusal;
 use crate::stream::spread;
 
 /// The range of the retry delay. Random, so that rejected clients do not all return at once.
-const COME_BACK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+const RETRY_RANGE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
 /// Returns the response to any request that the server has no capacity for: a stream that only sets the
 /// reconnection time for clients of events, since a browser's `EventSource` gives up forever after a 503, and a
@@ -44,7 +44,7 @@ fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
 }
 
 fn answer(request: &HeaderMap, line: &str) -> Response {
-    let delay = spread(COME_BACK.0, COME_BACK.1);
+    let delay = spread(RETRY_RANGE.0, RETRY_RANGE.1);
     if wants_events(request) {
         let mut wire = BytesMut::new();
         Event::new().retry(delay).encode(&mut wire);
@@ -56,8 +56,8 @@ fn answer(request: &HeaderMap, line: &str) -> Response {
 
 /// Returns the response to a request of this origin when the memory for request bodies is exhausted.
 pub(in crate::server) fn too_many_bodies(origin: Option<HeaderValue>) -> Response {
-    let delay = spread(COME_BACK.0, COME_BACK.1);
-    let mut response = unavailable(delay, "the server holds too many bodies of requests: try again later");
+    let delay = spread(RETRY_RANGE.0, RETRY_RANGE.1);
+    let mut response = unavailable(delay, "the server's memory for request bodies is exhausted: try again later");
     if let Some(origin) = origin {
         allow(origin, response.headers_mut());
     }

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_with_the_last_piece_only() {
+    async fn only_the_last_piece_ends_the_body() {
         let body = Full::new(Bytes::from(vec![0; 2 * PIECE + 5]));
         assert_eq!(
             lengths(body).await,

@@ -72,9 +72,9 @@ impl<B> RequestBody<B> {
             Err(used_up) => {
                 self.refused.0.store(true, Ordering::Relaxed);
                 Err(match used_up {
-                    Whose::Connection => "the bodies of this connection's requests take too much memory at once".into(),
-                    Whose::Peer(_) => "the bodies of this client's requests take too much memory at once".into(),
-                    Whose::Server => "the bodies of requests take too much of the server's memory".into(),
+                    Whose::Connection => "the request bodies of this connection exceed its memory limit".into(),
+                    Whose::Peer(_) => "the request bodies of this client exceed its memory limit".into(),
+                    Whose::Server => "the request bodies of all clients exceed the server's memory limit".into(),
                 })
             }
         }
