@@ -35,9 +35,9 @@ pub(in crate::server) struct Leaving {
 impl Request {
     pub(in crate::server) fn new<B>(request: &http::Request<B>, conn: &ConnectionState) -> Self {
         let hindrance = if request.version() != Version::HTTP_11 {
-            Some("its request is not one of HTTP/1.1")
+            Some("its request is not HTTP/1.1")
         } else if matches!(*request.method(), Method::HEAD | Method::CONNECT) {
-            Some("its request has no ordinary answer")
+            Some("its request is HEAD or CONNECT")
         } else {
             None
         };
@@ -104,9 +104,9 @@ pub(in crate::server) fn of_connection(conn: &ConnectionState) -> Option<&'stati
         Some("the server has too many connections")
     } else if conn.is_unflushed() {
         // hyper still holds a part of an earlier response, which would be lost with it.
-        Some("the client has yet to take an earlier answer")
+        Some("an earlier response is not written yet")
     } else if conn.shared.handle.is_shutting_down() {
-        Some("the server shuts down")
+        Some("the server is shutting down")
     } else {
         None
     }
@@ -125,14 +125,14 @@ fn of_response(response: &Response) -> Option<&'static str> {
     };
     let is_plain = response.version() == Version::HTTP_11 && !has_special(headers) && connection_is_plain();
     if response.extensions().get::<ReasonPhrase>().is_some() {
-        Some("its status has words of its own")
+        Some("its status has a reason phrase of its own")
     } else if response.body().size_hint().exact().is_some() {
         // hyper writes it with its length, and it ends at once.
         Some("its length is known")
     } else if !is_ordinary {
-        Some("its status is not that of a stream")
+        Some("its status is not a standard one, or allows no body")
     } else if !is_plain {
-        Some("its head says more than that of a stream")
+        Some("its version or one of its headers needs hyper")
     } else {
         None
     }

@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_shutdown_gives_one_turn_and_a_hurry_ends_it() {
+    async fn a_shutdown_draws_one_end_and_a_cut_ends_at_once() {
         let shared = Shared::new();
         // Enough streams that their ends are spread.
         let mut life = Life::default();
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(life.due(), None);
         shared.handle.shutdown();
         life.take_turn(&shared);
-        let turn = life.due().expect("a turn");
+        let turn = life.due().expect("an end");
         life.take_turn(&shared);
         assert_eq!(life.due(), Some(turn));
         shared.handle.shutdown();

@@ -43,9 +43,9 @@ impl Unwritten {
     /// Adds a frame, in one chunk with the frame that is here already, of which nothing was written yet. A frame
     /// without data is left out: an empty chunk would end the body.
     pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
-        debug_assert!(self.has_room(), "it would be lost");
-        if let Some(room) = self.data.iter_mut().find(|room| room.is_empty()) {
-            *room = data;
+        debug_assert!(self.has_room(), "the frame would be lost");
+        if let Some(buffer) = self.data.iter_mut().find(|buffer| buffer.is_empty()) {
+            *buffer = data;
         }
         let length: usize = self.data.iter().map(Bytes::len).sum();
         if length > 0 {
@@ -71,16 +71,16 @@ impl Unwritten {
     }
 
     /// Copies the bytes into the buffer, if they fit. For few bytes, one copy is cheaper than a vectored write.
-    pub(super) fn copied<'a>(&self, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    pub(super) fn copied<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         let slices = self.slices();
-        let room = room.get_mut(..slices.iter().map(|slice| slice.len()).sum())?;
-        let mut rest = &mut *room;
+        let buffer = buffer.get_mut(..slices.iter().map(|slice| slice.len()).sum())?;
+        let mut rest = &mut *buffer;
         for slice in &slices {
-            let (place, behind) = rest.split_at_mut(slice.len());
-            place.copy_from_slice(slice);
-            rest = behind;
+            let (target, after) = rest.split_at_mut(slice.len());
+            target.copy_from_slice(slice);
+            rest = after;
         }
-        Some(room)
+        Some(buffer)
     }
 
     /// Removes this many bytes, which the socket has taken.
@@ -115,9 +115,9 @@ mod tests {
         let mut all = Vec::new();
         while !unwritten.is_empty() {
             let bytes = unwritten.slices().map(|slice| slice.to_vec()).concat();
-            let mut room = [0; 100];
-            assert_eq!(unwritten.copied(&mut room), Some(&*bytes));
-            assert_eq!(unwritten.copied(&mut room[..bytes.len() - 1]), None);
+            let mut buffer = [0; 100];
+            assert_eq!(unwritten.copied(&mut buffer), Some(&*bytes));
+            assert_eq!(unwritten.copied(&mut buffer[..bytes.len() - 1]), None);
             let count = bytes.len().min(at_a_time);
             all.extend_from_slice(&bytes[..count]);
             unwritten.took(count);

@@ -28,11 +28,11 @@ use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
 const MOST_FRAMES: usize = 32;
 
 /// Writes of up to this many bytes are copied into one piece.
-const FEW: usize = 2 * 1024;
+const COPY_LIMIT: usize = 2 * 1024;
 
 /// How long the body may run for these frames together before the task yields. Between two emits, a body can
 /// occupy the thread for any time.
-const LONGEST: Duration = Duration::from_millis(1);
+const BODY_TIME: Duration = Duration::from_millis(1);
 
 /// A future that writes a response that has left hyper, and watches its connection. It completes when the stream
 /// or the connection has ended.
@@ -194,7 +194,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
         for turn in 0..MOST_FRAMES {
-            let is_over = turn > 0 && began.elapsed() >= LONGEST;
+            let is_over = turn > 0 && began.elapsed() >= BODY_TIME;
             if is_over {
                 self.collects = false;
             }
@@ -227,14 +227,14 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
         }
         // Yields with `yield_now`, which lets the runtime poll its sockets first; a plain wake does not.
         let yields = pin!(yield_now()).poll(cx);
-        debug_assert!(yields.is_pending(), "nobody wakes this task");
+        debug_assert!(yields.is_pending(), "the task would not be woken");
         Poll::Pending
     }
 
     /// Writes and flushes all unwritten bytes.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let mut room = [0; FEW];
+            let mut room = [0; COPY_LIMIT];
             let wire = Pin::new(&mut self.wire);
             let written = match self.unwritten.copied(&mut room) {
                 Some(bytes) => wire.poll_write(cx, bytes),
@@ -307,7 +307,7 @@ mod tests {
 
     /// The size matters: each open stream has a `Writer`.
     #[test]
-    fn what_a_stream_keeps_beside_its_handler_is_small() {
+    fn a_writer_is_small() {
         assert!(size_of::<Writer<Socket, ()>>() <= 704, "{}", size_of::<Writer<Socket, ()>>());
     }
 }
