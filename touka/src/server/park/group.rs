@@ -21,7 +21,7 @@ pub(super) struct Group {
     /// The position of all members that are not blocked, apart from a walk in progress.
     seen: Mark,
     /// The number of the log's ends that all members were visited for.
-    told_ends: u64,
+    seen_ends: u64,
     /// The walk in progress: its window, and the index of the next member.
     walk: Option<(Arc<Window>, usize)>,
 }
@@ -29,10 +29,10 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(log: Arc<SharedLog>, node: Arc<Node>) -> Self {
         let state = log.lock();
-        let (seen, told_ends) = (state.log.head(), state.log.ends());
+        let (seen, seen_ends) = (state.log.head(), state.log.ends());
         drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self { log, node, is_due: false, waker, place: Place::NONE, members: Vec::new(), seen, told_ends, walk: None }
+        Self { log, node, is_due: false, waker, place: Place::NONE, members: Vec::new(), seen, seen_ends, walk: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -75,8 +75,8 @@ impl Group {
                     return window;
                 }
                 // The log has ended for its present members. An empty window visits each, to learn the reason.
-                let told = mem::replace(&mut self.told_ends, log.ends());
-                (told != self.told_ends).then(|| Window::nothing(log.head()))
+                let before = mem::replace(&mut self.seen_ends, log.ends());
+                (before != self.seen_ends).then(|| Window::nothing(log.head()))
             })?;
             self.walk = Some((Arc::new(window), 0));
         }

@@ -13,10 +13,10 @@ pub(super) const MOST_WAITING: usize = 8;
 
 /// The queues that a shard empties when it is woken.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(Mutex<Letters>);
+pub(super) struct Inbox(Mutex<Queues>);
 
 #[derive(Debug, Default)]
-struct Letters {
+struct Queues {
     /// New connections.
     arrived: Vec<Arrival>,
     /// The keys of the shard's own sockets and groups that were notified.
@@ -37,23 +37,23 @@ pub(super) enum Key {
 impl Inbox {
     /// Queues a connection. Returns `true` if the caller must start a task, because the shard has none.
     pub(super) fn bring(&self, arrival: Arrival) -> bool {
-        let mut letters = self.lock();
-        letters.arrived.push(arrival);
-        let starts = !mem::replace(&mut letters.running, true);
-        let task = letters.task.take();
-        drop(letters);
+        let mut queues = self.lock();
+        queues.arrived.push(arrival);
+        let starts = !mem::replace(&mut queues.running, true);
+        let task = queues.task.take();
+        drop(queues);
         task.into_iter().for_each(Waker::wake);
         starts
     }
 
     /// Moves all entries to the back of the given queues, and registers the task to be woken for more.
     pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Arrival>, ready: &mut VecDeque<Key>) {
-        let mut letters = self.lock();
-        arrived.extend(letters.arrived.drain(..));
-        ready.extend(letters.ready.drain(..));
+        let mut queues = self.lock();
+        arrived.extend(queues.arrived.drain(..));
+        ready.extend(queues.ready.drain(..));
         // Frees the capacity of a burst.
-        letters.arrived.shrink_to(MOST_WAITING);
-        match &mut letters.task {
+        queues.arrived.shrink_to(MOST_WAITING);
+        match &mut queues.task {
             Some(task) => task.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
@@ -61,25 +61,25 @@ impl Inbox {
 
     /// Ends the shard's task, if no connection is queued. Returns whether it did.
     pub(super) fn close(&self) -> bool {
-        let mut letters = self.lock();
-        if !letters.arrived.is_empty() {
+        let mut queues = self.lock();
+        if !queues.arrived.is_empty() {
             return false;
         }
         // Sockets and topics may still hold wakers of removed entries, whose keys are meaningless now.
-        letters.ready.clear();
-        letters.task = None;
-        letters.running = false;
+        queues.ready.clear();
+        queues.task = None;
+        queues.running = false;
         true
     }
 
     /// Records that the shard's task was dropped before its end. Returns the queued connections, which no task
     /// serves. The next connection starts another task.
     pub(super) fn stop(&self) -> Vec<Arrival> {
-        let mut letters = self.lock();
-        letters.ready.clear();
-        letters.task = None;
-        letters.running = false;
-        mem::take(&mut letters.arrived)
+        let mut queues = self.lock();
+        queues.ready.clear();
+        queues.task = None;
+        queues.running = false;
+        mem::take(&mut queues.arrived)
     }
 
     /// Records a task as started, without a connection. Returns `true` if none was running.
@@ -90,15 +90,15 @@ impl Inbox {
 
     /// Queues a key and wakes the shard.
     fn tell(&self, key: Key) {
-        let mut letters = self.lock();
-        letters.ready.push(key);
-        let task = letters.task.take();
-        drop(letters);
+        let mut queues = self.lock();
+        queues.ready.push(key);
+        let task = queues.task.take();
+        drop(queues);
         task.into_iter().for_each(Waker::wake);
     }
 
     /// Locks the queues, ignoring poisoning: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Letters> {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -109,22 +109,22 @@ pub(super) struct Node {
     inbox: Arc<Inbox>,
     key: Key,
     /// Raised while the key is queued in the inbox.
-    told: Signal,
+    queued: Signal,
 }
 
 impl Node {
     pub(super) fn new(inbox: &Arc<Inbox>, key: Key) -> Arc<Self> {
-        Arc::new(Self { inbox: Arc::clone(inbox), key, told: Signal::new() })
+        Arc::new(Self { inbox: Arc::clone(inbox), key, queued: Signal::new() })
     }
 
     /// Marks the key as handled, before the shard reads its state. A later notification queues the key again.
     pub(super) fn heard(&self) {
-        self.told.lower();
+        self.queued.lower();
     }
 
     /// Notifies the shard, unless the key is queued already.
     pub(super) fn tell(&self) {
-        if self.told.raise() {
+        if self.queued.raise() {
             self.inbox.tell(self.key);
         }
     }

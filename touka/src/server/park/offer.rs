@@ -72,9 +72,9 @@ pub(in crate::server) fn offer(
     let conn = &call.conn;
     let vouched = conn.shared.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
-        "nobody knows what is around its body"
+        "its service does not guarantee that layers leave the body unchanged"
     } else if !is_plain(response) {
-        "its head says more than that of a stream"
+        "its status is not 200, or one of its headers needs hyper"
     } else {
         stream::of_connection(conn).unwrap_or_default()
     };
@@ -93,7 +93,7 @@ pub(in crate::server) fn offer(
         Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Err(None),
     };
     let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
-        tracing::debug!(target: "touka::server", path, why = "its bytes were changed", "a subscription is not parked");
+        tracing::debug!(target: "touka::server", path, why = "a layer has changed its first bytes", "a subscription is not parked");
         return Err(Some(frame));
     };
     let (head, body) = mem::take(response).into_parts();

@@ -88,7 +88,7 @@ impl Output {
 
     /// Stores the rest of an event that was written from a window; empty if the socket took all of it.
     pub(super) fn begin(&mut self, begun: Bytes) {
-        debug_assert!(self.pending().is_empty(), "something else comes first");
+        debug_assert!(self.pending().is_empty(), "unwritten bytes come first");
         match self {
             // Fast path: nearly always, the socket took all of it.
             Self::Between if begun.is_empty() => {}
@@ -229,7 +229,7 @@ mod tests {
         assert!(shares(&output));
         output.took(1);
         assert_eq!(output.pending().len(), LARGE - 1);
-        assert!(!shares(&output), "a few bytes keep a whole event");
+        assert!(!shares(&output), "a small rest keeps a whole event in memory");
         output.took(LARGE - 1);
         assert!(output.is_between());
     }

@@ -13,7 +13,7 @@ use crate::server::shared::Shared;
 /// was ready.
 pub(super) enum Phase {
     /// Streams are served.
-    Shared { shutdown: Pin<Box<WaitForCancellationFutureOwned>>, deadline: Deadline },
+    Serving { shutdown: Pin<Box<WaitForCancellationFutureOwned>>, deadline: Deadline },
     /// The server shuts down: each stream ends at a time of its own.
     Draining { deadline: Deadline },
     /// The deadline of the shutdown has passed: connections are dropped.
@@ -26,11 +26,11 @@ impl Phase {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         let shutdown = Box::pin(shared.handle.shutdown.clone().cancelled_owned());
         let of = Arc::clone(shared);
-        Self::Shared { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
+        Self::Serving { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
     }
 
     pub(super) const fn is_serving(&self) -> bool {
-        matches!(self, Self::Shared { .. })
+        matches!(self, Self::Serving { .. })
     }
 
     pub(super) const fn is_cutting(&self) -> bool {
@@ -40,7 +40,7 @@ impl Phase {
     /// Polls for the next phase. Ready when it has begun.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (shutdown, deadline) = match self {
-            Self::Shared { shutdown, deadline } => (Some(shutdown), deadline),
+            Self::Serving { shutdown, deadline } => (Some(shutdown), deadline),
             Self::Draining { deadline } => (None, deadline),
             Self::Cutting => return Poll::Pending,
         };
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_goes_from_serving_to_draining_to_cutting_and_stays_there() {
+    async fn phases_go_from_serving_to_draining_to_cutting() {
         let shared = Arc::new(Shared::new());
         let mut phase = Phase::new(&shared);
         let start = Instant::now();

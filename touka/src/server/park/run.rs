@@ -66,13 +66,13 @@ mod tests {
     use super::*;
 
     /// A shard with a script: panics, waits for another turn, or ends.
-    struct Told<'t> {
+    struct Scripted<'t> {
         number: usize,
         turns: &'t RefCell<Vec<(usize, &'static str)>>,
         inbox: &'t Inbox,
     }
 
-    impl Turn for Told<'_> {
+    impl Turn for Scripted<'_> {
         fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
             let turn = self.turns.borrow().len();
             self.turns.borrow_mut().push((self.number, "turn"));
@@ -97,21 +97,21 @@ mod tests {
         let (turns, made, inbox) = (RefCell::default(), RefCell::new(0), Arc::<Inbox>::default());
         let make = || {
             *made.borrow_mut() += 1;
-            Told { number: *made.borrow(), turns: &turns, inbox: &inbox }
+            Scripted { number: *made.borrow(), turns: &turns, inbox: &inbox }
         };
         restarting(Arc::clone(&inbox), make).await;
-        let told = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
-        assert_eq!(turns.take(), told);
+        let expected = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
+        assert_eq!(turns.take(), expected);
     }
 
     #[tokio::test]
     async fn a_task_that_is_dropped_leaves_the_inbox_to_another_one() {
         let (turns, inbox) = (RefCell::default(), Arc::<Inbox>::default());
-        let make = || Told { number: 1, turns: &turns, inbox: &inbox };
+        let make = || Scripted { number: 1, turns: &turns, inbox: &inbox };
         inbox.start();
         // As when a runtime ends before it has polled the task.
         drop(restarting(Arc::clone(&inbox), make));
-        assert!(inbox.start(), "nobody starts another task");
+        assert!(inbox.start(), "no other task is started");
         let mut task = Box::pin(restarting(Arc::clone(&inbox), make));
         assert!(poll_fn(|cx| Poll::Ready(task.as_mut().poll(cx).is_pending())).await);
         assert!(!inbox.start(), "a second task");

@@ -120,7 +120,7 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
+async fn a_busy_topic_does_not_starve_another() {
     // In both orders of the first events.
     for names in [["a", "b"], ["b", "a"]] {
         let mut scene = Scene::new(4);
@@ -145,7 +145,7 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
 
 /// The end is due between two sweeps.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
+async fn no_event_is_written_after_the_end_of_a_stream() {
     let mut scene = Scene::new(64);
     let start = Instant::now();
     let moment = start + Duration::from_secs(1);
@@ -165,7 +165,7 @@ async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_due_for_many_at_once_is_done_in_turns() {
+async fn due_work_of_many_clients_is_spread_over_turns() {
     let mut scene = Scene::new(4);
     let mut clients = Vec::new();
     for _ in 0..9 {
@@ -183,7 +183,7 @@ async fn what_is_due_for_many_at_once_is_done_in_turns() {
 }
 
 #[tokio::test]
-async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
+async fn a_panicking_tracing_subscriber_costs_one_client() {
     /// Panics at each event, such as that of a closed stream, and at each end of a span.
     struct Panics;
     impl Subscriber for Panics {
@@ -225,7 +225,7 @@ async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
 }
 
 #[tokio::test]
-async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
+async fn an_abandoned_shard_drops_all_clients_with_a_reason() {
     let mut scene = Scene::new(4);
     let (tell, told) = std::sync::mpsc::channel();
     let mut clients = Vec::new();

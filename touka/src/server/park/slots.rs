@@ -61,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stay_and_are_given_out_again() {
+    fn indices_are_stable_and_reused() {
         let mut slots = Slots::new();
-        let numbers: Vec<_> = (0..200).map(|value| slots.insert_with(|index| (index, value))).collect();
-        assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+        let indices: Vec<_> = (0..200).map(|value| slots.insert_with(|index| (index, value))).collect();
+        assert_eq!(indices, (0..200).collect::<Vec<_>>());
         assert_eq!(slots.remove(70), Some((70, 70)));
         assert_eq!(slots.remove(70), None);
         assert_eq!(slots.len(), 199);

@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_sees_each_number_once_and_knows_when_to_begin_again() {
+    fn a_sweep_visits_each_index_once_and_sets_the_next_start() {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let mut sweep = Sweep::new(now);

@@ -186,7 +186,7 @@ mod tests {
         let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE]));
         let mut building = Building::new(mark(0), 0);
         assert!(building.put_chunk(&small, 5, mark(1)) && building.put_chunk(&small, 5, mark(2)));
-        assert!(!building.put_chunk(&large, LARGE, mark(3)), "it is copied");
+        assert!(!building.put_chunk(&large, LARGE, mark(3)), "a large event is copied");
         let window = building.finish();
         assert_eq!((window.bytes_after(mark(1)), window.to()), (Some(&b"small"[..]), mark(2)));
         let mut building = Building::new(mark(2), 0);
