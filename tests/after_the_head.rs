@@ -200,8 +200,8 @@ async fn a_stream_that_stays_says_why() {
     let log = Log::start();
     let server = Running::serve(router()).await;
     for (request, path, why) in [
-        ("GET /stays HTTP/1.0\r\nhost: test\r\n\r\n", "/stays", "is not one of HTTP/1.1"),
-        ("HEAD /stays HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n", "/stays", "has no ordinary answer"),
+        ("GET /stays HTTP/1.0\r\nhost: test\r\n\r\n", "/stays", "is not HTTP/1.1"),
+        ("HEAD /stays HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n", "/stays", "is HEAD or CONNECT"),
         ("GET /sized HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n", "/sized", "its length is known"),
         (
             "POST /early HTTP/1.1\r\nhost: test\r\ncontent-length: 5\r\nconnection: close\r\n\r\n",

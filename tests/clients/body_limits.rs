@@ -163,7 +163,7 @@ async fn a_hundred_slow_bodies_on_one_connection_are_ended_and_freed() {
         upload.answered().await
     });
     for (status, text) in within(PATIENCE, "all are ended", join_all(drips)).await {
-        let slow = "the request's body stood still for 300ms, or came at less than 1024 bytes a second";
+        let slow = "the request's body stalled for 300ms, or arrived at less than 1024 bytes per second";
         assert_eq!((status, text.as_str()), (StatusCode::BAD_REQUEST, slow));
     }
     until(PATIENCE, "nothing is held", || held.now() == 0).await;
@@ -337,7 +337,7 @@ async fn a_body_without_memory_is_refused_with_retry_after() {
     let (head, line) = third.response().await;
     assert_eq!(
         (head.status(), line.as_str()),
-        (503, "the server holds too many bodies of requests: try again later\n")
+        (503, "the server's memory for request bodies is exhausted: try again later\n")
     );
     let seconds: u64 = head.header("retry-after").expect("a retry-after header").parse().expect("a number");
     assert!((5..=15).contains(&seconds), "{seconds}");

@@ -178,7 +178,7 @@ async fn a_body_with_too_large_a_length_is_refused_before_it_is_read() {
     let head = "POST /upload HTTP/1.1\r\nhost: test\r\nexpect: 100-continue\r\n";
     client.send(format!("{head}content-length: 1001\r\n\r\n")).await;
     let (head, text) = client.response().await;
-    assert_eq!((head.status(), text.as_str()), (413, "the request's body may have 1000 bytes at most\n"));
+    assert_eq!((head.status(), text.as_str()), (413, "the request's body is larger than 1000 bytes\n"));
     assert_eq!(held.get(), 0, "the handler runs");
 
     let mut client = Client::connect(server.address).await;
@@ -208,7 +208,7 @@ async fn a_body_that_stops_arriving_fails() {
     until(PATIENCE, "the handler reads", || held.get() == 1).await;
     others_are_served(&server).await;
     let text = client.response().await.1;
-    assert_eq!(text, "the request's body stood still for 300ms, or came at less than 1024 bytes a second");
+    assert_eq!(text, "the request's body stalled for 300ms, or arrived at less than 1024 bytes per second");
     until(PATIENCE, "the handler is done", || held.get() == 0).await;
 }
 

@@ -123,7 +123,7 @@ impl Form {
     /// logged about that.
     pub(crate) fn reason_to_stay_in_hyper(self) -> Option<&'static str> {
         match self {
-            Self::Http10 | Self::TopicHttp10 => Some("its request is not one of HTTP/1.1"),
+            Self::Http10 | Self::TopicHttp10 => Some("its request is not HTTP/1.1"),
             Self::UnreadRequest => Some("its request's body was not read to its end"),
             _ => None,
         }

@@ -119,7 +119,7 @@ async fn a_stream_over_the_limit_gets_a_retry_on_a_live_connection() {
             assert_eq!(answer.status, 503);
             let after: u64 = answer.header("retry-after").expect("a time").parse().expect("seconds");
             assert!((5..=15).contains(&after), "{after}");
-            assert_eq!(answer.text().await, "the server has too many requests under way: try again later\n");
+            assert_eq!(answer.text().await, "the server has too many requests in progress: try again later\n");
         }
         drop(second);
         assert_eq!(admitted(&mut visitor, "/open").await.data().await, "here");

@@ -27,7 +27,7 @@ async fn a_header_counts_only_from_a_trusted_proxy() {
         assert!(client_address(&server, "127.0.0.1", headers).await.starts_with("127.0.0.1:"), "{headers}");
     }
     let refused = client_address(&server, "127.0.0.1", "x-forwarded-for: 1.2.3.4, <me>\r\n").await;
-    assert_eq!(refused, "the request's X-Forwarded-For header names no address\n");
+    assert_eq!(refused, "the request's X-Forwarded-For header has no valid address\n");
 
     let (server, _) = running(behind().client_header(ClientHeader::Forwarded)).await;
     let headers = "x-forwarded-for: 1.2.3.4\r\nforwarded: for=5.6.7.8;x=\", for=\"[2001:db8::7]:80\";proto=https\r\n";

@@ -1,4 +1,4 @@
-//! The answer to a request that could not be parsed.
+//! Responses to requests that could not be parsed, or whose head was too slow.
 
 use std::time::Duration;
 
@@ -7,19 +7,18 @@ use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-/// How long a client may take to read the answer.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a client may take to read the response.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A status, and a line that says what was wrong.
+/// A status, and a line that describes the fault.
 pub(in crate::server) struct Answer(StatusCode, String);
 
-/// The head did not come in time.
+/// Returns the response to a request whose head did not arrive in time.
 pub(in crate::server) fn late() -> Answer {
     Answer(StatusCode::REQUEST_TIMEOUT, "the request's head took too long".to_owned())
 }
 
-/// What to say of a request that hyper could not read. Nothing to a client that just left, or that
-/// sent nothing.
+/// Returns the response to a request that hyper could not parse; `None` if the client just left, or sent nothing.
 pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
     let error = failure.downcast_ref::<hyper::Error>()?;
     let status = if error.is_parse_too_large() {
@@ -29,17 +28,17 @@ pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
     } else {
         return None;
     };
-    Some(Answer(status, format!("the request cannot be read: {error}")))
+    Some(Answer(status, format!("the request cannot be parsed: {error}")))
 }
 
-/// Says what was wrong with a request that the service never saw, and closes the connection.
+/// Writes the response to a request that the service never saw, and closes the connection.
 pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Answer(status, line): Answer) {
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}\n",
         line.len() + 1,
     );
-    // The client may be gone, or may take nothing: neither is worth more than a second.
-    let _ = timeout(LINGER, async {
+    // The client may be gone, or may read nothing: neither is worth more than a second.
+    let _ = timeout(LINGER_TIMEOUT, async {
         stream.write_all(answer.as_bytes()).await?;
         linger(stream).await;
         std::io::Result::Ok(())
@@ -47,11 +46,11 @@ pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite +
     .await;
 }
 
-/// Ends a connection whose client may still be sending. Closing a socket with unread bytes resets it,
-/// and the reset can overtake the answer.
+/// Closes a connection whose client may still be sending. Closing a socket with unread bytes resets it, and the
+/// reset can overtake the response.
 pub(in crate::server) async fn linger(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
-    // The client may go on for ever, or may be gone.
-    let _ = timeout(LINGER, async {
+    // The client may send forever, or may be gone.
+    let _ = timeout(LINGER_TIMEOUT, async {
         stream.shutdown().await?;
         let mut rest = [0; 1024];
         while stream.read(&mut rest).await? > 0 {}

@@ -1,4 +1,4 @@
-//! [`Pace`], how slowly the body of a request may come.
+//! [`Pace`], the minimum rate of a request's body.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,18 +9,17 @@ use tokio::time::{Instant, Sleep, sleep};
 
 /// The time that a handler may still wait for a body.
 ///
-/// It begins with the longest time and never exceeds it. Waiting uses it up; each byte that comes earns
-/// the time in which it would come at the least rate. So a body that comes at that rate is never late,
-/// one that stands still is late after the longest time, and one that came fast cannot stand still for
-/// longer. Only the time in which the handler waits counts: a handler that reads slowly makes no client
-/// late.
+/// The time left begins at the maximum and never exceeds it. Waiting uses it up; each byte that arrives earns
+/// the time that it takes at the minimum rate. A body that arrives at that rate is never late, a body that
+/// stalls is late after the maximum time, and a body that was fast before cannot stall for longer. Only the time
+/// in which the handler waits counts: a handler that reads slowly makes no client late.
 #[derive(Debug)]
 pub(in crate::server) struct Pace {
     longest: Duration,
-    /// Bytes a second; 0 means that any byte earns the longest time.
+    /// In bytes per second; 0 means that any byte earns the maximum time.
     least_rate: u32,
     left: Duration,
-    /// Since when the handler waits, and when that is too long.
+    /// The beginning of the handler's current wait, and the timer for its end.
     waiting: Option<(Instant, Pin<Box<Sleep>>)>,
 }
 
@@ -29,14 +28,14 @@ impl Pace {
         Self { longest, least_rate, left: longest, waiting: None }
     }
 
-    /// The handler waits. Ready when it has waited for too long.
+    /// Begins or continues a wait of the handler. Ready when it has lasted for too long.
     pub(in crate::server) fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let left = self.left;
         let (_, timer) = self.waiting.get_or_insert_with(|| (Instant::now(), Box::pin(sleep(left))));
         timer.as_mut().poll(cx)
     }
 
-    /// So many bytes came.
+    /// Records the arrival of bytes, which ends the handler's wait.
     pub(in crate::server) fn came(&mut self, bytes: usize) {
         if let Some((since, _)) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
@@ -48,13 +47,13 @@ impl Pace {
         self.left = self.left.saturating_add(earned).min(self.longest);
     }
 
-    /// What the client did not do.
+    /// The error message of a late body.
     pub(in crate::server) fn fault(&self) -> String {
         let Self { longest, least_rate, .. } = self;
         match least_rate {
-            0 => format!("the request's body stood still for {longest:?}"),
+            0 => format!("the request's body stalled for {longest:?}"),
             rate => {
-                format!("the request's body stood still for {longest:?}, or came at less than {rate} bytes a second")
+                format!("the request's body stalled for {longest:?}, or arrived at less than {rate} bytes per second")
             }
         }
     }
@@ -70,7 +69,7 @@ mod tests {
 
     use super::*;
 
-    /// Lets this many bytes come after each pause, for at most an hour: how long it was not late.
+    /// Feeds this many bytes after each pause, for at most an hour. Returns when the body was late.
     async fn late_after(mut pace: Pace, pause: Duration, bytes: usize) -> Option<Duration> {
         const LONG: Duration = Duration::from_hours(1);
         let start = Instant::now();
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn slow_and_steady_is_not_late_and_slower_is() {
+    async fn a_body_is_late_only_below_the_minimum_rate() {
         let pace = || Pace::new(Duration::from_secs(30), 1024);
         let second = Duration::from_secs(1);
         assert_eq!(late_after(pace(), second, 1024).await, None);
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_came_fast_earns_no_more_than_the_longest_time() {
+    async fn a_fast_body_earns_no_more_than_the_maximum() {
         let mut pace = Pace::new(Duration::from_secs(30), 1024);
         pace.came(usize::MAX);
         let start = Instant::now();

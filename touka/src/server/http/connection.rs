@@ -34,11 +34,10 @@ use crate::server::state::again::{Again, Bare};
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::stream::Writer;
 
-/// Serves one connection until its client leaves, or until the shutdown has ended its streams. It
-/// holds the shutdown's deadline itself, so that it ends in time even where nobody waits for it
-/// any more.
+/// Serves one connection until its client leaves, or until the shutdown has ended its streams. The future observes
+/// the shutdown's deadline itself, so that it ends in time even if no task waits for it any more.
 ///
-/// `sent` is what the client has sent already.
+/// `sent` holds the bytes that the client has sent already.
 pub(in crate::server) async fn serve<I: Io, V: Serve>(
     wire: MaybeTls<I>,
     sent: Bytes,
@@ -48,7 +47,7 @@ pub(in crate::server) async fn serve<I: Io, V: Serve>(
 ) {
     let deadline = async {
         conn.shared.deadline().await;
-        // Before what is served is dropped, which would look as if the client had left.
+        // Before the streams are dropped: one that is dropped without a reason counts as left by its client.
         conn.close(CloseReason::Shutdown);
     };
     race(serve_to_the_end(wire, sent, service, &conn, &lot), deadline).await;
@@ -70,7 +69,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     let returned = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
     let (io, sent) = returned.map_or((None, Bytes::new()), |(io, sent)| (Some(io), sent));
     if let Some(offered) = exit.take() {
-        // Without a socket the client has left, and the response with it.
+        // Without a socket, the client has left, and the response is dropped.
         if let Some(io) = io {
             leave(offered, io, sent, NextRequest::new(service, conn, lot), conn);
         }
@@ -84,13 +83,13 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     };
     let (fresh, late) = (conn.calls() == 0 && !conn.speaks_http2(), conn.is_late());
     let answer = if late { Some(bad_request::late()) } else { unreadable(&failure) };
-    // What is wrong with a later request hyper has answered itself, unless the head has come too slowly:
-    // then nothing was written, and nothing of an earlier answer may be under way.
+    // hyper itself has answered a malformed request that was not the first. For a head that was too slow it has
+    // written nothing; a response is possible unless an earlier one is still being written.
     let unanswered = fresh || late && !conn.is_unflushed();
     match (io, answer) {
-        // In a box, as is what most connections never come to.
+        // Boxed, like every future that most connections never reach.
         (Some(io), Some(answer)) if unanswered => Box::pin(bad_request::explain(io, answer)).await,
-        // A client that leaves in the middle of a stream is no error: it is how streams end.
+        // A client that leaves in the middle of a stream is not an error: streams end this way.
         _ => tracing::debug!(target: "touka::server", error = failure, "connection closed"),
     }
 }
@@ -118,11 +117,11 @@ async fn drive<I: Io, V: Serve>(
 ) -> Result<(), BoxError> {
     let answering = answering(service, Arc::clone(conn), Arc::clone(exit));
     let is_http2 = match protocol {
-        // A connection that has returned has spoken HTTP/1.1.
+        // A connection that has returned to hyper after a stream speaks HTTP/1.1.
         Protocol::Unknown if conn.has_returned() || conn.calls() > 0 => false,
         Protocol::Unknown => {
             let sniffed = race(speaks_http2(&mut transport), grace::over(conn)).await;
-            // It has not asked for anything yet, so there is nothing to finish.
+            // No request has arrived, so there is nothing to finish.
             let First::Left(sniffed) = sniffed else { return Ok(()) };
             let (is_http2, read) = sniffed?;
             transport.unread(&read);
@@ -139,7 +138,7 @@ async fn drive<I: Io, V: Serve>(
     http1::drive(transport, answering, conn, exit).await.map_err(Into::into)
 }
 
-/// Has a response written that has left hyper.
+/// Hands a response that has left hyper to a shard or to a task of its own.
 fn leave<I: Io, V: Serve>(
     offered: Offered,
     io: MaybeTls<I>,
@@ -160,12 +159,12 @@ fn leave<I: Io, V: Serve>(
     }
 }
 
-/// Serves a connection's next requests, after a stream that was served by other means.
+/// Serves a connection's next requests after a stream that was written outside of hyper.
 struct NextRequest<V> {
     service: V,
     /// The connection's peer. Each request may name another client.
     peer: Option<SocketAddr>,
-    /// As [`ConnectionState::is_unnamed`].
+    /// The value of [`ConnectionState::is_unnamed`].
     unnamed: bool,
     lot: Arc<Lot>,
 }
@@ -199,7 +198,7 @@ impl<V> fmt::Debug for NextRequest<V> {
     }
 }
 
-/// Serves one connection in cleartext. The guard is dropped when it has closed.
+/// Serves one connection in cleartext. The guard is dropped when the connection has closed.
 #[cfg(feature = "testing")]
 pub(crate) async fn serve_plain<I: Io, V: Serve>(
     io: I,

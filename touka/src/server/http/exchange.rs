@@ -1,4 +1,4 @@
-//! One request and its answer.
+//! One request and its response.
 
 use std::any::TypeId;
 use std::convert::Infallible;
@@ -37,7 +37,7 @@ use crate::server::stream::body::ServerBody;
 use crate::server::stream::content_type::is_event_stream;
 use crate::server::stream::{self, Leaving, may_leave};
 
-/// A service that a connection can be served with.
+/// A service that can serve the requests of a connection.
 pub(crate) trait Serve:
     Service<axum_core::extract::Request, Response = http::Response<Self::Body>, Error: Into<BoxError>, Future: Send>
     + Clone
@@ -58,11 +58,10 @@ where
     type Body = B;
 }
 
-/// The user's service as hyper wants it: within the server's limits, and so that a shutdown can
-/// end what it answers.
+/// Wraps the user's service for hyper: applies the server's limits, and makes responses that a shutdown can end.
 ///
-/// Its future is in a box, for the time of the call: hyper keeps the room of a future for as long as
-/// it keeps the connection.
+/// The future is boxed for the duration of the call: hyper keeps the memory of a service's future for the life of
+/// the connection.
 pub(in crate::server) fn answering<V: Serve>(
     service: V,
     conn: Arc<ConnectionState>,
@@ -70,12 +69,12 @@ pub(in crate::server) fn answering<V: Serve>(
 ) -> impl HttpService<Incoming, ResBody = Pieces<ServerBody<Body>>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: http::Request<Incoming>| {
         conn.request.set_framing(Framing::of(request.body()));
-        // Now, not when the future is first polled: hyper's writes count from here on.
+        // Begun here, not when the future is first polled: hyper's writes count from here on.
         let mut call = Call::begin(&conn);
         let service = service.clone();
         let exit = Arc::clone(&exit);
         Box::pin(async move {
-            // Bounded before it goes into the span and the list of streams.
+            // Bounded, since the span and the list of streams keep it.
             let path = bounded(request.uri().path()).into_owned();
             let connect = request.method() == Method::CONNECT;
             let said = stream::Request::new(&request, &call.conn);
@@ -116,8 +115,8 @@ pub(in crate::server) fn answering<V: Serve>(
     })
 }
 
-/// Leaves the client's address where extractors find it.
-fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
+/// Inserts the client's address into the extensions, for extractors.
+fn insert_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
     extensions.insert(Peer(peer));
     #[cfg(feature = "axum")]
     if let Some(peer) = peer {
@@ -125,22 +124,22 @@ fn tell_peer(extensions: &mut Extensions, peer: Option<SocketAddr>) {
     }
 }
 
-/// The connection closes after this response, and its head is to say so.
+/// Returns whether the connection closes after this response, which the head must then announce.
 fn is_last(conn: &ConnectionState, leftover: Option<&mut Box<Leftover>>, response: &Response, connect: bool) -> bool {
     let upgrades = response.status() == StatusCode::SWITCHING_PROTOCOLS || connect && response.status().is_success();
     let ends = conn.shared.handle.is_shutting_down() || leftover.is_some_and(|leftover| leftover.closes());
     ends && !upgrades
 }
 
-/// The service's answer, or the reason why it was not asked.
+/// Returns the service's response, or a refusal if the request must not reach the service.
 async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &mut Call) -> Response {
     let limits = call.conn.shared.limits;
     if let Some(fault) = host_fault(&request).or_else(|| length_fault(request.headers())) {
-        // What comes after such a request may be somebody else's.
+        // The bytes after such a request may belong to another client.
         return ([(CONNECTION, "close")], refusal(StatusCode::BAD_REQUEST, fault)).into_response();
     }
     if head_size(&request) > limits.head_bytes {
-        let line = format!("the request's head may have {} bytes at most", limits.head_bytes);
+        let line = format!("the request's head is larger than {} bytes", limits.head_bytes);
         let refusal = refusal(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, &line);
         return ([(CONNECTION, "close")], refusal).into_response();
     }
@@ -148,16 +147,16 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
         return overload(request.headers(), "the server has too many connections: try again later");
     }
     if let Err((header, Malformed)) = call.name_peer(request.headers()) {
-        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy names no client");
-        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header names no address"));
+        tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy sent no valid client address");
+        return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header has no valid address"));
     }
     if !call.admit() {
-        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "too many requests are under way");
-        return overload(request.headers(), "the server has too many requests under way: try again later");
+        tracing::debug!(target: "touka::server", peer = call.peer.map(tracing::field::display), "a request was rejected: too many are in progress");
+        return overload(request.headers(), "the server has too many requests in progress: try again later");
     }
-    tell_peer(request.extensions_mut(), call.peer);
+    insert_peer(request.extensions_mut(), call.peer);
     if announced(&request) > limits.body_bytes as u64 {
-        let line = format!("the request's body may have {} bytes at most", limits.body_bytes);
+        let line = format!("the request's body is larger than {} bytes", limits.body_bytes);
         return refusal(StatusCode::PAYLOAD_TOO_LARGE, &line);
     }
     if http_body::Body::is_end_stream(request.body()) {
@@ -167,54 +166,54 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     let (head, body) = request.into_parts();
     let Some((body, refused)) = RequestBody::new(body, call) else { return too_many_bodies(origin) };
     let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
-    // A handler that could not read the body blames its client for it.
+    // A handler that could not read the body blames the client for it, though the server has refused it.
     let blamed = response.status().is_client_error() || response.status().is_server_error();
     if refused.is_so() && blamed { too_many_bodies(origin) } else { response }
 }
 
-/// How long the head was, but for white space. hyper looks at the limit when a read has ended and the
-/// head has not, so one read can bring twice as much.
+/// The size of the head, without white space. hyper checks its limit only when a read ends within the head, so
+/// one read can bring twice as much.
 fn head_size<B>(request: &http::Request<B>) -> usize {
     let path = request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>() + path
 }
 
-/// How long the body says that it is. hyper has made sure that it is one number.
+/// The announced length of the body; 0 without one. hyper has checked that it is a single number.
 fn announced<B>(request: &http::Request<B>) -> u64 {
     let length = request.headers().get(CONTENT_LENGTH);
     length.and_then(|length| length.to_str().ok()?.trim().parse().ok()).unwrap_or(0)
 }
 
-/// hyper reads any body whose last coding is `chunked`; whoever stands between may see another end.
-/// Where there is a length as well, hyper goes by the chunks and closes afterwards.
+/// Returns what is wrong with the transfer codings. hyper reads any body whose last coding is `chunked`, but a
+/// proxy may see a different end. With a length as well, hyper uses the chunks and closes afterwards.
 fn length_fault(headers: &HeaderMap) -> Option<&'static str> {
     let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
     let coding = codings.next()?;
     if codings.next().is_some() || !coding.as_bytes().eq_ignore_ascii_case(b"chunked") {
-        Some("the only Transfer-Encoding that is known here is one `chunked`")
+        Some("the only supported Transfer-Encoding is a single `chunked`")
     } else {
         None
     }
 }
 
-/// Without this check two proxies could disagree about whom a request is for.
+/// Returns what is wrong with the host. Without this check, two proxies could disagree about a request's host.
 fn host_fault<B>(request: &http::Request<B>) -> Option<&'static str> {
     let mut hosts = request.headers().get_all(HOST).iter();
     let (host, more) = (hosts.next(), hosts.next().is_some());
-    // RFC 9112, 3.2: the header is the target's authority, without the user in it.
+    // RFC 9112, 3.2: the header equals the target's authority, without its userinfo.
     let authority =
         request.uri().authority().map(|authority| authority.as_str().rsplit('@').next().unwrap_or_default());
     let differ = host.zip(authority).is_some_and(|(host, authority)| {
-        // A proxy before this server may go by the one, and a service behind it by the other.
+        // A proxy in front of this server may use one of them, and a service behind it the other.
         !host.as_bytes().eq_ignore_ascii_case(authority.as_bytes())
     });
     match (request.version(), host, authority) {
         _ if more => Some("the request has more than one Host header"),
-        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a host"),
+        (_, Some(host), _) if !is_host(host.as_bytes()) => Some("the request's Host header is not a valid host"),
         (Version::HTTP_11, None, _) => Some("the request has no Host header"),
         (Version::HTTP_2, None, None) => Some("the request has no :authority"),
-        (Version::HTTP_2, ..) if differ => Some("the request's Host header is not its :authority"),
-        _ if differ => Some("the request's Host header is not the authority of its target"),
+        (Version::HTTP_2, ..) if differ => Some("the request's Host header differs from its :authority"),
+        _ if differ => Some("the request's Host header differs from the authority of its target"),
         _ => None,
     }
 }

@@ -6,20 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::server::park::Offer;
 use crate::server::stream::Leaving;
 
-/// A response that hyper is not to write.
+/// A response that hyper does not write.
 pub(in crate::server) enum Offered {
-    /// It is parked.
+    /// A response that is parked.
     Parked(Box<Offer>),
-    /// It has a task of its own.
+    /// A stream with a task of its own.
     Stream(Box<Leaving>),
 }
 
-/// Where a response is left by the request's part, which runs within hyper, for the connection's.
+/// The slot in which a request's future, which runs inside hyper, leaves a response for the connection's task.
 #[derive(Default)]
 pub(in crate::server) struct Exit(Mutex<Option<Offered>>);
 
 impl Exit {
-    /// Leaves the response here. hyper gets no answer, and is dropped.
+    /// Leaves the response here and never returns: hyper gets no response, and is dropped.
     pub(in crate::server) async fn leave<R>(&self, offered: Offered) -> R {
         *self.lock() = Some(offered);
         pending().await
@@ -33,7 +33,7 @@ impl Exit {
         self.lock().take()
     }
 
-    /// Nothing under the lock panics.
+    /// Locks the slot, ignoring poisoning: no code under the lock panics.
     fn lock(&self) -> MutexGuard<'_, Option<Offered>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -8,16 +8,16 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::server::state::connection_state::ConnectionState;
 
-/// From a client's last word, or from its connection, to the end of its grace. A client that has just
-/// connected is about to send its request, or to go on with its TLS handshake.
+/// How long a connection is kept after the client last sent something, or after it connected. A client that has
+/// just connected is about to send its request, or to continue its TLS handshake.
 pub(in crate::server) const GRACE: Duration = Duration::from_secs(1);
 
-/// The least grace, for a client that has said nothing for long: its next request may have reached the
-/// kernel in the same moment. Closing a socket with unread bytes resets it.
+/// The minimum grace, for a client that has been silent for long: its next request may have reached the kernel at
+/// the same moment. Closing a socket with unread bytes resets it.
 const LEAST_GRACE: Duration = Duration::from_millis(100);
 
-/// Waits for the shutdown, and then for the end of the grace of a client that has no request under way.
-/// Each word of the client begins its grace anew, up to half of the shutdown's time.
+/// Waits for the shutdown, and then for the end of the grace of a client without a request in progress. Anything
+/// that the client sends restarts its grace, up to half of the shutdown's timeout.
 pub(in crate::server) async fn over(conn: &ConnectionState) {
     conn.shared.handle.shutdown.cancelled().await;
     // Boxed, so that a connection does not pay for it before the shutdown.
@@ -27,7 +27,7 @@ pub(in crate::server) async fn over(conn: &ConnectionState) {
         loop {
             let least = began + LEAST_GRACE.min(longest);
             let until = (conn.last_word() + GRACE).max(least);
-            // `None` is further away than any grace.
+            // `None` is an instant that the clock does not reach: later than any grace.
             let until = began.checked_add(longest).map_or(until, |last| until.min(last));
             if until <= Instant::now() {
                 return;
@@ -38,8 +38,8 @@ pub(in crate::server) async fn over(conn: &ConnectionState) {
     .await;
 }
 
-/// Waits until a client of a server that shuts down has nothing under way and has said nothing for a
-/// while. An HTTP/2 client need not close its connection, nor answer the ping that asks for it.
+/// Waits, during a shutdown, until a client has no request in progress and has been silent for a while. An HTTP/2
+/// client need not close its connection, nor answer the ping of a graceful shutdown.
 #[cfg(feature = "http2")]
 pub(in crate::server) async fn silence(conn: &ConnectionState) {
     loop {

@@ -1,7 +1,7 @@
-//! What a `Host` header may hold.
+//! Validation of the `Host` header.
 
-/// A host, with or without a port (RFC 9110, 7.2), or nothing. RFC 9112, 3.2 has any other value answered
-/// with 400: a proxy may read another host out of it than a handler does.
+/// Returns whether the value is empty or a host, with or without a port (RFC 9110, 7.2). RFC 9112, 3.2 requires a
+/// 400 for any other value: a proxy may read a different host from it than a handler does.
 pub(in crate::server) fn is_host(value: &[u8]) -> bool {
     let (name_is_host, rest) = if let Some(literal) = value.strip_prefix(b"[") {
         let Some(end) = memchr::memchr(b']', literal) else { return false };
@@ -19,7 +19,7 @@ pub(in crate::server) fn is_host(value: &[u8]) -> bool {
     name_is_host && port_is_number
 }
 
-/// An unreserved character or a delimiter within a name (RFC 3986, 2.2 and 2.3).
+/// Whether the byte is an unreserved character or a delimiter within a name (RFC 3986, 2.2 and 2.3).
 const fn is_of_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(

@@ -1,4 +1,4 @@
-//! HTTP/1.1.
+//! HTTP/1.1 connections.
 
 use std::convert::Infallible;
 use std::error::Error as StdError;
@@ -21,8 +21,8 @@ use crate::server::state::connection_state::ConnectionState;
 
 /// Serves one connection to its end.
 ///
-/// hyper has no timer here: the transport knows how long a client may take for its request, and
-/// tells a slow head from an idle connection, which hyper does not.
+/// hyper has no timer here: the transport applies the timeouts of requests, since it distinguishes a slow head
+/// from an idle connection, which hyper does not.
 pub(in crate::server) fn drive<I, V, B>(
     io: I,
     answering: V,
@@ -35,32 +35,32 @@ where
     B: Body<Data = Piece, Error: Into<Box<dyn StdError + Send + Sync>>> + 'static,
 {
     let shared = &conn.shared;
-    // Outside of the future, which would keep the room of what goes into this beside it.
+    // Built outside the `async` block: captured arguments would be stored next to the connection.
     let connection = Builder::new()
-        // What hyper holds of one connection in either direction. It bounds a request's head, and
-        // what a client that does not read can make the server keep.
+        // The size of hyper's read and write buffers. It bounds a request's head, and the memory that a client
+        // that does not read can occupy.
         .max_buf_size(shared.limits.head_bytes)
         .keep_alive(!conn.overloaded)
         .serve_connection(TokioIo::new(io), answering)
         .with_upgrades();
     async move {
         let mut connection = pin!(connection);
-        // Asked after the connection was: a response leaves within its poll.
+        // Polled after the connection: a response leaves hyper during the connection's poll.
         let left = poll_fn(|_| if exit.is_taken() { Poll::Ready(()) } else { Poll::Pending });
         let shutdown = shared.handle.shutdown.cancelled();
         match race(race(connection.as_mut(), left), shutdown).await {
             First::Left(First::Left(finished)) => return finished,
-            // Dropped here, hyper gives the socket back.
+            // hyper is dropped here, which returns the socket.
             First::Left(First::Right(())) => return Ok(()),
             First::Right(()) => {}
         }
-        // A request may be on its way. When it has come, its response says that it is the last.
+        // A request may be on its way. Its response will announce that it is the last.
         let asked = poll_fn(|_| if conn.is_busy() { Poll::Ready(()) } else { Poll::Pending });
         if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(conn)).await {
             return finished;
         }
         if conn.calls() == 0 {
-            // It has not asked for anything yet, so there is nothing to finish.
+            // No request has arrived, so there is nothing to finish.
             return Ok(());
         }
         connection.as_mut().graceful_shutdown();

@@ -21,15 +21,15 @@ use super::pieces::Piece;
 use crate::server::race::{First, race};
 use crate::server::state::connection_state::ConnectionState;
 
-/// A client that left without a word does not answer a ping. Over HTTP/1.1 the keep-alive of each
-/// stream finds that out; here one question serves all streams.
+/// The interval of pings, and the timeout of a reply. Over HTTP/1.1, the keep-alive of each stream detects a
+/// client that is gone; here one ping serves all streams.
 const PING: Duration = Duration::from_secs(20);
 
-/// What the server holds of one stream that its client does not take.
-const MOST_BUFFERED: usize = 64 * 1024;
+/// The bytes that are buffered for one stream whose client does not read.
+const SEND_BUFFER: usize = 64 * 1024;
 
-/// What the server takes of one request's body before a handler reads it, and of all together.
-const WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
+/// The receive windows: how many bytes are accepted before handlers read them, of one body and of all together.
+const RECEIVE_WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
 
 /// Serves one connection to its end.
 pub(in crate::server) async fn drive<I, V, B>(io: I, answering: V, conn: &Arc<ConnectionState>) -> hyper::Result<()>
@@ -46,20 +46,20 @@ where
         .keep_alive_timeout(PING)
         .max_concurrent_streams(limits.streams_per_connection)
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
-        .max_send_buf_size(MOST_BUFFERED)
-        .initial_stream_window_size(WINDOWS.0)
-        .initial_connection_window_size(WINDOWS.1)
+        .max_send_buf_size(SEND_BUFFER)
+        .initial_stream_window_size(RECEIVE_WINDOWS.0)
+        .initial_connection_window_size(RECEIVE_WINDOWS.1)
         .serve_connection(TokioIo::new(io), answering);
     let mut connection = pin!(connection);
     if let First::Left(finished) = race(connection.as_mut(), shared.handle.shutdown.cancelled()).await {
         return finished;
     }
-    // A client that has just connected sends no request any more once it was told to go away.
+    // A client that has just connected would send no request after a GOAWAY.
     let asked = poll_fn(|_| if conn.calls() > 0 { Poll::Ready(()) } else { Poll::Pending });
     if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(conn)).await {
         return finished;
     }
-    // GOAWAY: what is under way is finished, and the client asks somebody else for more.
+    // Sends a GOAWAY: requests in progress are finished, and the client sends others elsewhere.
     connection.as_mut().graceful_shutdown();
     match race(connection, grace::silence(conn)).await {
         First::Left(finished) => finished,

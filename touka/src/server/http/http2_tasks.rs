@@ -1,4 +1,4 @@
-//! The tasks of HTTP/2: one for each request, with an eye on whether its client takes the answer.
+//! The tasks of HTTP/2 requests, which apply the write timeouts of the responses.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,9 +14,8 @@ use crate::server::state::call::Busy;
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::state::http2_response::Http2Response;
 
-/// Spawns the tasks that hyper asks for. They end by themselves when their connection does, which is
-/// not idle while one of them runs: a task writes a response, or what goes into a tunnel that a
-/// CONNECT has opened.
+/// Spawns hyper's tasks. Each writes a response, or the bytes of a tunnel that a CONNECT has opened. The tasks end
+/// with their connection, which is not idle while one of them runs.
 #[derive(Clone, Debug)]
 pub(in crate::server) struct Tasks {
     pub(in crate::server) conn: Arc<ConnectionState>,
@@ -30,12 +29,12 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
 }
 
 pin_project! {
-    /// Ends when the future does, or when the client has taken nothing for too long: then the
-    /// future is dropped, and hyper resets the stream.
+    /// Completes with the future, or when the write timeout has passed: then the future is dropped, and hyper
+    /// resets the stream.
     struct Watched<F> {
         #[pin]
         future: F,
-        // There while the client has to be waited for. Boxed: most take what they get.
+        // Set while the client takes nothing. Boxed, since most clients are never waited for.
         patience: Option<Box<Patience>>,
         // Dropped after the future.
         _busy: Busy,

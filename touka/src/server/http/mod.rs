@@ -3,10 +3,11 @@
 //! # Layout
 //!
 //! - `connection`: chooses the protocol. `http1`, `http2`: hyper's connections. `http2_tasks`: their tasks.
-//! - `exchange`: one request and its response. `host`: the `Host` header. `request_body`, `body_pace`: limits of bodies.
+//! - `exchange`: one request and its response. `host`: the `Host` header.
+//! - `request_body`, `body_pace`: limits of request bodies.
 //! - `pieces`: a response's body in small pieces.
 //! - `exit`: the handover of a response to `stream` or `park`.
-//! - `bad_request`, `overload`: responses of the server's own.
+//! - `bad_request`, `overload`: responses that the server itself makes.
 //! - `grace`: how long an idle connection is kept at a shutdown.
 
 pub(super) mod bad_request;

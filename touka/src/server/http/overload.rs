@@ -1,4 +1,4 @@
-//! The answer when there are too many: come back later.
+//! Responses of an overloaded server, which say when to retry.
 
 use std::time::Duration;
 
@@ -15,15 +15,16 @@ use crate::event::Event;
 use crate::response::refusal;
 use crate::stream::spread;
 
-/// When those who were turned away come back: spread, or they would all meet again.
-const COME_BACK: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
+/// The range of the retry delay. Random, so that rejected clients do not all return at once.
+const RETRY_RANGE: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(15));
 
-/// Answers any request alike. A browser's `EventSource` gives up for ever at a 503, but not at a
-/// stream that tells it when to come back and ends.
+/// Returns the response to any request that the server has no capacity for: a stream that only sets the
+/// reconnection time for clients of events, since a browser's `EventSource` gives up forever after a 503, and a
+/// 503 for all others.
 ///
-/// A preflight gets the 503 too. `EventSource` sends none, and clients that are built on `fetch` try
-/// again after one that has failed. Allowing it here would let a page of any origin send what the
-/// service's own CORS layer forbids, as soon as there is a place again.
+/// A preflight gets the 503 too. `EventSource` sends none, and clients that are built on `fetch` retry after a
+/// failed one. Allowing it here would let a page of any origin send what the service's own CORS layer forbids, as
+/// soon as the server has capacity again.
 pub(in crate::server) fn overload(request: &HeaderMap, line: &str) -> Response {
     let mut response = answer(request, line);
     if let Some(origin) = request.get(ORIGIN) {
@@ -32,10 +33,9 @@ pub(in crate::server) fn overload(request: &HeaderMap, line: &str) -> Response {
     response
 }
 
-/// Lets the page that asks read the answer, whatever origin it is of and whether it sends cookies.
-/// Without this an `EventSource` of another origin takes the answer for an error, and gives up. The
-/// service's own CORS layer is not asked here, but there is nothing to protect: the answer is the same
-/// for everybody, and holds nothing but when to come back.
+/// Allows the page to read the response, from any origin, with or without cookies. Without this, an `EventSource`
+/// of another origin treats the response as an error and gives up. The service's own CORS layer does not run here,
+/// but nothing needs protection: the response is the same for all clients, and only says when to retry.
 fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
@@ -44,7 +44,7 @@ fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
 }
 
 fn answer(request: &HeaderMap, line: &str) -> Response {
-    let delay = spread(COME_BACK.0, COME_BACK.1);
+    let delay = spread(RETRY_RANGE.0, RETRY_RANGE.1);
     if wants_events(request) {
         let mut wire = BytesMut::new();
         Event::new().retry(delay).encode(&mut wire);
@@ -54,10 +54,10 @@ fn answer(request: &HeaderMap, line: &str) -> Response {
     unavailable(delay, line)
 }
 
-/// The answer to a request with a body, and of this origin, when the memory for bodies is used up.
+/// Returns the response to a request of this origin when the memory for request bodies is exhausted.
 pub(in crate::server) fn too_many_bodies(origin: Option<HeaderValue>) -> Response {
-    let delay = spread(COME_BACK.0, COME_BACK.1);
-    let mut response = unavailable(delay, "the server holds too many bodies of requests: try again later");
+    let delay = spread(RETRY_RANGE.0, RETRY_RANGE.1);
+    let mut response = unavailable(delay, "the server's memory for request bodies is exhausted: try again later");
     if let Some(origin) = origin {
         allow(origin, response.headers_mut());
     }

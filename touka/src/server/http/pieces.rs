@@ -14,18 +14,18 @@ use crate::server::state::http2_response::Http2Response;
 use crate::server::state::leftover::Leftover;
 use crate::server::state::sent::Sent;
 
-/// The largest piece of a body that hyper is given in one go: what an HTTP/2 frame has at most.
+/// The largest piece of a body that hyper gets at once: the default maximum size of an HTTP/2 frame.
 ///
-/// hyper keeps a whole frame until the client has taken it, and counts the response as given when it
-/// has the last one. With small pieces a response ends when its last bytes are about to leave.
+/// hyper keeps a whole frame until the client has taken it, and considers a response complete once it has the
+/// last one. With small pieces, a response ends when its last bytes are about to leave.
 const PIECE: usize = 16 * 1024;
 
 pin_project! {
     /// The outermost body of a response.
     pub(in crate::server) struct Pieces<B> {
-        // What is left of the body's last frame.
+        // The rest of the latest frame of the body.
         rest: Bytes,
-        // Over HTTP/2 only: over HTTP/1.1 the socket tells what has left.
+        // HTTP/2 only: over HTTP/1.1, the socket itself shows what has left.
         sent: Option<Arc<Sent>>,
         // The rest of the request's body, which is read while the response is sent.
         leftover: Option<Box<Leftover>>,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_end_is_told_with_the_last_piece_only() {
+    async fn only_the_last_piece_ends_the_body() {
         let body = Full::new(Bytes::from(vec![0; 2 * PIECE + 5]));
         assert_eq!(
             lengths(body).await,

@@ -14,17 +14,17 @@ use super::body_pace::Pace;
 use crate::server::limits::body_budget::{BodyShare, Most, Whose, is_small};
 use crate::server::state::call::Call;
 
-/// A body that fails where it is too large, comes too slowly, or finds a budget used up.
+/// A request body that fails if it is too large or too slow, or if a memory budget is exhausted.
 #[derive(Debug)]
 pub(in crate::server) struct RequestBody<B> {
-    /// Its error is the one that axum's extractors answer with a 413.
+    /// The size limit. axum's extractors answer its error with 413.
     inner: Limited<B>,
     pace: Pace,
     share: BodyShare,
     refused: Refused,
 }
 
-/// Whether a body has found a budget used up: the server's fault and not the client's.
+/// Whether a body failed because a memory budget was exhausted: the server's fault, not the client's.
 #[derive(Clone, Debug, Default)]
 pub(in crate::server) struct Refused(Arc<AtomicBool>);
 
@@ -35,11 +35,11 @@ impl Refused {
 }
 
 impl<B> RequestBody<B> {
-    /// `None` if the memory for bodies is used up already.
+    /// Returns `None` if a memory budget is exhausted already.
     pub(in crate::server) fn new(body: B, call: &Call) -> Option<(Self, Refused)> {
         let shared = &call.conn.shared;
         let limits = &shared.limits;
-        // Over HTTP/2 the clients of a proxy share its connection: none may use it up for the others.
+        // The clients of a proxy share its HTTP/2 connection: one must not exhaust its budget for the others.
         let is_proxys = call.peer != call.conn.peer;
         let of_connection = if is_proxys { usize::MAX } else { limits.body_memory_per_connection };
         let most = Most {
@@ -61,9 +61,9 @@ impl<B> RequestBody<B> {
         Some((body, refused))
     }
 
-    /// Takes what the frame costs, and copies it if it is small.
+    /// Charges the frame to the budgets, and copies it if it is small.
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BoxError> {
-        // Trailers are part of a head's limit, in hyper.
+        // hyper counts trailers within the limit of a head.
         let Some(data) = frame.data_ref() else { return Ok(frame) };
         self.pace.came(data.len());
         match self.share.take(data.len()) {
@@ -72,9 +72,9 @@ impl<B> RequestBody<B> {
             Err(used_up) => {
                 self.refused.0.store(true, Ordering::Relaxed);
                 Err(match used_up {
-                    Whose::Connection => "the bodies of this connection's requests take too much memory at once".into(),
-                    Whose::Peer(_) => "the bodies of this client's requests take too much memory at once".into(),
-                    Whose::Server => "the bodies of requests take too much of the server's memory".into(),
+                    Whose::Connection => "the request bodies of this connection exceed its memory limit".into(),
+                    Whose::Peer(_) => "the request bodies of this client exceed its memory limit".into(),
+                    Whose::Server => "the request bodies of all clients exceed the server's memory limit".into(),
                 })
             }
         }

@@ -15,13 +15,13 @@ use crate::server::stream::life::Life;
 use crate::stream::{Lifecycle, Silence, drop_guarded};
 use crate::topic::Subscription;
 
-/// Everything of a parked connection but its place in the shard.
+/// A connection that is to be parked, without its index in a shard.
 #[derive(Debug)]
 pub(super) struct Arrival {
     pub(super) socket: TcpStream,
     /// The head and the first events of the response.
     pub(super) first: Bytes,
-    /// Bytes that the client has sent since its request: the beginning of the next one.
+    /// The bytes that the client has sent since its request: the beginning of the next one.
     pub(super) sent: Vec<u8>,
     pub(super) subscription: Subscription,
     pub(super) lifecycle: Lifecycle,
@@ -43,7 +43,7 @@ impl Arrival {
         let Self { socket, subscription, lifecycle, endings, entry, again, guard, body, span, .. } = self;
         StreamParts { subscription, endings, lifecycle, body, entry, span }.end();
         drop_guarded(again);
-        // Closed before the connection is no longer counted.
+        // The guard counts the connection, so the socket is closed first.
         drop(socket);
         drop(guard);
     }

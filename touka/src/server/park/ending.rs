@@ -1,4 +1,4 @@
-//! How the stream of a [`Parked`] client ends, apart from the end of its topic.
+//! The ends of a [`Parked`] client's stream other than the end of its topic.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -11,29 +11,29 @@ use crate::event::Event;
 use crate::stream::guarded;
 
 impl Parked {
-    /// Asks the credential, if that has news, whether the stream may go on; ends it if not.
+    /// Polls the credential, and ends the stream if the credential is no longer valid.
     pub(super) fn ask_credential(&mut self) {
         let Self { endings: Some(endings), node, span, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
         let waker = Waker::from(Arc::clone(node));
-        // What the user's futures log belongs to the stream.
+        // Within the stream's span, for what the user's futures log.
         let polled = span.in_scope(|| credential.poll(&mut Context::from_waker(&waker)));
         if let Poll::Ready(failure) = polled {
             self.end(failure.reason, failure.event.as_deref());
         }
     }
 
-    /// Ends the stream if its time has come, and tells whether it did.
+    /// Ends the stream if its end is due. Returns whether it did.
     pub(super) fn end_in_time(&mut self, now: Instant) -> bool {
         let Some(reason) = self.life.is_over(now).filter(|_| !self.output.is_ending()) else { return false };
-        // Of the longest lifetime and the credential, the credential alone has a last event.
+        // Both the maximum lifetime and the credential can expire; only the credential has a last event.
         let credential = self.endings.as_mut().and_then(|endings| endings.credential.as_mut());
         let expired = credential.filter(|_| reason == CloseReason::Expired).and_then(|has| has.expired(now));
         self.end(reason, expired.and_then(|failure| failure.event).as_deref());
         true
     }
 
-    /// Takes the event before a normal end. What the credential has of the user's is dropped at any end.
+    /// Takes the event that precedes a normal end. The user's part of the credential is dropped at any end.
     pub(super) fn take_goodbye(&mut self) -> Option<Event> {
         let mut endings = self.endings.take()?;
         let goodbye = endings.goodbye.take();

@@ -1,12 +1,12 @@
-//! [`Endings`], the ends of a stream apart from the end of its topic.
+//! [`Endings`], the ends of a stream other than the end of its topic.
 
 use crate::event::Event;
 use crate::stream::Credential;
 
-/// An event before the end, and a credential. Boxed: few streams have one of them.
+/// An event that precedes the end, and a credential. Boxed by its users, since few streams have either.
 #[derive(Debug)]
 pub(super) struct Endings {
-    /// The event before a normal end.
+    /// The event that precedes a normal end.
     pub(super) goodbye: Option<Event>,
     pub(super) credential: Option<Box<Credential>>,
 }
@@ -17,7 +17,7 @@ impl Endings {
         (!is_plain).then(|| Box::new(Self { goodbye, credential }))
     }
 
-    /// Drops the user's code; `false` if its destructor panicked.
+    /// Drops the user's code. Returns `false` if its destructor panicked.
     pub(super) fn let_go(mut self) -> bool {
         self.credential.as_mut().is_none_or(|credential| credential.let_go())
     }

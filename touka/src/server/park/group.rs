@@ -1,4 +1,4 @@
-//! [`Group`], the parked connections of one shard that follow one topic.
+//! [`Group`], the parked connections of one topic in one shard.
 
 use std::mem;
 use std::sync::Arc;
@@ -12,50 +12,41 @@ use crate::topic::{Mark, SharedLog, WaiterSlot};
 pub(super) struct Group {
     log: Arc<SharedLog>,
     pub(super) node: Arc<Node>,
-    /// It waits for its turn to be written.
+    /// Whether the group is queued for its turn to be written to.
     pub(super) is_due: bool,
     waker: Waker,
     place: WaiterSlot,
-    /// Its sockets, by their numbers.
+    /// The indices of its sockets in the shard.
     members: Vec<usize>,
-    /// What every member has that takes what it is given.
+    /// The position of all members that are not blocked, apart from a walk in progress.
     seen: Mark,
-    /// How many of the log's ends every member has been told of.
-    told_ends: u64,
-    /// A walk on its way: what is written, and who comes next.
+    /// The number of the log's ends that all members were visited for.
+    seen_ends: u64,
+    /// The walk in progress: its window, and the index of the next member.
     walk: Option<(Arc<Window>, usize)>,
 }
 
 impl Group {
     pub(super) fn new(log: Arc<SharedLog>, node: Arc<Node>) -> Self {
         let state = log.lock();
-        let (seen, told_ends) = (state.log.head(), state.log.ends());
+        let (seen, seen_ends) = (state.log.head(), state.log.ends());
         drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self {
-            log,
-            node,
-            is_due: false,
-            waker,
-            place: WaiterSlot::NONE,
-            members: Vec::new(),
-            seen,
-            told_ends,
-            walk: None,
-        }
+        Self { log, node, is_due: false, waker, place: WaiterSlot::NONE, members: Vec::new(), seen, seen_ends, walk: None }
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
 
-    /// Adds a socket; its place among the members comes back.
+    /// Adds a socket. Returns its index among the members.
     pub(super) fn join(&mut self, socket: usize) -> usize {
         self.members.push(socket);
         self.members.len() - 1
     }
 
-    /// Takes a socket out. The last member takes its place, and is named with it.
+    /// Removes a member. The last member takes its index: returns the socket of that member and its new index,
+    /// if it was another one.
     pub(super) fn part(&mut self, member: usize) -> Option<(usize, usize)> {
         if member < self.members.len() {
             self.members.swap_remove(member);
@@ -63,8 +54,8 @@ impl Group {
         Some((*self.members.get(member)?, member))
     }
 
-    /// The next socket to be written to, and what; `None` when all have all there is. Then the
-    /// topic will wake this group when there is more.
+    /// Returns the next socket to write to, and the window for it. `None` if all members have all events: the
+    /// topic then wakes this group for the next one.
     pub(super) fn next(&mut self) -> Option<(Arc<Window>, usize)> {
         loop {
             if let Some((window, next)) = &mut self.walk {
@@ -76,16 +67,16 @@ impl Group {
                 self.walk = None;
             }
             let window = self.log.look(&mut self.place, &self.waker, |log| {
-                // What is not kept any more was too fast for a whole walk. Each socket finds out
-                // for itself.
+                // Events that are no longer retained were published faster than a walk. Each socket detects
+                // its own gap.
                 let from = if self.seen.offset < log.tail().offset { log.tail() } else { self.seen };
                 let window = Window::after(from, log);
                 if window.is_some() {
                     return window;
                 }
-                // Nothing more comes for those who were there, and each member finds out why.
-                let told = mem::replace(&mut self.told_ends, log.ends());
-                (told != self.told_ends).then(|| Window::nothing(log.head()))
+                // The log has ended for its present members. An empty window visits each, to learn the reason.
+                let before = mem::replace(&mut self.seen_ends, log.ends());
+                (before != self.seen_ends).then(|| Window::nothing(log.head()))
             })?;
             self.walk = Some((Arc::new(window), 0));
         }

@@ -1,4 +1,4 @@
-//! How a [`Parked`] client goes: its connection closes, or is served again.
+//! The end of a [`Parked`] client: its connection closes, or goes back to hyper.
 
 use std::sync::Arc;
 
@@ -15,12 +15,12 @@ impl Parked {
     pub(super) fn leave(self) {
         let (socket, guard, _, again) = self.end_stream();
         drop_guarded(again);
-        // Closed before the connection is no longer counted.
+        // The guard counts the connection, so the socket is closed first.
         drop(socket);
         drop(guard);
     }
 
-    /// Drops the stream, and has the connection's next requests served.
+    /// Drops the stream and serves the connection's next requests.
     pub(super) fn go_back(self, shared: &Arc<Shared>) {
         let (socket, guard, sent, again) = self.end_stream();
         let connection = Bare { socket, guard, shared: Arc::clone(shared) };

@@ -1,4 +1,4 @@
-//! [`Lot`], where connections are parked.
+//! [`Lot`], the shards of a server, in which connections are parked.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -13,9 +13,9 @@ use super::run::run;
 use crate::server::shared::Shared;
 use crate::server::state::again::{Again, Bare};
 
-/// Half as many shards as the runtime has threads. Each writes to a hundred thousand clients a second,
-/// and the other threads are for those who publish and for all else. They run as long as they have
-/// something.
+/// The shards of a server: half as many as the runtime has threads. Each writes to a hundred thousand clients
+/// per second; the other threads are left for publishers and all other work. The task of a shard runs while the
+/// shard has connections.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Lot {
     shards: OnceLock<Vec<Arc<Inbox>>>,
@@ -36,7 +36,7 @@ impl Lot {
             let threads = Handle::current().metrics().num_workers();
             (0..(threads / 2).max(1)).map(|_| Arc::default()).collect()
         });
-        // One after the other: what they have differs by one, but for those that have left.
+        // Round-robin: the loads of the shards differ by one, apart from clients that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
         if inbox.bring(offer.into_arrival(socket, sent, again)) {
             tokio::spawn(run(Arc::clone(inbox), Arc::clone(shared)));

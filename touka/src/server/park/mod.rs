@@ -1,20 +1,20 @@
-//! Parked connections: responses that are nothing but a place in a topic, served without a task,
-//! a buffer or hyper's state for each.
+//! Parked connections: subscriptions that are served without a task, a buffer or hyper's state for each.
 //!
-//! hyper reads the request. Then the socket is taken back from it and given to a shard, which walks
-//! its sockets when something is published and writes the shared bytes to each from its place. What
-//! is on the wire, and what is told of the stream, is the same as with a body. When the stream has
-//! ended, the connection goes back to hyper for its next request.
+//! hyper reads the request. Then the socket is taken back from it and given to a shard. When an event is
+//! published, the shard walks its sockets and writes the shared bytes to each, from the position of its client.
+//! The bytes on the wire, the metrics and the log are the same as for a body. When the stream has ended, the
+//! connection goes back to hyper for its next request.
 //!
 //! # Layout
 //!
-//! - `offer`: which responses are parked, and what is taken out of them. `arrival`: a connection on its way to a shard.
-//! - `lot`: the shards of a server. `run`: the task of a shard. `shard`, `turn`: what a shard does in a turn.
-//! - `node`: a shard's inbox, and the wakers that put something into it; `signal` is their flag.
+//! - `offer`: which responses are parked, and what is taken out of them.
+//! - `arrival`: a connection on its way to a shard.
+//! - `lot`: the shards of a server. `run`: the task of a shard. `shard`, `turn`: the work of a shard in one turn.
+//! - `node`: a shard's inbox, and the wakers that queue keys in it. `signal`: the flag of a queued key.
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that are written to them.
-//! - `parked`: one client. `output`: the state of its socket's output. `ending`, `endings`: how its stream ends.
+//! - `parked`: one client. `output`: what is being written to its socket. `ending`, `endings`: how its stream ends.
 //!   `leaving`, `stream_parts`: how the connection closes, or goes back to hyper.
-//! - `sweep`, `phase`: what time and a shutdown do to all clients.
+//! - `sweep`: the check of all clients for due work. `phase`: the phases of a shutdown.
 //! - `slots`: values at stable indices.
 
 mod arrival;

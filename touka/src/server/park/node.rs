@@ -1,4 +1,4 @@
-//! Who has something for a shard to do: the sockets, the topics, and those who bring connections.
+//! [`Inbox`], the queues through which a shard is notified, and [`Node`], the wakers that fill it.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -8,25 +8,26 @@ use std::task::{Context, Wake, Waker};
 use super::arrival::Arrival;
 use super::signal::Signal;
 
-/// For how many that wait there is room when they are gone.
+/// The capacity that a queue of arrivals keeps after a burst.
 pub(super) const MOST_WAITING: usize = 8;
 
-/// What a shard looks at when it is woken.
+/// The queues that a shard empties when it is woken.
 #[derive(Debug, Default)]
-pub(super) struct Inbox(Mutex<Letters>);
+pub(super) struct Inbox(Mutex<Queues>);
 
 #[derive(Debug, Default)]
-struct Letters {
-    /// Connections that are new.
+struct Queues {
+    /// New connections.
     arrived: Vec<Arrival>,
-    /// Those of its own that have news.
+    /// The keys of the shard's own sockets and groups that were notified.
     ready: Vec<Key>,
-    /// The shard's task, as long as there is one.
+    /// The waker of the shard's task, until it is woken.
     task: Option<Waker>,
+    /// Whether the shard has a task.
     running: bool,
 }
 
-/// One of the things that a shard has, by its place.
+/// A socket or group of a shard, by its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Key {
     Socket(usize),
@@ -34,96 +35,96 @@ pub(super) enum Key {
 }
 
 impl Inbox {
-    /// Brings a connection. True if a task must be started, because the shard has none.
+    /// Queues a connection. Returns `true` if the caller must start a task, because the shard has none.
     pub(super) fn bring(&self, arrival: Arrival) -> bool {
-        let mut letters = self.lock();
-        letters.arrived.push(arrival);
-        let starts = !mem::replace(&mut letters.running, true);
-        let task = letters.task.take();
-        drop(letters);
+        let mut queues = self.lock();
+        queues.arrived.push(arrival);
+        let starts = !mem::replace(&mut queues.running, true);
+        let task = queues.task.take();
+        drop(queues);
         task.into_iter().for_each(Waker::wake);
         starts
     }
 
-    /// Takes out what is there, behind what was taken before, and has the task woken when there is
-    /// more.
+    /// Moves all entries to the back of the given queues, and registers the task to be woken for more.
     pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Arrival>, ready: &mut VecDeque<Key>) {
-        let mut letters = self.lock();
-        arrived.extend(letters.arrived.drain(..));
-        ready.extend(letters.ready.drain(..));
-        // A crowd that came at once must not leave its room behind.
-        letters.arrived.shrink_to(MOST_WAITING);
-        match &mut letters.task {
+        let mut queues = self.lock();
+        arrived.extend(queues.arrived.drain(..));
+        ready.extend(queues.ready.drain(..));
+        // Frees the capacity of a burst.
+        queues.arrived.shrink_to(MOST_WAITING);
+        match &mut queues.task {
             Some(task) => task.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
         }
     }
 
-    /// The shard has nothing left and its task ends, unless somebody has just arrived.
+    /// Ends the shard's task, if no connection is queued. Returns whether it did.
     pub(super) fn close(&self) -> bool {
-        let mut letters = self.lock();
-        if !letters.arrived.is_empty() {
+        let mut queues = self.lock();
+        if !queues.arrived.is_empty() {
             return false;
         }
-        // Wakers of what is gone may still be in sockets and topics: what they say is of no use.
-        letters.ready.clear();
-        letters.task = None;
-        letters.running = false;
+        // Sockets and topics may still hold wakers of removed entries, whose keys are meaningless now.
+        queues.ready.clear();
+        queues.task = None;
+        queues.running = false;
         true
     }
 
-    /// The shard's task is gone, and has not come to its end. Those who have arrived come back: nobody
-    /// serves them. The next one to arrive starts another task.
+    /// Records that the shard's task was dropped before its end. Returns the queued connections, which no task
+    /// serves. The next connection starts another task.
     pub(super) fn stop(&self) -> Vec<Arrival> {
-        let mut letters = self.lock();
-        letters.ready.clear();
-        letters.task = None;
-        letters.running = false;
-        mem::take(&mut letters.arrived)
+        let mut queues = self.lock();
+        queues.ready.clear();
+        queues.task = None;
+        queues.running = false;
+        mem::take(&mut queues.arrived)
     }
 
-    /// Counts a task as started, without a connection for it. True if none was.
+    /// Records a task as started, without a connection. Returns `true` if none was running.
     #[cfg(test)]
     pub(super) fn start(&self) -> bool {
         !mem::replace(&mut self.lock().running, true)
     }
 
+    /// Queues a key and wakes the shard.
     fn tell(&self, key: Key) {
-        let mut letters = self.lock();
-        letters.ready.push(key);
-        let task = letters.task.take();
-        drop(letters);
+        let mut queues = self.lock();
+        queues.ready.push(key);
+        let task = queues.task.take();
+        drop(queues);
         task.into_iter().for_each(Waker::wake);
     }
 
-    /// Nothing under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Letters> {
+    /// Locks the queues, ignoring poisoning: no code under the lock panics.
+    fn lock(&self) -> MutexGuard<'_, Queues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The waker of one thing of a shard. Whoever is told to wake it needs not know the shard.
+/// The waker of one socket or group. It notifies the shard that the socket or group belongs to.
 #[derive(Debug)]
 pub(super) struct Node {
     inbox: Arc<Inbox>,
     key: Key,
-    /// Raised while it stands in the inbox.
-    told: Signal,
+    /// Raised while the key is queued in the inbox.
+    queued: Signal,
 }
 
 impl Node {
     pub(super) fn new(inbox: &Arc<Inbox>, key: Key) -> Arc<Self> {
-        Arc::new(Self { inbox: Arc::clone(inbox), key, told: Signal::new() })
+        Arc::new(Self { inbox: Arc::clone(inbox), key, queued: Signal::new() })
     }
 
-    /// The shard looks at it now: what comes from here on is news.
+    /// Marks the key as handled, before the shard reads its state. A later notification queues the key again.
     pub(super) fn heard(&self) {
-        self.told.lower();
+        self.queued.lower();
     }
 
-    /// Has the shard look at it.
+    /// Notifies the shard, unless the key is queued already.
     pub(super) fn tell(&self) {
-        if self.told.raise() {
+        if self.queued.raise() {
             self.inbox.tell(self.key);
         }
     }

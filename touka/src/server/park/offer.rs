@@ -1,4 +1,4 @@
-//! [`Offer`], a response that is to be parked instead of being given to hyper.
+//! [`Offer`], a response that is parked instead of being written by hyper.
 
 use std::any::TypeId;
 use std::mem;
@@ -31,7 +31,7 @@ use crate::server::stream::life::Life;
 use crate::server::stream::span::stream_span;
 use crate::stream::Silence;
 
-/// All that a parked connection needs but its socket.
+/// A parked connection without its socket.
 #[derive(Debug)]
 pub(in crate::server) struct Offer {
     first: Bytes,
@@ -44,8 +44,8 @@ pub(in crate::server) struct Offer {
     guard: Guard,
 }
 
-/// The request is one whose response could be parked: HTTP/1.1, nothing more to read, and a
-/// connection that is not to be closed on the client's wish, which the head would have to confirm.
+/// Whether the response to this request could be parked: the request is a GET of HTTP/1.1 without a body, and
+/// does not ask to close the connection, which the response's head would have to confirm.
 pub(in crate::server) fn may_park<B: http_body::Body>(
     request: &Request<B>,
     closes: bool,
@@ -60,8 +60,8 @@ pub(in crate::server) fn may_park<B: http_body::Body>(
         && request.body().is_end_stream()
 }
 
-/// Makes the response an offer, if it can be parked, and leaves an empty one in its place. If not, its first
-/// frame comes back, if that was asked for.
+/// Turns the response into an offer, if it can be parked, and leaves an empty response in its place. Otherwise
+/// returns its first frame, if that was polled already.
 pub(in crate::server) fn offer(
     response: &mut Response,
     call: &mut Call,
@@ -72,9 +72,9 @@ pub(in crate::server) fn offer(
     let conn = &call.conn;
     let vouched = conn.shared.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
-        "nobody knows what is around its body"
+        "its service does not guarantee that layers leave the body unchanged"
     } else if !is_plain(response) {
-        "its head says more than that of a stream"
+        "its status is not 200, or one of its headers needs hyper"
     } else {
         stream::of_connection(conn).unwrap_or_default()
     };
@@ -84,16 +84,16 @@ pub(in crate::server) fn offer(
     }
     let link = response.extensions().get().cloned().unwrap_or_default();
     let span = stream_span(&link, path, call.peer);
-    // Nothing is to wake anybody: if there is no frame now, the body is asked again by hyper.
+    // A no-op waker: if no frame is ready, hyper polls the body again.
     let mut cx = Context::from_waker(Waker::noop());
     let polled = span.in_scope(|| Pin::new(response.body_mut()).poll_frame(&mut cx));
     let frame = match polled {
         Poll::Ready(Some(Ok(frame))) => frame,
-        // A body that has ended, or failed, says so again.
+        // A body that has ended or failed does so again when hyper polls it.
         Poll::Ready(Some(Err(_)) | None) | Poll::Pending => return Err(None),
     };
     let Some((data, parts)) = frame.data_ref().and_then(|data| Some((data, ticket.take(data)?))) else {
-        tracing::debug!(target: "touka::server", path, why = "its bytes were changed", "a subscription is not parked");
+        tracing::debug!(target: "touka::server", path, why = "a layer has changed its first bytes", "a subscription is not parked");
         return Err(Some(frame));
     };
     let (head, body) = mem::take(response).into_parts();
@@ -102,7 +102,7 @@ pub(in crate::server) fn offer(
     Ok(Box::new(Offer::new(first.freeze(), parts, body, span, call, path)))
 }
 
-/// There is nothing in its head that hyper would draw a conclusion from.
+/// Whether the head is one that hyper would not treat specially: status 200, and no header that hyper acts on.
 fn is_plain(response: &Response) -> bool {
     let headers = response.headers();
     response.status() == StatusCode::OK && !headers.contains_key(CONNECTION) && !stream::has_special(headers)
@@ -122,10 +122,11 @@ impl Offer {
         Self { first, parts, body, entry, span, write_time, life, guard: conn.take_guard() }
     }
 
-    /// Adds the socket, the bytes that the client has sent since, and how the connection is served again.
+    /// Adds the socket, the bytes that the client has sent since its request, and how the connection is served
+    /// again.
     pub(super) fn into_arrival(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Arrival {
         let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
-        // The shard wakes for all its connections.
+        // The shard is woken for all its connections together.
         subscription.stop_waiting();
         let mut life = self.life;
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));

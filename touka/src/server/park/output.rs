@@ -1,4 +1,4 @@
-//! [`Output`], what a parked connection is doing with its socket.
+//! [`Output`], the state of a parked connection's output.
 
 use std::mem;
 
@@ -8,23 +8,23 @@ use tokio::time::Instant;
 use super::window::LARGE;
 use crate::server::io::waiting::Waiting;
 
-/// The state of a connection's output. It knows no socket: it is told what the socket has taken.
+/// The state of a connection's output. An `Output` has no socket: the owner reports what the socket has taken.
 ///
-/// Events, keep-alives and the end go out in one order, each whole. So a keep-alive is possible in one
-/// state only, and nothing replaces bytes that have yet to be written.
+/// Invariant: events, keep-alives and the end are written in order, each as a whole. A keep-alive can therefore
+/// begin in one state only, and unwritten bytes are never replaced.
 #[derive(Debug)]
 pub(super) enum Output {
-    /// Between two events; all that was begun has been taken.
+    /// Between two events: everything that was begun has been taken.
     Between,
-    /// Within something that was begun: the rest of it comes first. Nothing is known of the socket.
+    /// Within an event or comment, whose rest must be written next. The socket may or may not take bytes.
     Begun(Bytes),
-    /// The socket takes nothing. The rest of what was begun comes first; it is empty between events.
+    /// The socket takes nothing. The rest of what was begun must be written next; it is empty between events.
     Blocked { waiting: Waiting, rest: Bytes },
     /// The stream has ended. Boxed: streams that go on do not pay for its size.
     Ending(Box<Ending>),
 }
 
-/// The rest of what was begun, then the last bytes of the stream, and nothing after them.
+/// The rest of what was begun, and then the last bytes of the stream.
 #[derive(Debug)]
 pub(super) struct Ending {
     rest: Bytes,
@@ -33,12 +33,12 @@ pub(super) struct Ending {
 }
 
 impl Output {
-    /// The first bytes are yet to be written.
+    /// Creates the output of a connection whose first bytes are unwritten.
     pub(super) const fn new(first: Bytes) -> Self {
         Self::Begun(first)
     }
 
-    /// What is to be written before anything else; empty if that is nothing.
+    /// The bytes that must be written before anything else; empty if there are none.
     pub(super) fn pending(&self) -> &[u8] {
         match self {
             Self::Between => &[],
@@ -56,12 +56,12 @@ impl Output {
         matches!(self, Self::Ending(_))
     }
 
-    /// The stream has ended and its last byte was taken.
+    /// Whether the stream has ended and its last byte was taken.
     pub(super) fn is_over(&self) -> bool {
         self.is_ending() && self.pending().is_empty()
     }
 
-    /// The wait for a socket that takes nothing.
+    /// The current wait for a socket that takes nothing.
     pub(super) const fn waiting(&self) -> Option<Waiting> {
         match self {
             Self::Between | Self::Begun(_) => None,
@@ -70,7 +70,7 @@ impl Output {
         }
     }
 
-    /// The socket took this many of the [pending](Self::pending) bytes.
+    /// Removes `length` of the [pending](Self::pending) bytes, which the socket has taken.
     pub(super) fn took(&mut self, length: usize) {
         match self {
             Self::Between => {}
@@ -86,21 +86,21 @@ impl Output {
         }
     }
 
-    /// Something was begun outside of this, and the socket took it all but for this rest.
+    /// Stores the rest of an event that was written from a window; empty if the socket took all of it.
     pub(super) fn begin(&mut self, begun: Bytes) {
-        debug_assert!(self.pending().is_empty(), "something else comes first");
+        debug_assert!(self.pending().is_empty(), "unwritten bytes come first");
         match self {
-            // Nearly always: all of it was taken.
+            // Fast path: nearly always, the socket took all of it.
             Self::Between if begun.is_empty() => {}
             Self::Between | Self::Begun(_) | Self::Blocked { .. } => {
                 *self = if begun.is_empty() { Self::Between } else { Self::Begun(kept(begun)) };
             }
-            // Never begun after the end.
+            // Unreachable: no event is begun after the end.
             Self::Ending(_) => {}
         }
     }
 
-    /// The socket takes nothing now. True if that is news.
+    /// Records that the socket takes nothing now. Returns `true` if it was not blocked before.
     pub(super) fn block(&mut self, now: Instant) -> bool {
         match self {
             Self::Between => *self = Self::Blocked { waiting: Waiting::begin(now), rest: Bytes::new() },
@@ -111,8 +111,8 @@ impl Output {
         true
     }
 
-    /// Begins a keep-alive, if this is the time for one: false within an event, while the socket takes
-    /// nothing, and after the end.
+    /// Begins a keep-alive comment, if that is possible. Returns `false` within an event, while the socket is
+    /// blocked, and after the end.
     pub(super) fn keep_alive(&mut self, comment: Bytes) -> bool {
         if !self.is_between() {
             return false;
@@ -121,7 +121,7 @@ impl Output {
         true
     }
 
-    /// Ends the stream with these bytes, after what was begun. The first end counts.
+    /// Ends the stream with these bytes, after what was begun. Later calls have no effect.
     pub(super) fn end(&mut self, last: Bytes) {
         let waiting = self.waiting();
         let rest = match self {
@@ -133,10 +133,10 @@ impl Output {
     }
 }
 
-/// What is left of the bytes after this many.
+/// Returns the bytes after the first `length` ones.
 fn after(mut bytes: Bytes, length: usize) -> Bytes {
     if length >= bytes.len() {
-        // An empty part of the bytes would keep all of them in memory.
+        // An empty slice would keep the whole buffer in memory.
         return Bytes::new();
     }
     let was_large = bytes.len() >= LARGE;
@@ -144,8 +144,8 @@ fn after(mut bytes: Bytes, length: usize) -> Bytes {
     if was_large { kept(bytes) } else { bytes }
 }
 
-/// The form in which a rest is kept: a large one shares the bytes of its event with the log and with
-/// all other clients; a small one is copied, so that it does not keep a large event in memory.
+/// Returns the rest as it is stored: a large rest shares the bytes of its event with the log and all other
+/// clients; a small one is copied, so that it does not keep a large event in memory.
 fn kept(rest: Bytes) -> Bytes {
     if rest.len() >= LARGE { rest } else { Bytes::copy_from_slice(&rest) }
 }
@@ -169,7 +169,7 @@ mod tests {
         assert!(!output.keep_alive(COMMENT));
         output.took(4);
         assert!(output.is_between());
-        // Half of an event, and then another client's turn: the socket has not said that it is full.
+        // Half of an event, and then another client's turn: it is unknown whether the socket is full.
         output.begin(Bytes::from_static(b"half"));
         assert!(!output.keep_alive(COMMENT));
         output.took(1);
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(output.waiting(), None);
         assert!(output.block(later));
         assert_eq!(output.waiting(), Some(Waiting::begin(later)));
-        // Between two events, too.
+        // Between two events as well.
         let mut output = Output::Between;
         assert!(output.block(start));
         output.begin(Bytes::new());
@@ -229,7 +229,7 @@ mod tests {
         assert!(shares(&output));
         output.took(1);
         assert_eq!(output.pending().len(), LARGE - 1);
-        assert!(!shares(&output), "a few bytes keep a whole event");
+        assert!(!shares(&output), "a small rest keeps a whole event in memory");
         output.took(LARGE - 1);
         assert!(output.is_between());
     }

@@ -1,4 +1,4 @@
-//! [`Parked`], one client of one topic: a socket, and a place in the log.
+//! [`Parked`], one client of one topic: a socket and a cursor.
 
 use std::io;
 use std::sync::Arc;
@@ -26,59 +26,61 @@ use crate::server::stream::life::Life;
 use crate::stream::{Lifecycle, Silence, last_words};
 use crate::topic::{Ahead, Mark, Subscription, lagged};
 
-/// How often a socket is read in one go: a client that floods it must not hold up the others.
+/// The maximum number of reads per visit: a client that floods its socket must not delay the others.
 const MOST_READS: usize = 8;
 
-/// How many windows one client is written in one go, for the same reason.
+/// The maximum number of writes per visit, so that one client does not delay the others.
 const MOST_WRITES: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Parked {
     pub(super) socket: TcpStream,
     pub(super) output: Output,
-    /// What the client has sent since its request: the beginning of the next one.
+    /// The bytes that the client has sent since its request: the beginning of the next one.
     pub(super) sent: Vec<u8>,
     pub(super) subscription: Subscription,
     pub(super) lifecycle: Lifecycle,
-    /// How the stream ends, but for its topic's end. `None` for most, and after the end.
+    /// The ends of the stream other than its topic's end. `None` for most streams, and after the end.
     pub(super) endings: Option<Box<Endings>>,
-    /// When it is kept alive by a comment.
+    /// The time of the next keep-alive comment.
     pub(super) silence: Silence,
     /// Whether each comment ends with a blank line of its own.
     pub(super) whole_blocks: bool,
-    /// How long the client may take nothing.
+    /// The write timeout: how long the client may take nothing.
     pub(super) write_time: Duration,
-    /// When the stream ends though its topic goes on.
+    /// The time at which the server ends the stream, though its topic goes on.
     pub(super) life: Life,
     /// Wakes the shard for this connection.
     pub(super) node: Arc<Node>,
-    /// The number of its group in the shard, and its index there.
+    /// The index of its group in the shard.
     pub(super) group: usize,
+    /// The index of this client among the members of its group.
     pub(super) member: usize,
     pub(super) entry: StreamEntry,
-    /// Serves the connection again when the stream has ended, and counts it until then.
+    /// Serves the connection again when the stream has ended.
     pub(super) again: Box<dyn Again<Bare>>,
+    /// Counts the connection among those of the server.
     pub(super) guard: Guard,
-    /// Empty by now, but for what layers have put around it: that stays as long as the client.
+    /// Empty by now, except for the wrappers of layers, which live as long as the client.
     pub(super) body: Body,
     pub(super) span: Span,
 }
 
-/// Where a client is after it was given what there is.
+/// The outcome of writing pending events to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
-    /// It has all of it, or others have their turn first.
+    /// The client has all events, or is queued again behind other clients.
     CaughtUp,
-    /// It takes no more for now, and the socket will say when it does.
+    /// The socket is full. Its waker is registered.
     Blocked,
-    /// It has all that it will ever get of this stream.
+    /// The stream has ended, and its last byte was written.
     Over,
-    /// It has left, or its connection cannot be used any more.
+    /// The client has left, or its connection is no longer usable.
     Left,
 }
 
 impl Parked {
-    /// A connection that has a place in a shard: a node, a group, and an index there.
+    /// Creates a client from its arrival and its place in a shard: a node, a group, and an index in the group.
     pub(super) fn new(arrival: Arrival, node: Arc<Node>, group: usize, member: usize) -> Self {
         let Arrival {
             socket,
@@ -117,11 +119,11 @@ impl Parked {
         }
     }
 
-    /// Writes what comes next for everybody, to one who is somewhere in it.
+    /// Writes the group's window to this client, from its position within the window.
     pub(super) fn write(&mut self, window: &Window, now: Instant) -> Progress {
         let cursor = &self.subscription.cursor;
         let seen = cursor.seen();
-        // Where an end may be for it, it looks at each event.
+        // If the log may have ended for this client, its cursor must step through each event.
         let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
         if !is_plain || !self.output.is_between() || window.is_empty() || self.life.is_over(now).is_some() {
             return self.advance(now);
@@ -140,12 +142,12 @@ impl Parked {
         }
     }
 
-    /// Writes what it has not got yet, until that is all, or the socket takes no more.
+    /// Writes pending bytes and events until there are none, or the socket takes no more.
     pub(super) fn advance(&mut self, now: Instant) -> Progress {
         self.write_with(TcpStream::try_write, now)
     }
 
-    /// The same, with one way or the other to write to the socket.
+    /// Implements [`advance`](Self::advance), with the given function to write to the socket.
     fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
         self.end_in_time(now);
         for _ in 0..MOST_WRITES {
@@ -177,12 +179,12 @@ impl Parked {
                 }
             }
         }
-        // The others' turn; there may be more.
+        // Other clients have their turn first; there may be more to write.
         self.node.tell();
         Progress::CaughtUp
     }
 
-    /// What this client in particular is to get next. Where its stream ends, that is made known.
+    /// Builds the next window for this client alone. Ends the stream if the cursor has reached its end.
     fn next_window(&mut self) -> Option<Window> {
         let cursor = &mut self.subscription.cursor;
         let mut window = Building::new(cursor.seen(), cursor.ends());
@@ -216,11 +218,11 @@ impl Parked {
         None
     }
 
-    /// So many bytes of the window went out, to one who had seen this much of it.
+    /// Records that `length` bytes of the window were written to this client, which was at `seen`.
     fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
         self.subscription.cursor.skip_to(written.seen);
-        // Between two events a connection is not blocked, which nearly all are.
+        // Fast path: between two events, as nearly always, a connection is not blocked.
         if self.output.is_between() {
             self.silence.wrote(now);
         } else {
@@ -230,7 +232,7 @@ impl Parked {
         self.lifecycle.wrote(written.events, written.bytes);
     }
 
-    /// The client took something.
+    /// Records that the client took bytes.
     fn moved(&mut self, now: Instant) {
         self.silence.wrote(now);
         if self.lifecycle.link().is_blocked() {
@@ -238,18 +240,20 @@ impl Parked {
         }
     }
 
+    /// Handles an error of a write.
     fn failed(&mut self, error: &io::Error, now: Instant) -> Progress {
         match error.kind() {
-            // After an interruption, it is asked again when the socket can be written to: now.
+            // After an interruption the socket is still writable, so the write is retried at once.
             io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted => self.wait_to_write(now),
             _ => Progress::Left,
         }
     }
 
+    /// Registers the waker for a socket that takes nothing.
     fn wait_to_write(&mut self, now: Instant) -> Progress {
         if self.output.block(now) {
             self.lifecycle.link().set_blocked(true);
-            // The kernel must not be less patient than we are.
+            // The kernel must not time out before the write timeout.
             set_user_timeout(&self.socket, self.write_time);
         }
         let waker = Waker::from(Arc::clone(&self.node));
@@ -261,9 +265,8 @@ impl Parked {
         Progress::Blocked
     }
 
-    /// Looks whether the client is still there, and keeps what it sends for the time after the stream.
-    /// A client that sends more than `most` bytes is cut: without reading on, its end would not be
-    /// noticed.
+    /// Checks whether the client is still there, and buffers what it sends for the time after the stream. A client
+    /// that sends more than `most` bytes is dropped: without further reads, its end would not be noticed.
     pub(super) fn listen(&mut self, most: usize) -> Progress {
         let waker = Waker::from(Arc::clone(&self.node));
         let mut cx = Context::from_waker(&waker);
@@ -286,7 +289,7 @@ impl Parked {
         Progress::CaughtUp
     }
 
-    /// Lets the stream end, after the event in hand.
+    /// Ends the stream, after the event that is being written.
     pub(super) fn end(&mut self, reason: CloseReason, last: Option<&Event>) {
         if self.output.is_ending() {
             return;
@@ -303,7 +306,7 @@ impl Parked {
         }
     }
 
-    /// When something is to be done without an event; `None` for never.
+    /// When a timer is due: an end, a write timeout or a keep-alive. `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
         let end = self.life.due().filter(|_| !self.output.is_ending());
         let waits = match self.output.waiting() {
@@ -313,7 +316,7 @@ impl Parked {
         end.into_iter().chain(waits).min()
     }
 
-    /// Does what is due.
+    /// Does the work that is due.
     pub(super) fn tick(&mut self, now: Instant) -> Progress {
         if self.end_in_time(now) {
             return self.advance(now);
@@ -323,8 +326,8 @@ impl Parked {
             return if waiting.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
         if waiting.is_some() {
-            // The last try. What a slow reader has left free is filled, or the next look would take it for
-            // progress.
+            // The last try. It fills all free space of the socket's buffer: space that is left would count as
+            // progress at the next check.
             let progress = self.write_with(write_now, now);
             if progress == Progress::Blocked && self.output.waiting() == waiting {
                 self.lifecycle.link().close(CloseReason::Stalled);

@@ -1,4 +1,4 @@
-//! [`Phase`], what a shard does with its streams: it serves them, ends them, or cuts them.
+//! [`Phase`], the phase of a shutdown: a shard serves its streams, ends them, or cuts them.
 
 use std::future::{Future, ready};
 use std::mem;
@@ -9,17 +9,14 @@ use tokio_util::sync::WaitForCancellationFutureOwned;
 
 use crate::server::shared::Shared;
 
-/// Only what is yet to come can be polled: a future is dropped when it was ready.
+/// The phase of a shutdown. Each variant has only the futures that are still pending, so none is polled after it
+/// was ready.
 pub(super) enum Phase {
-    Shared {
-        shutdown: Pin<Box<WaitForCancellationFutureOwned>>,
-        deadline: Deadline,
-    },
-    /// The server shuts down: each stream gets a turn of its own to end.
-    Draining {
-        deadline: Deadline,
-    },
-    /// The shutdown has taken as long as it may.
+    /// Streams are served.
+    Serving { shutdown: Pin<Box<WaitForCancellationFutureOwned>>, deadline: Deadline },
+    /// The server shuts down: each stream ends at a time of its own.
+    Draining { deadline: Deadline },
+    /// The deadline of the shutdown has passed: connections are dropped.
     Cutting,
 }
 
@@ -29,21 +26,21 @@ impl Phase {
     pub(super) fn new(shared: &Arc<Shared>) -> Self {
         let shutdown = Box::pin(shared.handle.shutdown.clone().cancelled_owned());
         let of = Arc::clone(shared);
-        Self::Shared { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
+        Self::Serving { shutdown, deadline: Box::pin(async move { of.deadline().await }) }
     }
 
     pub(super) const fn is_serving(&self) -> bool {
-        matches!(self, Self::Shared { .. })
+        matches!(self, Self::Serving { .. })
     }
 
     pub(super) const fn is_cutting(&self) -> bool {
         matches!(self, Self::Cutting)
     }
 
-    /// Ready when another phase has begun.
+    /// Polls for the next phase. Ready when it has begun.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let (shutdown, deadline) = match self {
-            Self::Shared { shutdown, deadline } => (Some(shutdown), deadline),
+            Self::Serving { shutdown, deadline } => (Some(shutdown), deadline),
             Self::Draining { deadline } => (None, deadline),
             Self::Cutting => return Poll::Pending,
         };
@@ -67,7 +64,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn it_goes_from_serving_to_draining_to_cutting_and_stays_there() {
+    async fn phases_go_from_serving_to_draining_to_cutting() {
         let shared = Arc::new(Shared::new());
         let mut phase = Phase::new(&shared);
         let start = Instant::now();
@@ -77,7 +74,7 @@ mod tests {
         assert!(!phase.is_serving() && !phase.is_cutting());
         poll_fn(|cx| phase.poll_next(cx)).await;
         assert_eq!(start.elapsed().as_secs(), shared.shutdown_timeout.as_secs());
-        // Polled again, as a shard does until it has cut its last socket.
+        // Polled again, as a shard does until it has dropped its last connection.
         assert!(poll_fn(|cx| Poll::Ready(phase.poll_next(cx).is_pending())).await);
         assert!(phase.is_cutting());
     }

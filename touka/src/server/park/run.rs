@@ -14,7 +14,7 @@ use super::turn::Turn;
 use crate::server::shared::Shared;
 use crate::stream::guarded;
 
-/// Serves what comes into the inbox, until there is nothing left.
+/// Serves the connections of an inbox, until there are none left.
 pub(super) fn run(inbox: Arc<Inbox>, shared: Arc<Shared>) -> impl Future<Output = ()> {
     let make = {
         let inbox = Arc::clone(&inbox);
@@ -23,21 +23,21 @@ pub(super) fn run(inbox: Arc<Inbox>, shared: Arc<Shared>) -> impl Future<Output 
     restarting(inbox, make)
 }
 
-/// Runs what `make` makes, and makes another one after a panic.
+/// Runs a shard that `make` creates, and replaces it with another one after a panic.
 fn restarting<S: Turn>(inbox: Arc<Inbox>, make: impl Fn() -> S) -> impl Future<Output = ()> {
-    // Made now and not when the task is first polled: a runtime that ends drops it before.
+    // Created here and not at the first poll: a runtime that ends can drop the task before that.
     let running = Running(Some(inbox));
     go_on(running, make)
 }
 
 async fn go_on<S: Turn>(mut running: Running, make: impl Fn() -> S) {
     let mut shard = make();
-    // A shard gives way by itself, after a turn. tokio's own budget would be used up by reads, and the
-    // timer could not be polled then.
+    // A shard yields by itself, after each turn. Its reads would use up tokio's cooperative budget, and the timer
+    // could not be polled then.
     unconstrained(poll_fn(|cx| {
         let Some(polled) = guarded("a shard", || shard.turn(cx)) else {
-            // Each connection's part is guarded by itself: this is a defect of the shard. It costs those
-            // that the shard has, and nobody else.
+            // The code of each connection is guarded separately, so this is a defect of the shard. It costs only
+            // the connections of this shard.
             mem::replace(&mut shard, make()).abandon();
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -48,7 +48,7 @@ async fn go_on<S: Turn>(mut running: Running, make: impl Fn() -> S) {
     running.0 = None;
 }
 
-/// Tells the inbox when the task is dropped before its end, with the runtime say.
+/// A guard that stops the inbox if the task is dropped before its end, for example with the runtime.
 struct Running(Option<Arc<Inbox>>);
 
 impl Drop for Running {
@@ -65,14 +65,14 @@ mod tests {
 
     use super::*;
 
-    /// Does what it is told: panics, waits for another turn, or ends.
-    struct Told<'t> {
+    /// A shard with a script: panics, waits for another turn, or ends.
+    struct Scripted<'t> {
         number: usize,
         turns: &'t RefCell<Vec<(usize, &'static str)>>,
         inbox: &'t Inbox,
     }
 
-    impl Turn for Told<'_> {
+    impl Turn for Scripted<'_> {
         fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
             let turn = self.turns.borrow().len();
             self.turns.borrow_mut().push((self.number, "turn"));
@@ -97,21 +97,21 @@ mod tests {
         let (turns, made, inbox) = (RefCell::default(), RefCell::new(0), Arc::<Inbox>::default());
         let make = || {
             *made.borrow_mut() += 1;
-            Told { number: *made.borrow(), turns: &turns, inbox: &inbox }
+            Scripted { number: *made.borrow(), turns: &turns, inbox: &inbox }
         };
         restarting(Arc::clone(&inbox), make).await;
-        let told = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
-        assert_eq!(turns.take(), told);
+        let expected = [(1, "turn"), (1, "turn"), (1, "abandoned"), (2, "turn"), (2, "abandoned"), (3, "turn")];
+        assert_eq!(turns.take(), expected);
     }
 
     #[tokio::test]
     async fn a_task_that_is_dropped_leaves_the_inbox_to_another_one() {
         let (turns, inbox) = (RefCell::default(), Arc::<Inbox>::default());
-        let make = || Told { number: 1, turns: &turns, inbox: &inbox };
+        let make = || Scripted { number: 1, turns: &turns, inbox: &inbox };
         inbox.start();
-        // A runtime that ends has not polled it once.
+        // As when a runtime ends before it has polled the task.
         drop(restarting(Arc::clone(&inbox), make));
-        assert!(inbox.start(), "nobody starts another task");
+        assert!(inbox.start(), "no other task is started");
         let mut task = Box::pin(restarting(Arc::clone(&inbox), make));
         assert!(poll_fn(|cx| Poll::Ready(task.as_mut().poll(cx).is_pending())).await);
         assert!(!inbox.start(), "a second task");

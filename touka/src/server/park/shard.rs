@@ -1,4 +1,4 @@
-//! A shard: what the task does that serves some of the parked connections.
+//! [`Shard`], the parked connections that one task serves.
 
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -22,41 +22,42 @@ use crate::error::CloseReason;
 use crate::server::shared::Shared;
 use crate::stream::{Lifecycle, guarded};
 
-/// How many sockets are written, are listened to, arrive, or have something to do at a time, before the
-/// other tasks of the thread have their turn.
+/// The maximum number of sockets that arrive, are notified, are written to or are swept in one turn, before the
+/// shard yields to the other tasks of its thread. Each kind of work is counted separately.
 const TURN: usize = 512;
 
-/// How many sockets of one topic are written before the other topics have their turn.
+/// The maximum number of sockets of one topic that are written to before the other topics have their turn.
 const GROUP_TURN: usize = 128;
 
-/// Sweeps begin no sooner than this after each other: one goes through all sockets.
+/// The minimum time between the beginnings of two sweeps, since a sweep visits all sockets.
 const TICK: Duration = Duration::from_millis(200);
 
-/// The same while a shutdown spreads the ends of streams.
+/// The minimum time between two sweeps while a shutdown spreads the ends of streams.
 const DRAINING_TICK: Duration = Duration::from_millis(5);
 
 pub(super) struct Shard {
     inbox: Arc<Inbox>,
     shared: Arc<Shared>,
-    /// Connections that have arrived, and what has news, until their turn comes.
+    /// Connections that have arrived, until their turn comes.
     arrived: VecDeque<Arrival>,
+    /// The keys of notified sockets and groups, until their turn comes.
     ready: VecDeque<Key>,
     sockets: Slots<Parked>,
     groups: Slots<Group>,
-    /// The group of each log, by where the log is in memory.
+    /// The index of each log's group, by the log's address in memory.
     by_log: HashMap<usize, usize>,
-    /// Groups whose log has news, in the order of their turns.
+    /// The indices of groups whose log may have changed, in the order of their turns.
     due: VecDeque<usize>,
     timer: Option<Pin<Box<Sleep>>>,
     sweep: Option<Sweep>,
     phase: Phase,
-    /// [`TURN`], but for tests.
+    /// [`TURN`], except in tests.
     pub(super) turn: usize,
 }
 
 impl Turn for Shard {
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Time comes first: a flood of other work must not delay it.
+        // Timers come first: a flood of other work must not delay them.
         self.poll_phase(cx);
         self.poll_timer(cx);
         self.go_on_sweeping();
@@ -76,7 +77,7 @@ impl Turn for Shard {
         if self.sockets.len() == 0 && self.arrived.is_empty() && self.inbox.close() {
             return Poll::Ready(());
         }
-        // Once more, for a timer that was set just now.
+        // Polled again, to register a timer that was set during this turn.
         self.poll_timer(cx);
         let idle = self.ready.is_empty() && self.arrived.is_empty() && self.due.is_empty() && self.sweep.is_none();
         if !idle {
@@ -115,8 +116,7 @@ impl Shard {
         }
     }
 
-    /// Lets go of all connections, whatever state the shard is in. One after the other: a panic in what
-    /// one of them drops must not meet another panic.
+    /// Drops all connections, in any state of the shard. One by one: two panics at once would abort.
     fn clear(&mut self, reason: Option<CloseReason>) {
         let close = |lifecycle: &Lifecycle| {
             if let Some(reason) = reason {
@@ -133,7 +133,7 @@ impl Shard {
         }
     }
 
-    /// Takes a connection in, and gives it what there is.
+    /// Adds a connection to its group, and writes what is there for it.
     fn arrive(&mut self, mut arrival: Arrival) {
         let log = &arrival.subscription.log;
         let address = Arc::as_ptr(log).addr();
@@ -153,10 +153,11 @@ impl Shard {
         if self.phase.is_cutting() {
             return self.drop_connection(index, CloseReason::Shutdown);
         }
-        // Heard like one that has news: it is written its head, and looked at for the first time.
+        // Handled as if notified: writes its head, and registers its wakers.
         self.hear(Key::Socket(index));
     }
 
+    /// Handles a notification.
     fn hear(&mut self, key: Key) {
         match key {
             Key::Group(number) => {
@@ -181,7 +182,7 @@ impl Shard {
         }
     }
 
-    /// Has a group written to, when its turn comes.
+    /// Queues a group for its turn to be written to.
     fn enqueue(&mut self, number: usize) {
         let Some(group) = self.groups.get_mut(number) else { return };
         if !mem::replace(&mut group.is_due, true) {
@@ -189,14 +190,13 @@ impl Shard {
         }
     }
 
-    /// Does something with one connection, and draws the consequence. A panic, of a recorder of metrics
-    /// say, costs that connection only.
+    /// Runs `visit` on one connection and settles the result. A panic, say of a metrics recorder, drops only it.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
         let was_blocked = parked.output.waiting().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
             Some(progress) => {
-                // What is due of it is no longer the write timeout.
+                // If it was blocked, something other than its write timeout may be due now.
                 let due = parked.due().filter(|_| was_blocked);
                 self.expect(due);
                 self.settle(index, progress);
@@ -205,13 +205,13 @@ impl Shard {
         }
     }
 
-    /// Ends one connection without another word to its client.
+    /// Drops one connection without writing to its client again.
     fn drop_connection(&mut self, index: usize, reason: CloseReason) {
         self.sockets.get_mut(index).iter().for_each(|parked| parked.lifecycle.link().close(reason));
         self.settle(index, Progress::Left);
     }
 
-    /// Draws the consequence of what became of a socket.
+    /// Schedules, returns or drops a connection, depending on the progress it has made.
     fn settle(&mut self, index: usize, progress: Progress) {
         match progress {
             Progress::CaughtUp => {}
@@ -228,6 +228,7 @@ impl Shard {
         }
     }
 
+    /// Removes a connection from the shard and its group. An empty group is removed as well.
     fn take_out(&mut self, index: usize) -> Option<Parked> {
         let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
@@ -235,7 +236,7 @@ impl Shard {
                 && let Some(moved) = self.sockets.get_mut(moved)
             {
                 moved.member = member;
-                // The walk may have been past this place.
+                // The walk may have passed this index already.
                 moved.node.tell();
             }
             if group.is_empty() {
@@ -246,7 +247,7 @@ impl Shard {
         Some(parked)
     }
 
-    /// Writes what is new in the logs, a turn's worth: the groups take turns.
+    /// Writes new events to one turn's worth of sockets. The groups take turns.
     fn walk(&mut self) {
         let mut left = self.turn;
         while left > 0
@@ -257,11 +258,10 @@ impl Shard {
         }
     }
 
-    /// Writes to this many sockets of a group at most, and tells to how many. If there may be more, the
-    /// group is due again, behind the others.
+    /// Writes to at most `turn` sockets of a group. Returns their number. Queues the group again for the rest.
     fn walk_group(&mut self, number: usize, turn: usize) -> usize {
         let (mut written, mut at) = (0, None);
-        // Caught once for the turn: it would add to the cost of each delivery.
+        // Panics are caught once per turn: a guard for each socket would add to the cost of each delivery.
         let walked = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
         if let (None, Some(index)) = (walked, at) {
             self.drop_connection(index, CloseReason::Panicked);
@@ -272,12 +272,12 @@ impl Shard {
         written
     }
 
-    /// Notes which socket it is at, and to how many it has written. True if nobody is left to write to.
+    /// Writes to sockets of a group, and records their number and the current one. `true` if none is left.
     fn write_to_group(&mut self, number: usize, turn: usize, written: &mut usize, at: &mut Option<usize>) -> bool {
         let now = Instant::now();
         while *written < turn {
             let Some(group) = self.groups.get_mut(number) else { return true };
-            // A look into a log is work as well.
+            // Counted before the member is known: a look into the log is work as well.
             *written += 1;
             let Some((window, index)) = group.next() else {
                 group.is_due = false;
@@ -295,7 +295,7 @@ impl Shard {
         false
     }
 
-    /// Has the timer fire no later than this.
+    /// Sets the timer to fire at this time at the latest.
     fn expect(&mut self, due: Option<Instant>) {
         let Some(due) = due else { return };
         match &mut self.timer {
@@ -305,7 +305,7 @@ impl Shard {
         }
     }
 
-    /// Begins a sweep when something is due for one of the sockets.
+    /// Begins a sweep when the timer has fired: something is due for one of the sockets.
     fn poll_timer(&mut self, cx: &mut Context<'_>) {
         if let Some(timer) = &mut self.timer
             && self.sweep.is_none()
@@ -316,6 +316,7 @@ impl Shard {
         }
     }
 
+    /// Checks one turn's worth of sockets for due work.
     fn go_on_sweeping(&mut self) {
         let Some(mut sweep) = self.sweep.take() else { return };
         for _ in 0..self.turn {
@@ -342,7 +343,7 @@ impl Shard {
 
     fn poll_phase(&mut self, cx: &mut Context<'_>) {
         while self.phase.poll_next(cx).is_ready() {
-            // From the first socket on: those that were looked at do not know of it.
+            // From the first socket: those that were swept before do not know the new phase.
             self.sweep = Some(Sweep::new(Instant::now()));
         }
     }

@@ -1,4 +1,4 @@
-//! A shard turn by turn, with sockets of the loopback.
+//! Tests of a shard, turn by turn, with loopback sockets.
 
 use std::any::Any;
 use std::io::{ErrorKind, Read, Write};
@@ -43,7 +43,7 @@ impl Again<Bare> for Nowhere {
 }
 
 impl Scene {
-    /// A shard that does this much in a turn.
+    /// Creates a shard with this many units of work per turn.
     fn new(turn: usize) -> Self {
         let (inbox, shared) = (Arc::<Inbox>::default(), Arc::new(Shared::new()));
         let mut shard = Shard::new(Arc::clone(&inbox), Arc::clone(&shared));
@@ -55,12 +55,12 @@ impl Scene {
         self.hub.topic(name).unwrap()
     }
 
-    /// Does turns until all clients have got their heads.
+    /// Runs turns until all clients have received their heads.
     async fn settle<'c>(&mut self, clients: impl IntoIterator<Item = &'c mut Client>) {
         for client in clients {
             while client.read() != "head" {
                 self.turn();
-                // A sleep lets the runtime look at its sockets.
+                // A sleep lets the runtime poll its sockets.
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         }
@@ -70,7 +70,7 @@ impl Scene {
         assert_eq!(self.shard.turn(&mut Context::from_waker(Waker::noop())), Poll::Pending);
     }
 
-    /// A client of a topic, whose stream is changed before it is parked.
+    /// Parks a client of a topic, after `change` was applied to its stream.
     async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
@@ -108,7 +108,7 @@ impl Scene {
 struct Client(TcpStream);
 
 impl Client {
-    /// What has come since the last look.
+    /// Reads everything that has arrived since the last read.
     fn read(&mut self) -> String {
         let mut all = Vec::new();
         match self.0.read_to_end(&mut all) {
@@ -120,8 +120,8 @@ impl Client {
 }
 
 #[tokio::test]
-async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
-    // In both orders: whichever has news first, and whichever last.
+async fn a_busy_topic_does_not_starve_another() {
+    // In both orders of the first events.
     for names in [["a", "b"], ["b", "a"]] {
         let mut scene = Scene::new(4);
         let mut quiet = scene.park("a", |stream| stream).await;
@@ -133,7 +133,7 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
         for name in names {
             scene.topic(name).publish("first").await.unwrap();
         }
-        // There is news of one topic at the end of each turn.
+        // The busy topic has a new event at the end of each turn.
         for _ in 0..8 {
             scene.turn();
             scene.topic("b").publish("more").await.unwrap();
@@ -143,9 +143,9 @@ async fn a_topic_that_is_always_busy_leaves_the_other_its_turn() {
     }
 }
 
-/// A sweep has just been, and the next one is yet to come.
+/// The end is due between two sweeps.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
+async fn no_event_is_written_after_the_end_of_a_stream() {
     let mut scene = Scene::new(64);
     let start = Instant::now();
     let moment = start + Duration::from_secs(1);
@@ -159,13 +159,13 @@ async fn nothing_is_written_after_the_moment_at_which_a_stream_ends() {
     scene.topic("a").publish("late").await.unwrap();
     scene.turn();
     assert_eq!(ends.read(), "17\r\nevent: expired\ndata: \n\n\r\n0\r\n\r\n");
-    // Its place in the group is another's now, who has a turn of its own.
+    // Its index in the group belongs to the other client now, which has a turn of its own.
     scene.turn();
     assert!(goes_on.read().contains("data: late\n\n"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_due_for_many_at_once_is_done_in_turns() {
+async fn due_work_of_many_clients_is_spread_over_turns() {
     let mut scene = Scene::new(4);
     let mut clients = Vec::new();
     for _ in 0..9 {
@@ -183,8 +183,8 @@ async fn what_is_due_for_many_at_once_is_done_in_turns() {
 }
 
 #[tokio::test]
-async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
-    /// Panics where it is told that a stream has closed, and where a stream's span ends.
+async fn a_panicking_tracing_subscriber_costs_one_client() {
+    /// Panics at each event, such as that of a closed stream, and at each end of a span.
     struct Panics;
     impl Subscriber for Panics {
         fn enabled(&self, _: &Metadata<'_>) -> bool {
@@ -225,7 +225,7 @@ async fn a_subscriber_of_the_log_that_panics_costs_one_client() {
 }
 
 #[tokio::test]
-async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
+async fn an_abandoned_shard_drops_all_clients_with_a_reason() {
     let mut scene = Scene::new(4);
     let (tell, told) = std::sync::mpsc::channel();
     let mut clients = Vec::new();
@@ -234,7 +234,7 @@ async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
         clients.push(scene.park("a", |stream| stream.on_close(move |reason| tell.send(reason).unwrap())).await);
     }
     scene.turn();
-    // One more, whose turn has not come.
+    // One more client, whose turn has not come.
     let late = scene.park("a", |stream| stream.on_close(move |reason| tell.send(reason).unwrap())).await;
     scene.shard.turn = 0;
     scene.turn();
@@ -243,7 +243,7 @@ async fn a_shard_that_is_abandoned_lets_go_of_all_and_says_why() {
     assert_eq!(told.iter().collect::<Vec<_>>(), [CloseReason::Panicked; 4]);
     assert_eq!((shared.handle.count(), hub.topic::<crate::Event>("a").unwrap().subscribers()), (0, 0));
     for client in clients.iter_mut().chain([&mut { late }]) {
-        // The socket is closed: a read ends, and does not wait.
+        // The socket is closed: a read returns at once.
         client.read();
         assert_eq!(client.0.read(&mut [0]).unwrap_or(0), 0);
         let _ = client.0.write(b"x");

@@ -1,10 +1,9 @@
-//! [`Slots`], values at numbers that stay theirs.
+//! [`Slots`], a slab of values at stable indices.
 
-/// How many values a page has. Pages never move, so growing copies nothing and leaves no hole of
-/// the old size behind.
+/// The number of values in a page. Pages never move, so growth copies nothing and frees no block of the old size.
 const PAGE: usize = 64;
 
-/// Values by number; the numbers of those that are gone are given out again.
+/// Values by index. The indices of removed values are reused.
 #[derive(Debug)]
 pub(super) struct Slots<V> {
     pages: Vec<Box<[Option<V>]>>,
@@ -21,7 +20,7 @@ impl<V> Slots<V> {
         self.len
     }
 
-    /// The numbers that are, or were, in use are all below this.
+    /// An upper bound, exclusive, of all indices that are or were in use.
     pub(super) const fn end(&self) -> usize {
         self.pages.len() * PAGE
     }
@@ -30,7 +29,7 @@ impl<V> Slots<V> {
         let index = self.free.pop().unwrap_or_else(|| {
             let first = self.end();
             self.pages.push((0..PAGE).map(|_| None).collect());
-            // The lowest number comes out first.
+            // The lowest index is popped first.
             self.free.extend((first + 1..first + PAGE).rev());
             first
         });
@@ -62,10 +61,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_stay_and_are_given_out_again() {
+    fn indices_are_stable_and_reused() {
         let mut slots = Slots::new();
-        let numbers: Vec<_> = (0..200).map(|value| slots.insert_with(|index| (index, value))).collect();
-        assert_eq!(numbers, (0..200).collect::<Vec<_>>());
+        let indices: Vec<_> = (0..200).map(|value| slots.insert_with(|index| (index, value))).collect();
+        assert_eq!(indices, (0..200).collect::<Vec<_>>());
         assert_eq!(slots.remove(70), Some((70, 70)));
         assert_eq!(slots.remove(70), None);
         assert_eq!(slots.len(), 199);

@@ -1,4 +1,4 @@
-//! [`StreamParts`], what is dropped when a parked stream ends.
+//! [`StreamParts`], the parts of a parked stream that are dropped at its end.
 
 use axum_core::body::Body;
 use tracing::Span;
@@ -20,8 +20,8 @@ pub(super) struct StreamParts {
 }
 
 impl StreamParts {
-    /// Drops all parts, in the order in which a body drops its own. A panic in one part keeps
-    /// none of the others from being dropped.
+    /// Drops all parts, in the order in which a body drops its own. A panic in one part does not keep the others
+    /// from being dropped.
     pub(super) fn end(self) {
         let Self { subscription, endings, lifecycle, body, entry, span } = self;
         let entered = guarded("entering a span", || span.enter());

@@ -1,19 +1,19 @@
-//! [`Sweep`], a look at all sockets of a shard, some of them in each turn.
+//! [`Sweep`], a pass over all sockets of a shard, some of them in each turn.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A look at all sockets, from the first number to the last.
+/// A pass over all sockets, from the first index to the last.
 ///
-/// There is one timer for all sockets of a shard: it fires when the first of them has something to do,
-/// and a sweep finds out which.
+/// A shard has one timer for all its sockets. It fires when work is due for one of them, and a sweep finds the
+/// sockets.
 #[derive(Debug)]
 pub(super) struct Sweep {
-    /// The number of the socket to be looked at next.
+    /// The index of the next socket.
     next: usize,
     began: Instant,
-    /// When the first of those sockets that were looked at has something to do.
+    /// The earliest due time of the sockets that were visited.
     due: Option<Instant>,
 }
 
@@ -22,7 +22,7 @@ impl Sweep {
         Self { next: 0, began, due: None }
     }
 
-    /// The next number below this, if the sweep has not been there.
+    /// Returns the next index below `end`; `None` if the sweep is complete.
     pub(super) const fn next(&mut self, end: usize) -> Option<usize> {
         if self.next >= end {
             return None;
@@ -31,12 +31,12 @@ impl Sweep {
         Some(self.next - 1)
     }
 
-    /// A socket that was looked at has something to do then.
+    /// Records when a visited socket is due again.
     pub(super) fn note(&mut self, due: Option<Instant>) {
         self.due = self.due.into_iter().chain(due).min();
     }
 
-    /// When another sweep is to begin: not sooner than a `tick` after this one.
+    /// When the next sweep must begin: at least a `tick` after the beginning of this one.
     pub(super) fn next_sweep(&self, tick: Duration) -> Option<Instant> {
         self.due.map(|due| due.max(self.began + tick))
     }
@@ -47,12 +47,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_sees_each_number_once_and_knows_when_to_begin_again() {
+    fn a_sweep_visits_each_index_once_and_sets_the_next_start() {
         let now = Instant::now();
         let second = Duration::from_secs(1);
         let mut sweep = Sweep::new(now);
         assert_eq!([sweep.next(2), sweep.next(2), sweep.next(2)], [Some(0), Some(1), None]);
-        // More have come meanwhile.
+        // Another socket has arrived meanwhile.
         assert_eq!([sweep.next(3), sweep.next(3)], [Some(2), None]);
         assert_eq!(sweep.next_sweep(second), None);
         sweep.note(None);

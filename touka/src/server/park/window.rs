@@ -1,63 +1,64 @@
-//! [`Window`], the events that are to be written next, in one piece.
+//! [`Window`], the next events of a log, as the bytes of one write.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::server::io::chunk;
 use crate::topic::{Log, Mark};
 
-/// How much is put together for one write. The same bound as that of a frame: a burst is spread
-/// over few writes, and a socket that takes no more leaves little behind.
+/// The size at which a window is full. The same bound as that of a frame: a burst takes few writes, and a socket
+/// that is full leaves little behind.
 pub(super) const WINDOW_BYTES: usize = 16 * 1024;
 
-/// An event of this size or more is written alone: then its bytes are those of the log, and nothing
-/// of it is copied for a client that takes only a part. Smaller ones share a window, and what is left
-/// of one of them is copied.
+/// The minimum size of a large event. A large event has a window of its own, which shares its bytes with the log:
+/// nothing is copied for a client that takes only a part. Smaller events share a window, and an unwritten rest of
+/// one is copied.
 pub(super) const LARGE: usize = 4 * 1024;
 
-/// Some events of one log, one after the other, as chunks. Every socket that is at its beginning,
-/// or somewhere in it, is written the same bytes.
+/// Successive events of one log, as chunks. The same bytes are written to every socket that is at the beginning of
+/// the window or within it.
 #[derive(Clone, Debug)]
 pub(super) struct Window {
-    /// What a socket has seen that is at the beginning.
+    /// The position of a socket at the beginning of the window.
     pub(super) from: Mark,
     bytes: Bytes,
     pieces: Vec<Piece>,
-    /// How many ends of the log were past when it was put together: some of them may be in it.
+    /// The number of the log's ends when the window was built: some may lie within it.
     pub(super) ends: u64,
 }
 
 /// One event in a window.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
-    /// Where its chunk ends in the bytes.
+    /// The end of the chunk in the window's bytes.
     end: usize,
-    /// What a socket has seen that has it.
+    /// The position of a socket that has this event.
     pub(super) mark: Mark,
-    /// Its length without the chunk's own bytes.
+    /// The length of the event, without the framing of the chunk.
     wire: usize,
-    /// It was published, and is not the server's own.
+    /// Whether the event was published, and is not the server's own.
     published: bool,
 }
 
-/// What was written of a window.
+/// The result of a write from a window.
 #[derive(Debug)]
 pub(super) struct Written {
-    /// What the socket has seen then; the rest of the event in hand counts as seen.
+    /// The position of the socket after the write; an event that was written in part counts as seen.
     pub(super) seen: Mark,
-    /// The rest of the event in hand: a part of the window's bytes.
+    /// The unwritten rest of the last event: a slice of the window's bytes.
     pub(super) rest: Bytes,
+    /// The number of published events that were written, at least in part.
     pub(super) events: u32,
-    /// Bytes of events.
+    /// The length of all events that were written, at least in part.
     pub(super) bytes: usize,
 }
 
 impl Window {
-    /// What comes after this place in the log, as far as one write goes; `None` if there is
-    /// nothing, or if it is not kept any more.
+    /// Builds the window after a position in the log, up to the size of one write. Returns `None` if there is no
+    /// event, or if the next one is no longer retained.
     pub(super) fn after(from: Mark, log: &Log) -> Option<Self> {
         let first = log.get(from.offset + 1)?;
         if from.offset + 1 == log.head().offset {
-            // Nearly always: one event, whose bytes are there.
+            // Fast path: nearly always there is one event, whose bytes are shared.
             let bytes = first.event.chunk().clone();
             let mut window = Self { from, bytes, pieces: Vec::new(), ends: log.ends() };
             window.pieces.push(Piece {
@@ -79,12 +80,12 @@ impl Window {
         Some(building.finish())
     }
 
-    /// What a socket has seen that has all of it.
+    /// The position of a socket that has the whole window.
     pub(super) fn to(&self) -> Mark {
         self.pieces.last().map_or(self.from, |piece| piece.mark)
     }
 
-    /// The bytes for a socket that has seen this much, if that is within the window.
+    /// The bytes for a socket at this position, if the position is within the window.
     pub(super) fn bytes_after(&self, seen: Mark) -> Option<&[u8]> {
         if seen == self.from {
             return Some(&self.bytes);
@@ -93,7 +94,7 @@ impl Window {
         self.bytes.get(piece.end..)
     }
 
-    /// What it means that so many of the bytes after `seen` were written.
+    /// Returns the result of writing `length` bytes to a socket that was at `seen`.
     pub(super) fn written(&self, seen: Mark, length: usize) -> Written {
         let start = self.pieces.iter().find(|piece| piece.mark == seen).map_or(0, |piece| piece.end);
         let mut written = Written { seen, rest: Bytes::new(), events: 0, bytes: 0 };
@@ -114,12 +115,12 @@ impl Window {
     }
 }
 
-/// A window that is put together piece by piece.
+/// A builder of a [`Window`].
 #[derive(Debug)]
 pub(super) struct Building {
     from: Mark,
     bytes: BytesMut,
-    /// The bytes of a large event, which is alone in the window.
+    /// The bytes of a large event, which has the window to itself.
     large: Option<Bytes>,
     pieces: Vec<Piece>,
     ends: u64,
@@ -134,7 +135,7 @@ impl Building {
         self.large.is_some() || self.bytes.len() >= WINDOW_BYTES
     }
 
-    /// Adds an event. False if it belongs into the next window: a large one that is not the first.
+    /// Adds an event. Returns `false` if it belongs in the next window: a large one that is not the first.
     pub(super) fn put_chunk(&mut self, chunk: &Bytes, wire: usize, mark: Mark) -> bool {
         if chunk.len() < LARGE {
             self.bytes.extend_from_slice(chunk);
@@ -148,7 +149,7 @@ impl Building {
         true
     }
 
-    /// An event of the server's own.
+    /// Adds an event of the server's own.
     pub(super) fn put_own(&mut self, event: &crate::Event, mark: Mark) {
         let wire = chunk::put_event(event, &mut self.bytes);
         self.pieces.push(Piece { end: self.bytes.len(), mark, wire, published: false });
@@ -161,6 +162,7 @@ impl Building {
 }
 
 impl Window {
+    /// An empty window at this position.
     pub(super) const fn nothing(at: Mark) -> Self {
         Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
     }
@@ -184,7 +186,7 @@ mod tests {
         let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE]));
         let mut building = Building::new(mark(0), 0);
         assert!(building.put_chunk(&small, 5, mark(1)) && building.put_chunk(&small, 5, mark(2)));
-        assert!(!building.put_chunk(&large, LARGE, mark(3)), "it is copied");
+        assert!(!building.put_chunk(&large, LARGE, mark(3)), "a large event is copied");
         let window = building.finish();
         assert_eq!((window.bytes_after(mark(1)), window.to()), (Some(&b"small"[..]), mark(2)));
         let mut building = Building::new(mark(2), 0);

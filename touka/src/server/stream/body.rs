@@ -18,19 +18,19 @@ use crate::server::state::call::Call;
 use crate::stream::{Link, Panic, catch, log_panic};
 
 pin_project! {
-    /// A body that, if it is an event stream, ends when the server shuts down: after the frame in
-    /// hand, with a `retry:` of its own. Without this a shutdown would wait for ever.
+    /// The body of a response. An event stream ends when the server shuts down: after the current frame, with a
+    /// `retry:` of the server's own. Without this, a shutdown would wait forever.
     ///
-    /// It goes by the content type, so streams of other libraries end as well.
+    /// Event streams are recognized by their content type, so streams of other libraries end as well.
     pub(in crate::server) struct ServerBody<B> {
-        // In a box: it is large, and most never have one.
+        // Boxed: a frame is large, and most bodies have none here.
         first: Option<Box<Frame<Bytes>>>,
         #[pin]
         body: Option<B>,
         stream: Option<WatchedStream>,
-        // What a handler's body logs belongs to its stream.
+        // The span of the stream, for what the handler's body logs.
         span: Span,
-        // After the body, so that the request counts as under way until that is gone.
+        // Dropped after the body, so that the request counts as in progress until the body is gone.
         call: Call,
     }
 
@@ -45,7 +45,7 @@ pin_project! {
 }
 
 impl<B: Body<Data = Bytes>> ServerBody<B> {
-    /// `first` is a frame that the body has given already.
+    /// Wraps the body of a response. `first` is a frame that the body has returned already.
     pub(in crate::server) fn wrap(
         response: Response<B>,
         first: Option<Frame<Bytes>>,
@@ -68,7 +68,7 @@ impl<B: Body<Data = Bytes>> ServerBody<B> {
 }
 
 impl<B> ServerBody<B> {
-    /// What the server and the stream know of each other, if it is one.
+    /// The link between the server and the stream, if the body is an event stream.
     pub(in crate::server) fn link(&self) -> Option<&Link> {
         self.stream.as_ref().map(|stream| &stream.link)
     }
@@ -78,7 +78,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ServerBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 
-    /// A body that panics fails: its response ends without its last chunk.
+    /// Polls the body. A panic is an error: the response ends without its last chunk.
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let mut this = self.project();
         let _entered = this.span.enter();
@@ -119,13 +119,13 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ServerBody<B> {
 
 type Polled<B> = Poll<Option<Result<Frame<Bytes>, <B as Body>::Error>>>;
 
-/// The body is another library's, or the user's, and may panic.
+/// Polls the body, which is another library's or the user's, and catches a panic.
 fn poll_body<B: Body<Data = Bytes>>(body: Pin<&mut Option<B>>, cx: &mut Context<'_>) -> Result<Polled<B>, Panic> {
     let Some(body) = body.as_pin_mut() else { return Ok(Poll::Ready(None)) };
     catch(|| body.poll_frame(cx))
 }
 
-/// Drops the body, whose `Drop` may panic: that must not keep the end of the response from the client.
+/// Drops the body. A panic of its `Drop` is caught, so that the client still gets the end of the response.
 fn let_go<B>(mut body: Pin<&mut Option<B>>) {
     if let Err(panic) = catch(|| body.set(None)) {
         log_panic("the destructor of a body", panic);

@@ -1,4 +1,4 @@
-//! [`is_event_stream`], which tells event streams from other responses.
+//! [`is_event_stream`], which distinguishes event streams from other responses.
 
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;

@@ -1,4 +1,4 @@
-//! [`Life`], when a stream ends that goes on by itself.
+//! [`Life`], the time at which the server ends a stream.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use crate::error::CloseReason;
 use crate::server::shared::Shared;
 use crate::stream::within;
 
-/// The end that a server has in mind for a stream: its longest lifetime, a wish that it closes, a shutdown.
+/// The time at which the server ends a stream: its maximum lifetime, a request to close it, or a shutdown.
 ///
-/// It has no timer and wakes nobody: it is told what happens, and tells when the stream is to end and why.
+/// A `Life` has no timer and wakes no task: the owner reports events, and asks when and why the stream must end.
 #[derive(Debug, Default)]
 pub(in crate::server) struct Life {
-    /// The earliest end that is known.
+    /// The earliest known end, and its reason.
     end: Option<(Instant, CloseReason)>,
-    /// The shutdown has given it its turn.
+    /// Set when a shutdown has drawn the stream's time to end.
     has_turn: bool,
 }
 
 impl Life {
-    /// Adds the longest lifetime of the server's streams. Those that were opened together end apart.
+    /// Applies the maximum lifetime, with jitter: streams that were opened together end at different times.
     pub(in crate::server) fn bounded(mut self, longest: Option<Duration>) -> Self {
         if let Some(longest) = longest {
             self.expire(Instant::now().checked_add(within(longest, 0.1)));
@@ -28,20 +28,20 @@ impl Life {
         self
     }
 
-    /// It ends then, if not before; `None` is never.
+    /// Ends the stream at this time at the latest; `None` is never.
     pub(in crate::server) fn expire(&mut self, at: Option<Instant>) {
         if let Some(at) = at {
             self.end_by(at, CloseReason::Expired);
         }
     }
 
-    /// Somebody wishes that it closes.
+    /// Ends the stream now, as at a shutdown.
     pub(in crate::server) fn close(&mut self, now: Instant) {
         self.end_by(now, CloseReason::Shutdown);
     }
 
-    /// In a shutdown, takes its turn to end: not with all others in one instant, unless somebody is in a
-    /// hurry.
+    /// Draws the stream's time to end if the server is shutting down, so that streams do not end all at once. If
+    /// the shutdown was cut short, the stream ends now.
     pub(in crate::server) fn take_turn(&mut self, shared: &Shared) {
         if !shared.handle.is_shutting_down() {
             return;
@@ -54,17 +54,17 @@ impl Life {
         }
     }
 
-    /// When it is to end.
+    /// When the stream must end; `None` for never.
     pub(in crate::server) fn due(&self) -> Option<Instant> {
         self.end.map(|(at, _)| at)
     }
 
-    /// Why it is to end by now; `None` if it goes on.
+    /// Why the stream must have ended by `now`; `None` if it goes on.
     pub(in crate::server) fn is_over(&self, now: Instant) -> Option<CloseReason> {
         self.end.filter(|(at, _)| *at <= now).map(|(_, reason)| reason)
     }
 
-    /// The first end counts.
+    /// Sets the end, unless an earlier one is set.
     fn end_by(&mut self, at: Instant, reason: CloseReason) {
         if self.end.is_none_or(|(end, _)| at < end) {
             self.end = Some((at, reason));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_shutdown_gives_one_turn_and_a_hurry_ends_it() {
+    async fn a_shutdown_draws_one_end_and_a_cut_ends_at_once() {
         let shared = Shared::new();
         // Enough streams that their ends are spread.
         let mut life = Life::default();
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(life.due(), None);
         shared.handle.shutdown();
         life.take_turn(&shared);
-        let turn = life.due().expect("a turn");
+        let turn = life.due().expect("an end");
         life.take_turn(&shared);
         assert_eq!(life.due(), Some(turn));
         shared.handle.shutdown();

@@ -1,12 +1,13 @@
 //! One open event stream: its life, and the task that writes it once it has left hyper.
 //!
-//! hyper reads the request. When its answer is an event stream, hyper is dropped, which gives the socket
-//! back, and a [`Writer`] writes the response and watches the connection. When the stream has ended, the
-//! connection goes back to hyper for its next request. A stream over HTTP/2 stays in hyper.
+//! hyper reads the request. If the response is an event stream, hyper is dropped, which returns the socket, and a
+//! [`Writer`] writes the response and watches the connection. When the stream has ended, the connection goes back
+//! to hyper for its next request. A stream over HTTP/2 stays in hyper.
 //!
 //! # Layout
 //!
-//! - `body`: the body of a response, which the server can end if it is a stream. `watched`: what it knows of the stream.
+//! - `body`: the body of a response, which the server can end if it is a stream.
+//! - `watched`: the server's view of a stream that is a body.
 //! - `life`: when a stream ends. `span`: the span of its log lines. `content_type`: which responses are streams.
 //! - `leave`: which responses leave hyper, and why others do not.
 //! - `unwritten`: the bytes that are to be written next.

@@ -1,4 +1,4 @@
-//! [`Unwritten`], the bytes that a socket has yet to take.
+//! [`Unwritten`], the bytes that are still to be written to a socket.
 
 use std::io::IoSlice;
 
@@ -6,22 +6,22 @@ use bytes::{Buf, Bytes};
 
 use crate::server::io::chunk;
 
-/// What frames and an end have put together, until the socket has taken it. The bytes of the frames are
-/// those of the body.
+/// A head, one chunk and its end, until the socket has taken them. The data of the frames is shared with the body,
+/// not copied.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
     /// The response's head.
     head: Bytes,
     /// The line before a chunk.
     size: chunk::Size,
-    /// Of one frame or two. Two for one write are much cheaper than each by itself; a third would gain little, and
-    /// a client that takes nothing holds them.
+    /// The data of up to two frames. Two in one write are much cheaper than two writes; a third would gain little,
+    /// and a client that takes nothing keeps them in memory.
     data: [Bytes; 2],
-    /// What comes after the data.
+    /// The bytes after the data.
     end: &'static [u8],
 }
 
-/// What comes after a chunk's data, and after the last of them.
+/// The end of a chunk's data, and that of the last chunk's.
 const LINE: &[u8] = b"\r\n";
 const LINE_AND_LAST: &[u8] = b"\r\n0\r\n\r\n";
 
@@ -31,21 +31,21 @@ impl Unwritten {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        // Nothing else is there without it, but for the head.
+        // Invariant: there is no chunk without an `end`.
         self.end.is_empty() && self.head.is_empty()
     }
 
-    /// There is room for another frame.
+    /// Whether another frame can be added.
     pub(super) fn has_room(&self) -> bool {
         self.data.iter().any(Bytes::is_empty)
     }
 
-    /// Adds a frame, in one chunk with the one that is here, of which nothing was written yet. No data would end
-    /// the body, so it is no chunk.
+    /// Adds a frame, in one chunk with the frame that is here already, of which nothing was written yet. A frame
+    /// without data is left out: an empty chunk would end the body.
     pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
-        debug_assert!(self.has_room(), "it would be lost");
-        if let Some(room) = self.data.iter_mut().find(|room| room.is_empty()) {
-            *room = data;
+        debug_assert!(self.has_room(), "the frame would be lost");
+        if let Some(buffer) = self.data.iter_mut().find(|buffer| buffer.is_empty()) {
+            *buffer = data;
         }
         let length: usize = self.data.iter().map(Bytes::len).sum();
         if length > 0 {
@@ -70,21 +70,20 @@ impl Unwritten {
         [&self.head, self.size.bytes(), first, second, self.end].map(IoSlice::new)
     }
 
-    /// The bytes in one piece, if there is room for them all. Where they are few, the kernel takes longer
-    /// to walk over the slices than it takes to copy them.
-    pub(super) fn copied<'a>(&self, room: &'a mut [u8]) -> Option<&'a [u8]> {
+    /// Copies the bytes into the buffer, if they fit. For few bytes, one copy is cheaper than a vectored write.
+    pub(super) fn copied<'a>(&self, buffer: &'a mut [u8]) -> Option<&'a [u8]> {
         let slices = self.slices();
-        let room = room.get_mut(..slices.iter().map(|slice| slice.len()).sum())?;
-        let mut rest = &mut *room;
+        let buffer = buffer.get_mut(..slices.iter().map(|slice| slice.len()).sum())?;
+        let mut rest = &mut *buffer;
         for slice in &slices {
-            let (place, behind) = rest.split_at_mut(slice.len());
-            place.copy_from_slice(slice);
-            rest = behind;
+            let (target, after) = rest.split_at_mut(slice.len());
+            target.copy_from_slice(slice);
+            rest = after;
         }
-        Some(room)
+        Some(buffer)
     }
 
-    /// The socket took this many.
+    /// Removes this many bytes, which the socket has taken.
     pub(super) fn took(&mut self, mut count: usize) {
         take(&mut self.head, &mut count);
         count -= self.size.took(count);
@@ -95,14 +94,14 @@ impl Unwritten {
     }
 }
 
-/// Takes as many of these bytes off as were taken.
+/// Removes up to `count` bytes from the front, and subtracts them from `count`.
 fn take(bytes: &mut Bytes, count: &mut usize) {
     if *count < bytes.len() {
         bytes.advance(*count);
         *count = 0;
     } else {
         *count -= bytes.len();
-        // An empty rest would keep the buffer in memory.
+        // An empty slice would keep the buffer in memory.
         *bytes = Bytes::new();
     }
 }
@@ -111,14 +110,14 @@ fn take(bytes: &mut Bytes, count: &mut usize) {
 mod tests {
     use super::*;
 
-    /// Takes them all, so many at a time.
+    /// Takes all bytes, up to `at_a_time` of them in one step.
     fn all(mut unwritten: Unwritten, at_a_time: usize) -> String {
         let mut all = Vec::new();
         while !unwritten.is_empty() {
             let bytes = unwritten.slices().map(|slice| slice.to_vec()).concat();
-            let mut room = [0; 100];
-            assert_eq!(unwritten.copied(&mut room), Some(&*bytes));
-            assert_eq!(unwritten.copied(&mut room[..bytes.len() - 1]), None);
+            let mut buffer = [0; 100];
+            assert_eq!(unwritten.copied(&mut buffer), Some(&*bytes));
+            assert_eq!(unwritten.copied(&mut buffer[..bytes.len() - 1]), None);
             let count = bytes.len().min(at_a_time);
             all.extend_from_slice(&bytes[..count]);
             unwritten.took(count);

@@ -25,33 +25,33 @@ use crate::stream::{Lifecycle, Link, last_words};
 /// The server's view of a body that is an event stream.
 pub(super) struct WatchedStream {
     pub(super) link: Link,
-    /// Metrics and log lines of a stream of another library; touka's own streams report by themselves.
+    /// Reports the metrics and log lines of a stream of another library; touka's own streams report by themselves.
     foreign: Option<Lifecycle>,
     life: Life,
     /// Fires at the next known end of the stream.
     timer: Option<Pin<Box<Sleep>>>,
     /// Set once the body has been polled for its last frame.
     has_ended: bool,
-    /// `false` for a compressed body, in the middle of which bytes of the server's own would be garbage.
+    /// `false` for a compressed body, which bytes of the server's own would corrupt.
     plain: bool,
     blocks: Blocks,
-    /// The stream's entry among the open ones; unlisted if the handle lists the stream already.
+    /// The stream's entry among the open streams; unlisted if the handle lists the stream already.
     entry: StreamEntry,
 }
 
-/// Whether a farewell of the server ends with a blank line.
+/// Whether the server's last bytes end with a blank line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Blocks {
-    /// Never: the stream has single lines.
+    /// Never: the stream's comments and `retry` lines are single lines.
     Lines,
-    /// Yes: the stream has whole blocks, and the last frame ended with one.
+    /// Yes: the stream consists of whole blocks, and the last frame ended with a blank line.
     Whole,
-    /// Not now: a layer has cut the last block, and a blank line would complete its event.
+    /// No, for now: a layer has cut the last block, and a blank line would complete its event.
     Cut,
 }
 
-/// Who watches a stream, in the extensions of its response: a server behind a
-/// [`HandleLayer`](crate::server::HandleLayer), or one layer around another, must not count it twice.
+/// The watchers of a stream, in the extensions of its response: a server behind a
+/// [`HandleLayer`](crate::server::HandleLayer), or a layer around another one, must not count a stream twice.
 #[derive(Clone)]
 pub(super) struct Watchers {
     link: Link,
@@ -59,7 +59,7 @@ pub(super) struct Watchers {
 }
 
 impl Watchers {
-    /// Adds a watcher to the response's.
+    /// Adds a watcher to the extensions of a response.
     pub(super) fn add(extensions: &mut Extensions, link: &Link, watcher: OpenStreams) {
         let watchers = extensions.get_or_insert_with(|| Self { link: link.clone(), by: Vec::new() });
         watchers.link = link.clone();
@@ -96,7 +96,7 @@ impl WatchedStream {
 
     /// Ready when the stream must end now, with the reason.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<CloseReason> {
-        // Before the looks: what comes after them wakes.
+        // Registered before the checks, so that a later change wakes the task.
         self.entry.closing().wakes(cx.waker());
         self.life.take_turn(shared);
         if self.entry.closing().is_wished() {
@@ -114,7 +114,7 @@ impl WatchedStream {
         self.life.is_over(due).map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Records whether the frame ends within a block.
+    /// Records whether the polled frame ends within a block.
     pub(super) fn look_at_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
         let Poll::Ready(Some(Ok(frame))) = polled else { return };
         if self.blocks != Blocks::Lines {
@@ -123,7 +123,7 @@ impl WatchedStream {
         }
     }
 
-    /// Counts what the stream of another library gives.
+    /// Counts the frames of a stream of another library, and records its end.
     pub(super) fn count<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>, is_last: bool) {
         let Some(foreign) = &mut self.foreign else { return };
         if foreign.link().age().is_none() {
@@ -142,8 +142,8 @@ impl WatchedStream {
         }
     }
 
-    /// Whether the body may be polled: not again after its last frame. `ends` says that the end has come; a frame
-    /// that is ready then still goes out, once, since a fast body always has one.
+    /// Whether the body may be polled: not again after its last frame. `ends` is set when the stream must end; a
+    /// frame that is ready then still goes out, but only one, since a fast body always has one.
     pub(super) fn may_poll(&mut self, ends: bool) -> bool {
         !mem::replace(&mut self.has_ended, ends)
     }

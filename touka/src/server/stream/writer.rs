@@ -24,62 +24,63 @@ use crate::server::state::again::Again;
 use crate::server::state::connection_state::ConnectionState;
 use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
 
-/// How many frames are written in one go, before the other tasks of the thread have their turn.
+/// The maximum number of frames before the task yields to the other tasks of its thread.
 const MOST_FRAMES: usize = 32;
 
-/// So many bytes are written in one piece, as a copy.
-const FEW: usize = 2 * 1024;
+/// Writes of up to this many bytes are copied into one piece.
+const COPY_LIMIT: usize = 2 * 1024;
 
-/// How long the body may run for them together. It may work in the thread, for as long as it likes, between
-/// two emits.
-const LONGEST: Duration = Duration::from_millis(1);
+/// How long the body may run for these frames together before the task yields. Between two emits, a body can
+/// occupy the thread for any time.
+const BODY_TIME: Duration = Duration::from_millis(1);
 
-/// Writes the response that has left hyper, and watches its connection. It ends with the stream, or with
-/// the connection.
+/// A future that writes a response that has left hyper, and watches its connection. It completes when the stream
+/// or the connection has ended.
 pub(in crate::server) struct Writer<I, A>(Option<Live<I, A>>);
 
-/// What it has until it ends.
+/// The state of a [`Writer`] until it completes.
 struct Live<I, A> {
-    /// There until its end: what a handler holds is free before its client sees the end.
+    /// Dropped at its end: what a handler holds is released before its client sees the end.
     body: Option<ServerBody<Body>>,
     state: State,
     unwritten: Unwritten,
     wire: MaybeTls<I>,
-    /// What the client has sent since its request: the beginning of the next one.
+    /// The bytes that the client has sent since its request: the beginning of the next one.
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
     again: Box<A>,
-    /// The [`mark`] of the last frame that is being written; 0 for none.
+    /// The [`mark`] of the latest frame that is being written; 0 for none.
     frame: usize,
-    /// What is unwritten may wait for the next frame, which the body has at once.
+    /// Whether the unwritten bytes may wait for the next frame, because the body goes on at once.
     collects: bool,
-    /// The connection closes with the stream.
+    /// Whether the connection closes after the stream.
     closes: bool,
-    /// The client takes nothing now.
+    /// Set while a write or the close of the connection is incomplete.
     blocked: bool,
     conn: Arc<ConnectionState>,
-    /// When the connection is cut, whatever it does. Made only when nobody else looks at it.
+    /// The deadline of a shutdown, at which the connection is cut. Created when writes are blocked, since the
+    /// body, which watches for a shutdown, is not polled then, and during a shutdown.
     deadline: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 #[derive(Debug)]
 enum State {
-    /// The head waits for what the body has at once, to be written with it.
+    /// The head waits for the first frame, to be written with it if the body has one at once.
     Opening,
-    /// The body gives frames.
+    /// The body is polled for frames.
     Streaming,
-    /// The last bytes are to be written.
+    /// The last bytes are being written.
     Ending,
-    /// All was written, and the connection is to be closed.
+    /// All bytes are written, and the connection is being closed.
     Closing,
-    /// The body has failed. What it gave before is to be written, and the response ends without its last chunk,
-    /// so that the client knows.
+    /// The body has failed. Its earlier frames are being written, and the response ends without its last chunk, so
+    /// that the client notices.
     Failing(io::Error),
 }
 
-/// How a stream ends whose last byte was written.
+/// The state of the connection after the last byte of a stream.
 enum End {
-    /// The connection is good for another request.
+    /// The connection can serve another request.
     Next,
     /// The connection was closed.
     Closed,
@@ -111,7 +112,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Writer<I, A> {
     }
 }
 
-/// No field is pinned: each that is polled can be moved.
+/// `Unpin` for any parameters: no field is pinned, since each one that is polled can be moved.
 impl<I, A> Unpin for Writer<I, A> {}
 
 impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Future for Writer<I, A> {
@@ -133,7 +134,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Future for Writer<I, 
             Ok(End::Next) => live.go_on(),
             Ok(End::Closed) => _ = drop_guarded(live),
             Err(error) => {
-                // A client that leaves in the middle of a stream is no error: it is how streams end.
+                // A client that leaves in the middle of a stream is not an error: streams end this way.
                 let log = || tracing::debug!(target: "touka::server", %error, "connection closed");
                 guarded("logging", log);
                 drop_guarded(live);
@@ -148,17 +149,17 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
         self.listen(cx)?;
         let polled = self.poll_stream(cx);
         if polled.is_pending() && self.poll_deadline(cx).is_ready() {
-            // Before anything is dropped, which would look as if the client had left.
+            // Before anything is dropped: a stream that is dropped without a reason counts as left by its client.
             self.conn.close(CloseReason::Shutdown);
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the shutdown has ended the stream")));
         }
         polled
     }
 
-    /// Ready when the connection is to be cut, because a shutdown has taken as long as it may.
+    /// Polls for the deadline of a shutdown, at which the connection must be cut.
     fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let shared = &self.conn.shared;
-        // The body watches for a shutdown, but nobody polls it while the client takes nothing.
+        // The body watches for a shutdown, but is not polled while writes are blocked.
         if !self.blocked && !shared.handle.is_shutting_down() {
             self.deadline = None;
             return Poll::Pending;
@@ -170,8 +171,8 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
         deadline.as_mut().poll(cx)
     }
 
-    /// Looks whether the client is still there, and keeps what it sends for the time after the stream. What
-    /// is more than a head may have waits in the socket: then a write finds that the client has left.
+    /// Checks whether the client is still there, and buffers what it sends for the time after the stream. Bytes
+    /// above the limit of a head stay in the socket: a write then finds that the client has left.
     fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let most = self.conn.shared.limits.head_bytes;
         while self.sent.len() < most {
@@ -189,11 +190,11 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
         Ok(())
     }
 
-    /// Goes on until the client takes no more, or the body has nothing more.
+    /// Writes frames until writes are blocked, the body has no frame, or the task must yield.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
         for turn in 0..MOST_FRAMES {
-            let is_over = turn > 0 && began.elapsed() >= LONGEST;
+            let is_over = turn > 0 && began.elapsed() >= BODY_TIME;
             if is_over {
                 self.collects = false;
             }
@@ -207,7 +208,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                     link.set_written(frame);
                 }
             }
-            // What it has given is written. A body that works for long between its frames has had its turn.
+            // All frames so far are written. A body that works for long between its frames has had its turn.
             if is_over {
                 break;
             }
@@ -224,16 +225,16 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                 State::Failing(error) => return Poll::Ready(Err(mem::replace(error, io::ErrorKind::Other.into()))),
             }
         }
-        // Not woken at once: the runtime looks at its sockets before.
+        // Yields with `yield_now`, which lets the runtime poll its sockets first; a plain wake does not.
         let yields = pin!(yield_now()).poll(cx);
-        debug_assert!(yields.is_pending(), "nobody wakes this task");
+        debug_assert!(yields.is_pending(), "the task would not be woken");
         Poll::Pending
     }
 
-    /// Writes what there is to be written.
+    /// Writes and flushes all unwritten bytes.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let mut room = [0; FEW];
+            let mut room = [0; COPY_LIMIT];
             let wire = Pin::new(&mut self.wire);
             let written = match self.unwritten.copied(&mut room) {
                 Some(bytes) => wire.poll_write(cx, bytes),
@@ -245,20 +246,20 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
             }
             self.unwritten.took(count);
         }
-        // TLS holds back what its socket does not take.
+        // TLS buffers what its socket does not take.
         Pin::new(&mut self.wire).poll_flush(cx)
     }
 
-    /// Asks the body for what comes next.
+    /// Polls the body for its next frame, or its end.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let opens = matches!(mem::replace(&mut self.state, State::Streaming), State::Opening);
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
         match Pin::new(&mut *body).poll_frame(cx) {
-            // What there is is written, and the body is asked once more.
+            // The unwritten bytes are written, and the body is polled once more.
             Poll::Pending if mem::take(&mut self.collects) || opens => {}
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Some(Ok(frame))) => {
-                // Trailers go nowhere, for no head has announced them, and nothing comes after them.
+                // Trailers are dropped, since no head has announced them, and end the body.
                 let data = frame.into_data().ok();
                 let is_last = data.is_none() || body.is_end_stream();
                 let data = data.unwrap_or_default();
@@ -279,20 +280,20 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
         Poll::Ready(())
     }
 
-    /// The last bytes are there. The stream is gone before they are written: who has read them may ask for
-    /// its place.
+    /// Drops the body, once its last bytes are queued. The stream is gone before they are written: a client that
+    /// has read them may request the capacity that the stream held.
     fn end(&mut self, state: State) {
         self.state = state;
         self.collects = false;
         drop_guarded(self.body.take());
     }
 
-    /// The connection closes after this response.
+    /// Whether the connection closes after this response.
     fn is_last(&self) -> bool {
         self.closes || self.conn.shared.handle.is_shutting_down()
     }
 
-    /// Has the connection's next requests served.
+    /// Serves the connection's next requests.
     fn go_on(self) {
         let Self { wire, sent, again, conn, .. } = self;
         guarded("serving a connection again", || again.again((wire, conn), sent.into()));
@@ -304,9 +305,9 @@ mod tests {
     use super::*;
     use crate::server::io::socket::Socket;
 
-    /// Each open stream has one.
+    /// The size matters: each open stream has a `Writer`.
     #[test]
-    fn what_a_stream_keeps_beside_its_handler_is_small() {
+    fn a_writer_is_small() {
         assert!(size_of::<Writer<Socket, ()>>() <= 704, "{}", size_of::<Writer<Socket, ()>>());
     }
 }
