@@ -108,7 +108,7 @@ impl ApiError {
 impl From<JsonRejection> for ApiError {
     fn from(error: JsonRejection) -> Self {
         let message = error.to_string();
-        Self { status: error.into_response().status(), ..Self::invalid(message) }
+        Self { status: error.status(), ..Self::invalid(message) }
     }
 }
 
