@@ -40,9 +40,9 @@ use crate::error::{Error, Result};
 ///
 /// | the event has | on the wire | at every client | use |
 /// |---|---|---|---|
-/// | a comment, a `retry`, or both | their lines, without a blank line | nothing fires | to say something to people who look at the bytes; to change the reconnection time |
-/// | an id | `id: 9` and a blank line | its id counts; some report a phantom event | a checkpoint: a client that comes back skips what came before |
-/// | a name | `event: tick` and a blank line | nothing; some report a phantom event | none |
+/// | a comment, a `retry`, or both | their lines, without a blank line | nothing is dispatched | a note for people who read the bytes; a new reconnection time |
+/// | an id | `id: 9` and a blank line | the id counts; some report a phantom event | a checkpoint: a client that reconnects skips what came before |
+/// | a name | `event: tick` and a blank line | nothing is dispatched; some report a phantom event | none |
 ///
 /// A line without a blank line is part of the block of the next event. By the standard a client obeys a
 /// `retry` when it has read its line, even if the stream ends there.
