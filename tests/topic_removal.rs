@@ -165,9 +165,8 @@ async fn handles_of_a_removed_topic_publish_nothing() {
         assert_eq!(events.iter().filter_map(Event::as_data).count(), 0);
         // The new topic may have another type.
         drop(hub.topic::<String>("a").unwrap());
-        assert_eq!(contents(&hub, "a").await, ["end"]);
         assert!(old.publish("3").await.unwrap_err().is_removed());
-        assert_eq!(contents(&hub, "a").await, ["end", "end"]);
+        assert_eq!(contents(&hub, "a").await, ["end"]);
     })
     .await;
 }
