@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::{FutureExt, StreamExt};
 use http_body_util::BodyExt;
 use support::{Client, Process, until, within};

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use axum_core::body::Body;
-use axum_core::response::{IntoResponse, Response};
+use axum_core::response::Response;
 use futures_util::stream::{FuturesUnordered, StreamExt, unfold};
 use http_body_util::{BodyExt, StreamBody};
 use support::{Apart, Client, within};

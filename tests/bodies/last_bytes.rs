@@ -6,7 +6,7 @@ use std::future::pending;
 use std::time::{Duration, SystemTime};
 
 use axum_core::body::Body;
-use axum_core::response::{IntoResponse, Response};
+use axum_core::response::Response;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 use http::Version;

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use axum::routing::get;
 use axum_core::body::Body;
-use axum_core::response::IntoResponse;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, StreamBody};

@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::{FutureExt, StreamExt, stream};
 use http_body_util::BodyExt;
 use support::within;

@@ -3,7 +3,6 @@
 use std::future::pending;
 use std::time::{Duration, SystemTime};
 
-use axum_core::response::IntoResponse;
 use futures_util::StreamExt;
 use http::StatusCode;
 use http_body_util::BodyExt;

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum_core::body::Body;
-use axum_core::response::IntoResponse;
 use http_body_util::BodyExt;
 use support::Count;
 use tokio::sync::oneshot;

@@ -4,7 +4,6 @@
 use std::future::pending;
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::FutureExt;
 use http::StatusCode;
 use http_body_util::BodyExt;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum_core::body::Body;
-use axum_core::response::IntoResponse;
 use http_body_util::BodyExt;
 use tokio::time::{Instant, sleep};
 use touka::testing::TestApp;

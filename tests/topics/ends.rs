@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::{FutureExt, StreamExt};
 use http::StatusCode;
 use http_body_util::BodyExt;

@@ -4,7 +4,6 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::StreamExt;
 use http::StatusCode;
 use support::Count;

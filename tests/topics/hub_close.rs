@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum_core::response::IntoResponse;
 use futures_util::StreamExt;
 use http_body_util::BodyExt;
 use support::Count;

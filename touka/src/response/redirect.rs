@@ -50,12 +50,10 @@ impl Redirect {
 
 impl IntoResponse for Redirect {
     fn into_response(self) -> Response {
-        match self.location {
-            Some(location) => (self.status, [(LOCATION, location)]).into_response(),
-            None => {
-                tracing::error!(target: "touka::server", "the URI of a redirect cannot be a header's value");
-                refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
-            }
+        if let Some(location) = self.location {
+            return (self.status, [(LOCATION, location)]).into_response();
         }
+        tracing::error!(target: "touka::server", "the URI of a redirect cannot be a header's value");
+        refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
     }
 }

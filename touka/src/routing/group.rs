@@ -100,13 +100,13 @@ impl Group {
     }
 
     fn dispatch() -> Endpoint {
-        Endpoint::new(|mut request| match request.extensions_mut().remove::<Inner>() {
-            Some(Inner(endpoint)) => endpoint.answer(request),
-            None => {
-                let error = "a layer has removed the extensions of a request: the router cannot find its route";
-                tracing::error!(target: "touka::server", "{error}");
-                ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED))
+        Endpoint::new(|mut request| {
+            if let Some(Inner(endpoint)) = request.extensions_mut().remove() {
+                return endpoint.answer(request);
             }
+            let error = "a layer has removed the extensions of a request: the router cannot find its route";
+            tracing::error!(target: "touka::server", "{error}");
+            ready(refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED))
         })
     }
 }

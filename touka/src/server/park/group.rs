@@ -32,7 +32,17 @@ impl Group {
         let (seen, seen_ends) = (state.log.head(), state.log.ends());
         drop(state);
         let waker = Waker::from(Arc::clone(&node));
-        Self { log, node, is_due: false, waker, place: WaiterSlot::NONE, members: Vec::new(), seen, seen_ends, walk: None }
+        Self {
+            log,
+            node,
+            is_due: false,
+            waker,
+            place: WaiterSlot::NONE,
+            members: Vec::new(),
+            seen,
+            seen_ends,
+            walk: None,
+        }
     }
 
     pub(super) fn is_empty(&self) -> bool {
