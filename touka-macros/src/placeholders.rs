@@ -61,7 +61,7 @@ fn captures_are_there_once(handler: &Handler, path: &RoutePath, diagnostics: &mu
         if ty == "Option" {
             let text = format!(
                 "a capture always has a value, because the path does not match without it: remove the `Option`, \
-                 or move it to the query, as in `?{{{name}}}`"
+                 or move the capture to the query, as in `?{{{name}}}`"
             );
             diagnostics.error(&param.ty, text);
         } else if ty == "Vec" {

@@ -49,16 +49,16 @@ impl Place {
 
 /// The meaning of each option, and the item that it goes on.
 const MEANINGS: [(&str, &str); 7] = [
-    (NAME, "is the name of one event: write it on a variant, or on a struct"),
+    (NAME, "is the name of one event, so it goes on a variant or a struct"),
     (
         RENAME_ALL,
-        "is the case of all names of an enum: write it on an enum; fields are renamed with `#[serde(rename_all = \"…\")]`",
+        "is the case of all names of an enum, so it goes on an enum; fields are renamed with `#[serde(rename_all = \"…\")]`",
     ),
-    (DATA, "is the format of one event: write it on a variant, or on a struct"),
-    (ID, "marks the field that is the event's id: write it on that field"),
-    (RETRY, "marks the field that is the reconnection time: write it on that field"),
-    (READ, "allows values to be read from events: write it on the type"),
-    (CRATE, "is the path of touka: write it on the type"),
+    (DATA, "is the format of one event, so it goes on a variant or a struct"),
+    (ID, "marks the field that is the event's id, so it goes on that field"),
+    (RETRY, "marks the field that is the reconnection time, so it goes on that field"),
+    (READ, "allows values to be read from events, so it goes on the type"),
+    (CRATE, "is the path of touka, so it goes on the type"),
 ];
 
 /// The options of one item.
@@ -221,7 +221,7 @@ fn rest_of_option(input: ParseStream<'_>) -> syn::Result<TokenStream> {
 
 fn misplaced(typed: &str, place: Place) -> String {
     match MEANINGS.iter().find(|(word, _)| *word == typed) {
-        Some((word, meaning)) => format!("not an option of {}: `{word}` {meaning}", place.article()),
+        Some((word, meaning)) => format!("`{word}` is not an option of {}: it {meaning}", place.article()),
         None => format!("unknown option `{typed}`{}", did_you_mean(typed, place.options().iter().copied())),
     }
 }

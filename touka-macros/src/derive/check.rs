@@ -130,7 +130,10 @@ fn text_is_one_value(input: &Input, message: &Message, diagnostics: &mut Diagnos
         0 => diagnostics.error(text, format!("`{name}` has no field to send as text: remove `data = \"text\"`")),
         _ => {
             let remedy = if input.kind == Kind::Enum { "send JSON" } else { "implement `IntoEvent` by hand" };
-            diagnostics.error(text, format!("text data is one field, and `{name}` has several: keep one, or {remedy}"));
+            diagnostics.error(
+                text,
+                format!("text data is the value of one field, but `{name}` has several: keep one, or {remedy}"),
+            );
         }
     }
 }

@@ -12,8 +12,8 @@ pub const fn item<T>(_: &Emitter<T>, event: T) -> T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be emitted here",
     label = "neither text nor an `Event`",
-    note = "to emit values of a type that is `IntoEvent`, write the return type: `-> EventStream<{Self}>`",
-    note = "to emit another value, convert it to an event: `Event::json(&value)?` or `Event::data(value.to_string())`",
+    note = "if `{Self}` is `IntoEvent`, write the return type: `-> EventStream<{Self}>`",
+    note = "to emit any other value, convert it to an event: `Event::json(&value)?` or `Event::data(value.to_string())`",
     note = "to emit the value of a `Result`, add a `?`"
 )]
 pub trait Emittable {

@@ -121,7 +121,10 @@ impl<T: IntoEvent> Topic<T> {
     /// # Cancellation
     /// If this future is dropped before it is ready, the event may be published or not. On disk it is not published if
     /// it was not being written yet.
-    pub async fn publish(&self, event: impl Into<T>) -> Result<EventId, HubError> {
+    pub async fn publish(
+        &self,
+        event: impl Into<T>, // a topic without a type needs one: `hub.topic::<Event>("name")?`
+    ) -> Result<EventId, HubError> {
         let draft = Draft::of(event.into())?;
         Ok(self.engine.publish(&self.log, draft, None).await?.to_id())
     }
