@@ -65,7 +65,7 @@ async fn a_hub_opens_for_readers_on_a_full_disk() {
     let mut program = Dialogue::start(PROGRAM, &[&path, "immediate", "0"]);
     assert_eq!(program.hear().await.as_deref(), Some("open"));
     assert_eq!(program.ask("read a").await, "1");
-    assert!(program.ask("publish a 2").await.contains("make room"));
+    assert!(program.ask("publish a 2").await.contains("free some space"));
     assert_eq!(program.ask("read a").await, "1");
     assert_eq!(program.ask("limit none").await, "ok");
     assert!(program.ask("publish a 3").await.starts_with("ok 1."));

@@ -20,7 +20,7 @@ async fn failed(path: &str) -> Dialogue {
     assert!(program.ask("publish a 1").await.starts_with("ok 1."));
     assert_eq!(program.ask("limit 0").await, "ok");
     let large = "x".repeat(3_000_000);
-    assert!(program.ask(&format!("publish a {large}")).await.contains("make room"));
+    assert!(program.ask(&format!("publish a {large}")).await.contains("free some space"));
     program
 }
 

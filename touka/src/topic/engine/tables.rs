@@ -6,7 +6,7 @@ use super::database::{AGES, EPOCHS, EVENTS, FILE, FORMAT, FORMAT_WITH_REMOVALS, 
 use super::disk_fault::StoreError;
 use crate::topic::position::{Epoch, Mark, Tag};
 
-/// What the database knows of a topic in addition to its events.
+/// The data of a topic, except its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) epoch: Epoch,

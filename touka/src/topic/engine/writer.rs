@@ -216,10 +216,17 @@ impl Writer {
         if answer.is_closed() {
             return;
         }
-        let removed = self.write("the topic is not removed: cannot write to", |store| {
-            store.write(true, |tables| tables.remove(log.name()))
-        });
+        // Two callers may remove one topic, and another one may have its name by now.
+        let is_removed = log.is_removed();
+        let removed = if is_removed {
+            Ok(())
+        } else {
+            self.write("the topic is not removed: cannot write to", |store| {
+                store.write(true, |tables| tables.remove(log.name()))
+            })
+        };
         match &removed {
+            Ok(()) if is_removed => {}
             Ok(()) => {
                 self.settled();
                 self.ages.remove(&address(&log));
