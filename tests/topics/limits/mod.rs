@@ -3,7 +3,6 @@
 mod events;
 mod expiry;
 mod names;
-mod no_timers;
 mod one_topic;
 
 use std::time::Duration;

@@ -34,7 +34,7 @@ async fn a_missing_event_fails_in_time() {
     assert_eq!(clock.elapsed().as_secs(), 5);
     let expected = "GET /prices sent no event within 5s
     so far: 2 events, 1 comment; the last was event `message` with data \"no JSON\"
-        at: tests/test_kit/failures.rs:";
+        at: tests/handlers/test_kit/failures.rs:";
     assert!(message.starts_with(expected), "{message}");
     let message = failure(async { drop(app.get("/never").within(MINUTE).send().await) }).await;
     assert!(message.starts_with("GET /never was not answered within 60s"), "{message}");
@@ -58,11 +58,11 @@ async fn data_of_another_type_is_shown() {
     let mut events = app(&Count::default()).get("/prices").events().await;
     events.next_event().await;
     let message = failure(events.next::<Price>().map(drop)).await;
-    let expected = "the data of event `message` is not a test_kit::Price
+    let expected = "the data of event `message` is not a handlers::test_kit::Price
   expected: its JSON
        got: no JSON
     reason: expected ident at line 1 column 2
-        at: tests/test_kit/failures.rs:";
+        at: tests/handlers/test_kit/failures.rs:";
     assert!(message.starts_with(expected), "{message}");
     let event = event("price", "[]", "");
     let message = failure(async { assert_eq!(event.json::<u8>(), 0) }).await;
@@ -115,7 +115,7 @@ async fn leftovers_are_named() {
     let message = failure(app.assert_nothing_left().map(drop)).await;
     let expected = "something of the app is still running after 5s
       left: GET /silent: 2 clients still connected (drop them, or call `disconnect`), 2 connections, 2 response bodies
-        at: tests/test_kit/failures.rs:";
+        at: tests/handlers/test_kit/failures.rs:";
     assert!(message.starts_with(expected), "{message}");
     drop(events);
     app.assert_nothing_left().await;

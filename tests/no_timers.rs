@@ -4,9 +4,7 @@ use std::panic::{set_hook, take_hook};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::runtime::Builder;
-use touka::Hub;
-
-use super::untyped;
+use touka::{Event, Hub};
 
 /// A runtime without timers cannot run the hub's task. That is found out once, not with each call.
 #[test]
@@ -23,7 +21,7 @@ fn a_runtime_without_timers_is_tried_once() {
     let hub = Hub::memory();
     Builder::new_current_thread().build().unwrap().block_on(async {
         for number in 0..5 {
-            untyped(&hub, &number.to_string()).publish("one").await.unwrap();
+            hub.topic::<Event>(number.to_string()).expect("a valid topic name").publish("one").await.unwrap();
             for _ in 0..3 {
                 tokio::task::yield_now().await;
             }

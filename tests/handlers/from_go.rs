@@ -13,7 +13,7 @@ mod callback;
 #[path = "from_go/channel.rs"]
 mod channel;
 
-const GUIDE: &str = include_str!("../docs/from-go.md");
+const GUIDE: &str = include_str!("../../docs/from-go.md");
 
 #[test]
 fn the_guide_shows_these_programs() {

@@ -302,7 +302,7 @@ async fn the_pages_header_names_the_client() {
     }
 }
 
-const PAGE: &str = include_str!("../docs/deploying.md");
+const PAGE: &str = include_str!("../../docs/deploying.md");
 
 /// The page that tells users how to configure nginx; `443` and the address in it are replaced by the test's.
 #[tokio::test]

@@ -1,0 +1,5 @@
+//! The end of a server.
+
+mod arrivals;
+mod drain;
+mod server;

@@ -1,0 +1,12 @@
+//! Topics in memory: delivery, retention, gaps, feeds and ends.
+
+mod delivery;
+mod ends;
+mod feeds;
+mod gaps;
+mod hub_close;
+mod limits;
+mod merged;
+mod opening_position;
+mod typed;
+mod wakers;
