@@ -99,7 +99,7 @@ async fn events_and_the_error_behind_them() {
         let Ok(mut stream) = within(PATIENCE, "the opening", opening).await else { panic!("the stream opens") };
         let mut first = stream.next().await.expect("an event");
         first.0 = 0;
-        until(PATIENCE, "it ends", || ended.try_recv() == Err(mpsc::TryRecvError::Disconnected)).await;
+        until(PATIENCE, "ended", || ended.try_recv() == Err(mpsc::TryRecvError::Disconnected)).await;
         thread::sleep(Duration::from_millis(20));
         let (tell, mut reasons) = unbounded_channel();
         drop(stream.on_close(move |reason| {
@@ -154,7 +154,7 @@ async fn a_body_and_its_on_error() {
         drop(told);
         Event::data("told")
     });
-    let mut stream = opening.await.expect("it opens");
+    let mut stream = opening.await.expect("the stream opens");
     assert_eq!(stream.next().await, Some(Event::data("here")));
     let (tell, mut reasons) = unbounded_channel();
     drop(stream.on_close(move |reason| {
@@ -178,7 +178,7 @@ async fn an_on_error_that_is_not_called() {
         drop(told);
         Event::data("told")
     });
-    let response = opening.await.expect("it opens").into_response();
+    let response = opening.await.expect("the stream opens").into_response();
     let body = response.into_body().collect().await.expect("a stream cannot fail").to_bytes();
     assert_eq!(
         body,

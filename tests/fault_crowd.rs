@@ -19,7 +19,7 @@ const EVENTS: usize = 200;
 const AT_A_TIME: usize = 500;
 
 fn descriptors(process: u32) -> usize {
-    fs::read_dir(format!("/proc/{process}/fd")).expect("it runs").count()
+    fs::read_dir(format!("/proc/{process}/fd")).expect("running").count()
 }
 
 async fn post(server: &Process) -> String {

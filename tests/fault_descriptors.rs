@@ -16,14 +16,14 @@ async fn limited(limits: &str) -> Process {
 
 /// The soft and the hard limit on open files.
 fn limits(server: &Process) -> (u64, u64) {
-    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("it runs");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).expect("running");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the line");
     let mut numbers = line.split_whitespace().map(|number| number.parse().unwrap_or(u64::MAX));
     (numbers.next().expect("the soft limit"), numbers.next().expect("the hard limit"))
 }
 
 fn open_descriptors(server: &Process) -> usize {
-    fs::read_dir(format!("/proc/{}/fd", server.id())).expect("it runs").count()
+    fs::read_dir(format!("/proc/{}/fd", server.id())).expect("running").count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -47,7 +47,7 @@ struct Seen {
 impl Seen {
     /// Behaves like an `EventSource`, and fails at everything that would stop one.
     async fn follow(&self, nginx: SocketAddr, turn: Arc<Semaphore>) {
-        let mut first = Some(turn.acquire().await.expect("it is never closed"));
+        let mut first = Some(turn.acquire().await.expect("never closed"));
         let mut last = 0u64;
         loop {
             let mut client = Client::connect(nginx).await;

@@ -98,7 +98,7 @@ async fn in_order(events: &mut Events) -> (u32, Option<Received>) {
             other => return (expected, other),
         }
     }
-    unreachable!("it ends")
+    unreachable!("ended")
 }
 
 #[tokio::test(start_paused = true)]
@@ -115,7 +115,7 @@ async fn a_client_behind_the_log_is_closed_and_resumes() {
     assert!(log.has("stream closed") && log.has("reason=Lagged"), "{:?}", log.0);
 
     let left_at = events.last_event_id();
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     let gap = events.next_event().await.unwrap();
     assert_eq!(gap.name, "gap");
     let data: serde_json::Value = gap.json();
@@ -136,7 +136,7 @@ async fn a_client_behind_the_routes_limit_is_closed_and_resumes() {
         assert_eq!(end, None);
         assert_eq!(test.closed.recv().await, Some(CloseReason::Lagged));
         // A client that resumes is not too far behind at once: it catches up first.
-        let mut events = events.reconnect().await.expect("it goes on");
+        let mut events = events.reconnect().await.expect("the stream goes on");
         for expected in came..30 {
             assert_eq!(number(&events.next_event().await.unwrap()), expected);
         }

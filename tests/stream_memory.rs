@@ -144,7 +144,7 @@ async fn an_open_stream_holds_little_whatever_it_has_sent() {
         for client in &mut clients {
             read(client);
         }
-        scene.events.send(length).expect("they listen");
+        scene.events.send(length).expect("listening");
         within(PATIENCE, "all have the event", async {
             for client in &mut clients {
                 while read(client) == 0 {

@@ -27,7 +27,7 @@ impl Random {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % most as u64).expect("it fits")
+        usize::try_from(self.0 % most as u64).expect("in range")
     }
 }
 
@@ -74,7 +74,8 @@ async fn follow(topic: Topic, seed: usize) -> Vec<Got> {
             ids.truncate(ids.len().saturating_sub(random.below(5)));
         }
         let from = ids.last().cloned();
-        let mut stream: EventStream = topic.subscribe(from.clone()).earliest().on_lag(on_lag).await.expect("it opens");
+        let mut stream: EventStream =
+            topic.subscribe(from.clone()).earliest().on_lag(on_lag).await.expect("the stream opens");
         got.push(Got::Opened(from.map_or(0, |id| offset(&id.to_string()))));
         let mut reads = random.below(400);
         while reads > 0 {

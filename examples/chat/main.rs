@@ -109,7 +109,7 @@ async fn say(room: String, State(rooms): State<Rooms>, Json(message): Json<NewMe
     if rooms.say(room, nick, text) {
         Ok(StatusCode::NO_CONTENT)
     } else {
-        Err((StatusCode::NOT_FOUND, format!("nobody is in the room {room}\n")))
+        Err((StatusCode::NOT_FOUND, format!("the room {room} is empty\n")))
     }
 }
 

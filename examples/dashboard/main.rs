@@ -186,7 +186,7 @@ mod tests {
     #[tokio::test]
     async fn the_host_stream_ends_with_end() {
         let events: Vec<Event> = host().await.collect().await;
-        let (end, facts) = events.split_last().expect("there is an end");
+        let (end, facts) = events.split_last().expect("an end");
         assert_eq!(end.to_string(), "event: end\ndata: that is all\n\n");
         assert!(facts.iter().all(|fact| fact.as_event().is_some_and(|name| name.as_str() == "fact")));
         assert!(!facts.is_empty());

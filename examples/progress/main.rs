@@ -156,7 +156,7 @@ mod tests {
     async fn after_the_end_a_browser_gets_204() {
         let app = one_job().await;
         let mut events = app.get("/jobs/1/progress").timeout(STEP * 200).events().await;
-        let last = events.rest().await.pop().expect("there is an end");
+        let last = events.rest().await.pop().expect("an end");
         assert_eq!((last.name.as_str(), last.data.as_str(), last.id.as_str()), ("done", "", "done"));
         assert!(events.reconnect().await.is_none(), "no 204");
 

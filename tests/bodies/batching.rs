@@ -147,7 +147,7 @@ struct Below(u32);
 
 impl IntoEvent for Below {
     fn into_event(self) -> touka::Result<Event> {
-        if self.0 == 7 { Err(touka::EventId::new("a\nb").expect_err("it has a line end")) } else { Ok(padded(self.0)) }
+        if self.0 == 7 { Err(touka::EventId::new("a\nb").expect_err("a line end")) } else { Ok(padded(self.0)) }
     }
 }
 

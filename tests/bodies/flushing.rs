@@ -320,7 +320,7 @@ fn nothing_is_held_back_under_axums_server() {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("bind");
             tell.send(listener.local_addr().expect("an address")).expect("the test waits");
             let serving = axum::serve(listener, app).with_graceful_shutdown(async { drop(stopped.await) });
-            serving.await.expect("it serves");
+            serving.await.expect("serving");
         });
         client.block_on(async {
             let visitor = Visitor::connect(address, Version::HTTP_11).await;

@@ -120,7 +120,7 @@ async fn a_long_write_timeout_applies_over_tls() {
     let server = Apart::serve(1, with_short_timeout().tls(certificate.tls()), app());
     let client = Client::connect(server.address).await;
     let mut io = certificate.connect(client.socket, &[]).await;
-    io.write_all(b"GET /patient HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.expect("it is sent");
+    io.write_all(b"GET /patient HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").await.expect("sent");
     sleep(LONG).await;
     let mut all = Vec::new();
     within(PATIENCE, "the rest", io.read_to_end(&mut all)).await.expect("not reset");

@@ -122,7 +122,7 @@ fn reader(server: &Running, path: &str) -> Child {
 }
 
 async fn signal(child: &Child, name: &str) {
-    let id = child.id().expect("it runs").to_string();
+    let id = child.id().expect("running").to_string();
     assert!(Command::new("kill").args([name, &id]).status().await.expect("kill").success());
 }
 
@@ -136,12 +136,12 @@ async fn a_process_that_is_paused_while_it_reads() {
     assert_eq!(ends(&mut ended).await, CloseReason::Stalled);
     until(PATIENCE, "its handler is dropped", || held.get() == 1).await;
     // The other process was unaffected, and is still running.
-    assert_eq!(other.try_wait().expect("it can be asked"), None);
+    assert_eq!(other.try_wait().expect("a status"), None);
     signal(&other, "-KILL").await;
-    other.wait().await.expect("it ends");
+    other.wait().await.expect("ended");
     assert_eq!(ends(&mut ended).await, CloseReason::Disconnected);
     signal(&stopped, "-KILL").await;
-    stopped.wait().await.expect("it ends");
+    stopped.wait().await.expect("ended");
     assert_eq!(held.get(), 0);
 }
 
@@ -149,14 +149,14 @@ async fn a_process_that_is_paused_while_it_reads() {
 async fn a_process_that_is_paused_with_nothing_to_read() {
     let (server, held, mut ended) = running().await;
     let mut stopped = reader(&server, "/quiet");
-    until(PATIENCE, "it reads", || held.get() == 1).await;
+    until(PATIENCE, "readable", || held.get() == 1).await;
     signal(&stopped, "-STOP").await;
     // Comments of three bytes fit into its window for hours: the client is connected, and may continue.
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(held.get(), 1);
     signal(&stopped, "-CONT").await;
     signal(&stopped, "-KILL").await;
-    stopped.wait().await.expect("it ends");
+    stopped.wait().await.expect("ended");
     assert_eq!(ends(&mut ended).await, CloseReason::Disconnected);
     until(PATIENCE, "the handler is dropped", || held.get() == 0).await;
 }

@@ -16,7 +16,7 @@ async fn start(path: &str) -> Dialogue {
 }
 
 fn refused(path: &str, words: &[&str]) -> HubError {
-    let error = Hub::open(path).expect_err("it opens");
+    let error = Hub::open(path).expect_err("the stream opens");
     let text = error.to_string();
     assert!(error.is_storage() && text.contains(path), "{text}");
     for word in words {
@@ -30,7 +30,7 @@ async fn killed(mut program: Dialogue, command: &str, after: usize) -> Vec<(Stri
     program.say(command).await;
     let mut lines = Vec::new();
     for _ in 0..after {
-        lines.push(program.hear().await.expect("it runs"));
+        lines.push(program.hear().await.expect("running"));
     }
     lines.extend(program.kill().await);
     let parts = |line: &String| line.split_once(' ').map(|(text, id)| (text.to_owned(), id.to_owned()));
@@ -89,7 +89,7 @@ async fn resumes(path: &str, name: &str, acknowledged: &[(String, String)]) {
         if offset(next) != offset(id) + 1 {
             continue;
         }
-        let mut events = topic.subscribe(Some(id.parse().expect("it parses"))).await.expect("the hub works");
+        let mut events = topic.subscribe(Some(id.parse().expect("parsed"))).await.expect("the hub works");
         // The first event carries the client's position.
         assert_eq!(events.next().await.expect("the hub works").to_string(), format!("id: {id}\n\n"));
         let event = events.next().await.expect("the hub works").to_string();
@@ -219,7 +219,7 @@ async fn a_full_disk_fails_publishers_and_damages_nothing() {
 
         let mut program = start(&path).await;
         assert!(program.ask("read a").await == kept, "another process reads something else");
-        assert!(expected.join(" ").ends_with(&kept), "not what was acknowledged");
+        assert!(expected.join(" ").ends_with(&kept), "not the acknowledged events");
         assert!(program.ended().await.success());
         let hub = Hub::open(&path).unwrap();
         let last = ids.last().unwrap().parse().unwrap();

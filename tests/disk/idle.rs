@@ -14,27 +14,27 @@ const AGES: TableDefinition<'_, u64, u64> = TableDefinition::new("ages");
 
 fn events_in(path: &str) -> u64 {
     let database = Database::open(path).expect("no other process has the file open");
-    let reading = database.begin_read().expect("it reads");
-    reading.open_table(EVENTS).expect("there is such a table").len().expect("it reads")
+    let reading = database.begin_read().expect("readable");
+    reading.open_table(EVENTS).expect("the table exists").len().expect("readable")
 }
 
 /// Shortens the retention ages stored in the file, as if that much time had passed.
 fn shorten_ages(path: &str, from: Duration, to: Duration) -> usize {
-    let milliseconds = |age: Duration| u64::try_from(age.as_millis()).expect("it is short");
-    let writing = Database::open(path).expect("no other process has the file open").begin_write().expect("it writes");
-    let mut ages = writing.open_table(AGES).expect("there is such a table");
+    let milliseconds = |age: Duration| u64::try_from(age.as_millis()).expect("in range");
+    let writing = Database::open(path).expect("no other process has the file open").begin_write().expect("writable");
+    let mut ages = writing.open_table(AGES).expect("the table exists");
     let numbers: Vec<u64> = ages
         .iter()
-        .expect("it reads")
-        .map(|entry| entry.expect("it reads"))
+        .expect("readable")
+        .map(|entry| entry.expect("readable"))
         .filter(|(_, age)| age.value() == milliseconds(from))
         .map(|(number, _)| number.value())
         .collect();
     for number in &numbers {
-        ages.insert(number, milliseconds(to)).expect("it writes");
+        ages.insert(number, milliseconds(to)).expect("writable");
     }
     drop(ages);
-    writing.commit().expect("it writes");
+    writing.commit().expect("writable");
     numbers.len()
 }
 

@@ -46,14 +46,14 @@ impl Node {
     }
 
     fn topic(&self, name: &str) -> Topic<Event> {
-        self.hub.topic(name).expect("it works")
+        self.hub.topic(name).expect("no error")
     }
 
     async fn publish(&self, name: &str, numbers: impl IntoIterator<Item = u32>) -> Vec<String> {
         let topic = self.topic(name);
         let mut ids = Vec::new();
         for number in numbers {
-            ids.push(topic.publish(number.to_string()).await.expect("it works").to_string());
+            ids.push(topic.publish(number.to_string()).await.expect("no error").to_string());
         }
         ids
     }

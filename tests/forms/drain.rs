@@ -25,7 +25,7 @@ async fn streams_end_one_after_the_other(form: Form) {
             return;
         }
     }
-    panic!("they end together");
+    panic!("the streams end together");
 }
 
 /// Stops a server whose streams tick, and returns whether some had several ticks more than others. The number

@@ -41,7 +41,7 @@ impl Http2 {
                 None => return Err(End::Clean),
                 Some(Err(_)) => return Err(End::Cut),
                 Some(Ok(bytes)) => {
-                    self.body.flow_control().release_capacity(bytes.len()).expect("they were received");
+                    self.body.flow_control().release_capacity(bytes.len()).expect("received before");
                     // Empty data carries the end.
                     if !bytes.is_empty() {
                         return Ok(bytes);

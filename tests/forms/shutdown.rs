@@ -47,7 +47,7 @@ async fn pending_events_come_before_the_end(form: Form) {
     let (events, retry) = rest.split_at(rest.rfind("retry: ").expect("a retry"));
     assert_farewell(retry);
     assert!(all.starts_with(events), "the bytes are different");
-    assert!(events.ends_with("\n\n"), "it ends in the middle of an event");
+    assert!(events.ends_with("\n\n"), "the stream ends in the middle of an event");
     // Every counted byte has arrived, except the position, which was read before.
     assert!(events.len() + 100 > given, "{given} bytes were written, {} have arrived", events.len());
     assert_eq!(scene.ended().await, CloseReason::Shutdown);

@@ -78,7 +78,7 @@ async fn a_sleep_of_the_machine_does_not_stall_a_client() {
     events.next_event().await.expect("an event");
     for _ in 0..3 {
         advance(HOURS).await;
-        assert_eq!(events.next_event().await.expect("it lives").data, "tick");
+        assert_eq!(events.next_event().await.expect("alive").data, "tick");
     }
     events.disconnect();
     app.assert_nothing_left().await;

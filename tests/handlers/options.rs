@@ -267,7 +267,7 @@ async fn on_close_is_called_once_with_the_reason() {
     assert_eq!(told.recv().await, Some(CloseReason::Shutdown));
     drop(events);
     app.assert_nothing_left().await;
-    assert!(told.try_recv().is_err(), "told twice");
+    assert!(told.try_recv().is_err(), "reported twice");
 }
 
 #[tokio::test]
@@ -297,6 +297,6 @@ async fn a_client_that_does_not_read_is_cut_off() {
     client.send("GET /flood HTTP/1.1\r\nhost: t\r\n\r\n").await;
     until(Duration::from_mins(1), "the stream runs", || held.get() == 1).await;
     until(Duration::from_mins(1), "the stream is given up", || held.get() == 0).await;
-    until(Duration::from_mins(1), "the reason is told", || REASON.lock().unwrap().is_some()).await;
+    until(Duration::from_mins(1), "the reason is reported", || REASON.lock().unwrap().is_some()).await;
     assert_eq!(*REASON.lock().unwrap(), Some(CloseReason::Stalled));
 }

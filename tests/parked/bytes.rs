@@ -1,4 +1,4 @@
-//! The bytes on the wire, and who gets them.
+//! The bytes on the wire, and the clients that get them.
 
 use support::{Client, until};
 use touka::{CloseReason, Event};

@@ -93,6 +93,6 @@ async fn the_end_of_a_feed_reaches_its_subscribers() {
             assert_eq!(client.data().await, r#"{"status":502,"title":"Bad Gateway"}"#);
             assert_eq!(scene.ended().await, CloseReason::Failed);
         }
-        drop(follower.await.expect("it begins").expect("a subscription"));
+        drop(follower.await.expect("a beginning").expect("a subscription"));
     }
 }

@@ -41,7 +41,7 @@ async fn streams_and_requests_follow_each_other_on_one_connection() {
         let handle = scene.handle.clone();
         until(PATIENCE, "the client has disconnected", || handle.count() == 0).await;
         let address = scene.server.address;
-        within(PATIENCE, "a place", async {
+        within(PATIENCE, "a free connection", async {
             loop {
                 let mut next = Client::get(address, "/plain").await;
                 if next.head().await.header("content-length") == Some("5") {

@@ -131,7 +131,7 @@ async fn an_unknown_service_is_parked_only_on_demand() {
     let inner = router(app());
     let (server, handle) = running(Server::new(), Router::new().fallback_service(inner)).await;
     drop(Client::stream(server.address, "/a").await);
-    until(PATIENCE, "it leaves", || handle.count() == 0).await;
+    until(PATIENCE, "the client disconnects", || handle.count() == 0).await;
     let mut client = Client::stream(server.address, "/a").await;
     assert!(!is_parked(&handle));
     assert!(client.chunk().await.unwrap().is_some());

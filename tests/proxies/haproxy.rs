@@ -108,7 +108,7 @@ async fn handlers_and_open_streams_have_the_clients_address() {
             let mut client = ask(&haproxy, source, "/whoami").await;
             assert_eq!(client.response().await.1, way.client(&client).to_string(), "{}", way.backend);
             held.push(stream(&haproxy, source).await.expect("a stream"));
-            let newest = handle.streams().pop().expect("it is open");
+            let newest = handle.streams().pop().expect("the stream is open");
             assert_eq!(newest.peer(), held.last().map(|client| way.client(client)), "{}", way.backend);
         }
     }
@@ -154,7 +154,7 @@ async fn the_proxy_protocol_comes_before_tls() {
             assert_eq!(stream.data().await, "here");
             assert_eq!(handle.streams().remove(0).peer(), Some(address));
             drop((visitor, stream));
-            until(PATIENCE, "it has left", || handle.count() == 0).await;
+            until(PATIENCE, "the client has disconnected", || handle.count() == 0).await;
         }
     }
 }

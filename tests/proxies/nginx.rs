@@ -42,7 +42,7 @@ impl Controls {
         let Self { permits, closed } = self.clone();
         EventStream::generate(|out| async move {
             for number in 1u32.. {
-                permits.acquire().await.expect("it is never closed").forget();
+                permits.acquire().await.expect("never closed").forget();
                 out.emit(Event::data(number.to_string())).await;
             }
         })
@@ -237,8 +237,8 @@ async fn events_compressed_by_nginx_arrive_one_by_one() {
             let event = format!("data: {number}\n\n");
             while unpacked.get_ref() != event.as_bytes() {
                 let packed = numbers.bytes().await.expect("the stream was cut off").expect("the stream ended");
-                unpacked.write_all(&packed).expect("it is gzip");
-                unpacked.flush().expect("it is gzip");
+                unpacked.write_all(&packed).expect("valid gzip");
+                unpacked.flush().expect("valid gzip");
             }
             unpacked.get_mut().clear();
         }

@@ -49,7 +49,7 @@ fn id(event: &Event) -> &EventId {
 }
 
 fn subscribe(topic: &Topic, from: Option<EventId>) -> EventStream {
-    block_on(topic.subscribe(from).into_future()).expect("it opens")
+    block_on(topic.subscribe(from).into_future()).expect("the stream opens")
 }
 
 /// Follows up to an offset, and resumes whenever the stream is closed. Returns the events, and asserts that a
@@ -85,7 +85,7 @@ fn follow(topic: &Topic, from: Option<EventId>, until: u64) -> Vec<(u64, String)
 /// Asserts that `got` is a part of all that was published, unchanged, and that each event has an offset of
 /// its own, from the first one on.
 fn assert_part_of(got: &[(u64, String)], publishers: Vec<thread::JoinHandle<Vec<(u64, String)>>>, first: u64) {
-    let mut all: Vec<_> = publishers.into_iter().flat_map(|publisher| publisher.join().expect("it ends")).collect();
+    let mut all: Vec<_> = publishers.into_iter().flat_map(|publisher| publisher.join().expect("ended")).collect();
     all.sort_unstable();
     assert!(all.iter().map(|(offset, _)| *offset).eq(first..first + all.len() as u64), "{all:?}");
     assert!(got.iter().all(|event| all.contains(event)), "{got:?} of {all:?}");
@@ -106,7 +106,7 @@ fn a_waiting_reader_is_woken_and_misses_nothing() {
             thread::spawn(move || follow(&topic, from, 5))
         };
         let followers = [follower(None), follower(None)];
-        let got = followers.map(|follower| follower.join().expect("it ends"));
+        let got = followers.map(|follower| follower.join().expect("ended"));
         // From its start on it gets everything: `follow` has checked that.
         assert_part_of(&got.concat(), publishers, 2);
     });
@@ -119,7 +119,7 @@ fn a_lagging_reader_gets_an_exact_gap() {
         let publishers = vec![publisher(&topic, "y", 4), publisher(&topic, "z", 4)];
         let begin = topic.clone();
         let follower = thread::spawn(move || follow(&begin, None, 8));
-        let got = follower.join().expect("it ends");
+        let got = follower.join().expect("ended");
         assert_part_of(&got, publishers, 1);
     });
 }
@@ -144,10 +144,10 @@ fn a_dropped_reader_leaves_the_others_in_place() {
         let stays = topic.clone();
         let stayer = thread::spawn(move || follow(&stays, None, 3));
         let publishers = vec![publisher(&topic, "x", 3)];
-        let got = stayer.join().expect("it ends");
+        let got = stayer.join().expect("ended");
         assert_part_of(&got, publishers, 1);
         for leaver in leavers {
-            leaver.join().expect("it ends");
+            leaver.join().expect("ended");
         }
         assert_eq!(topic.subscribers(), 0);
     });
@@ -159,23 +159,23 @@ fn several_topics_wake_one_stream() {
         let hub = Hub::memory();
         let (a, b): (Topic, Topic) = (hub.topic("a").expect("a name"), hub.topic("b").expect("a name"));
         let stream = hub.subscribe(["a", "b"], None).expect("two names");
-        let mut stream = block_on(stream.into_future()).expect("it opens");
+        let mut stream = block_on(stream.into_future()).expect("the stream opens");
         let follower = thread::spawn(move || {
             block_on(async {
                 let _checkpoint = stream.next().await;
                 let mut got = Vec::new();
                 for _ in 0..4 {
-                    let event = stream.next().await.expect("it goes on");
+                    let event = stream.next().await.expect("the stream goes on");
                     got.push(event.as_data().unwrap_or_default().to_owned());
                 }
                 got
             })
         });
         let publishers = [publisher(&a, "a", 2), publisher(&b, "b", 2)];
-        let got = follower.join().expect("it ends");
+        let got = follower.join().expect("ended");
         for (topic, publisher) in ["a", "b"].into_iter().zip(publishers) {
             let of: Vec<_> = got.iter().filter(|data| data.starts_with(topic)).collect();
-            let all = publisher.join().expect("it ends");
+            let all = publisher.join().expect("ended");
             assert!(of.into_iter().eq(all.iter().map(|(_, text)| text)), "{got:?}");
         }
     });
@@ -205,11 +205,11 @@ fn a_reader_of_a_closing_hub_ends_and_misses_nothing() {
             let mut stream = subscribe(&late.topic("b").expect("a name"), None);
             while block_on(stream.next()).is_some() {}
         });
-        let [one, two] = followers.map(|follower| follower.join().expect("it ends"));
+        let [one, two] = followers.map(|follower| follower.join().expect("ended"));
         assert_eq!(one, two, "the end has the same position for all");
         assert!(one.iter().map(|(offset, _)| *offset).eq(0..one.len() as u64), "{one:?}");
         assert_part_of(&one[1..], publishers, 1);
-        closer.join().expect("it ends");
-        latecomer.join().expect("it ends");
+        closer.join().expect("ended");
+        latecomer.join().expect("ended");
     });
 }

@@ -31,7 +31,7 @@ fn no_request_to_close_a_stream_is_lost() {
         // The shard handles what was requested before, and what has been requested since.
         signal.lower();
         let seen = requested.load(Ordering::Acquire);
-        closer.join().expect("it closes");
+        closer.join().expect("closed");
         assert!(seen || in_inbox.load(Ordering::Acquire), "the shard sleeps, and was not notified");
     });
 }
@@ -44,7 +44,7 @@ fn only_one_of_two_publishers_adds_to_the_inbox() {
             let signal = Arc::clone(&signal);
             thread::spawn(move || signal.raise())
         };
-        let raised = [signal.raise(), raiser.join().expect("it raises")];
+        let raised = [signal.raise(), raiser.join().expect("raised")];
         assert!(raised == [true, false] || raised == [false, true]);
         signal.lower();
         assert!(signal.raise());

@@ -269,7 +269,7 @@ async fn reasons(wire: Wire, cause: Cause, path: &str, certificate: &Certificate
     server.stop();
     server.stopped(PATIENCE).await;
     // The last sender is dropped with the server, so this loop ends: every report has arrived.
-    while let Some(more) = within(PATIENCE, "what is reported", reported.recv()).await {
+    while let Some(more) = within(PATIENCE, "the next report", reported.recv()).await {
         seen.push(more);
     }
     seen

@@ -91,9 +91,9 @@ async fn a_graceful_shutdown_of_axum_ends_each_stream_with_a_retry() {
     while red.next().await.expect("a clean end").is_some() {}
     assert!(red.parser().retry().is_some());
     drop(red);
-    until(PATIENCE, "it is not listed", || handle.count() == 4).await;
+    until(PATIENCE, "the stream is not listed", || handle.count() == 4).await;
 
-    stop.send(()).expect("it runs");
+    stop.send(()).expect("running");
     for mut stream in streams {
         while stream.next().await.expect("a clean end").is_some() {}
         let retry = stream.parser().retry().expect("a retry").as_millis();
@@ -114,12 +114,12 @@ async fn a_stream_is_listed_once_under_several_layers() {
     let mut server = Running::serve_with(server, app).await;
     for path in ["/rooms/red", "/in/foreign"] {
         let mut stream = Client::stream(server.address, path).await;
-        until(PATIENCE, "it is open", || handle.count() > 0).await;
+        until(PATIENCE, "the stream is open", || handle.count() > 0).await;
         assert_eq!(handle.streams().len(), 1, "{path}");
         assert_eq!(handle.close(|_| true), 1);
         while stream.next().await.expect("a clean end").is_some() {}
         assert!(stream.parser().retry().is_some());
-        until(PATIENCE, "it is not listed", || handle.count() == 0).await;
+        until(PATIENCE, "the stream is not listed", || handle.count() == 0).await;
     }
     // Another handle has a list of its own.
     let other = Handle::new();

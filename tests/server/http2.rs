@@ -304,6 +304,6 @@ async fn an_endless_head_closes_only_its_own_connection() {
     assert_eq!(lost.data().await, "here");
     // Many times the limit, in continuation frames: h2 stops reading and sends GOAWAY.
     assert!(with_headers(&mut visitor, 100).await.is_err());
-    until(PATIENCE, "what ran on that connection is gone", || held.get() == 0).await;
+    until(PATIENCE, "handlers of that connection are dropped", || held.get() == 0).await;
     lively.data().await;
 }

@@ -169,7 +169,7 @@ async fn a_parked_stream_holds_its_permit_until_it_ends() {
     for park in [Park::Auto, Park::Never] {
         let (server, handle) = running(counted().max_streams_per_peer(1).park(park)).await;
         let parked = Client::stream(server.address, "/topic").await;
-        until(PATIENCE, "it is open", || handle.count() == 1).await;
+        until(PATIENCE, "the stream is open", || handle.count() == 1).await;
         assert_eq!(handle.streams()[0].is_parked(), park == Park::Auto);
         let mut visitor = Visitor::connect(server.address, Version::HTTP_11).await;
         assert!(is_refused(&mut visitor, "/topic").await);

@@ -57,7 +57,7 @@ async fn many_streams_end_one_after_the_other() {
     ends.sort_by_key(|end| end.at);
     // Of times drawn from two seconds, four fifths span 1.6 s. A slow machine spreads them further.
     let apart = ends[450].at - ends[50].at;
-    assert!(apart > Duration::from_millis(500), "they end together: {apart:?}");
+    assert!(apart > Duration::from_millis(500), "the streams end together: {apart:?}");
     assert!(ends[450].after > 0, "the last streams were silent before their turn");
     // The reconnection times differ too.
     let retries: HashSet<_> = ends.iter().map(|end| end.retry).collect();
@@ -86,7 +86,7 @@ async fn http2_streams_end_one_after_the_other() {
     server.stopped(PATIENCE).await;
     ends.sort_unstable();
     let apart = ends[270].0 - ends[30].0;
-    assert!(apart > Duration::from_millis(350), "they end together: {apart:?}");
+    assert!(apart > Duration::from_millis(350), "the streams end together: {apart:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

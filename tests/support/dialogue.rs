@@ -35,7 +35,7 @@ impl Dialogue {
     /// Writes a line to the program.
     pub async fn say(&mut self, line: &str) {
         let stdin = self.stdin.as_mut().expect("stdin is open");
-        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("it reads");
+        stdin.write_all(format!("{line}\n").as_bytes()).await.expect("readable");
     }
 
     /// The next line of the program's output; `None` after its end.

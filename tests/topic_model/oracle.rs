@@ -194,7 +194,7 @@ impl ExpectedTopic {
     }
 }
 
-/// The ids of several topics, which are opaque: invariant: each id stands for one combination of positions,
+/// The ids of several topics, which are opaque. Invariant: each id stands for one combination of positions,
 /// and each combination has one id.
 #[derive(Default)]
 pub(crate) struct Composite {

@@ -180,7 +180,7 @@ async fn a_client_without_events_resumes_where_its_stream_opened() {
         assert!(!events.last_event_id().is_empty());
         events.stall();
         topic.publish("missed").await.unwrap();
-        let mut events = events.reconnect().await.expect("it goes on");
+        let mut events = events.reconnect().await.expect("the stream goes on");
         topic.publish("seen").await.unwrap();
         assert_eq!(events.next_event().await.unwrap().data, "missed");
         assert_eq!(events.next_event().await.unwrap().data, "seen");
@@ -215,7 +215,7 @@ async fn a_subscription_has_the_options_of_every_stream() {
     untyped(&hub, "options").publish("alive").await.unwrap();
     assert_eq!(events.next_event().await.unwrap().data, "alive");
     assert_eq!(events.next_event().timeout(Duration::from_mins(1)).await, None, "its lifetime is over");
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     events.assert_pending().await;
 }
 

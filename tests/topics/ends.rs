@@ -48,7 +48,7 @@ async fn feed(topic: &Topic, text: &str) -> Body {
         topic.publish(text).await.map_err(|_| StatusCode::CONFLICT)?;
         told.await.unwrap_or(Ok(()))
     });
-    let (stream, reason) = Reason::of(fed.subscribe(None).await.expect("it opens"));
+    let (stream, reason) = Reason::of(fed.subscribe(None).await.expect("the stream opens"));
     settle().await;
     Body { end, stream, reason }
 }

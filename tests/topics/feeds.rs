@@ -96,7 +96,7 @@ impl Test {
             .take()
             .expect("a body runs")
             .send(end)
-            .expect("it waits for its end");
+            .expect("the body waits for its end");
     }
 
     /// The number of bodies started, and of those alive.
@@ -230,7 +230,7 @@ async fn a_client_of_an_ended_body_resumes_with_the_next() {
     test.end(End::Error);
     assert_eq!(client.next_event().await.unwrap().name, "error");
     assert_eq!(client.next_event().await, None);
-    let mut client = client.reconnect().await.expect("it goes on");
+    let mut client = client.reconnect().await.expect("the stream goes on");
     assert_eq!(data(&mut client).await, "2:0");
     // The last event of a body reaches every client that resumes, before the next body begins.
     test.state.hub.topic::<touka::Event>("a").unwrap().publish("from elsewhere").await.unwrap();

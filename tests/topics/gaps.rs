@@ -224,12 +224,12 @@ async fn a_client_cut_off_at_a_gap_does_not_get_it_twice() {
     let retained = retained().await;
     let mut events = retained.come_back("/topics/a", &retained.ids[0]).await;
     assert_eq!(events.next_event().await.unwrap().name, "gap");
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     retained.goes_on(&mut events, 3).await;
     // A client that got a gap and no event does not get it twice either.
     let mut events = retained.come_back("/topics/a", "done").await;
     assert_eq!(events.next_event().await.unwrap().name, "gap");
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     events.assert_pending().await;
     let place = retained.topic.publish("next").await.unwrap().to_string();
     assert_eq!(events.next_event().await.unwrap().id, place);

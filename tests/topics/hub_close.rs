@@ -59,7 +59,7 @@ fn ends_with_retry(text: &str) -> bool {
 /// Sends a request over HTTP/1.1, and returns the connection with the head and the first event read.
 async fn follow(address: std::net::SocketAddr, path: &str) -> (TcpStream, String) {
     let mut socket = TcpStream::connect(address).await.expect("a server listens");
-    socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.expect("it is taken");
+    socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes()).await.expect("accepted");
     let (mut text, mut bytes) = (String::new(), [0; 4096]);
     while !text.contains("id: ") {
         let length = timeout(PATIENCE, socket.read(&mut bytes)).await.expect("the stream opens").expect("readable");
@@ -102,7 +102,7 @@ async fn closing_ends_all_streams_under_axums_server() {
     for client in clients {
         let text = rest(client).await;
         assert!(ends_with_retry(&text), "{text}");
-        assert!(!text.contains("event: done"), "it is no normal end: {text}");
+        assert!(!text.contains("event: done"), "not a normal end: {text}");
         assert_eq!(reasons.recv().await, Some(CloseReason::Shutdown));
     }
     timeout(PATIENCE, server).await.expect("the server waits for nothing").unwrap().unwrap();

@@ -109,7 +109,7 @@ async fn an_id_resumes_exactly_in_every_topic() {
             }
             seen.push(events.next_event().await.expect("an event").data);
         }
-        events = events.reconnect().await.expect("it goes on");
+        events = events.reconnect().await.expect("the stream goes on");
     }
     seen.extend(received(&mut events).await);
     for (name, modulo) in [("a", 3), ("b", 2)] {
@@ -138,7 +138,7 @@ async fn a_gap_names_its_topic_and_the_others_have_none() {
         publish(&quote, &format!("a{number}")).await;
     }
     let from = events.last_event_id();
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     // The position in `b` within this id is still valid.
     let first = events.next_event().await;
     assert_eq!(first.as_ref().unwrap().json::<Value>()["from"], from);
@@ -162,7 +162,7 @@ async fn each_topic_has_a_gap_of_its_own() {
             publish(&c, &format!("c{number}")).await;
         }
         publish(&b, "b").await;
-        events.reconnect().await.expect("it goes on")
+        events.reconnect().await.expect("the stream goes on")
     };
     let mut events = begin().await;
     let (_, first, _) = gap(events.next_event().await);
@@ -174,9 +174,9 @@ async fn each_topic_has_a_gap_of_its_own() {
     // Cut off after the first gap, the client resumes with an id that has no position for `c`.
     let mut events = begin().await;
     assert_eq!(gap(events.next_event().await).1, "a");
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     assert_eq!(gap(events.next_event().await).1, "c");
-    let mut events = events.reconnect().await.expect("it goes on");
+    let mut events = events.reconnect().await.expect("the stream goes on");
     let seen = received(&mut events).await;
     assert_eq!((of(&seen, "a"), of(&seen, "b"), of(&seen, "c")), (vec!["4", "5"], vec![""], vec!["4", "5"]));
 }
@@ -277,7 +277,7 @@ async fn one_topic_can_lag_alone() {
             assert_eq!(events.next_event().await.unwrap().data, "next");
         } else {
             assert_eq!(events.rest().await, []);
-            let mut events = events.reconnect().await.expect("it goes on");
+            let mut events = events.reconnect().await.expect("the stream goes on");
             assert_eq!(gap(events.next_event().await).1, "busy");
             let seen = received(&mut events).await;
             assert_eq!((of(&seen, "busy"), of(&seen, "quiet")), (vec!["17", "18", "19"], vec![""]));

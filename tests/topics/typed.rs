@@ -134,7 +134,7 @@ async fn round_trip<T: IntoEvent + Clone + Debug + PartialEq + Send + 'static>(v
         topic.publish(value.clone()).await.expect("a valid topic name");
         assert_eq!(stream.next().await, Some(value));
     }
-    assert!(stream.next().now_or_never().is_none(), "it waits for more");
+    assert!(stream.next().now_or_never().is_none(), "the stream waits for more");
 }
 
 #[tokio::test]

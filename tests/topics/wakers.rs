@@ -47,7 +47,7 @@ impl Wake for Counts {
 }
 
 fn on_disk(folder: &Folder) -> (Hub, Topic) {
-    let hub = Hub::open(folder.path("hub")).expect("it opens");
+    let hub = Hub::open(folder.path("hub")).expect("the stream opens");
     let topic = hub.topic("a").expect("a valid topic name");
     (hub, topic)
 }

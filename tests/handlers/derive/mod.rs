@@ -26,7 +26,7 @@ fn wire_of<T: IntoEvent>(value: impl Fn() -> T) -> String {
     value().into_event().expect("encodable").encode(&mut by_event);
     assert_eq!(straight, by_event);
     let text = String::from_utf8(straight.to_vec()).expect("UTF-8");
-    text.strip_prefix("data: before\n\n").expect("what was there stays").to_owned()
+    text.strip_prefix("data: before\n\n").expect("earlier bytes stay").to_owned()
 }
 
 /// The error of a value that cannot be sent: it fails in both ways, and writes nothing.

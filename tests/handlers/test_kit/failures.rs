@@ -58,7 +58,7 @@ async fn data_of_another_type_is_shown() {
     let mut events = app(&Count::default()).get("/prices").events().await;
     events.next_event().await;
     let message = failure(events.next_json::<Price>().map(drop)).await;
-    let expected = "the data of event `message` is not a test_kit::Price
+    let expected = "the data of event `message` is not a handlers::test_kit::Price
   expected: its JSON
        got: no JSON
     reason: expected ident at line 1 column 2

@@ -57,7 +57,7 @@ async fn clients_on_one_connection_of_a_proxy_are_counted_separately() {
             handle.streams().iter().map(|stream| stream.peer().expect("a client").to_string()).collect();
         assert_eq!(peers, ["10.0.0.7:0", "10.0.0.8:0"]);
         drop((proxies, one, other));
-        until(PATIENCE, "they have disconnected", || handle.count() == 0).await;
+        until(PATIENCE, "the clients have disconnected", || handle.count() == 0).await;
     }
 }
 

@@ -47,7 +47,7 @@ async fn one_client_cannot_use_all_connections_over_the_limit() {
             }
         }
     };
-    within(PATIENCE, "one that is not even told", fills).await;
+    within(PATIENCE, "a connection without a response", fills).await;
     assert!(with_header(&server, b"PROXY TCP4 203.0.113.8 127.0.0.1 1 2\r\n", "/open").await.1);
     drop(silent);
 }

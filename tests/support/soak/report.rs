@@ -53,7 +53,7 @@ impl Report {
             let (open, opened) = (rest.descriptors, start.descriptors);
             check(open == opened, what(format!("{open} descriptors are open, {opened} at the start")));
             let served = rest.visits > before.visits && rest.events > before.events;
-            check(served, format!("nobody was served in quarter {number}"));
+            check(served, format!("no client was served in quarter {number}"));
             before = rest;
         }
         let (second, last) = (self.quarters[1].rest.live, self.quarters[3].rest.live);

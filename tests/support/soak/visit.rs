@@ -51,7 +51,7 @@ async fn in_the_middle_of_a_request(server: SocketAddr, dice: &mut Dice) {
     let mut client = Client::connect(server).await;
     let request = request(dice);
     // The length may be zero, and is never the whole request.
-    let length = usize::try_from(dice.below(request.len() as u64)).expect("it is below the length");
+    let length = usize::try_from(dice.below(request.len() as u64)).expect("below the length");
     client.send(&request[..length]).await;
     stay(dice, 300).await;
     leave(client, dice);

@@ -115,6 +115,6 @@ mod tests {
     #[test]
     fn an_event_without_its_blank_line_is_not_counted() {
         let mut events = Events::new();
-        events.read(format!("data: {}\n", Quote::new(1, 64).json()).as_bytes(), |_| panic!("it is not whole"));
+        events.read(format!("data: {}\n", Quote::new(1, 64).json()).as_bytes(), |_| panic!("the event is not whole"));
     }
 }

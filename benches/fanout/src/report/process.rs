@@ -41,7 +41,7 @@ impl Process {
     }
 
     pub(crate) fn tell(&mut self, order: &str) -> Result<(), String> {
-        let Some(orders) = &mut self.orders else { return Err(format!("{} is told no more", self.name)) };
+        let Some(orders) = &mut self.orders else { return Err(format!("the input of {} is closed", self.name)) };
         writeln!(orders, "{order}").map_err(|error| format!("{} does not take \"{order}\": {error}", self.name))
     }
 
