@@ -145,10 +145,9 @@ async fn a_new_certificate_is_served_while_streams_go_on() {
         let mut visitor = visit(&server, &new, Some(protocol), version).await;
         assert_eq!(visitor.stream("/twice").await.data().await, "before");
     }
-    gate.add_permits(1);
-    for (visitor, stream) in &mut open {
+    gate.add_permits(open.len() + ways.len());
+    for (_, stream) in &mut open {
         assert_eq!(stream.data().await, "after");
-        assert_eq!(visitor.get("/nothing", &[]).await.status, StatusCode::NOT_FOUND);
     }
 
     // The bytes of the same files.
