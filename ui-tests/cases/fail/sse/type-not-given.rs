@@ -1,4 +1,4 @@
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use touka::{Event, IntoEvent, sse};
 
 struct Tick(u64);
