@@ -5,7 +5,7 @@
 #   scripts/test.sh rust             all but the browser and Python
 #   scripts/test.sh browser          headless Chromium, and clients and parsers from npm
 #   scripts/test.sh python           clients from PyPI
-#   scripts/test.sh fmt clippy       single stages: fmt prose clippy doc test counts features budget deny browser python
+#   scripts/test.sh fmt clippy       single stages: fmt prose clippy doc test msrv counts features budget deny browser python
 #
 # Stops at the first failure. Requires rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium, node
 # and Python come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
@@ -20,7 +20,7 @@ readonly NODE_AT_LEAST=20.18.1
 readonly PYTHON_AT_LEAST=3.10
 # The version of cargo-deny that is installed if it is missing.
 readonly CARGO_DENY=0.20.2
-readonly RUST_STAGES=(fmt prose clippy doc test counts features budget deny)
+readonly RUST_STAGES=(fmt prose clippy doc test msrv counts features budget deny)
 
 fail() {
     printf 'scripts/test.sh: %s\n' "$*" >&2
@@ -169,6 +169,16 @@ stage_test() {
     cargo test --workspace --all-features
 }
 
+# The oldest toolchain that `rust-version` promises builds the library. All else is built with the pinned one.
+stage_msrv() {
+    need_cargo
+    local oldest
+    oldest=$(sed -n 's/^rust-version = "\(.*\)"$/\1/p' touka/Cargo.toml).0
+    command -v rustup >/dev/null || fail "rustup is missing: it installs Rust $oldest"
+    rustup run "$oldest" rustc --version 2>/dev/null || rustup toolchain install "$oldest" --profile minimal --no-self-update
+    rustup run "$oldest" cargo check -p touka --all-features --target-dir target/msrv
+}
+
 # The cost of an event in instructions: no test fails if it doubles.
 stage_counts() {
     need_cargo
@@ -235,7 +245,7 @@ for argument in "${@:-all}"; do
     case $argument in
         all) stages+=("${RUST_STAGES[@]}" browser python) ;;
         rust) stages+=("${RUST_STAGES[@]}") ;;
-        fmt | prose | clippy | doc | test | counts | features | budget | deny | browser | python) stages+=("$argument") ;;
+        fmt | prose | clippy | doc | test | msrv | counts | features | budget | deny | browser | python) stages+=("$argument") ;;
         *) fail "unknown stage \"$argument\"; known are: ${RUST_STAGES[*]} browser python rust all" ;;
     esac
 done

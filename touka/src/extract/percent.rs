@@ -12,13 +12,16 @@ fn decode(text: &str, plus_is_space: bool) -> Cow<'_, [u8]> {
     decoded.extend_from_slice(plain);
     while let Some((&byte, after)) = rest.split_first() {
         rest = after;
-        match (byte, after) {
-            (b'+', _) if plus_is_space => decoded.push(b' '),
-            (b'%', &[high, low, ref after @ ..]) if let (Some(high), Some(low)) = (hex(high), hex(low)) => {
-                decoded.push(high << 4 | low);
-                rest = after;
-            }
-            (byte, _) => decoded.push(byte),
+        if byte == b'+' && plus_is_space {
+            decoded.push(b' ');
+        } else if byte == b'%'
+            && let &[high, low, ref after @ ..] = after
+            && let (Some(high), Some(low)) = (hex(high), hex(low))
+        {
+            decoded.push(high << 4 | low);
+            rest = after;
+        } else {
+            decoded.push(byte);
         }
     }
     Cow::Owned(decoded)
