@@ -11,7 +11,7 @@
 //!
 //! #[route(GET, "/feed")]
 //! async fn feed() -> impl IntoResponse {
-//!     let events = EventStream::generate(|out| async move {
+//!     let events: EventStream = EventStream::generate(|out| async move {
 //!         out.emit("hello").await;
 //!     });
 //!     ([(SET_COOKIE, "seen=1")], events)
