@@ -11,6 +11,8 @@ mod close_reasons;
 mod disconnect;
 mod drain;
 mod faults;
+#[path = "../figures.rs"]
+mod figures;
 mod form;
 mod http1;
 mod http2;

@@ -7,10 +7,12 @@ use axum::response::sse;
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
 use http::Version;
-use support::{Client, Figures, Folder, Running, Visitor};
+use support::{Client, Folder, Running, Visitor};
 use tokio::net::{TcpListener, UnixStream};
 use touka::server::AxumRoutes;
 use touka::{Router, Server, extract, route, routes, sse_handler};
+
+use crate::figures::Figures;
 
 #[sse_handler]
 async fn room(Path(room): Path<String>) {

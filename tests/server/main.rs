@@ -5,6 +5,8 @@ mod bad_input;
 mod close_reason;
 mod cors;
 mod extremes;
+#[path = "../figures.rs"]
+mod figures;
 mod handle;
 mod handle_layer;
 mod http2;

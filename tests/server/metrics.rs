@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use axum::response::sse;
 use futures_util::stream;
 use http::{StatusCode, Version};
-use support::{Client, Figures, Running, Visitor};
+use support::{Client, Running, Visitor};
 use touka::extract::State;
 use touka::server::Park;
 use touka::topic::HubError;
 use touka::{Event, EventStream, Hub, Router, Server, route, routes, sse_handler};
+
+use crate::figures::Figures;
 
 #[sse_handler]
 #[route(GET, "/rooms/{room}")]

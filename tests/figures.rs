@@ -9,22 +9,21 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Recorded metrics by name and labels: the value of a counter or gauge, and the number of a histogram's
 /// samples.
-#[allow(missing_debug_implementations, reason = "the recorder's has none")]
-pub struct Figures {
+pub(crate) struct Figures {
     snapshotter: Snapshotter,
     sums: BTreeMap<String, f64>,
 }
 
 impl Figures {
     /// Runs `run` with a recorder for this thread only.
-    pub fn recorded<T>(run: impl FnOnce(Self) -> T) -> T {
+    pub(crate) fn recorded<T>(run: impl FnOnce(Self) -> T) -> T {
         let recorder = DebuggingRecorder::new();
         let figures = Self { snapshotter: recorder.snapshotter(), sums: BTreeMap::new() };
-        metrics::with_local_recorder(&recorder, || run(figures))
+        ::metrics::with_local_recorder(&recorder, || run(figures))
     }
 
     /// All metrics: `name label=value label=value`, the labels in alphabetical order.
-    pub fn all(&mut self) -> &BTreeMap<String, f64> {
+    pub(crate) fn all(&mut self) -> &BTreeMap<String, f64> {
         // A snapshot resets the recorder, so the sums are kept here.
         for (key, _, _, value) in self.snapshotter.snapshot().into_vec() {
             let labels = key.key().labels().map(|label| format!("{}={}", label.key(), label.value()));
@@ -43,18 +42,12 @@ impl Figures {
 
     /// The current value of a metric; 0 if it was never recorded.
     #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
-    pub fn get(&mut self, figure: &str) -> i64 {
+    pub(crate) fn get(&mut self, figure: &str) -> i64 {
         self.all().get(figure).copied().unwrap_or_default() as i64
     }
 
-    /// The sum of all metrics whose names begin with `start`.
-    #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
-    pub fn sum(&mut self, start: &str) -> i64 {
-        self.all().iter().filter(|(name, _)| name.starts_with(start)).map(|(_, value)| value).sum::<f64>() as i64
-    }
-
     /// Waits until a metric has this value.
-    pub async fn comes_to(&mut self, figure: &str, value: i64) {
+    pub(crate) async fn comes_to(&mut self, figure: &str, value: i64) {
         let start = Instant::now();
         while self.get(figure) != value {
             assert!(start.elapsed() < PATIENCE, "{figure} is not {value}: {:?}", self.sums);
