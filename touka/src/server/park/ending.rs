@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::Instant;
 
+use super::client::Client;
 use super::parked::Parked;
 use crate::error::CloseReason;
 use crate::event::Event;
@@ -13,7 +14,7 @@ use crate::stream::guarded;
 impl Parked {
     /// Polls the credential, and ends the stream if the credential is no longer valid.
     pub(super) fn ask_credential(&mut self) {
-        let Self { endings: Some(endings), node, span, .. } = self else { return };
+        let Self { client: Client { endings: Some(endings), span, .. }, node, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
         let waker = Waker::from(Arc::clone(node));
         // Within the stream's span, for what the user's futures log.
@@ -25,9 +26,11 @@ impl Parked {
 
     /// Ends the stream if its end is due. Returns whether it did.
     pub(super) fn end_in_time(&mut self, now: Instant) -> bool {
-        let Some(reason) = self.life.is_over(now).filter(|_| !self.output.is_ending()) else { return false };
+        let Some(reason) = self.client.life.is_over(now).filter(|_| !self.client.output.is_ending()) else {
+            return false;
+        };
         // Both the maximum lifetime and the credential can expire; only the credential has a last event.
-        let credential = self.endings.as_mut().and_then(|endings| endings.credential.as_mut());
+        let credential = self.client.endings.as_mut().and_then(|endings| endings.credential.as_mut());
         let expired = credential.filter(|_| reason == CloseReason::Expired).and_then(|has| has.expired(now));
         self.end(reason, expired.and_then(|failure| failure.event).as_deref());
         true
@@ -35,9 +38,9 @@ impl Parked {
 
     /// Takes the event that precedes a normal end. The user's part of the credential is dropped at any end.
     pub(super) fn take_goodbye(&mut self) -> Option<Event> {
-        let mut endings = self.endings.take()?;
+        let mut endings = self.client.endings.take()?;
         let goodbye = endings.goodbye.take();
-        guarded("a stream's code", || self.span.in_scope(|| endings.let_go()));
+        guarded("a stream's code", || self.client.span.in_scope(|| endings.let_go()));
         goodbye
     }
 }

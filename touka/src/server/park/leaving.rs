@@ -1,16 +1,16 @@
-//! The end of a [`Parked`] client: its connection closes, or goes back to hyper.
+//! The end of a [`Client`]: its connection closes, or goes back to hyper.
 
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::parked::Parked;
-use super::stream_parts::StreamParts;
+use super::client::Client;
+use crate::error::CloseReason;
 use crate::server::shared::Shared;
 use crate::server::state::again::{Again, Bare, Guard};
 use crate::stream::{drop_guarded, guarded};
 
-impl Parked {
+impl Client {
     /// Drops the stream and closes the connection.
     pub(super) fn leave(self) {
         let (socket, guard, _, again) = self.end_stream();
@@ -27,9 +27,20 @@ impl Parked {
         guarded("serving a connection again", || again.again(connection, sent.into()));
     }
 
+    /// Drops all parts of the stream, in the order in which a body drops its own. A panic in one part does not keep
+    /// the others from being dropped.
     fn end_stream(self) -> (TcpStream, Guard, Vec<u8>, Box<dyn Again<Bare>>) {
         let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
-        StreamParts { subscription, endings, lifecycle, body, entry, span }.end();
+        let entered = guarded("entering a span", || span.enter());
+        drop_guarded(subscription);
+        if !endings.is_none_or(|endings| endings.let_go()) {
+            lifecycle.link().close(CloseReason::Panicked);
+        }
+        drop_guarded(lifecycle);
+        drop_guarded(body);
+        drop(entry);
+        drop_guarded(entered);
+        drop_guarded(span);
         (socket, guard, sent, again)
     }
 }

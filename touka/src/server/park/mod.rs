@@ -8,16 +8,15 @@
 //! # Layout
 //!
 //! - `offer`: which responses are parked, and what is taken out of them.
-//! - `arrival`: a connection on its way to a shard.
 //! - `lot`: the shards of a server. `run`: the task of a shard. `shard`, `turn`: the work of a shard in one turn.
 //! - `node`: a shard's inbox, and the wakers that queue keys in it. `signal`: the flag of a queued key.
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that are written to them.
-//! - `parked`: one client. `output`: what is being written to its socket. `ending`, `endings`: how its stream ends.
-//!   `leaving`, `stream_parts`: how the connection closes, or goes back to hyper.
+//! - `client`: one client. `leaving`: how its connection closes, or goes back to hyper. `parked`: the client at its place
+//!   in a shard. `output`: what is being written to its socket. `ending`, `endings`: how its stream ends.
 //! - `sweep`: the check of all clients for due work. `phase`: the phases of a shutdown.
 //! - `slots`: values at stable indices.
 
-mod arrival;
+mod client;
 mod ending;
 mod endings;
 mod group;
@@ -34,7 +33,6 @@ mod shard;
 mod shard_tests;
 mod signal;
 mod slots;
-mod stream_parts;
 mod sweep;
 mod turn;
 mod window;

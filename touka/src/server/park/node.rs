@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Wake, Waker};
 
-use super::arrival::Arrival;
+use super::client::Client;
 use super::signal::Signal;
 
 /// The capacity that a queue of arrivals keeps after a burst.
@@ -18,7 +18,7 @@ pub(super) struct Inbox(Mutex<Queues>);
 #[derive(Debug, Default)]
 struct Queues {
     /// New connections.
-    arrived: Vec<Arrival>,
+    arrived: Vec<Client>,
     /// The keys of the shard's own sockets and groups that were notified.
     ready: Vec<Key>,
     /// The waker of the shard's task, until it is woken.
@@ -36,9 +36,9 @@ pub(super) enum Key {
 
 impl Inbox {
     /// Queues a connection. Returns `true` if the caller must start a task, because the shard has none.
-    pub(super) fn bring(&self, arrival: Arrival) -> bool {
+    pub(super) fn bring(&self, client: Client) -> bool {
         let mut queues = self.lock();
-        queues.arrived.push(arrival);
+        queues.arrived.push(client);
         let starts = !mem::replace(&mut queues.running, true);
         let task = queues.task.take();
         drop(queues);
@@ -47,7 +47,7 @@ impl Inbox {
     }
 
     /// Moves all entries to the back of the given queues, and registers the task to be woken for more.
-    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Arrival>, ready: &mut VecDeque<Key>) {
+    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Client>, ready: &mut VecDeque<Key>) {
         let mut queues = self.lock();
         arrived.extend(queues.arrived.drain(..));
         ready.extend(queues.ready.drain(..));
@@ -74,7 +74,7 @@ impl Inbox {
 
     /// Records that the shard's task was dropped before its end. Returns the queued connections, which no task
     /// serves. The next connection starts another task.
-    pub(super) fn stop(&self) -> Vec<Arrival> {
+    pub(super) fn stop(&self) -> Vec<Client> {
         let mut queues = self.lock();
         queues.ready.clear();
         queues.task = None;

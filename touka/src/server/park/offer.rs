@@ -16,8 +16,9 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::arrival::Arrival;
+use super::client::Client;
 use super::endings::Endings;
+use super::output::Output;
 use crate::response::{Parts, Ticket};
 use crate::server::config::Park;
 use crate::server::io::chunk;
@@ -124,15 +125,15 @@ impl Offer {
 
     /// Adds the socket, the bytes that the client has sent since its request, and how the connection is served
     /// again.
-    pub(super) fn into_arrival(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Arrival {
+    pub(super) fn into_client(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Client {
         let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
         // The shard is woken for all its connections together.
         subscription.stop_waiting();
         let mut life = self.life;
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
-        Arrival {
+        Client {
             socket,
-            first: self.first,
+            output: Output::new(self.first),
             sent: sent.into(),
             subscription,
             lifecycle,

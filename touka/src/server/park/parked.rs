@@ -1,30 +1,22 @@
-//! [`Parked`], one client of one topic: a socket and a cursor.
+//! [`Parked`], a client that a shard writes to.
 
 use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use axum_core::body::Body;
 use bytes::{Bytes, BytesMut};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use tracing::Span;
 
-use super::arrival::Arrival;
-use super::endings::Endings;
+use super::client::Client;
 use super::node::Node;
-use super::output::Output;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::server::io::chunk;
 use crate::server::io::socket::{set_user_timeout, write_now};
-use crate::server::open_streams::StreamEntry;
-use crate::server::state::again::{Again, Bare, Guard};
-use crate::server::stream::life::Life;
-use crate::stream::{Lifecycle, Silence, last_words};
-use crate::topic::{Ahead, Mark, Subscription, lagged};
+use crate::stream::last_words;
+use crate::topic::{Ahead, Mark, lagged};
 
 /// The maximum number of reads per visit: a client that floods its socket must not delay the others.
 const MOST_READS: usize = 8;
@@ -32,38 +24,16 @@ const MOST_READS: usize = 8;
 /// The maximum number of writes per visit, so that one client does not delay the others.
 const MOST_WRITES: usize = 32;
 
+/// A client at its place in a shard.
 #[derive(Debug)]
 pub(super) struct Parked {
-    pub(super) socket: TcpStream,
-    pub(super) output: Output,
-    /// The bytes that the client has sent since its request: the beginning of the next one.
-    pub(super) sent: Vec<u8>,
-    pub(super) subscription: Subscription,
-    pub(super) lifecycle: Lifecycle,
-    /// The ends of the stream other than its topic's end. `None` for most streams, and after the end.
-    pub(super) endings: Option<Box<Endings>>,
-    /// The time of the next keep-alive comment.
-    pub(super) silence: Silence,
-    /// Whether each comment ends with a blank line of its own.
-    pub(super) whole_blocks: bool,
-    /// The write timeout: how long the client may take nothing.
-    pub(super) write_time: Duration,
-    /// The time at which the server ends the stream, though its topic goes on.
-    pub(super) life: Life,
+    pub(super) client: Client,
     /// Wakes the shard for this connection.
     pub(super) node: Arc<Node>,
     /// The index of its group in the shard.
     pub(super) group: usize,
     /// The index of this client among the members of its group.
     pub(super) member: usize,
-    pub(super) entry: StreamEntry,
-    /// Serves the connection again when the stream has ended.
-    pub(super) again: Box<dyn Again<Bare>>,
-    /// Counts the connection among those of the server.
-    pub(super) guard: Guard,
-    /// Empty by now, except for the wrappers of layers, which live as long as the client.
-    pub(super) body: Body,
-    pub(super) span: Span,
 }
 
 /// The outcome of writing pending events to a client.
@@ -80,59 +50,21 @@ pub(super) enum Progress {
 }
 
 impl Parked {
-    /// Creates a client from its arrival and its place in a shard: a node, a group, and an index in the group.
-    pub(super) fn new(arrival: Arrival, node: Arc<Node>, group: usize, member: usize) -> Self {
-        let Arrival {
-            socket,
-            first,
-            sent,
-            subscription,
-            lifecycle,
-            endings,
-            silence,
-            whole_blocks,
-            write_time,
-            life,
-            ..
-        } = arrival;
-        let Arrival { entry, again, guard, body, span, .. } = arrival;
-        let output = Output::new(first);
-        Self {
-            socket,
-            output,
-            sent,
-            subscription,
-            lifecycle,
-            endings,
-            silence,
-            whole_blocks,
-            write_time,
-            life,
-            node,
-            group,
-            member,
-            entry,
-            again,
-            guard,
-            body,
-            span,
-        }
-    }
-
     /// Writes the group's window to this client, from its position within the window.
     pub(super) fn write(&mut self, window: &Window, now: Instant) -> Progress {
-        let cursor = &self.subscription.cursor;
+        let cursor = &self.client.subscription.cursor;
         let seen = cursor.seen();
         // If the log may have ended for this client, its cursor must step through each event.
         let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
-        if !is_plain || !self.output.is_between() || window.is_empty() || self.life.is_over(now).is_some() {
+        if !is_plain || !self.client.output.is_between() || window.is_empty() || self.client.life.is_over(now).is_some()
+        {
             return self.advance(now);
         }
         let Some(bytes) = window.bytes_after(seen) else {
             let has_it = seen.offset >= window.to().offset;
             return if has_it { Progress::CaughtUp } else { self.advance(now) };
         };
-        match self.socket.try_write(bytes) {
+        match self.client.socket.try_write(bytes) {
             Ok(length) => {
                 let whole = length == bytes.len();
                 self.wrote(window, seen, length, now);
@@ -151,30 +83,30 @@ impl Parked {
     fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
         self.end_in_time(now);
         for _ in 0..MOST_WRITES {
-            if !self.output.pending().is_empty() {
-                match write(&self.socket, self.output.pending()) {
+            if !self.client.output.pending().is_empty() {
+                match write(&self.client.socket, self.client.output.pending()) {
                     Ok(0) => return Progress::Left,
                     Ok(length) => {
-                        self.output.took(length);
+                        self.client.output.took(length);
                         self.moved(now);
                     }
                     Err(error) => return self.failed(&error, now),
                 }
                 continue;
             }
-            if self.output.is_over() {
+            if self.client.output.is_over() {
                 return Progress::Over;
             }
             let Some(window) = self.next_window() else {
-                if self.output.is_ending() {
+                if self.client.output.is_ending() {
                     continue;
                 }
                 return Progress::CaughtUp;
             };
-            match write(&self.socket, window.bytes_after(window.from).unwrap_or_default()) {
+            match write(&self.client.socket, window.bytes_after(window.from).unwrap_or_default()) {
                 Ok(length) => self.wrote(&window, window.from, length, now),
                 Err(error) => {
-                    self.subscription.cursor.skip_to(window.from);
+                    self.client.subscription.cursor.skip_to(window.from);
                     return self.failed(&error, now);
                 }
             }
@@ -186,10 +118,10 @@ impl Parked {
 
     /// Builds the next window for this client alone. Ends the stream if the cursor has reached its end.
     fn next_window(&mut self) -> Option<Window> {
-        let cursor = &mut self.subscription.cursor;
+        let cursor = &mut self.client.subscription.cursor;
         let mut window = Building::new(cursor.seen(), cursor.ends());
         let mut end = None;
-        let state = self.subscription.log.lock();
+        let state = self.client.subscription.log.lock();
         while !window.is_full() {
             let before = cursor.seen();
             match cursor.step(&state.log) {
@@ -221,22 +153,22 @@ impl Parked {
     /// Records that `length` bytes of the window were written to this client, which was at `seen`.
     fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
-        self.subscription.cursor.skip_to(written.seen);
+        self.client.subscription.cursor.skip_to(written.seen);
         // Fast path: between two events, as nearly always, a connection is not blocked.
-        if self.output.is_between() {
-            self.silence.wrote(now);
+        if self.client.output.is_between() {
+            self.client.silence.wrote(now);
         } else {
             self.moved(now);
         }
-        self.output.begin(written.rest);
-        self.lifecycle.wrote(written.events, written.bytes);
+        self.client.output.begin(written.rest);
+        self.client.lifecycle.wrote(written.events, written.bytes);
     }
 
     /// Records that the client took bytes.
     fn moved(&mut self, now: Instant) {
-        self.silence.wrote(now);
-        if self.lifecycle.link().is_blocked() {
-            self.lifecycle.link().set_blocked(false);
+        self.client.silence.wrote(now);
+        if self.client.lifecycle.link().is_blocked() {
+            self.client.lifecycle.link().set_blocked(false);
         }
     }
 
@@ -251,13 +183,13 @@ impl Parked {
 
     /// Registers the waker for a socket that takes nothing.
     fn wait_to_write(&mut self, now: Instant) -> Progress {
-        if self.output.block(now) {
-            self.lifecycle.link().set_blocked(true);
+        if self.client.output.block(now) {
+            self.client.lifecycle.link().set_blocked(true);
             // The kernel must not time out before the write timeout.
-            set_user_timeout(&self.socket, self.write_time);
+            set_user_timeout(&self.client.socket, self.client.write_time);
         }
         let waker = Waker::from(Arc::clone(&self.node));
-        match self.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
+        match self.client.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => self.node.tell(),
             Poll::Ready(Err(_)) => return Progress::Left,
@@ -272,15 +204,15 @@ impl Parked {
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
         for _ in 0..MOST_READS {
-            match self.socket.poll_read_ready(&mut cx) {
+            match self.client.socket.poll_read_ready(&mut cx) {
                 Poll::Pending => return Progress::CaughtUp,
                 Poll::Ready(Err(_)) => return Progress::Left,
                 Poll::Ready(Ok(())) => {}
             }
-            match self.socket.try_read(&mut read) {
+            match self.client.socket.try_read(&mut read) {
                 Ok(0) => return Progress::Left,
-                Ok(length) if self.sent.len() + length > most => return Progress::Left,
-                Ok(length) => self.sent.extend_from_slice(&read[..length]),
+                Ok(length) if self.client.sent.len() + length > most => return Progress::Left,
+                Ok(length) => self.client.sent.extend_from_slice(&read[..length]),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(_) => return Progress::Left,
             }
@@ -291,27 +223,27 @@ impl Parked {
 
     /// Ends the stream, after the event that is being written.
     pub(super) fn end(&mut self, reason: CloseReason, last: Option<&Event>) {
-        if self.output.is_ending() {
+        if self.client.output.is_ending() {
             return;
         }
-        self.lifecycle.link().close(reason);
+        self.client.lifecycle.link().close(reason);
         let mut bytes = BytesMut::new();
         let goodbye = self.take_goodbye();
-        let words = last_words(reason, last, || goodbye, self.whole_blocks);
+        let words = last_words(reason, last, || goodbye, self.client.whole_blocks);
         chunk::put(&words, &mut bytes);
         bytes.extend_from_slice(chunk::LAST);
-        self.output.end(bytes.freeze());
+        self.client.output.end(bytes.freeze());
         if !words.is_empty() {
-            self.lifecycle.wrote(0, words.len());
+            self.client.lifecycle.wrote(0, words.len());
         }
     }
 
     /// When a timer is due: an end, a write timeout or a keep-alive. `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
-        let end = self.life.due().filter(|_| !self.output.is_ending());
-        let waits = match self.output.waiting() {
-            Some(waiting) => waiting.due(self.write_time),
-            None => self.silence.due(),
+        let end = self.client.life.due().filter(|_| !self.client.output.is_ending());
+        let waits = match self.client.output.waiting() {
+            Some(waiting) => waiting.due(self.client.write_time),
+            None => self.client.silence.due(),
         };
         end.into_iter().chain(waits).min()
     }
@@ -321,7 +253,7 @@ impl Parked {
         if self.end_in_time(now) {
             return self.advance(now);
         }
-        let waiting = self.output.waiting();
+        let waiting = self.client.output.waiting();
         if self.due().is_none_or(|due| due > now) {
             return if waiting.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
@@ -329,16 +261,16 @@ impl Parked {
             // The last try. It fills all free space of the socket's buffer: space that is left would count as
             // progress at the next check.
             let progress = self.write_with(write_now, now);
-            if progress == Progress::Blocked && self.output.waiting() == waiting {
-                self.lifecycle.link().close(CloseReason::Stalled);
+            if progress == Progress::Blocked && self.client.output.waiting() == waiting {
+                self.client.lifecycle.link().close(CloseReason::Stalled);
                 return Progress::Left;
             }
             return progress;
         }
-        self.silence.fill(now);
-        let comment = chunk::KeepAlive::new(self.whole_blocks);
-        if self.output.keep_alive(Bytes::from_static(comment.chunk)) {
-            self.lifecycle.wrote(0, comment.wire_len);
+        self.client.silence.fill(now);
+        let comment = chunk::KeepAlive::new(self.client.whole_blocks);
+        if self.client.output.keep_alive(Bytes::from_static(comment.chunk)) {
+            self.client.lifecycle.wrote(0, comment.wire_len);
         }
         self.advance(now)
     }

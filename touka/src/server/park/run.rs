@@ -7,7 +7,7 @@ use std::task::Poll;
 
 use tokio::task::unconstrained;
 
-use super::arrival::Arrival;
+use super::client::Client;
 use super::node::Inbox;
 use super::shard::Shard;
 use super::turn::Turn;
@@ -54,7 +54,7 @@ struct Running(Option<Arc<Inbox>>);
 impl Drop for Running {
     fn drop(&mut self) {
         let arrived = self.0.take().map(|inbox| inbox.stop()).unwrap_or_default();
-        arrived.into_iter().for_each(Arrival::leave);
+        arrived.into_iter().for_each(Client::leave);
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::arrival::Arrival;
+use super::client::Client;
 use super::group::Group;
 use super::node::{Inbox, Key, MOST_WAITING, Node};
 use super::parked::{Parked, Progress};
@@ -20,7 +20,7 @@ use super::sweep::Sweep;
 use super::turn::Turn;
 use crate::error::CloseReason;
 use crate::server::shared::Shared;
-use crate::stream::{Lifecycle, guarded};
+use crate::stream::guarded;
 
 /// The maximum number of sockets that arrive, are notified, are written to or are swept in one turn, before the
 /// shard yields to the other tasks of its thread. Each kind of work is counted separately.
@@ -39,7 +39,7 @@ pub(super) struct Shard {
     inbox: Arc<Inbox>,
     shared: Arc<Shared>,
     /// Connections that have arrived, until their turn comes.
-    arrived: VecDeque<Arrival>,
+    arrived: VecDeque<Client>,
     /// The keys of notified sockets and groups, until their turn comes.
     ready: VecDeque<Key>,
     sockets: Slots<Parked>,
@@ -63,8 +63,8 @@ impl Turn for Shard {
         self.go_on_sweeping();
         self.inbox.open(cx, &mut self.arrived, &mut self.ready);
         for _ in 0..self.arrived.len().min(self.turn) {
-            let Some(arrival) = self.arrived.pop_front() else { break };
-            self.arrive(arrival);
+            let Some(client) = self.arrived.pop_front() else { break };
+            self.arrive(client);
         }
         if self.arrived.is_empty() {
             self.arrived.shrink_to(MOST_WAITING);
@@ -118,34 +118,28 @@ impl Shard {
 
     /// Drops all connections, in any state of the shard. One by one: two panics at once would abort.
     fn clear(&mut self, reason: Option<CloseReason>) {
-        let close = |lifecycle: &Lifecycle| {
+        let parked = (0..self.sockets.end()).filter_map(|index| self.sockets.remove(index));
+        for client in parked.map(|parked| parked.client).chain(self.arrived.drain(..)) {
             if let Some(reason) = reason {
-                lifecycle.link().close(reason);
+                client.lifecycle.link().close(reason);
             }
-        };
-        for parked in (0..self.sockets.end()).filter_map(|index| self.sockets.remove(index)) {
-            close(&parked.lifecycle);
-            parked.leave();
-        }
-        for arrival in self.arrived.drain(..) {
-            close(&arrival.lifecycle);
-            arrival.leave();
+            client.leave();
         }
     }
 
     /// Adds a connection to its group, and writes what is there for it.
-    fn arrive(&mut self, mut arrival: Arrival) {
-        let log = &arrival.subscription.log;
+    fn arrive(&mut self, mut client: Client) {
+        let log = &client.subscription.log;
         let address = Arc::as_ptr(log).addr();
         let number = *self.by_log.entry(address).or_insert_with(|| {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
-        arrival.life.take_turn(&self.shared);
-        let Some(group) = self.groups.get_mut(number) else { return arrival.leave() };
+        client.life.take_turn(&self.shared);
+        let Some(group) = self.groups.get_mut(number) else { return client.leave() };
         let index = self.sockets.insert_with(|index| {
             let node = Node::new(&self.inbox, Key::Socket(index));
-            arrival.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
-            Parked::new(arrival, node, number, group.join(index))
+            client.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
+            Parked { client, node, group: number, member: group.join(index) }
         });
         let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
         self.enqueue(number);
@@ -169,7 +163,7 @@ impl Shard {
                 let most = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
                     parked.node.heard();
-                    if parked.entry.closing().is_wished() {
+                    if parked.client.entry.closing().is_wished() {
                         parked.end(CloseReason::Shutdown, None);
                     }
                     parked.ask_credential();
@@ -193,7 +187,7 @@ impl Shard {
     /// Runs `visit` on one connection and settles the result. A panic, say of a metrics recorder, drops only it.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        let was_blocked = parked.output.waiting().is_some();
+        let was_blocked = parked.client.output.waiting().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
             Some(progress) => {
                 // If it was blocked, something other than its write timeout may be due now.
@@ -207,7 +201,7 @@ impl Shard {
 
     /// Drops one connection without writing to its client again.
     fn drop_connection(&mut self, index: usize, reason: CloseReason) {
-        self.sockets.get_mut(index).iter().for_each(|parked| parked.lifecycle.link().close(reason));
+        self.sockets.get_mut(index).iter().for_each(|parked| parked.client.lifecycle.link().close(reason));
         self.settle(index, Progress::Left);
     }
 
@@ -220,16 +214,16 @@ impl Shard {
                 self.expect(due);
             }
             Progress::Over if self.phase.is_serving() => {
-                if let Some(parked) = self.take_out(index) {
-                    parked.go_back(&self.shared);
+                if let Some(client) = self.take_out(index) {
+                    client.go_back(&self.shared);
                 }
             }
-            Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Parked::leave),
+            Progress::Over | Progress::Left => self.take_out(index).into_iter().for_each(Client::leave),
         }
     }
 
     /// Removes a connection from the shard and its group. An empty group is removed as well.
-    fn take_out(&mut self, index: usize) -> Option<Parked> {
+    fn take_out(&mut self, index: usize) -> Option<Client> {
         let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
             if let Some((moved, member)) = group.part(parked.member)
@@ -240,11 +234,11 @@ impl Shard {
                 moved.node.tell();
             }
             if group.is_empty() {
-                self.by_log.remove(&Arc::as_ptr(&parked.subscription.log).addr());
+                self.by_log.remove(&Arc::as_ptr(&parked.client.subscription.log).addr());
                 self.groups.remove(parked.group);
             }
         }
-        Some(parked)
+        Some(parked.client)
     }
 
     /// Writes new events to one turn's worth of sockets. The groups take turns.
@@ -285,7 +279,7 @@ impl Shard {
             };
             *at = Some(index);
             let Some(parked) = self.sockets.get_mut(index) else { continue };
-            if parked.output.waiting().is_none() {
+            if parked.client.output.waiting().is_none() {
                 let progress = parked.write(&window, now);
                 if progress != Progress::CaughtUp {
                     self.settle(index, progress);
@@ -330,7 +324,7 @@ impl Shard {
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
-            parked.life.take_turn(&self.shared);
+            parked.client.life.take_turn(&self.shared);
             if parked.due().is_some_and(|due| due <= Instant::now()) {
                 self.visit(index, Parked::tick);
                 let Some(still) = self.sockets.get_mut(index) else { continue };

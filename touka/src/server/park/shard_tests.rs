@@ -13,9 +13,10 @@ use tokio::time::Instant;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Metadata, Subscriber};
 
-use super::arrival::Arrival;
+use super::client;
 use super::endings::Endings;
 use super::node::Inbox;
+use super::output::Output;
 use super::shard::Shard;
 use super::turn::Turn;
 use crate::error::CloseReason;
@@ -84,9 +85,9 @@ impl Scene {
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
-        self.inbox.bring(Arrival {
+        self.inbox.bring(client::Client {
             socket: tokio::net::TcpStream::from_std(socket).unwrap(),
-            first: Bytes::from_static(b"head"),
+            output: Output::new(Bytes::from_static(b"head")),
             sent: Vec::new(),
             subscription,
             lifecycle,
