@@ -1,7 +1,5 @@
 //! Limits on request bodies: how slowly they may arrive, and how much memory they may use at once.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum_core::extract::Request;
@@ -16,6 +14,8 @@ use tokio::net::TcpStream;
 use touka::extract::State;
 use touka::{Router, Server, route, routes};
 
+use crate::held::Held;
+
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A limit that a test waits for.
@@ -23,29 +23,6 @@ const SHORT: Duration = Duration::from_millis(300);
 
 /// A limit that a test must not reach.
 const LONG: Duration = Duration::from_mins(10);
-
-/// The number of bytes that handlers hold of unfinished bodies: now, and at most so far.
-#[derive(Clone, Debug, Default)]
-struct Held(Arc<(AtomicUsize, AtomicUsize)>);
-
-impl Held {
-    fn now(&self) -> usize {
-        self.0.0.load(Ordering::SeqCst)
-    }
-
-    fn most(&self) -> usize {
-        self.0.1.load(Ordering::SeqCst)
-    }
-
-    fn add(&self, bytes: usize) {
-        let now = self.0.0.fetch_add(bytes, Ordering::SeqCst) + bytes;
-        self.0.1.fetch_max(now, Ordering::SeqCst);
-    }
-
-    fn sub(&self, bytes: usize) {
-        self.0.0.fetch_sub(bytes, Ordering::SeqCst);
-    }
-}
 
 /// Collects a body without an extractor: the number of bytes, or why there are no more.
 #[route(POST, "/upload")]

@@ -3,6 +3,7 @@
 mod back_pressure;
 mod body_limits;
 mod disconnect;
+mod held;
 mod request_limits;
 mod resets;
 mod silence;

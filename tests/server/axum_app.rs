@@ -2,28 +2,16 @@
 
 use std::net::SocketAddr;
 
-use axum::extract::{ConnectInfo, MatchedPath, Path};
-use axum::response::sse;
+use axum::extract::{ConnectInfo, MatchedPath};
 use axum::routing::{get, post};
-use futures_util::{StreamExt, stream};
 use http::Version;
 use support::{Client, Folder, Running, Visitor};
 use tokio::net::{TcpListener, UnixStream};
 use touka::server::AxumRoutes;
-use touka::{Router, Server, extract, route, routes, sse_handler};
+use touka::{Router, Server, extract, route, routes};
 
+use crate::axum_streams::{foreign, room};
 use crate::figures::Figures;
-
-#[sse_handler]
-async fn room(Path(room): Path<String>) {
-    emit!(room);
-    std::future::pending::<()>().await;
-}
-
-/// A stream built with axum's `Sse`.
-async fn foreign() -> sse::Sse<impl stream::Stream<Item = Result<sse::Event, touka::Error>>> {
-    sse::Sse::new(stream::iter([Ok(sse::Event::default().data("foreign"))]).chain(stream::pending()))
-}
 
 async fn who(ConnectInfo(peer): ConnectInfo<SocketAddr>) -> String {
     peer.to_string()

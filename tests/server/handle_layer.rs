@@ -6,10 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
-use axum::extract::Path;
-use axum::response::sse;
 use axum::routing::get;
-use futures_util::{StreamExt, stream};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use support::{Client, Running, until, within};
@@ -20,18 +17,9 @@ use touka::{CloseReason, EventStream, Hub, Router, Server, route, routes, sse_ha
 use tower_layer::Layer;
 use tower_service::Service;
 
+use crate::axum_streams::{foreign, room};
+
 const PATIENCE: Duration = Duration::from_mins(1);
-
-#[sse_handler]
-async fn room(Path(room): Path<String>) {
-    emit!(room);
-    std::future::pending::<()>().await;
-}
-
-/// A stream built with axum's `Sse`.
-async fn foreign() -> sse::Sse<impl stream::Stream<Item = Result<sse::Event, touka::Error>>> {
-    sse::Sse::new(stream::iter([Ok(sse::Event::default().data("foreign"))]).chain(stream::pending()))
-}
 
 /// The app under axum's server, with a handle's layer, until the signal comes.
 async fn under_axum(app: axum::Router, handle: Handle) -> (SocketAddr, oneshot::Sender<()>, oneshot::Receiver<()>) {

@@ -1,6 +1,7 @@
 //! A server on a socket: its protocols, its limits on clients, its handle, and panics in user code.
 
 mod axum_app;
+mod axum_streams;
 mod bad_input;
 mod close_reason;
 mod cors;

@@ -4,6 +4,7 @@
 //!
 //! - `router`: the public API; `plan`: the contents of a router before it serves.
 //! - `route`, `routes`: one route; the list that a router mounts.
+//! - `serve`: serves a router that has its state.
 //! - `handler`: an async function of extractors, as a fallback takes one.
 //! - `table`: finds the endpoint of a request.
 //! - `endpoint`, `group`: a service with its type erased; the layers and prefixes around it.
@@ -15,6 +16,7 @@ mod plan;
 mod route;
 mod router;
 mod routes;
+mod serve;
 mod table;
 
 pub use endpoint::Endpoint;

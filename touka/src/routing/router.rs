@@ -19,9 +19,7 @@ use super::group::boxed;
 use super::handler::Handler;
 use super::plan::Plan;
 use super::route::Route;
-use crate::error::Result;
 use crate::response::survive;
-use crate::server::{IntoListener, Server};
 use crate::stream::catch;
 
 /// The routes of an app, and a [`tower_service::Service`] that answers them.
@@ -267,37 +265,6 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     fn plan_mut(&mut self) -> &mut Plan<S> {
         self.service = Arc::default();
         Arc::make_mut(&mut self.plan)
-    }
-}
-
-impl<S> Router<S> {
-    /// Serves the app: [`Server::serve`] with the defaults.
-    ///
-    /// # Errors
-    /// The address cannot be opened.
-    pub async fn serve(self, address: impl IntoListener) -> Result<()>
-    where
-        Self: StateGiven<S>,
-    {
-        Server::new().serve(address, self.router()).await
-    }
-}
-
-/// A router that can be served: its handlers need no state. The compiler's error names [`Router::with_state`].
-#[diagnostic::on_unimplemented(
-    message = "the handlers of this router need a state of type `{S}`",
-    label = "this router has no state yet",
-    note = "give the state before the router is served: `.with_state(state).serve(address)`"
-)]
-pub trait StateGiven<S> {
-    #[doc(hidden)]
-    fn router(self) -> Router;
-}
-
-#[diagnostic::do_not_recommend]
-impl StateGiven<()> for Router {
-    fn router(self) -> Router {
-        self
     }
 }
 
