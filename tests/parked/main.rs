@@ -2,6 +2,7 @@
 //! Each promise is tested for both.
 
 mod bytes;
+mod chosen_end;
 mod drains;
 mod ends;
 mod fair;

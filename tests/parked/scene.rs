@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ use touka::server::{Handle, Park};
 use touka::topic::{HubError, OnLag, Retention};
 use touka::{CloseReason, Event, EventStream, Hub, Router, Server, Topic, route, routes};
 
+use crate::chosen_end;
+
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Long enough that a slow machine does not cut off a client that reads, short enough to wait for.
@@ -25,6 +28,7 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
 #[derive(Clone)]
 pub(crate) struct App {
     pub(crate) hub: Hub,
+    pub(crate) tested: Arc<AtomicUsize>,
     pub(crate) held: Count,
     pub(crate) ends: UnboundedSender<CloseReason>,
     stop: Arc<Notify>,
@@ -85,6 +89,13 @@ async fn skips(State(app): State<App>, topic: String, from: LastEventId) -> Resu
     Ok(app.reported(app.hub.topic(topic)?.subscribe(from).on_lag(OnLag::Skip).await?))
 }
 
+/// A subscription that ends as [`crate::chosen_end`] describes.
+#[route(GET, "/chosen")]
+async fn chosen(State(app): State<App>, from: LastEventId) -> Result<EventStream, HubError> {
+    let test = chosen_end::test(&app);
+    Ok(app.reported(app.hub.topic("a")?.subscribe(from).earliest().until(test).await?).end("over"))
+}
+
 /// A subscription in a body of the handler's own, whose `Drop` panics.
 #[route(GET, "/panics")]
 async fn panics(State(app): State<App>, from: LastEventId) -> Result<Response, HubError> {
@@ -135,6 +146,7 @@ pub(crate) struct Scene {
     pub(crate) handle: Handle,
     pub(crate) hub: Hub,
     pub(crate) topic: Topic,
+    pub(crate) tested: Arc<AtomicUsize>,
     pub(crate) held: Count,
     pub(crate) ends: UnboundedReceiver<CloseReason>,
     pub(crate) stop: Arc<Notify>,
@@ -146,15 +158,22 @@ impl Scene {
         let (ends_tell, ends) = unbounded_channel();
         let hub = Hub::builder().retention(retention).memory();
         let held = Count::default();
+        let tested = Arc::default();
         let stop = Arc::new(Notify::new());
-        let app = App { hub: hub.clone(), held: held.clone(), ends: ends_tell, stop: Arc::clone(&stop) };
-        let routes = routes![a, b, spoken, bare, blocks, short, skips, panics, fed, plain];
+        let app = App {
+            hub: hub.clone(),
+            tested: Arc::clone(&tested),
+            held: held.clone(),
+            ends: ends_tell,
+            stop: Arc::clone(&stop),
+        };
+        let routes = routes![a, b, chosen, spoken, bare, blocks, short, skips, panics, fed, plain];
         let router = Router::new().mount(routes).with_state(app);
         let server = set(Server::new().park(park).write_timeout(WRITE_TIMEOUT));
         let handle = server.handle();
         let server = Running::serve_with(server, router).await;
         let topic = hub.topic("a").expect("a topic");
-        Self { server, handle, hub, topic, held, ends, stop, park }
+        Self { server, handle, hub, topic, tested, held, ends, stop, park }
     }
 
     pub(crate) async fn new(park: Park) -> Self {

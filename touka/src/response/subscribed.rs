@@ -13,13 +13,15 @@ use http_body::{Body, Frame};
 use super::body::Frames;
 use crate::event::IntoEvent;
 use crate::stream::{Credential, Lifecycle, Options, SubscriptionParts};
-use crate::topic::Subscription;
+use crate::topic::{EndTest, Subscription, TakenSubscription};
 
 /// The parts of a response body that is nothing but a position in a topic. A server that serves the subscription
 /// without the body takes them, and the body is at its end.
 #[derive(Debug)]
 pub(crate) struct Parts {
     pub(crate) subscription: Subscription,
+    /// The test for the last event, if the stream has one.
+    pub(crate) test: Option<EndTest>,
     pub(crate) credential: Option<Box<Credential>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) options: Options,
@@ -97,7 +99,8 @@ impl<T: Send + 'static> Take for Mutex<Inside<T>> {
         drop(inside);
         let SubscriptionParts { subscription, credential, lifecycle, options } =
             frames.into_stream().into_subscription()?;
-        Some(Parts { subscription: *subscription.downcast().ok()?, credential, lifecycle, options })
+        let TakenSubscription { subscription, test } = *subscription.downcast().ok()?;
+        Some(Parts { subscription, test, credential, lifecycle, options })
     }
 }
 

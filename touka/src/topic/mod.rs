@@ -18,6 +18,7 @@ mod cursor;
 #[cfg(feature = "disk")]
 mod disk;
 mod encoded;
+mod end_test;
 mod engine;
 mod epoch_index;
 mod error;
@@ -57,8 +58,9 @@ pub use subscribe_options::OnGap;
 pub use topic::{Fed, Topic};
 
 pub(crate) use cursor::{Ahead, lagged};
+pub(crate) use end_test::EndTest;
 pub(crate) use log::Log;
 pub(crate) use position::Mark;
 pub(crate) use shared_log::SharedLog;
-pub(crate) use subscription::Subscription;
+pub(crate) use subscription::{Subscription, TakenSubscription};
 pub(crate) use waiters::WaiterSlot;

@@ -5,6 +5,7 @@ use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
+use super::subscription::Subscription;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::stream::{Failure, Step, guarded};
@@ -19,9 +20,14 @@ pub(super) enum TopicItem {
 }
 
 /// A subscriber of one or several topics, which can be read item by item.
-pub(super) trait Reader: Send {
+pub(super) trait Reader: Send + Sized {
     /// The next item, or the end of the stream. No lock is held when this returns.
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
+
+    /// The subscription that this reader is, if it reads one topic.
+    fn into_subscription(self) -> Option<Subscription> {
+        None
+    }
 }
 
 /// The conversion from an event to a value.

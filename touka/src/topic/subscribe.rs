@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::cursor::OnLag;
+use super::end_test::EndTest;
 use super::engine::Engine;
 use super::error::HubError;
 use super::feed::Feed;
@@ -16,7 +17,7 @@ use super::merged::{Merged, MergedSource};
 use super::shared_log::SharedLog;
 use super::subscribe_options::{OnGap, SubscribeOptions};
 use super::subscription::{Subscribed, Subscription};
-use super::until::{IsLast, Until};
+use super::until::Until;
 use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::EventStream;
 
@@ -41,14 +42,14 @@ pub struct Subscribe<T = Event> {
     options: SubscribeOptions,
     engine: Engine,
     feed: Option<Feed>,
-    is_last: Option<IsLast>,
+    test: Option<EndTest>,
     // The stream gives out values and owns none yet, so this is `Send` whatever they are.
     gives: PhantomData<fn() -> T>,
 }
 
 impl<T> Subscribe<T> {
     pub(super) fn new(engine: Engine, logs: Vec<Arc<SharedLog>>, from: Option<EventId>, feed: Option<Feed>) -> Self {
-        Self { logs, from, options: SubscribeOptions::default(), engine, feed, is_last: None, gives: PhantomData }
+        Self { logs, from, options: SubscribeOptions::default(), engine, feed, test: None, gives: PhantomData }
     }
 
     /// Starts a client without an id at the oldest retained event instead of the next one that is published.
@@ -113,7 +114,8 @@ impl<T> Subscribe<T> {
     /// A browser reconnects after the end, with the id of the last event, and then follows the topic until the next such
     /// event. To stop it, call `close()` in the page when the last event arrives.
     ///
-    /// Such a stream is never [parked](crate::Server::park): it has a task, and decodes each event.
+    /// Each event is decoded for `is_last`, and `is_last` runs between the deliveries to other clients if the stream is
+    /// [parked](crate::Server::park): it must not block.
     ///
     /// ```
     /// use touka::extract::{LastEventId, State};
@@ -126,7 +128,7 @@ impl<T> Subscribe<T> {
     /// }
     /// ```
     pub fn until(mut self, is_last: impl FnMut(&Event) -> bool + Send + 'static) -> Self {
-        self.is_last = Some(Box::new(is_last));
+        self.test = Some(EndTest::new(is_last));
         self
     }
 }
@@ -137,14 +139,14 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { logs, from, options, engine, feed, is_last, .. } = self;
+            let Self { logs, from, options, engine, feed, test, .. } = self;
             for log in &logs {
                 engine.load(log).await?;
             }
             let [log] = &logs[..] else {
                 let merged = Merged::subscribe(logs, from.as_ref(), &options);
-                return Ok(EventStream::from_source(match is_last {
-                    Some(is_last) => Box::pin(Until::new(merged, is_last, T::from_event)),
+                return Ok(EventStream::from_source(match test {
+                    Some(test) => Box::pin(Until::new(merged, test, T::from_event)),
                     None => Box::pin(MergedSource::new(merged, T::from_event)),
                 }));
             };
@@ -163,10 +165,10 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             if let Some(feed) = feed.filter(|_| starts) {
                 feed.start(log);
             }
-            Ok(match is_last {
-                Some(is_last) => EventStream::from_source(Box::pin(Until::new(subscription, is_last, T::from_event))),
-                None => EventStream::subscribed(Box::pin(Subscribed::new(subscription, T::from_event))),
-            })
+            Ok(EventStream::subscribed(match test {
+                Some(test) => Box::pin(Until::new(subscription, test, T::from_event)),
+                None => Box::pin(Subscribed::new(subscription, T::from_event)),
+            }))
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use super::cursor::{Ahead, Cursor, lagged};
+use super::end_test::EndTest;
 use super::log::Log;
 use super::reading::{FromEvent, Reader, TopicItem, poll_value};
 use super::shared_log::{LogState, SharedLog};
@@ -103,6 +104,18 @@ impl Reader for Subscription {
         });
         next
     }
+
+    fn into_subscription(self) -> Option<Subscription> {
+        Some(self)
+    }
+}
+
+/// What a server takes out of a stream that follows one topic and does nothing else.
+#[derive(Debug)]
+pub(crate) struct TakenSubscription {
+    pub(crate) subscription: Subscription,
+    /// The test for the last event, if the stream has one.
+    pub(crate) test: Option<EndTest>,
 }
 
 impl Drop for Subscription {
@@ -135,6 +148,6 @@ impl<T: 'static> Source<T> for Subscribed<T> {
     }
 
     fn take_subscription(mut self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
-        Some(Box::new(self.subscription.take()?))
+        Some(Box::new(TakenSubscription { subscription: self.subscription.take()?, test: None }))
     }
 }

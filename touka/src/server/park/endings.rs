@@ -1,24 +1,32 @@
 //! [`Endings`], the ends of a stream other than the end of its topic.
 
 use crate::event::Event;
-use crate::stream::Credential;
+use crate::stream::{Credential, drop_guarded};
+use crate::topic::EndTest;
 
-/// An event that precedes the end, and a credential. Boxed by its users, since few streams have either.
+/// An event that precedes the end, a credential, and a test for the last event. Boxed by its users, since few streams
+/// have any of these.
 #[derive(Debug)]
 pub(super) struct Endings {
     /// The event that precedes a normal end.
     pub(super) goodbye: Option<Event>,
     pub(super) credential: Option<Box<Credential>>,
+    pub(super) test: Option<EndTest>,
 }
 
 impl Endings {
-    pub(super) fn new(goodbye: Option<Event>, credential: Option<Box<Credential>>) -> Option<Box<Self>> {
-        let is_plain = goodbye.is_none() && credential.is_none();
-        (!is_plain).then(|| Box::new(Self { goodbye, credential }))
+    pub(super) fn new(
+        goodbye: Option<Event>,
+        credential: Option<Box<Credential>>,
+        test: Option<EndTest>,
+    ) -> Option<Box<Self>> {
+        let is_plain = goodbye.is_none() && credential.is_none() && test.is_none();
+        (!is_plain).then(|| Box::new(Self { goodbye, credential, test }))
     }
 
-    /// Drops the user's code. Returns `false` if its destructor panicked.
+    /// Drops the user's code. Returns `false` if a destructor panicked.
     pub(super) fn let_go(mut self) -> bool {
-        self.credential.as_mut().is_none_or(|credential| credential.let_go())
+        let is_dropped = drop_guarded(self.test.take());
+        self.credential.as_mut().is_none_or(|credential| credential.let_go()) && is_dropped
     }
 }

@@ -13,6 +13,7 @@
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that are written to them.
 //! - `client`: one client. `leaving`: how its connection closes, or goes back to hyper. `parked`: the client at its place
 //!   in a shard. `output`: what is being written to its socket. `ending`, `endings`: how its stream ends.
+//!   `tested`: events of which the handler chooses the last.
 //! - `sweep`: the check of all clients for due work. `phase`: the phases of a shutdown.
 //! - `slots`: values at stable indices.
 
@@ -34,6 +35,7 @@ mod shard_tests;
 mod signal;
 mod slots;
 mod sweep;
+mod tested;
 mod turn;
 mod window;
 

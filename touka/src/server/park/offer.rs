@@ -126,7 +126,7 @@ impl Offer {
     /// Adds the socket, the bytes that the client has sent since its request, and how the connection is served
     /// again.
     pub(super) fn into_client(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Client {
-        let Parts { mut subscription, mut credential, lifecycle, options } = self.parts;
+        let Parts { mut subscription, test, mut credential, lifecycle, options } = self.parts;
         // The shard is woken for all its connections together.
         subscription.stop_waiting();
         let mut life = self.life;
@@ -137,7 +137,7 @@ impl Offer {
             sent: sent.into(),
             subscription,
             lifecycle,
-            endings: Endings::new(options.ending(), credential),
+            endings: Endings::new(options.ending(), credential, test),
             silence: Silence::new(options.keep_alive),
             whole_blocks: options.whole_blocks,
             write_time: self.write_time,

@@ -55,7 +55,7 @@ impl Parked {
         let cursor = &self.client.subscription.cursor;
         let seen = cursor.seen();
         // If the log may have ended for this client, its cursor must step through each event.
-        let is_plain = cursor.is_plain() && cursor.ends() == window.ends;
+        let is_plain = cursor.is_plain() && cursor.ends() == window.ends && !self.is_tested();
         if !is_plain || !self.client.output.is_between() || window.is_empty() || self.client.life.is_over(now).is_some()
         {
             return self.advance(now);
@@ -96,6 +96,12 @@ impl Parked {
             }
             if self.client.output.is_over() {
                 return Progress::Over;
+            }
+            if self.is_tested() {
+                if self.begin_tested() || self.client.output.is_ending() {
+                    continue;
+                }
+                return Progress::CaughtUp;
             }
             let Some(window) = self.next_window() else {
                 if self.client.output.is_ending() {

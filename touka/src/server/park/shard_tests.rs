@@ -91,7 +91,7 @@ impl Scene {
             sent: Vec::new(),
             subscription,
             lifecycle,
-            endings: Endings::new(None, credential),
+            endings: Endings::new(None, credential, None),
             silence: Silence::new(keep_alive),
             whole_blocks: false,
             write_time: Duration::from_secs(30),

@@ -85,6 +85,11 @@ impl Window {
         self.pieces.last().map_or(self.from, |piece| piece.mark)
     }
 
+    /// The bytes of all its events.
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+
     /// The bytes for a socket at this position, if the position is within the window.
     pub(super) fn bytes_after(&self, seen: Mark) -> Option<&[u8]> {
         if seen == self.from {
@@ -98,7 +103,7 @@ impl Window {
     pub(super) fn written(&self, seen: Mark, length: usize) -> Written {
         let start = self.pieces.iter().find(|piece| piece.mark == seen).map_or(0, |piece| piece.end);
         let mut written = Written { seen, rest: Bytes::new(), events: 0, bytes: 0 };
-        let (mut from, until) = (start, start + length);
+        let (mut from, until) = (start, start.saturating_add(length));
         for piece in self.pieces.iter().filter(|piece| piece.end > start) {
             if until <= from {
                 break;
