@@ -6,6 +6,7 @@ mod closed;
 mod deciding;
 mod derive;
 mod from_go;
+mod head;
 mod interop;
 mod keep_alive;
 mod modes;

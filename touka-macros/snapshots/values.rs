@@ -1,4 +1,4 @@
-// #[sse_handler(close_at = claims.exp, close_when = app.ended(claims.session), label = format!("user {user}"), expired_event = "bye")]
+// #[sse_handler(close_at = claims.exp, close_when = app.ended(claims.session), label = format!("user {user}"), expired_event = "bye", head = [("x-trace", &app.trace)])]
 // async fn mine(claims: Claims, State(mut app): State<App>, mut user: u64) { emit!(1); }
 
 async fn mine(claims: Claims, state: State<App>, user: u64) -> ::touka::EventStream {
@@ -27,6 +27,12 @@ async fn mine(claims: Claims, state: State<App>, user: u64) -> ::touka::EventStr
         let State(app) = &state;
         let __touka_expired_event = ::touka::__private::values::expired_event("bye");
         __touka_expired_event
+    };
+    let __touka_head = {
+        #[allow(unused_variables)]
+        let State(app) = &state;
+        let __touka_head = ::touka::__private::values::head([("x-trace", &app.trace)]);
+        __touka_head
     };
     <::touka::EventStream as ::touka::__private::Returns>::configure(
         <::touka::EventStream as ::touka::__private::Returns>::start(move |__touka_hand| async move {
@@ -79,6 +85,7 @@ async fn mine(claims: Claims, state: State<App>, user: u64) -> ::touka::EventStr
                 .close_when(__touka_close_when)
                 .label(__touka_label)
                 .expired_event(__touka_expired_event)
+                .head(__touka_head)
         },
     )
 }

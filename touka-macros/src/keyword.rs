@@ -19,6 +19,8 @@ pub(crate) const CLOSE_AT: &str = "close_at";
 pub(crate) const CLOSE_WHEN: &str = "close_when";
 /// Option: the last event of a stream that `close_at` or `close_when` ends.
 pub(crate) const EXPIRED_EVENT: &str = "expired_event";
+/// Option: what is added to the head of the response.
+pub(crate) const HEAD: &str = "head";
 /// Option: the stream's name in the list of open streams.
 pub(crate) const LABEL: &str = "label";
 /// Option: how long writes to the client may be blocked.
@@ -35,7 +37,7 @@ pub(crate) const CALLBACK: &str = "callback";
 pub(crate) const CHANNEL: &str = "channel";
 
 /// Every option of `#[sse_handler]`.
-pub(crate) const OPTIONS: [&str; 16] = [
+pub(crate) const OPTIONS: [&str; 17] = [
     CALLBACK,
     CHANNEL,
     CLOSE_AT,
@@ -43,6 +45,7 @@ pub(crate) const OPTIONS: [&str; 16] = [
     CRATE,
     END,
     EXPIRED_EVENT,
+    HEAD,
     KEEP_ALIVE,
     LABEL,
     MAX_LIFETIME,

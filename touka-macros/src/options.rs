@@ -11,8 +11,8 @@ use crate::args::{comma, crate_path, looks_like_a_route, skip_value};
 use crate::diagnostics::{Diagnostics, did_you_mean};
 use crate::duration;
 use crate::keyword::{
-    CALLBACK, CHANNEL, CLOSE_AT, CLOSE_WHEN, CRATE, END, EXPIRED_EVENT, KEEP_ALIVE, LABEL, MAX_LIFETIME, ON_CLOSE,
-    ON_ERROR, OPEN_AFTER, OPTIONS, RETRY, WHOLE_BLOCKS, WRITE_TIMEOUT,
+    CALLBACK, CHANNEL, CLOSE_AT, CLOSE_WHEN, CRATE, END, EXPIRED_EVENT, HEAD, KEEP_ALIVE, LABEL, MAX_LIFETIME,
+    ON_CLOSE, ON_ERROR, OPEN_AFTER, OPTIONS, RETRY, WHOLE_BLOCKS, WRITE_TIMEOUT,
 };
 
 /// The options, each with its name, which is the location of errors about it.
@@ -106,7 +106,7 @@ impl Options {
             END => the_end(name, input, diagnostics)?,
             ON_ERROR => function(name, input, diagnostics)?.map(Setting::OnError),
             ON_CLOSE => function(name, input, diagnostics)?.map(Setting::OnClose),
-            CLOSE_AT | CLOSE_WHEN | EXPIRED_EVENT | LABEL => expression(name, input, diagnostics)?,
+            CLOSE_AT | CLOSE_WHEN | EXPIRED_EVENT | HEAD | LABEL => expression(name, input, diagnostics)?,
             _ => {
                 let hint = did_you_mean(&word, OPTIONS);
                 diagnostics.error(name, format!("unknown option `{word}`{hint}"));
@@ -237,6 +237,7 @@ fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
     let example = match name.to_string().as_str() {
         CLOSE_AT => "claims.expires_at",
         CLOSE_WHEN => "token.clone().cancelled_owned()",
+        HEAD => "[(\"x-trace\", trace.clone())]",
         LABEL => "format!(\"user {user}\")",
         _ => "Event::data(\"\").event(\"signed-out\")",
     };

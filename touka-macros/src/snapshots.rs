@@ -33,7 +33,7 @@ const FORMS: [(&str, &str, &str); 13] = [
     ),
     (
         "values",
-        "#[sse_handler(close_at = claims.exp, close_when = app.ended(claims.session), label = format!(\"user {user}\"), expired_event = \"bye\")]",
+        "#[sse_handler(close_at = claims.exp, close_when = app.ended(claims.session), label = format!(\"user {user}\"), expired_event = \"bye\", head = [(\"x-trace\", &app.trace)])]",
         "async fn mine(claims: Claims, State(mut app): State<App>, mut user: u64) { emit!(1); }",
     ),
     ("renamed", "#[sse_handler(crate = my::sse)]", "async fn clock() { emit!(1); }"),

@@ -4,7 +4,10 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use axum_core::response::IntoResponseParts;
+
 use crate::event::Event;
+use crate::response::Head;
 use crate::stream::Deadline;
 
 pub fn close_at(moment: impl Into<Deadline>) -> Deadline {
@@ -22,6 +25,14 @@ where
 
 pub fn expired_event(event: impl Into<Event>) -> Event {
     event.into()
+}
+
+// Makes the parts into headers at once: they may borrow from parameters, which then move into the body.
+pub fn head<P>(parts: P) -> Head
+where
+    P: IntoResponseParts, // such as `[("x-trace", trace.clone())]`, a `HeaderMap` or a tuple of these
+{
+    Head::of(parts)
 }
 
 pub fn label(label: impl Into<Box<str>>) -> Box<str> {

@@ -77,7 +77,7 @@ pub use json::Json;
 pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
-pub(crate) use head::{WholeBlocks, WriteTimeout};
+pub(crate) use head::{Head, WholeBlocks, WriteTimeout};
 pub(crate) use refusal::{FAILED, refusal};
 pub(crate) use subscribed::{Parts, Ticket};
 pub(crate) use survive::survive;

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum_core::response::Response;
 use futures_core::Stream;
 
 use super::credential::Credential;
@@ -60,6 +61,8 @@ pub struct EventStream<T = Event> {
     origin: Origin<T>,
     lifecycle: Lifecycle,
     options: Options,
+    /// The head of the response, without its body, if the handler has added to it.
+    head: Option<Box<Response>>,
     /// Set when the source is a subscription to one topic and nothing else.
     subscribed: bool,
 }
@@ -85,7 +88,7 @@ impl<T> EventStream<T> {
     /// Creates a stream whose first event may already be known.
     pub(super) fn opened(first: Option<T>, source: Option<Pin<Box<dyn Source<T>>>>, lifecycle: Lifecycle) -> Self {
         let origin = Origin::new(first, source, lifecycle.link().clone());
-        Self { origin, lifecycle, options: Options::DEFAULT, subscribed: false }
+        Self { origin, lifecycle, options: Options::DEFAULT, head: None, subscribed: false }
     }
 
     /// Sets the idle time after which a comment keeps the connection open: 15 s by default, give or take a
@@ -233,6 +236,14 @@ impl<T> EventStream<T> {
     /// Ready when the stream must end though its body runs on.
     pub(crate) fn poll_credential(&mut self, cx: &mut Context<'_>) -> Poll<Failure> {
         self.origin.credential.as_mut().map_or(Poll::Pending, |credential| credential.poll(cx))
+    }
+
+    pub(crate) const fn take_head(&mut self) -> Option<Box<Response>> {
+        self.head.take()
+    }
+
+    pub(crate) fn set_head(&mut self, head: Response) {
+        self.head = Some(Box::new(head));
     }
 
     pub(crate) const fn options(&self) -> &Options {
