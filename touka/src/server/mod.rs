@@ -4,7 +4,7 @@
 //!
 //! A folder imports only from the folders and files above it in this list:
 //!
-//! - `config`, `meter`, `race`, `app`: settings, metrics, and the services that a server can serve.
+//! - `config`, `meter`, `race`, `axum_routes`, `app`: settings, metrics, and the services that a server can serve.
 //! - `address`: the client that a connection or a request counts for.
 //! - `limits`: counts of connections, requests and body memory, and what happens at a limit.
 //! - `open_streams`, `closing`, `handle`, `shared`: state shared by all connections of a server.
@@ -14,7 +14,7 @@
 //! - `park`: subscriptions that are served without a task each.
 //! - `http`: one connection and its requests.
 //! - `accept`: listening sockets and new connections.
-//! - `server`, `serve`, `behind_proxies`, `handle_layer`, `axum_routes`: the public API.
+//! - `server`, `serve`, `behind_proxies`, `handle_layer`: the public API.
 
 mod accept;
 mod address;
