@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::writing::Writing;
 use crate::error::CloseReason;
 use crate::server::limits::body_budget::BodyBudget;
 use crate::server::shared::Shared;
+use crate::sync::Mutex;
 
 /// State shared by the socket, the requests and the responses of one connection.
 #[derive(Debug)]
@@ -138,7 +139,7 @@ impl ConnectionState {
         if activity == Activity::Idle {
             return activity;
         }
-        let mut idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle_waker = self.idle_waker.lock();
         if !idle_waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *idle_waker = Some(cx.waker().clone());
         }
@@ -170,12 +171,12 @@ impl ConnectionState {
 
     /// Drops the waker of the task that waited for the last response to end.
     pub(in crate::server) fn forget_idle_waker(&self) {
-        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle_waker = self.idle_waker.lock().take();
         drop(idle_waker);
     }
 
     fn wake_idle_task(&self) {
-        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle_waker = self.idle_waker.lock().take();
         idle_waker.into_iter().for_each(Waker::wake);
     }
 
@@ -271,11 +272,11 @@ impl ConnectionState {
 
     /// Sets the guard that is dropped with the connection.
     pub(in crate::server) fn set_guard(&self, guard: impl Any + Send) {
-        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
+        *self.guard.lock() = Some(Box::new(guard));
     }
 
     pub(in crate::server) fn take_guard(&self) -> Guard {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.guard.lock().take()
     }
 
     pub(in crate::server) fn set_bare(&self, bare: bool) {
