@@ -28,7 +28,7 @@ pub(crate) struct Parts {
     pub(crate) options: Options,
 }
 
-/// The extension of a response whose body is that of a subscription.
+/// A reference to the body of a subscription's response, to take the subscription out of it.
 ///
 /// It holds the body weakly: if a layer has replaced the body, there is nothing to take.
 #[derive(Clone)]

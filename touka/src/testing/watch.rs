@@ -11,6 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::response::StreamExtension;
 use crate::stream::Link;
 use crate::sync::Mutex;
 
@@ -163,7 +164,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.answer.poll(cx))?;
-        if let Some(stream) = response.extensions().get::<Link>() {
+        if let Some(stream) = StreamExtension::link_of(response.extensions()) {
             this.exchange.stream(stream.clone());
         }
         let alive = this.exchange.alive(CountedPart::Body);

@@ -81,7 +81,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
         }
         return;
     };
-    let (fresh, late) = (conn.calls() == 0 && !conn.speaks_http2(), conn.is_late());
+    let (fresh, late) = (conn.calls() == 0 && !conn.speaks_http2(), conn.has_head_timed_out());
     let answer = if late { Some(bad_request::late()) } else { unreadable(&failure) };
     // hyper itself has answered a malformed request that was not the first. For a head that was too slow it has
     // written nothing; a response is possible unless an earlier one is still being written.

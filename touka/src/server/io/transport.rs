@@ -203,7 +203,7 @@ impl<I: Unpin> Transport<I> {
         let over = self.timer.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
         if over {
             if matches!(phase, Phase::Head(_)) {
-                self.conn.set_late();
+                self.conn.set_head_timed_out();
             }
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
         }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::again::Guard;
+use super::phase::{ConnectionPhase, PhaseCell};
 use super::request_end::LastRequest;
 use super::writing::Writing;
 use crate::error::CloseReason;
@@ -19,6 +20,8 @@ use crate::server::shared::Shared;
 use crate::sync::Mutex;
 
 /// State shared by the socket, the requests and the responses of one connection.
+///
+/// The flags are independent of the phase and of each other: each may be set in any phase, along with any other.
 #[derive(Debug)]
 pub(in crate::server) struct ConnectionState {
     pub(in crate::server) shared: Arc<Shared>,
@@ -39,9 +42,8 @@ pub(in crate::server) struct ConnectionState {
     departed: AtomicUsize,
     /// Waker of the task that waits for the last response to end.
     idle_waker: Mutex<Option<Waker>>,
-    http2: AtomicBool,
-    /// Set when the head of a request timed out.
-    late: AtomicBool,
+    /// The protocol that the connection speaks, or how it ended.
+    phase: PhaseCell,
     /// The streams that are written to the socket.
     pub(in crate::server) writing: Writing,
     /// Set if the socket can be taken out and written to without hyper.
@@ -54,8 +56,6 @@ pub(in crate::server) struct ConnectionState {
     unflushed: AtomicBool,
     /// Set if a part of a request's body was not read, and will not be.
     unread: AtomicBool,
-    /// Set if the connection is no longer HTTP, or will not be once its last response has ended.
-    upgraded: AtomicBool,
     began: Instant,
     /// Milliseconds from `began` to the last bytes received.
     last_word: AtomicU64,
@@ -91,15 +91,13 @@ impl ConnectionState {
             leaving: AtomicUsize::new(0),
             departed: AtomicUsize::new(0),
             idle_waker: Mutex::new(None),
-            http2: AtomicBool::new(false),
-            late: AtomicBool::new(false),
+            phase: PhaseCell::new(),
             writing: Writing::default(),
             bare: AtomicBool::new(false),
             request: LastRequest::default(),
             returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
-            upgraded: AtomicBool::new(false),
             began: Instant::now(),
             last_word: AtomicU64::new(0),
             writable: AtomicU64::new(0),
@@ -219,19 +217,26 @@ impl ConnectionState {
 
     #[cfg(feature = "http2")]
     pub(in crate::server) fn set_http2(&self) {
-        self.http2.store(true, Ordering::Relaxed);
+        self.phase.enter(ConnectionPhase::Http2);
     }
 
+    #[cfg(feature = "http2")]
     pub(in crate::server) fn speaks_http2(&self) -> bool {
-        self.http2.load(Ordering::Relaxed)
+        self.phase.is(ConnectionPhase::Http2)
     }
 
-    pub(in crate::server) fn set_late(&self) {
-        self.late.store(true, Ordering::Relaxed);
+    #[cfg(not(feature = "http2"))]
+    #[expect(clippy::unused_self, reason = "the signature of the other")]
+    pub(in crate::server) const fn speaks_http2(&self) -> bool {
+        false
     }
 
-    pub(in crate::server) fn is_late(&self) -> bool {
-        self.late.load(Ordering::Relaxed)
+    pub(in crate::server) fn set_head_timed_out(&self) {
+        self.phase.enter(ConnectionPhase::HeadTimedOut);
+    }
+
+    pub(in crate::server) fn has_head_timed_out(&self) -> bool {
+        self.phase.is(ConnectionPhase::HeadTimedOut)
     }
 
     /// Returns the write timeout that applies now.
@@ -313,11 +318,11 @@ impl ConnectionState {
 
     /// Records that the connection is no longer HTTP once the current response has ended.
     pub(in crate::server) fn set_upgraded(&self) {
-        self.upgraded.store(true, Ordering::Relaxed);
+        self.phase.enter(ConnectionPhase::Upgraded);
     }
 
     pub(in crate::server) fn is_upgraded(&self) -> bool {
-        self.upgraded.load(Ordering::Relaxed)
+        self.phase.is(ConnectionPhase::Upgraded)
     }
 
     pub(in crate::server) fn is_unflushed(&self) -> bool {
