@@ -82,18 +82,21 @@ async fn say(room: String, State(hub): State<Hub>, Json(message): Json<NewMessag
     Ok(StatusCode::NO_CONTENT)
 }
 
-fn name<'a>(what: &str, name: &'a str) -> Result<&'a str> {
+/// The status and the reason of an error response.
+type Refused = (StatusCode, String);
+
+fn name<'a>(what: &str, name: &'a str) -> Result<&'a str, Refused> {
     within(what, name, LONGEST_NAME)
 }
 
-fn within<'a>(what: &str, text: &'a str, longest: usize) -> Result<&'a str> {
+fn within<'a>(what: &str, text: &'a str, longest: usize) -> Result<&'a str, Refused> {
     let text = text.trim();
     let reason = match text.chars().count() {
         0 => format!("the {what} is empty\n"),
         length if length > longest => format!("the {what} is longer than {longest} characters\n"),
         _ => return Ok(text),
     };
-    Err((StatusCode::UNPROCESSABLE_ENTITY, reason).into())
+    Err((StatusCode::UNPROCESSABLE_ENTITY, reason))
 }
 
 fn app() -> Router {
@@ -102,7 +105,7 @@ fn app() -> Router {
 }
 
 #[tokio::main]
-async fn main() -> std::result::Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let app = app();
     let listener = begin("chat", app.routes()).await?;
     Ok(app.serve(listener).await?)

@@ -34,7 +34,10 @@ impl Session {
 
 /// The sessions of this process, by the value of their cookie. Your app has a store of its own.
 #[derive(Clone, Default)]
-pub(crate) struct Sessions(Arc<Mutex<HashMap<String, (Session, watch::Sender<()>)>>>);
+pub(crate) struct Sessions(Arc<Mutex<HashMap<String, OpenSession>>>);
+
+/// A session, and the sender that is dropped with it.
+type OpenSession = (Session, watch::Sender<()>);
 
 impl Sessions {
     /// Begins a session. The cookie's value is a secret: 128 random bits from a cryptographic source.
@@ -53,7 +56,7 @@ impl Sessions {
         (session.expires > SystemTime::now()).then_some(session)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, (Session, watch::Sender<()>)>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, OpenSession>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -78,7 +81,7 @@ fn no_session(headers: &HeaderMap) -> Response {
     let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
     if accept.contains("text/event-stream") {
         // The page of an `EventSource` sees neither a status nor a redirect, but it sees an event.
-        let event = Event::data("").event("signed-out").retry(Duration::from_secs(3600));
+        let event = Event::data("").event("signed-out").retry(Duration::from_hours(1));
         EventStream::<Event>::once(event).into_response()
     } else if accept.contains("text/html") {
         Redirect::to("/sign-in").into_response()

@@ -179,7 +179,7 @@ fn random_id() -> std::io::Result<String> {
 
 /// The handle is that of the server, `Server::handle`.
 pub(crate) fn state(handle: Handle) -> App {
-    let hub = Hub::builder().retention(Retention::new().age(Duration::from_secs(600))).memory();
+    let hub = Hub::builder().retention(Retention::new().age(Duration::from_mins(10))).memory();
     App { hub, sessions: Arc::default(), handle }
 }
 
