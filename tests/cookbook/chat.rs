@@ -14,7 +14,7 @@ enum RoomEvent {
     Left { nick: String, present: usize },
 }
 
-/// The name of a room, of small letters. Each name is a topic, so a client must not make up any text.
+/// The name of a room, of small letters. Each name is a topic, so clients cannot choose any text.
 struct Room(String);
 
 impl FromStr for Room {

@@ -77,7 +77,7 @@ async fn whole(completion: Completion, mut tokens: Tokens) -> Result<Value, ApiE
     Ok(completion.event("chat.completion", &choices, &usage))
 }
 
-/// What all parts of a completion have in common.
+/// The fields that all parts of a completion share.
 struct Completion {
     id: String,
     model: String,

@@ -109,7 +109,7 @@ async fn a_dashboard_ends_with_its_session() {
     assert_eq!((page.status().as_u16(), page.header("location")), (303, Some("/sign-in")));
     assert_eq!(app.get("/gauges").header("accept", "*/*").send().await.status(), 401);
 
-    // The stream of a session that nobody ends ends with it.
+    // Without a sign-out, the stream ends when its session expires.
     sessions.begin("7hQx2c", "ada", SystemTime::now() + Duration::from_secs(30));
     let events = with_session(&app, "/gauges").timeout(Duration::from_mins(5)).events().await.rest().await;
     assert_eq!(events.last().map(|event| event.name.as_str()), Some("expired"));
