@@ -20,7 +20,8 @@ use crate::event::Event;
 #[non_exhaustive]
 pub enum OnLag {
     /// Closes the stream with [`Lagged`](crate::CloseReason::Lagged). The client reconnects with its last id and gets
-    /// the events that are still retained.
+    /// the events that are still retained. A client that comes with an id, and whose next event is trimmed before its
+    /// stream has read any, gets a `gap` event instead: it might be closed at each of its attempts.
     #[default]
     Disconnect,
     /// Sends a `gap` event and continues with the next event that is published.
@@ -38,12 +39,27 @@ pub(crate) struct LagRule {
     pub(super) most: Option<(u64, u64)>,
 }
 
+/// What becomes of events that are trimmed after a subscriber came, and before its first look into the log. Without an
+/// answer of its own, a topic that is busy, or whose handler publishes before its stream is read, would close each stream
+/// of [`OnLag::Disconnect`] at once, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The subscriber begins with the retained events, up to this offset. They may become fewer: no promise was made
+    /// about them.
+    History(u64),
+    /// The subscriber has an id: a `gap` event tells it.
+    Returning,
+    /// The subscriber begins with the next event, or has looked into the log: it lags.
+    Begun,
+}
+
 /// A subscriber's position in a log.
 #[derive(Debug)]
 pub(crate) struct Cursor {
     /// The last event that was handed out.
     seen: Mark,
     rule: LagRule,
+    start: Start,
     /// Whether the subscriber has reached the end of the log once. The events before that are not its lag.
     caught_up: bool,
     /// The generation that the subscriber belongs to. Its stream ends where the generation ends.
@@ -63,8 +79,8 @@ pub(crate) enum Ahead<'l> {
 }
 
 impl Cursor {
-    pub(crate) fn new(seen: Mark, rule: LagRule, log: &Log) -> Self {
-        Self { seen, rule, caught_up: false, generation: Arc::clone(log.generation()) }
+    pub(super) fn new(seen: Mark, rule: LagRule, start: Start, log: &Log) -> Self {
+        Self { seen, rule, start, caught_up: false, generation: Arc::clone(log.generation()) }
     }
 
     pub(crate) const fn seen(&self) -> Mark {
@@ -84,6 +100,7 @@ impl Cursor {
     /// Moves the cursor to this mark.
     pub(crate) const fn skip_to(&mut self, seen: Mark) {
         self.seen = seen;
+        self.start = Start::Begun;
     }
 
     /// Joins the log's current generation. Returns whether the cursor was in another one.
@@ -101,6 +118,7 @@ impl Cursor {
                 return Ahead::End(end.reason, end.last.clone());
             }
             let ends_at = end.map(|end| end.at);
+            let start = mem::replace(&mut self.start, Start::Begun);
             if self.seen.offset >= log.head().offset {
                 self.caught_up = true;
                 return Ahead::Nothing;
@@ -110,6 +128,13 @@ impl Cursor {
                 // All of the trimmed events are superseded, so the cursor would have skipped them anyway.
                 self.seen = log.tail();
                 continue;
+            }
+            if trimmed && matches!(start, Start::History(to) if log.tail().offset <= to) {
+                self.seen = log.tail();
+                continue;
+            }
+            if trimmed && start == Start::Returning && self.rule.on_lag == OnLag::Disconnect {
+                return self.skip(log, log.tail());
             }
             if trimmed || self.is_too_far_behind(log) {
                 return self.lag(log);
@@ -141,6 +166,11 @@ impl Cursor {
             OnLag::Skip => log.head(),
             OnLag::Latest => log.tail(),
         };
+        self.skip(log, to)
+    }
+
+    /// Moves the cursor to this mark, past events that the subscriber misses.
+    fn skip<'l>(&mut self, log: &Log, to: Mark) -> Ahead<'l> {
         // Events after the end of the generation are not missed.
         let to = self.generation.end().filter(|end| end.at < to.offset).map_or(to, |end| log.mark(end.at));
         Ahead::Skipped { from: mem::replace(&mut self.seen, to), to }

@@ -11,7 +11,7 @@ use crate::event::{Event, EventId, EventName};
 /// | `future` | the log has lost its newest events, and the client has seen some of them | with the next event |
 /// | `trimmed` | the events after the client's id are no longer retained | at the oldest retained event |
 /// | `forked` | the log has lost its newest events, and other events have taken their offsets | with the next event |
-/// | `lagged` | the client was too slow, and the topic has skipped events for it | as its [`OnLag`](super::OnLag) says |
+/// | `lagged` | the client was too slow, and the topic has skipped events for it; or its next event was trimmed while it connected | as its [`OnLag`](super::OnLag) says; the oldest retained event |
 ///
 /// A stream continues where the client gets every event that is available and none that it is known to have seen.
 /// [`Subscribe::on_gap`](super::Subscribe::on_gap) overrides that.

@@ -73,7 +73,7 @@ impl Merged {
                 None => options.first(&state.log, from.is_some()),
             };
             positions.push(ShortPosition::new(epoch, seen));
-            let cursor = options.cursor(seen, &state.log);
+            let cursor = options.cursor(seen, &state.log, from.is_some());
             drop(state);
             Followed { log, cursor, slot: WaiterSlot::NONE, ended: false }
         };

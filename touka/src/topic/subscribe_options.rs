@@ -1,6 +1,6 @@
 //! [`SubscribeOptions`], what a subscriber asks for, and the position at which it begins to read.
 
-use super::cursor::{Cursor, LagRule, OnLag};
+use super::cursor::{Cursor, LagRule, OnLag, Start};
 use super::gap::{GapReason, gap, opening};
 use super::log::{Log, Resumed};
 use super::position::{Mark, Position};
@@ -46,7 +46,7 @@ impl SubscribeOptions {
                 (seen, gap.unwrap_or_else(|| self.opening(&log.id(seen))))
             }
         };
-        (self.cursor(seen, log), opening)
+        (self.cursor(seen, log, from.is_some()), opening)
     }
 
     /// The first event of a stream that has no gap.
@@ -68,8 +68,14 @@ impl SubscribeOptions {
         self.lag.on_lag == OnLag::Latest
     }
 
-    pub(super) fn cursor(&self, seen: Mark, log: &Log) -> Cursor {
-        Cursor::new(seen, self.lag, log)
+    /// A cursor at this mark, for a client that comes with an id or without.
+    pub(super) fn cursor(&self, seen: Mark, log: &Log, has_id: bool) -> Cursor {
+        let start = match has_id {
+            true => Start::Returning,
+            false if self.earliest => Start::History(log.head().offset),
+            false => Start::Begun,
+        };
+        Cursor::new(seen, self.lag, start, log)
     }
 
     /// The mark at which a client continues.
