@@ -14,7 +14,7 @@ use axum_core::response::{IntoResponse, Response};
 use tower_service::Service;
 
 use crate::response::{Ticket, answer};
-use crate::server::told;
+use crate::server::add_axum_routes;
 
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -39,7 +39,7 @@ impl Endpoint {
             + Sync
             + 'static,
     {
-        let service = told(service);
+        let service = add_axum_routes(service);
         Self::new(move |request| {
             let answer = answer(service.clone(), request);
             Box::pin(async {

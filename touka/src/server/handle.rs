@@ -79,14 +79,14 @@ impl Handle {
     pub(super) fn begin_shutdown(&self) {
         if !self.begun.swap(true, Ordering::AcqRel) {
             self.shutdown.cancel();
-            self.streams.stir();
+            self.streams.wake_all();
         }
     }
 
     /// Drops all connections at once.
     pub(super) fn cut(&self) {
         self.cut.cancel();
-        self.streams.stir();
+        self.streams.wake_all();
     }
 
     /// Returns the deadline of the last stream that the shutdown ends: the one that the first caller computed.

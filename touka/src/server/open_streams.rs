@@ -73,11 +73,11 @@ impl OpenStreams {
     }
 
     /// Wakes every stream, so that it checks for a shutdown. Parked streams are skipped: their shard checks.
-    pub(super) fn stir(&self) {
+    pub(super) fn wake_all(&self) {
         // Woken outside the lock: a waker may run any code.
         for stream in self.sorted(|open| !open.stream.0.parked) {
             // A waker that panics must not keep the others from being woken.
-            guarded("a waker", || stream.0.closing.stir());
+            guarded("a waker", || stream.0.closing.wake());
         }
     }
 

@@ -138,7 +138,7 @@ impl Shard {
         let Some(group) = self.groups.get_mut(number) else { return client.leave() };
         let index = self.sockets.insert_with(|index| {
             let node = Node::new(&self.inbox, Key::Socket(index));
-            client.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
+            client.entry.closing().register(&Waker::from(Arc::clone(&node)));
             Parked { client, node, group: number, member: group.join(index) }
         });
         let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
@@ -163,7 +163,7 @@ impl Shard {
                 let most = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
                     parked.node.heard();
-                    if parked.client.entry.closing().is_wished() {
+                    if parked.client.entry.closing().is_requested() {
                         parked.end(CloseReason::Shutdown, None);
                     }
                     parked.ask_credential();

@@ -97,9 +97,9 @@ impl WatchedStream {
     /// Ready when the stream must end now, with the reason.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<CloseReason> {
         // Registered before the checks, so that a later change wakes the task.
-        self.entry.closing().wakes(cx.waker());
+        self.entry.closing().register(cx.waker());
         self.life.take_turn(shared);
-        if self.entry.closing().is_wished() {
+        if self.entry.closing().is_requested() {
             self.life.close(Instant::now());
         }
         let Some(due) = self.life.due() else { return Poll::Pending };
