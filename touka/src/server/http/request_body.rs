@@ -65,7 +65,7 @@ impl<B> RequestBody<B> {
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BoxError> {
         // hyper counts trailers within the limit of a head.
         let Some(data) = frame.data_ref() else { return Ok(frame) };
-        self.pace.came(data.len());
+        self.pace.record_bytes(data.len());
         match self.share.take(data.len()) {
             Ok(()) if is_small(data.len()) => Ok(Frame::data(Bytes::copy_from_slice(data))),
             Ok(()) => Ok(frame),

@@ -86,7 +86,7 @@ impl Group {
                 }
                 // The log has ended for its present members. An empty window visits each, to learn the reason.
                 let before = mem::replace(&mut self.seen_ends, log.ends());
-                (before != self.seen_ends).then(|| Window::nothing(log.head()))
+                (before != self.seen_ends).then(|| Window::empty(log.head()))
             })?;
             self.walk = Some((Arc::new(window), 0));
         }

@@ -71,7 +71,7 @@ impl Output {
     }
 
     /// Removes `length` of the [pending](Self::pending) bytes, which the socket has taken.
-    pub(super) fn took(&mut self, length: usize) {
+    pub(super) fn advance(&mut self, length: usize) {
         match self {
             Self::Between => {}
             Self::Begun(rest) | Self::Blocked { rest, .. } => {
@@ -167,17 +167,17 @@ mod tests {
         let now = Instant::now();
         let mut output = Output::new(Bytes::from_static(b"head"));
         assert!(!output.keep_alive(COMMENT));
-        output.took(4);
+        output.advance(4);
         assert!(output.is_between());
         // Half of an event, and then another client's turn: it is unknown whether the socket is full.
         output.begin(Bytes::from_static(b"half"));
         assert!(!output.keep_alive(COMMENT));
-        output.took(1);
+        output.advance(1);
         assert!(!output.keep_alive(COMMENT));
         assert!(output.block(now));
         assert!(!output.keep_alive(COMMENT));
         assert_eq!(pending(&output), "alf");
-        output.took(3);
+        output.advance(3);
         assert!(output.keep_alive(COMMENT));
         assert!(!output.keep_alive(COMMENT));
         assert_eq!(pending(&output), "comment");
@@ -193,7 +193,7 @@ mod tests {
         let mut all = String::new();
         while !output.is_over() {
             all.push_str(&pending(&output)[..1]);
-            output.took(1);
+            output.advance(1);
         }
         assert_eq!(all, "restlast");
     }
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(output.waiting(), Some(Waiting::begin(start)));
         output.end(Bytes::from_static(b"last"));
         assert_eq!(output.waiting(), Some(Waiting::begin(start)));
-        output.took(1);
+        output.advance(1);
         assert_eq!(output.waiting(), None);
         assert!(output.block(later));
         assert_eq!(output.waiting(), Some(Waiting::begin(later)));
@@ -225,12 +225,12 @@ mod tests {
         let mut output = Output::Between;
         output.begin(event.slice(1..));
         assert!(shares(&output));
-        output.took(event.len() - 1 - LARGE);
+        output.advance(event.len() - 1 - LARGE);
         assert!(shares(&output));
-        output.took(1);
+        output.advance(1);
         assert_eq!(output.pending().len(), LARGE - 1);
         assert!(!shares(&output), "a small rest keeps a whole event in memory");
-        output.took(LARGE - 1);
+        output.advance(LARGE - 1);
         assert!(output.is_between());
     }
 }

@@ -19,10 +19,10 @@ use crate::stream::last_words;
 use crate::topic::{Ahead, Mark, lagged};
 
 /// The maximum number of reads per visit: a client that floods its socket must not delay the others.
-const MOST_READS: usize = 8;
+const MAX_READS: usize = 8;
 
 /// The maximum number of writes per visit, so that one client does not delay the others.
-const MOST_WRITES: usize = 32;
+const MAX_WRITES: usize = 32;
 
 /// A client at its place in a shard.
 #[derive(Debug)]
@@ -82,12 +82,12 @@ impl Parked {
     /// Implements [`advance`](Self::advance), with the given function to write to the socket.
     fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
         self.end_in_time(now);
-        for _ in 0..MOST_WRITES {
+        for _ in 0..MAX_WRITES {
             if !self.client.output.pending().is_empty() {
                 match write(&self.client.socket, self.client.output.pending()) {
                     Ok(0) => return Progress::Left,
                     Ok(length) => {
-                        self.client.output.took(length);
+                        self.client.output.advance(length);
                         self.moved(now);
                     }
                     Err(error) => return self.failed(&error, now),
@@ -118,7 +118,7 @@ impl Parked {
             }
         }
         // Other clients have their turn first; there may be more to write.
-        self.node.tell();
+        self.node.notify();
         Progress::CaughtUp
     }
 
@@ -197,7 +197,7 @@ impl Parked {
         let waker = Waker::from(Arc::clone(&self.node));
         match self.client.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.node.tell(),
+            Poll::Ready(Ok(())) => self.node.notify(),
             Poll::Ready(Err(_)) => return Progress::Left,
         }
         Progress::Blocked
@@ -209,7 +209,7 @@ impl Parked {
         let waker = Waker::from(Arc::clone(&self.node));
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
-        for _ in 0..MOST_READS {
+        for _ in 0..MAX_READS {
             match self.client.socket.poll_read_ready(&mut cx) {
                 Poll::Pending => return Progress::CaughtUp,
                 Poll::Ready(Err(_)) => return Progress::Left,
@@ -223,7 +223,7 @@ impl Parked {
                 Err(_) => return Progress::Left,
             }
         }
-        self.node.tell();
+        self.node.notify();
         Progress::CaughtUp
     }
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
 use super::group::Group;
-use super::node::{Inbox, Key, MOST_WAITING, Node};
+use super::node::{Inbox, Key, MAX_KEPT_CAPACITY, Node};
 use super::parked::{Parked, Progress};
 use super::phase::Phase;
 use super::slots::Slots;
@@ -61,19 +61,19 @@ impl Turn for Shard {
         self.poll_phase(cx);
         self.poll_timer(cx);
         self.go_on_sweeping();
-        self.inbox.open(cx, &mut self.arrived, &mut self.ready);
+        self.inbox.drain(cx, &mut self.arrived, &mut self.ready);
         for _ in 0..self.arrived.len().min(self.turn) {
             let Some(client) = self.arrived.pop_front() else { break };
-            self.arrive(client);
+            self.add_client(client);
         }
         if self.arrived.is_empty() {
-            self.arrived.shrink_to(MOST_WAITING);
+            self.arrived.shrink_to(MAX_KEPT_CAPACITY);
         }
         for _ in 0..self.ready.len().min(self.turn) {
             let Some(key) = self.ready.pop_front() else { break };
-            self.hear(key);
+            self.handle_notification(key);
         }
-        self.walk();
+        self.write_due_groups();
         if self.sockets.len() == 0 && self.arrived.is_empty() && self.inbox.close() {
             return Poll::Ready(());
         }
@@ -128,7 +128,7 @@ impl Shard {
     }
 
     /// Adds a connection to its group, and writes what is there for it.
-    fn arrive(&mut self, mut client: Client) {
+    fn add_client(&mut self, mut client: Client) {
         let log = &client.subscription.log;
         let address = Arc::as_ptr(log).addr();
         let number = *self.by_log.entry(address).or_insert_with(|| {
@@ -148,21 +148,21 @@ impl Shard {
             return self.drop_connection(index, CloseReason::Shutdown);
         }
         // Handled as if notified: writes its head, and registers its wakers.
-        self.hear(Key::Socket(index));
+        self.handle_notification(Key::Socket(index));
     }
 
     /// Handles a notification.
-    fn hear(&mut self, key: Key) {
+    fn handle_notification(&mut self, key: Key) {
         match key {
             Key::Group(number) => {
                 let Some(group) = self.groups.get_mut(number) else { return };
-                group.node.heard();
+                group.node.acknowledge();
                 self.enqueue(number);
             }
             Key::Socket(index) => {
                 let most = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
-                    parked.node.heard();
+                    parked.node.acknowledge();
                     if parked.client.entry.closing().is_requested() {
                         parked.end(CloseReason::Shutdown, None);
                     }
@@ -231,7 +231,7 @@ impl Shard {
             {
                 moved.member = member;
                 // The walk may have passed this index already.
-                moved.node.tell();
+                moved.node.notify();
             }
             if group.is_empty() {
                 self.by_log.remove(&Arc::as_ptr(&parked.client.subscription.log).addr());
@@ -242,25 +242,25 @@ impl Shard {
     }
 
     /// Writes new events to one turn's worth of sockets. The groups take turns.
-    fn walk(&mut self) {
+    fn write_due_groups(&mut self) {
         let mut left = self.turn;
         while left > 0
             && let Some(number) = self.due.pop_front()
         {
             let turn = left.min(GROUP_TURN);
-            left -= self.walk_group(number, turn);
+            left -= self.write_group_turn(number, turn);
         }
     }
 
     /// Writes to at most `turn` sockets of a group. Returns their number. Queues the group again for the rest.
-    fn walk_group(&mut self, number: usize, turn: usize) -> usize {
+    fn write_group_turn(&mut self, number: usize, turn: usize) -> usize {
         let (mut written, mut at) = (0, None);
         // Panics are caught once per turn: a guard for each socket would add to the cost of each delivery.
-        let walked = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
-        if let (None, Some(index)) = (walked, at) {
+        let finished = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
+        if let (None, Some(index)) = (finished, at) {
             self.drop_connection(index, CloseReason::Panicked);
         }
-        if walked != Some(true) {
+        if finished != Some(true) {
             self.due.push_back(number);
         }
         written

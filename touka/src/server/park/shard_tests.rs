@@ -85,7 +85,7 @@ impl Scene {
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
-        self.inbox.bring(client::Client {
+        self.inbox.push(client::Client {
             socket: tokio::net::TcpStream::from_std(socket).unwrap(),
             output: Output::new(Bytes::from_static(b"head")),
             sent: Vec::new(),

@@ -168,7 +168,7 @@ impl Building {
 
 impl Window {
     /// An empty window at this position.
-    pub(super) const fn nothing(at: Mark) -> Self {
+    pub(super) const fn empty(at: Mark) -> Self {
         Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
     }
 

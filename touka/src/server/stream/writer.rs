@@ -25,7 +25,7 @@ use crate::server::state::connection_state::ConnectionState;
 use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
 
 /// The maximum number of frames before the task yields to the other tasks of its thread.
-const MOST_FRAMES: usize = 32;
+const MAX_FRAMES: usize = 32;
 
 /// Writes of up to this many bytes are copied into one piece.
 const COPY_LIMIT: usize = 2 * 1024;
@@ -176,8 +176,8 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let most = self.conn.shared.limits.head_bytes;
         while self.sent.len() < most {
-            let mut room = [0; 256];
-            let mut read = ReadBuf::new(&mut room);
+            let mut buffer = [0; 256];
+            let mut read = ReadBuf::new(&mut buffer);
             match Pin::new(&mut self.wire).poll_read(cx, &mut read) {
                 Poll::Pending => break,
                 Poll::Ready(read) => read?,
@@ -193,7 +193,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     /// Writes frames until writes are blocked, the body has no frame, or the task must yield.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
-        for turn in 0..MOST_FRAMES {
+        for turn in 0..MAX_FRAMES {
             let is_over = turn > 0 && began.elapsed() >= BODY_TIME;
             if is_over {
                 self.collects = false;
@@ -234,9 +234,9 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     /// Writes and flushes all unwritten bytes.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let mut room = [0; COPY_LIMIT];
+            let mut buffer = [0; COPY_LIMIT];
             let wire = Pin::new(&mut self.wire);
-            let written = match self.unwritten.copied(&mut room) {
+            let written = match self.unwritten.copied(&mut buffer) {
                 Some(bytes) => wire.poll_write(cx, bytes),
                 None => wire.poll_write_vectored(cx, &self.unwritten.slices()),
             };
@@ -244,7 +244,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unwritten.took(count);
+            self.unwritten.advance(count);
         }
         // TLS buffers what its socket does not take.
         Pin::new(&mut self.wire).poll_flush(cx)
@@ -266,7 +266,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                 self.frame = mark(&data);
                 let may_wait = body.link().is_some_and(|link| link.may_wait(self.frame));
                 self.unwritten.put(data, is_last);
-                self.collects = may_wait && self.unwritten.has_room();
+                self.collects = may_wait && self.unwritten.has_capacity();
                 if is_last {
                     self.end(State::Ending);
                 }
