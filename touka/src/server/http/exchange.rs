@@ -25,7 +25,7 @@ use super::request_body::RequestBody;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
 use crate::server::address::client_header::Malformed;
-use crate::server::meter::Asked;
+use crate::server::meter::RequestTimer;
 use crate::server::open_streams::bounded;
 use crate::server::park::{may_park, offer};
 use crate::server::state::call::Call;
@@ -62,7 +62,7 @@ where
 ///
 /// The future is boxed for the duration of the call: hyper keeps the memory of a service's future for the life of
 /// the connection.
-pub(in crate::server) fn answering<V: Serve>(
+pub(in crate::server) fn hyper_service<V: Serve>(
     service: V,
     conn: Arc<ConnectionState>,
     exit: Arc<Exit>,
@@ -79,7 +79,7 @@ pub(in crate::server) fn answering<V: Serve>(
             let connect = request.method() == Method::CONNECT;
             let said = stream::Request::new(&request, &call.conn);
             let parks = may_park(&request, said.closes(), &call.conn);
-            let asked = Asked::new(request.method());
+            let timer = RequestTimer::new(request.method());
             let http2 = request.version() == Version::HTTP_2;
             let (request, mut leftover) = Leftover::of(request, &call.conn);
             let mut response = {
@@ -92,7 +92,7 @@ pub(in crate::server) fn answering<V: Serve>(
                 });
                 answer.await
             };
-            asked.answered(&response);
+            timer.record(&response);
             if let Some(leftover) = leftover.as_mut().filter(|_| !is_event_stream(response.headers())) {
                 leftover.finish().await;
             }

@@ -6,7 +6,7 @@ use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
 use super::window::LARGE;
-use crate::server::io::waiting::Waiting;
+use crate::server::io::write_timer::WriteWait;
 
 /// The state of a connection's output. An `Output` has no socket: the owner reports what the socket has taken.
 ///
@@ -19,7 +19,7 @@ pub(super) enum Output {
     /// Within an event or comment, whose rest must be written next. The socket may or may not take bytes.
     Begun(Bytes),
     /// The socket takes nothing. The rest of what was begun must be written next; it is empty between events.
-    Blocked { waiting: Waiting, rest: Bytes },
+    Blocked { wait: WriteWait, rest: Bytes },
     /// The stream has ended. Boxed: streams that go on do not pay for its size.
     Ending(Box<Ending>),
 }
@@ -29,7 +29,7 @@ pub(super) enum Output {
 pub(super) struct Ending {
     rest: Bytes,
     last: Bytes,
-    waiting: Option<Waiting>,
+    wait: Option<WriteWait>,
 }
 
 impl Output {
@@ -62,11 +62,11 @@ impl Output {
     }
 
     /// The current wait for a socket that takes nothing.
-    pub(super) const fn waiting(&self) -> Option<Waiting> {
+    pub(super) const fn write_wait(&self) -> Option<WriteWait> {
         match self {
             Self::Between | Self::Begun(_) => None,
-            Self::Blocked { waiting, .. } => Some(*waiting),
-            Self::Ending(ending) => ending.waiting,
+            Self::Blocked { wait, .. } => Some(*wait),
+            Self::Ending(ending) => ending.wait,
         }
     }
 
@@ -79,7 +79,7 @@ impl Output {
                 *self = if rest.is_empty() { Self::Between } else { Self::Begun(rest) };
             }
             Self::Ending(ending) => {
-                ending.waiting = None;
+                ending.wait = None;
                 let of = if ending.rest.is_empty() { &mut ending.last } else { &mut ending.rest };
                 *of = after(mem::take(of), length);
             }
@@ -103,9 +103,9 @@ impl Output {
     /// Records that the socket takes nothing now. Returns `true` if it was not blocked before.
     pub(super) fn block(&mut self, now: Instant) -> bool {
         match self {
-            Self::Between => *self = Self::Blocked { waiting: Waiting::begin(now), rest: Bytes::new() },
-            Self::Begun(rest) => *self = Self::Blocked { waiting: Waiting::begin(now), rest: mem::take(rest) },
-            Self::Ending(ending) if ending.waiting.is_none() => ending.waiting = Some(Waiting::begin(now)),
+            Self::Between => *self = Self::Blocked { wait: WriteWait::begin(now), rest: Bytes::new() },
+            Self::Begun(rest) => *self = Self::Blocked { wait: WriteWait::begin(now), rest: mem::take(rest) },
+            Self::Ending(ending) if ending.wait.is_none() => ending.wait = Some(WriteWait::begin(now)),
             Self::Blocked { .. } | Self::Ending(_) => return false,
         }
         true
@@ -123,13 +123,13 @@ impl Output {
 
     /// Ends the stream with these bytes, after what was begun. Later calls have no effect.
     pub(super) fn end(&mut self, last: Bytes) {
-        let waiting = self.waiting();
+        let wait = self.write_wait();
         let rest = match self {
             Self::Between => Bytes::new(),
             Self::Begun(rest) | Self::Blocked { rest, .. } => mem::take(rest),
             Self::Ending(_) => return,
         };
-        *self = Self::Ending(Box::new(Ending { rest, last, waiting }));
+        *self = Self::Ending(Box::new(Ending { rest, last, wait }));
     }
 }
 
@@ -204,13 +204,13 @@ mod tests {
         let later = start + Duration::from_secs(1);
         let mut output = Output::new(Bytes::from_static(b"head"));
         assert!(output.block(start) && !output.block(later));
-        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(start)));
         output.end(Bytes::from_static(b"last"));
-        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(start)));
         output.advance(1);
-        assert_eq!(output.waiting(), None);
+        assert_eq!(output.write_wait(), None);
         assert!(output.block(later));
-        assert_eq!(output.waiting(), Some(Waiting::begin(later)));
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(later)));
         // Between two events as well.
         let mut output = Output::Between;
         assert!(output.block(start));

@@ -247,8 +247,8 @@ impl Parked {
     /// When a timer is due: an end, a write timeout or a keep-alive. `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
         let end = self.client.life.due().filter(|_| !self.client.output.is_ending());
-        let waits = match self.client.output.waiting() {
-            Some(waiting) => waiting.due(self.client.write_time),
+        let waits = match self.client.output.write_wait() {
+            Some(wait) => wait.due(self.client.write_time),
             None => self.client.silence.due(),
         };
         end.into_iter().chain(waits).min()
@@ -259,15 +259,15 @@ impl Parked {
         if self.end_in_time(now) {
             return self.advance(now);
         }
-        let waiting = self.client.output.waiting();
+        let wait = self.client.output.write_wait();
         if self.due().is_none_or(|due| due > now) {
-            return if waiting.is_some() { Progress::Blocked } else { Progress::CaughtUp };
+            return if wait.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
-        if waiting.is_some() {
+        if wait.is_some() {
             // The last try. It fills all free space of the socket's buffer: space that is left would count as
             // progress at the next check.
             let progress = self.write_with(write_now, now);
-            if progress == Progress::Blocked && self.client.output.waiting() == waiting {
+            if progress == Progress::Blocked && self.client.output.write_wait() == wait {
                 self.client.lifecycle.link().close(CloseReason::Stalled);
                 return Progress::Left;
             }

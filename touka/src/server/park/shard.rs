@@ -187,7 +187,7 @@ impl Shard {
     /// Runs `visit` on one connection and settles the result. A panic, say of a metrics recorder, drops only it.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        let was_blocked = parked.client.output.waiting().is_some();
+        let was_blocked = parked.client.output.write_wait().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
             Some(progress) => {
                 // If it was blocked, something other than its write timeout may be due now.
@@ -279,7 +279,7 @@ impl Shard {
             };
             *at = Some(index);
             let Some(parked) = self.sockets.get_mut(index) else { continue };
-            if parked.client.output.waiting().is_none() {
+            if parked.client.output.write_wait().is_none() {
                 let progress = parked.write(&window, now);
                 if progress != Progress::CaughtUp {
                     self.settle(index, progress);
