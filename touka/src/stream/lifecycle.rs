@@ -36,10 +36,10 @@ impl Lifecycle {
     }
 
     /// Records a frame with this number of events.
-    pub(crate) fn wrote(&mut self, events: u32, bytes: usize) {
+    pub(crate) fn record_write(&mut self, events: u32, bytes: usize) {
         self.link.add(events, bytes);
         if let Some(meter) = &mut self.meter {
-            meter.wrote(events, bytes, &self.link);
+            meter.record_write(events, bytes, &self.link);
         }
     }
 

@@ -30,7 +30,7 @@ struct LinkState {
     /// Whether writes to the client are blocked.
     blocked: AtomicBool,
     /// The [`mark`] of the last frame that the response's body has returned; 0 before the first one.
-    given: AtomicUsize,
+    returned: AtomicUsize,
     /// The mark of the last frame that was written to the socket, or need not be; 0 if no such frame is
     /// known.
     written: AtomicUsize,
@@ -49,12 +49,12 @@ struct LinkState {
 impl Link {
     /// Sets the reason why the stream ends. The first reason counts: later ones are its consequences.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.0.reason.give(reason);
+        self.0.reason.get_or_set(reason);
     }
 
     /// Returns why the stream has ended. Called at its end: without a reason until then, the client has left.
     pub(super) fn reason(&self) -> CloseReason {
-        self.0.reason.give(CloseReason::Disconnected)
+        self.0.reason.get_or_set(CloseReason::Disconnected)
     }
 
     /// Whether both belong to the same stream.
@@ -74,16 +74,16 @@ impl Link {
 
     /// Records the frame that the response's body returns. With `may_wait` the body runs on even if the frame
     /// is not written yet.
-    pub(crate) fn set_given(&self, frame: &[u8], may_wait: bool) {
+    pub(crate) fn set_returned(&self, frame: &[u8], may_wait: bool) {
         let mark = mark(frame);
         self.0.written.store(if may_wait { mark } else { 0 }, Ordering::Relaxed);
-        self.0.given.store(mark, Ordering::Relaxed);
+        self.0.returned.store(mark, Ordering::Relaxed);
     }
 
     /// Whether the frame with this [`mark`] is the body's last one, and the body runs on even if it is not
     /// written yet. Called before it is written.
     pub(crate) fn may_wait(&self, mark: usize) -> bool {
-        mark == self.0.given.load(Ordering::Relaxed) && self.is_written()
+        mark == self.0.returned.load(Ordering::Relaxed) && self.is_written()
     }
 
     /// Records that the frame with this [`mark`] was written. If it is not the body's last frame, a layer in
@@ -94,7 +94,7 @@ impl Link {
 
     /// Whether the body's last frame was written or need not be.
     pub(crate) fn is_written(&self) -> bool {
-        self.0.written.load(Ordering::Relaxed) == self.0.given.load(Ordering::Relaxed)
+        self.0.written.load(Ordering::Relaxed) == self.0.returned.load(Ordering::Relaxed)
     }
 
     /// Sets the route that created the stream. The first one counts: a route inside another's fallback.

@@ -99,7 +99,7 @@ pub(in crate::server) struct Piece {
 impl Piece {
     fn new(bytes: Bytes, sent: Option<&Arc<Sent>>) -> Self {
         if let Some(sent) = sent {
-            sent.given(bytes.len());
+            sent.add(bytes.len());
         }
         Self { bytes, sent: sent.cloned() }
     }
@@ -117,7 +117,7 @@ impl Buf for Piece {
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
         if let Some(sent) = &self.sent {
-            sent.left(count);
+            sent.remove_written(count);
         }
     }
 }
@@ -125,7 +125,7 @@ impl Buf for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         if let Some(sent) = &self.sent {
-            sent.forgotten(self.bytes.len());
+            sent.remove(self.bytes.len());
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::error::CloseReason;
 use crate::event::Event;
 use crate::server::io::chunk;
 use crate::server::io::socket::{set_user_timeout, write_now};
-use crate::stream::last_words;
+use crate::stream::last_bytes;
 use crate::topic::{Ahead, Mark, lagged};
 
 /// The maximum number of reads per visit: a client that floods its socket must not delay the others.
@@ -67,7 +67,7 @@ impl Parked {
         match self.client.socket.try_write(bytes) {
             Ok(length) => {
                 let whole = length == bytes.len();
-                self.wrote(window, seen, length, now);
+                self.record_write(window, seen, length, now);
                 if whole { Progress::CaughtUp } else { self.advance(now) }
             }
             Err(error) => self.failed(&error, now),
@@ -110,7 +110,7 @@ impl Parked {
                 return Progress::CaughtUp;
             };
             match write(&self.client.socket, window.bytes_after(window.from).unwrap_or_default()) {
-                Ok(length) => self.wrote(&window, window.from, length, now),
+                Ok(length) => self.record_write(&window, window.from, length, now),
                 Err(error) => {
                     self.client.subscription.cursor.skip_to(window.from);
                     return self.failed(&error, now);
@@ -157,22 +157,22 @@ impl Parked {
     }
 
     /// Records that `length` bytes of the window were written to this client, which was at `seen`.
-    fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
+    fn record_write(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
         self.client.subscription.cursor.skip_to(written.seen);
         // Fast path: between two events, as nearly always, a connection is not blocked.
         if self.client.output.is_between() {
-            self.client.silence.wrote(now);
+            self.client.silence.record_write(now);
         } else {
             self.moved(now);
         }
         self.client.output.begin(written.rest);
-        self.client.lifecycle.wrote(written.events, written.bytes);
+        self.client.lifecycle.record_write(written.events, written.bytes);
     }
 
     /// Records that the client took bytes.
     fn moved(&mut self, now: Instant) {
-        self.client.silence.wrote(now);
+        self.client.silence.record_write(now);
         if self.client.lifecycle.link().is_blocked() {
             self.client.lifecycle.link().set_blocked(false);
         }
@@ -234,13 +234,13 @@ impl Parked {
         }
         self.client.lifecycle.link().close(reason);
         let mut bytes = BytesMut::new();
-        let goodbye = self.take_goodbye();
-        let words = last_words(reason, last, || goodbye, self.client.whole_blocks);
-        chunk::put(&words, &mut bytes);
+        let end_event = self.take_end_event();
+        let last = last_bytes(reason, last, || end_event, self.client.whole_blocks);
+        chunk::put(&last, &mut bytes);
         bytes.extend_from_slice(chunk::LAST);
         self.client.output.end(bytes.freeze());
-        if !words.is_empty() {
-            self.client.lifecycle.wrote(0, words.len());
+        if !last.is_empty() {
+            self.client.lifecycle.record_write(0, last.len());
         }
     }
 
@@ -276,7 +276,7 @@ impl Parked {
         self.client.silence.fill(now);
         let comment = chunk::KeepAlive::new(self.client.whole_blocks);
         if self.client.output.keep_alive(Bytes::from_static(comment.chunk)) {
-            self.client.lifecycle.wrote(0, comment.wire_len);
+            self.client.lifecycle.record_write(0, comment.wire_len);
         }
         self.advance(now)
     }

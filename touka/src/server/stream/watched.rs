@@ -20,7 +20,7 @@ use crate::server::shared::Shared;
 use crate::server::state::call::Call;
 #[cfg(feature = "http2")]
 use crate::server::state::http2_response::Http2Response;
-use crate::stream::{Lifecycle, Link, last_words};
+use crate::stream::{Lifecycle, Link, last_bytes};
 
 /// The server's view of a body that is an event stream.
 pub(super) struct WatchedStream {
@@ -132,7 +132,7 @@ impl WatchedStream {
         match polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {
-                foreign.wrote(0, frame.data_ref().map_or(0, Bytes::len));
+                foreign.record_write(0, frame.data_ref().map_or(0, Bytes::len));
                 if is_last {
                     foreign.link().close(CloseReason::Completed);
                 }
@@ -149,8 +149,8 @@ impl WatchedStream {
     }
 
     /// The last bytes of a stream that the server ends.
-    pub(super) fn farewell(&self, reason: CloseReason) -> Option<Bytes> {
-        let words = last_words(reason, None, || None, self.blocks == Blocks::Whole);
-        (self.plain && !words.is_empty()).then_some(words)
+    pub(super) fn last_bytes(&self, reason: CloseReason) -> Option<Bytes> {
+        let bytes = last_bytes(reason, None, || None, self.blocks == Blocks::Whole);
+        (self.plain && !bytes.is_empty()).then_some(bytes)
     }
 }
