@@ -58,24 +58,24 @@ impl Subscription {
         }
     }
 
-    /// Fills the batch with events.
-    fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
+    /// Fills the buffer with events.
+    fn fill<T>(&mut self, waker: &Waker, buffer: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
         if let Some(opening) = self.opening.take() {
-            batch.append_own(&opening);
+            buffer.append_own(&opening);
             return Poll::Ready(Step::Event);
         }
         let mut polled = Poll::Pending;
         self.read(waker, |log, ahead| {
             match ahead {
                 Ahead::Event(event) => {
-                    batch.append_encoded(event.wire());
-                    if !batch.is_full() {
+                    buffer.append_encoded(event.wire());
+                    if !buffer.is_full() {
                         return true;
                     }
                     polled = Poll::Ready(Step::Event);
                 }
                 Ahead::Skipped { from, to } => {
-                    batch.append_own(&lagged(log, from, to));
+                    buffer.append_own(&lagged(log, from, to));
                     polled = Poll::Ready(Step::Event);
                 }
                 Ahead::Nothing => {}
@@ -142,7 +142,7 @@ impl<T: 'static> Source<T> for Subscribed<T> {
         let from_event = self.from_event;
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(Step::End) };
         match out {
-            Out::Frame(batch) => subscription.fill(cx.waker(), batch),
+            Out::Frame(buffer) => subscription.fill(cx.waker(), buffer),
             Out::One(value) => poll_value(subscription, cx.waker(), from_event, value),
         }
     }
