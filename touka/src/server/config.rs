@@ -10,9 +10,9 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one public address. A household or an office shares an address.
     pub(crate) connections_per_peer: usize,
-    /// Requests under way in all, including event streams.
+    /// Requests in progress in all, including event streams.
     pub(crate) streams: usize,
-    /// Requests under way of one peer. One HTTP/2 connection may have a hundred.
+    /// Requests in progress of one peer. One HTTP/2 connection may have a hundred.
     pub(crate) streams_per_peer: usize,
     /// Concurrent requests on one HTTP/2 connection. A browser shares one among all its tabs.
     pub(crate) streams_per_connection: u32,

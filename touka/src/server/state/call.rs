@@ -1,4 +1,4 @@
-//! [`Call`], one request under way.
+//! [`Call`], one request in progress.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ pub(in crate::server) struct Call {
     pub(in crate::server) peer: Option<SocketAddr>,
     link: Option<Link>,
     upgraded: bool,
-    /// The permit among the requests under way. Declared last, so that it is released after all other fields
+    /// The permit among the requests in progress. Declared last, so that it is released after all other fields
     /// are dropped.
     permit: Option<Permit>,
 }
 
 impl Call {
-    /// Begins a request that is about to be passed to the service. It counts as under way until the returned
+    /// Begins a request that is about to be passed to the service. It counts as in progress until the returned
     /// value is dropped.
     pub(in crate::server) fn begin(conn: &Arc<ConnectionState>) -> Self {
         conn.called();
@@ -42,7 +42,7 @@ impl Call {
         Ok(())
     }
 
-    /// Acquires a permit among the requests under way. False if a limit is reached, in all or of this peer.
+    /// Acquires a permit among the requests in progress. False if a limit is reached, in all or of this peer.
     pub(in crate::server) fn admit(&mut self) -> bool {
         let shared = &self.conn.shared;
         self.permit = shared.admission.request(shared.proxies.peer(self.peer), &shared.limits);

@@ -60,7 +60,7 @@ impl IdleTrim {
     pub(super) fn expect(&mut self, time: u64, expires: u64, now: Instant) {
         if expires < self.next {
             self.next = expires;
-            // A pass that is under way has its next turn scheduled already.
+            // A pass that is in progress has its next turn scheduled already.
             if self.from.is_none() {
                 let at = now + Duration::from_millis(expires.saturating_sub(time)).min(Duration::from_hours(24));
                 self.at =
