@@ -14,7 +14,7 @@ use bytes::Bytes;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::endpoint::{Answer, Endpoint};
+use super::endpoint::{Endpoint, RouteFuture};
 use super::group::boxed;
 use super::handler::Handler;
 use super::plan::Plan;
@@ -288,14 +288,14 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = RouteFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Answer {
-        Answer { response: self.service().answer(request.map(Body::new)), vouch: Some(TypeId::of::<Self>()) }
+    fn call(&mut self, request: http::Request<B>) -> RouteFuture {
+        RouteFuture { response: self.service().answer(request.map(Body::new)), vouch: Some(TypeId::of::<Self>()) }
     }
 }
 
