@@ -53,12 +53,13 @@
 //! - `head`, `body`, `flush`: a stream's headers and frames; `subscribed`: the body of a subscription.
 //! - `refusal`: touka's errors as responses.
 //! - `html`, `json`, `redirect`: a response each.
-//! - `answer`, `survive`: a service's and a handler's response, whatever happens.
+//! - `answer`, `catch_panic`: a service's and a handler's response, whatever happens.
 
 mod answer;
 mod body;
 #[cfg(test)]
 mod body_tests;
+mod catch_panic;
 mod flush;
 mod head;
 mod html;
@@ -66,7 +67,6 @@ mod json;
 mod redirect;
 mod refusal;
 mod subscribed;
-mod survive;
 
 pub use axum_core::response::{
     AppendHeaders, ErrorResponse, IntoResponse, IntoResponseParts, Response, ResponseParts, Result,
@@ -77,7 +77,7 @@ pub use json::Json;
 pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
+pub(crate) use catch_panic::catch_panic;
 pub(crate) use head::{Head, WholeBlocks, WriteTimeout};
 pub(crate) use refusal::{FAILED, refusal};
 pub(crate) use subscribed::{Parts, Ticket};
-pub(crate) use survive::survive;

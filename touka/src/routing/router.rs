@@ -19,7 +19,7 @@ use super::group::boxed;
 use super::handler::Handler;
 use super::plan::Plan;
 use super::route::Route;
-use crate::response::survive;
+use crate::response::catch_panic;
 use crate::stream::catch;
 
 /// The routes of an app, and a [`tower_service::Service`] that answers them.
@@ -169,7 +169,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     pub fn fallback<M: 'static>(mut self, handler: impl Handler<M, S>) -> Self {
         self.plan_mut().set_fallback(Arc::new(move |request, state| {
             let answer = catch(|| handler.clone().call(request, state));
-            Box::pin(survive("the handler of this path failed", answer))
+            Box::pin(catch_panic("the handler of this path failed", answer))
         }));
         self
     }

@@ -67,8 +67,8 @@ impl Limits {
     /// Returns the budget of request bodies for a configured number of bytes: at least two bodies of the
     /// largest size, or a single body could fail because of the overhead of small frames.
     pub(super) fn of_bodies(&self, set: usize) -> usize {
-        const LEAST: usize = 64 * 1024;
-        set.max(self.body_bytes.saturating_mul(2)).max(LEAST)
+        const MIN: usize = 64 * 1024;
+        set.max(self.body_bytes.saturating_mul(2)).max(MIN)
     }
 }
 

@@ -59,7 +59,7 @@ impl Drop for Lifecycle {
     fn drop(&mut self) {
         let link = &self.link;
         let reason = link.reason();
-        link.set_gone();
+        link.set_ended();
         if let Some(meter) = &self.meter {
             meter.close(reason, link);
             // Logged at `debug`: streams come and go by the thousand.

@@ -71,7 +71,7 @@ pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};
 pub(crate) use last_bytes::last_bytes;
 pub(crate) use lifecycle::Lifecycle;
-pub(crate) use link::{Link, mark};
+pub(crate) use link::{Link, frame_id};
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};

@@ -144,7 +144,7 @@ impl Merged {
                 // The other topics may have more, and so may this one if another body feeds it.
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
-                    if cursor.pass_end(log) {
+                    if cursor.join_generation(log) {
                         continue;
                     }
                     return wait(slot);

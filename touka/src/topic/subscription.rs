@@ -33,8 +33,8 @@ impl Subscription {
     }
 
     /// Removes the waker from the log. From now on the caller reads by other means.
-    pub(crate) fn stop_waiting(&mut self) {
-        self.log.stop_looking(&mut self.slot);
+    pub(crate) fn unregister_waker(&mut self) {
+        self.log.unregister(&mut self.slot);
     }
 
     /// Takes steps through the log until `take` returns false. At the end of the log, `waker` is registered.

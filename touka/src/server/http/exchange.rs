@@ -146,7 +146,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     if call.conn.overloaded {
         return overload(request.headers(), "the server has too many connections: try again later");
     }
-    if let Err((header, Malformed)) = call.name_peer(request.headers()) {
+    if let Err((header, Malformed)) = call.resolve_peer(request.headers()) {
         tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy sent no valid client address");
         return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header has no valid address"));
     }
@@ -168,7 +168,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
     // A handler that could not read the body blames the client for it, though the server has refused it.
     let blamed = response.status().is_client_error() || response.status().is_server_error();
-    if refused.is_so() && blamed { too_many_bodies(origin) } else { response }
+    if refused.is_set() && blamed { too_many_bodies(origin) } else { response }
 }
 
 /// The size of the head, without white space. hyper checks its limit only when a read ends within the head, so

@@ -13,7 +13,7 @@ use crate::stream::guarded;
 
 impl Parked {
     /// Polls the credential, and ends the stream if the credential is no longer valid.
-    pub(super) fn ask_credential(&mut self) {
+    pub(super) fn poll_credential(&mut self) {
         let Self { client: Client { endings: Some(endings), span, .. }, node, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
         let waker = Waker::from(Arc::clone(node));

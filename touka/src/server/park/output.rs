@@ -5,7 +5,7 @@ use std::mem;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
-use super::window::LARGE;
+use super::window::LARGE_EVENT;
 use crate::server::io::write_timer::WriteWait;
 
 /// The state of a connection's output. An `Output` has no socket: the owner reports what the socket has taken.
@@ -139,7 +139,7 @@ fn after(mut bytes: Bytes, length: usize) -> Bytes {
         // An empty slice would keep the whole buffer in memory.
         return Bytes::new();
     }
-    let was_large = bytes.len() >= LARGE;
+    let was_large = bytes.len() >= LARGE_EVENT;
     bytes.advance(length);
     if was_large { kept(bytes) } else { bytes }
 }
@@ -147,7 +147,7 @@ fn after(mut bytes: Bytes, length: usize) -> Bytes {
 /// Returns the rest as it is stored: a large rest shares the bytes of its event with the log and all other
 /// clients; a small one is copied, so that it does not keep a large event in memory.
 fn kept(rest: Bytes) -> Bytes {
-    if rest.len() >= LARGE { rest } else { Bytes::copy_from_slice(&rest) }
+    if rest.len() >= LARGE_EVENT { rest } else { Bytes::copy_from_slice(&rest) }
 }
 
 #[cfg(test)]
@@ -225,12 +225,12 @@ mod tests {
         let mut output = Output::Between;
         output.begin(event.slice(1..));
         assert!(shares(&output));
-        output.advance(event.len() - 1 - LARGE);
+        output.advance(event.len() - 1 - LARGE_EVENT);
         assert!(shares(&output));
         output.advance(1);
-        assert_eq!(output.pending().len(), LARGE - 1);
+        assert_eq!(output.pending().len(), LARGE_EVENT - 1);
         assert!(!shares(&output), "a small rest keeps a whole event in memory");
-        output.advance(LARGE - 1);
+        output.advance(LARGE_EVENT - 1);
         assert!(output.is_between());
     }
 }

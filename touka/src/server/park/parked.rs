@@ -204,8 +204,8 @@ impl Parked {
     }
 
     /// Checks whether the client is still there, and buffers what it sends for the time after the stream. A client
-    /// that sends more than `most` bytes is dropped: without further reads, its end would not be noticed.
-    pub(super) fn listen(&mut self, most: usize) -> Progress {
+    /// that sends more than `max_bytes` bytes is dropped: without further reads, its end would not be noticed.
+    pub(super) fn read_ahead(&mut self, max_bytes: usize) -> Progress {
         let waker = Waker::from(Arc::clone(&self.node));
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
@@ -217,7 +217,7 @@ impl Parked {
             }
             match self.client.socket.try_read(&mut read) {
                 Ok(0) => return Progress::Left,
-                Ok(length) if self.client.sent.len() + length > most => return Progress::Left,
+                Ok(length) if self.client.sent.len() + length > max_bytes => return Progress::Left,
                 Ok(length) => self.client.sent.extend_from_slice(&read[..length]),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(_) => return Progress::Left,

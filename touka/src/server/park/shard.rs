@@ -134,16 +134,16 @@ impl Shard {
         let number = *self.by_log.entry(address).or_insert_with(|| {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
-        client.life.take_turn(&self.shared);
+        client.life.apply_shutdown(&self.shared);
         let Some(group) = self.groups.get_mut(number) else { return client.leave() };
         let index = self.sockets.insert_with(|index| {
             let node = Node::new(&self.inbox, Key::Socket(index));
             client.entry.closing().register(&Waker::from(Arc::clone(&node)));
-            Parked { client, node, group: number, member: group.join(index) }
+            Parked { client, node, group: number, member: group.add(index) }
         });
         let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
         self.enqueue(number);
-        self.expect(due);
+        self.schedule(due);
         if self.phase.is_cutting() {
             return self.drop_connection(index, CloseReason::Shutdown);
         }
@@ -160,14 +160,14 @@ impl Shard {
                 self.enqueue(number);
             }
             Key::Socket(index) => {
-                let most = self.shared.limits.head_bytes;
+                let max_bytes = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
                     parked.node.acknowledge();
                     if parked.client.entry.closing().is_requested() {
                         parked.end(CloseReason::Shutdown, None);
                     }
-                    parked.ask_credential();
-                    match parked.listen(most) {
+                    parked.poll_credential();
+                    match parked.read_ahead(max_bytes) {
                         Progress::Left => Progress::Left,
                         _ => parked.advance(now),
                     }
@@ -192,7 +192,7 @@ impl Shard {
             Some(progress) => {
                 // If it was blocked, something other than its write timeout may be due now.
                 let due = parked.due().filter(|_| was_blocked);
-                self.expect(due);
+                self.schedule(due);
                 self.settle(index, progress);
             }
             None => self.drop_connection(index, CloseReason::Panicked),
@@ -211,7 +211,7 @@ impl Shard {
             Progress::CaughtUp => {}
             Progress::Blocked => {
                 let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
-                self.expect(due);
+                self.schedule(due);
             }
             Progress::Over if self.phase.is_serving() => {
                 if let Some(client) = self.take_out(index) {
@@ -226,7 +226,7 @@ impl Shard {
     fn take_out(&mut self, index: usize) -> Option<Client> {
         let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
-            if let Some((moved, member)) = group.part(parked.member)
+            if let Some((moved, member)) = group.remove(parked.member)
                 && let Some(moved) = self.sockets.get_mut(moved)
             {
                 moved.member = member;
@@ -290,7 +290,7 @@ impl Shard {
     }
 
     /// Sets the timer to fire at this time at the latest.
-    fn expect(&mut self, due: Option<Instant>) {
+    fn schedule(&mut self, due: Option<Instant>) {
         let Some(due) = due else { return };
         match &mut self.timer {
             Some(timer) if timer.deadline() <= due => {}
@@ -316,7 +316,7 @@ impl Shard {
         for _ in 0..self.turn {
             let Some(index) = sweep.next(self.sockets.end()) else {
                 let tick = if self.phase.is_serving() { TICK } else { DRAINING_TICK };
-                self.expect(sweep.next_sweep(tick));
+                self.schedule(sweep.next_sweep(tick));
                 return;
             };
             if self.phase.is_cutting() {
@@ -324,7 +324,7 @@ impl Shard {
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
-            parked.client.life.take_turn(&self.shared);
+            parked.client.life.apply_shutdown(&self.shared);
             if parked.due().is_some_and(|due| due <= Instant::now()) {
                 self.visit(index, Parked::tick);
                 let Some(still) = self.sockets.get_mut(index) else { continue };

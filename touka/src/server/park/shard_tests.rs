@@ -79,7 +79,7 @@ impl Scene {
         let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
-        subscription.stop_waiting();
+        subscription.unregister_waker();
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();

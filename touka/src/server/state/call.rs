@@ -34,7 +34,7 @@ impl Call {
     }
 
     /// Sets the client, as named by trusted proxies in the request's head.
-    pub(in crate::server) fn name_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
+    pub(in crate::server) fn resolve_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
         if self.conn.is_unnamed() {
             return Ok(());
         }
@@ -55,14 +55,14 @@ impl Call {
     }
 
     /// Registers the stream that is the response.
-    pub(in crate::server) fn writes(&mut self, link: &Link, write_time: Duration) {
+    pub(in crate::server) fn register_stream(&mut self, link: &Link, write_time: Duration) {
         self.conn.writing.add(link, write_time);
         self.link = Some(link.clone());
     }
 
     /// Marks the request as an upgrade. Over HTTP/1.1 the connection is no longer HTTP once the response has
     /// ended, and the server stops tracking it. Over HTTP/2 only one stream becomes a tunnel.
-    pub(in crate::server) fn upgrades(&mut self) {
+    pub(in crate::server) fn set_upgraded(&mut self) {
         if self.conn.speaks_http2() {
             return;
         }

@@ -57,7 +57,7 @@ impl Sent {
     /// While the socket itself is blocked, no single stream is the cause: the time starts again when the socket
     /// becomes writable.
     #[cfg(feature = "http2")]
-    pub(in crate::server) fn still_since(&self) -> Instant {
+    pub(in crate::server) fn stalled_since(&self) -> Instant {
         let moved = self.began + Duration::from_millis(self.moved.load(Ordering::Relaxed));
         moved.max(self.conn.writable_since())
     }

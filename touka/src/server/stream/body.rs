@@ -55,7 +55,7 @@ impl<B: Body<Data = Bytes>> ServerBody<B> {
     ) -> Response<Self> {
         let (mut parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS || connect && parts.status.is_success() {
-            call.upgrades();
+            call.set_upgraded();
         }
         let stream = is_event_stream(&parts.headers).then(|| WatchedStream::new(&parts, &mut call, path));
         let unwatched = stream.as_ref().filter(|_| parts.extensions.get::<Watchers>().is_none());
@@ -145,7 +145,7 @@ fn poll_stream<B: Body<Data = Bytes>>(
     if stream.may_poll(end.is_ready()) {
         let polled = poll_body(body.as_mut(), cx)?;
         let is_last = catch(|| body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()))?;
-        stream.look_at_end(&polled);
+        stream.record_block_end(&polled);
         stream.count(&polled, is_last);
         if end.is_pending() || polled.is_ready() {
             return Ok(polled);

@@ -86,7 +86,7 @@ impl WatchedStream {
         let is_listed = watchers.is_some_and(|stream| stream.by.iter().any(|by| by.is(streams)));
         let entry = if is_listed { streams.add_unlisted(open) } else { streams.add(open) };
         let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
-        call.writes(&link, write_time);
+        call.register_stream(&link, write_time);
         #[cfg(feature = "http2")]
         Http2Response::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
@@ -98,7 +98,7 @@ impl WatchedStream {
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<CloseReason> {
         // Registered before the checks, so that a later change wakes the task.
         self.entry.closing().register(cx.waker());
-        self.life.take_turn(shared);
+        self.life.apply_shutdown(shared);
         if self.entry.closing().is_requested() {
             self.life.close(Instant::now());
         }
@@ -115,7 +115,7 @@ impl WatchedStream {
     }
 
     /// Records whether the polled frame ends within a block.
-    pub(super) fn look_at_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
+    pub(super) fn record_block_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
         let Poll::Ready(Some(Ok(frame))) = polled else { return };
         if self.blocks != Blocks::Lines {
             let is_cut = frame.data_ref().is_some_and(|data| !data.ends_with(b"\n\n"));

@@ -22,7 +22,7 @@ use crate::server::io::maybe_tls::MaybeTls;
 use crate::server::io::stall::Io;
 use crate::server::state::again::Again;
 use crate::server::state::connection_state::ConnectionState;
-use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
+use crate::stream::{catch, drop_guarded, frame_id, guarded, log_panic};
 
 /// The maximum number of frames before the task yields to the other tasks of its thread.
 const MAX_FRAMES: usize = 32;
@@ -32,7 +32,7 @@ const COPY_LIMIT: usize = 2 * 1024;
 
 /// How long the body may run for these frames together before the task yields. Between two emits, a body can
 /// occupy the thread for any time.
-const BODY_TIME: Duration = Duration::from_millis(1);
+const MAX_BODY_TIME: Duration = Duration::from_millis(1);
 
 /// A future that writes a response that has left hyper, and watches its connection. It completes when the stream
 /// or the connection has ended.
@@ -49,7 +49,7 @@ struct Live<I, A> {
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
     again: Box<A>,
-    /// The [`mark`] of the latest frame that is being written; 0 for none.
+    /// The [`frame_id`] of the latest frame that is being written; 0 for none.
     frame: usize,
     /// Whether the unwritten bytes may wait for the next frame, because the body goes on at once.
     collects: bool,
@@ -146,7 +146,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Future for Writer<I, 
 
 impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        self.listen(cx)?;
+        self.read_ahead(cx)?;
         let polled = self.poll_stream(cx);
         if polled.is_pending() && self.poll_deadline(cx).is_ready() {
             // Before anything is dropped: a stream that is dropped without a reason counts as left by its client.
@@ -173,7 +173,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
 
     /// Checks whether the client is still there, and buffers what it sends for the time after the stream. Bytes
     /// above the limit of a head stay in the socket: a write then finds that the client has left.
-    fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let most = self.conn.shared.limits.head_bytes;
         while self.sent.len() < most {
             let mut buffer = [0; 256];
@@ -194,7 +194,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
         for turn in 0..MAX_FRAMES {
-            let is_over = turn > 0 && began.elapsed() >= BODY_TIME;
+            let is_over = turn > 0 && began.elapsed() >= MAX_BODY_TIME;
             if is_over {
                 self.collects = false;
             }
@@ -263,7 +263,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                 let data = frame.into_data().ok();
                 let is_last = data.is_none() || body.is_end_stream();
                 let data = data.unwrap_or_default();
-                self.frame = mark(&data);
+                self.frame = frame_id(&data);
                 let may_wait = body.link().is_some_and(|link| link.may_wait(self.frame));
                 self.unwritten.put(data, is_last);
                 self.collects = may_wait && self.unwritten.has_capacity();
