@@ -1,24 +1,15 @@
 //! The status line and headers of a stream.
 
-use std::time::Duration;
-
 use axum_core::body::Body;
 use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use http::HeaderValue;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 
 use super::body::Frames;
+use super::stream_extension::StreamExtension;
 use super::subscribed::SubscribedBody;
 use crate::event::IntoEvent;
 use crate::stream::EventStream;
-
-/// The stream's write timeout, for the server: the longest time for which its client may take no bytes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WriteTimeout(pub(crate) Duration);
-
-/// A marker for [`EventStream::whole_blocks`]: comments and `retry` lines each end with a blank line.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WholeBlocks;
 
 /// The header that tells nginx not to buffer the response.
 const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -34,28 +25,19 @@ impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
             // The parts that the handler has added could not be: this response says so.
             return head;
         }
-        // For the server, which records in it when the client is blocked, and why it ended the stream.
         let link = self.lifecycle().link().clone();
-        let limit = self.options().write_timeout.map(WriteTimeout);
-        let whole_blocks = self.options().whole_blocks;
+        let (write_timeout, whole_blocks) = (self.options().write_timeout, self.options().whole_blocks);
         let subscribed = self.is_subscribed();
         let frames = Frames::new(self);
-        let mut response = if subscribed {
+        let (body, ticket) = if subscribed {
             let (body, ticket) = SubscribedBody::new(frames);
-            let mut response = head.map(|_| Body::new(body));
-            response.extensions_mut().insert(ticket);
-            response
+            (Body::new(body), Some(ticket))
         } else {
-            head.map(|_| Body::new(frames))
+            (Body::new(frames), None)
         };
+        let mut response = head.map(|_| body);
         response.extensions_mut().remove::<StreamHead>();
-        response.extensions_mut().insert(link);
-        if let Some(limit) = limit {
-            response.extensions_mut().insert(limit);
-        }
-        if whole_blocks {
-            response.extensions_mut().insert(WholeBlocks);
-        }
+        response.extensions_mut().insert(StreamExtension { link, write_timeout, whole_blocks, ticket });
         response
     }
 }

@@ -51,6 +51,7 @@
 //! # Layout
 //!
 //! - `head`, `body`, `flush`: a stream's headers and frames; `subscribed`: the body of a subscription.
+//! - `stream_extension`: what the response of a stream tells the server.
 //! - `refusal`: touka's errors as responses.
 //! - `html`, `json`, `redirect`: a response each.
 //! - `answer`, `catch_panic`: a service's and a handler's response, whatever happens.
@@ -66,6 +67,7 @@ mod html;
 mod json;
 mod redirect;
 mod refusal;
+mod stream_extension;
 mod subscribed;
 
 pub use axum_core::response::{
@@ -78,6 +80,7 @@ pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
 pub(crate) use catch_panic::catch_panic;
-pub(crate) use head::{Head, WholeBlocks, WriteTimeout};
+pub(crate) use head::Head;
 pub(crate) use refusal::{FAILED, refusal};
-pub(crate) use subscribed::{Parts, Ticket};
+pub(crate) use stream_extension::StreamExtension;
+pub(crate) use subscribed::Parts;

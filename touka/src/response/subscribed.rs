@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::convert::Infallible;
 use std::fmt;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -13,6 +13,7 @@ use http_body::{Body, Frame};
 use super::body::Frames;
 use crate::event::IntoEvent;
 use crate::stream::{Credential, Lifecycle, Options, SubscriptionParts};
+use crate::sync::Mutex;
 use crate::topic::{EndTest, Subscription, TakenSubscription};
 
 /// The parts of a response body that is nothing but a position in a topic. A server that serves the subscription
@@ -27,7 +28,7 @@ pub(crate) struct Parts {
     pub(crate) options: Options,
 }
 
-/// The extension of a response whose body is that of a subscription.
+/// A reference to the body of a subscription's response, to take the subscription out of it.
 ///
 /// It holds the body weakly: if a layer has replaced the body, there is nothing to take.
 #[derive(Clone)]
@@ -90,7 +91,7 @@ fn address(frame: &Bytes) -> (usize, usize) {
 
 impl<T: Send + 'static> Take for Mutex<Inside<T>> {
     fn take(&self, frame: &Bytes) -> Option<Parts> {
-        let mut inside = self.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.lock();
         if inside.first != Some(address(frame)) {
             return None;
         }
@@ -109,7 +110,7 @@ impl<T: IntoEvent> Body for SubscribedBody<T> {
     type Error = Infallible;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self.0.lock();
         let Some(frames) = &mut inside.frames else { return Poll::Ready(None) };
         let fresh = frames.is_fresh();
         let polled = ready!(Pin::new(&mut **frames).poll_frame(cx));
@@ -119,7 +120,7 @@ impl<T: IntoEvent> Body for SubscribedBody<T> {
     }
 
     fn is_end_stream(&self) -> bool {
-        let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inside = self.0.lock();
         inside.frames.as_ref().is_none_or(Body::is_end_stream)
     }
 }

@@ -13,7 +13,7 @@ use axum_core::extract::Request;
 use axum_core::response::{IntoResponse, Response};
 use tower_service::Service;
 
-use crate::response::{Ticket, answer};
+use crate::response::{StreamExtension, answer};
 use crate::server::add_axum_routes;
 
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
@@ -44,7 +44,7 @@ impl Endpoint {
             let answer = answer(service.clone(), request);
             Box::pin(async {
                 let mut response = answer.await;
-                response.extensions_mut().remove::<Ticket>();
+                StreamExtension::take_ticket(response.extensions_mut());
                 response
             })
         })
@@ -110,10 +110,8 @@ impl Future for RouteFuture {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut response = task::ready!(self.response.as_mut().poll(cx));
-        if let Some(service) = self.vouch
-            && let Some(ticket) = response.extensions_mut().get_mut::<Ticket>()
-        {
-            ticket.vouch(service);
+        if let Some(service) = self.vouch {
+            StreamExtension::vouch(response.extensions_mut(), service);
         }
         Poll::Ready(Ok(response))
     }

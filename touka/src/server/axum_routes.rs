@@ -71,7 +71,7 @@ mod layer {
     use tower_service::Service;
 
     use crate::extract::{MatchedPath, axum_path};
-    use crate::stream::Link;
+    use crate::response::StreamExtension;
 
     /// A layer that reports the matched route of an `axum::Router` to touka's server, for the `route` of
     /// metrics, spans and [`OpenStream`](crate::server::OpenStream).
@@ -157,7 +157,7 @@ mod layer {
             if let Some(path) = this.path.take()
                 && response.extensions().get::<MatchedPath>().is_none()
             {
-                if let Some(link) = response.extensions().get::<Link>() {
+                if let Some(link) = StreamExtension::link_of(response.extensions()) {
                     link.set_route(&path.0);
                 }
                 response.extensions_mut().insert(path);

@@ -19,12 +19,11 @@ use super::handle::Handle;
 use super::open_streams::bounded;
 use super::shared::Shared;
 use crate::extract::{MatchedPath, peer};
-use crate::response::Ticket;
+use crate::response::StreamExtension;
 use crate::server::state::call::Call;
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::stream::body::ServerBody;
 use crate::server::stream::content_type::is_event_stream;
-use crate::stream::Link;
 
 /// A tower layer that lists the event streams that pass through it, and ends them on request of its [`Handle`].
 /// Created by [`Handle::layer`].
@@ -119,11 +118,11 @@ impl RequestInfo {
             return response;
         }
         // The body is watched here, so the server must not take it out of the response.
-        response.extensions_mut().remove::<Ticket>();
+        StreamExtension::take_ticket(response.extensions_mut());
         if let Some(route) = self.route.take()
             && response.extensions().get::<MatchedPath>().is_none()
         {
-            if let Some(link) = response.extensions().get::<Link>() {
+            if let Some(link) = StreamExtension::link_of(response.extensions()) {
                 link.set_route(&route.0);
             }
             response.extensions_mut().insert(route);

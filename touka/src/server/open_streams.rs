@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::closing::Closing;
 use crate::server::limits::counts::Permit;
 use crate::stream::{Link, guarded};
+use crate::sync::Mutex;
 
 /// Maximum number of bytes kept of a path while its stream is open. A client chooses the length of a path, and
 /// may have hundreds of streams.
@@ -57,7 +58,7 @@ impl OpenStreams {
 
     fn insert(&self, open: Open) -> StreamEntry {
         let stream = open.stream.clone();
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         let id = table.next;
         table.next += 1;
         table.listed += usize::from(open.listed);
@@ -67,7 +68,7 @@ impl OpenStreams {
     }
 
     fn remove(&self, id: u64) {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         let removed = table.open.remove(&id);
         table.listed -= usize::from(removed.as_ref().is_some_and(|open| open.listed));
     }
@@ -87,7 +88,7 @@ impl OpenStreams {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.lock().listed
+        self.0.lock().listed
     }
 
     pub(super) fn list(&self) -> Vec<OpenStream> {
@@ -96,17 +97,12 @@ impl OpenStreams {
 
     /// Returns the streams that match, in the order in which they were opened.
     fn sorted(&self, which: impl Fn(&Open) -> bool) -> Vec<OpenStream> {
-        let table = self.lock();
+        let table = self.0.lock();
         let chosen = table.open.iter().filter(|(_, open)| which(open));
         let mut numbered: Vec<_> = chosen.map(|(id, open)| (*id, open.stream.clone())).collect();
         drop(table);
         numbered.sort_unstable_by_key(|(id, _)| *id);
         numbered.into_iter().map(|(_, stream)| stream).collect()
-    }
-
-    /// Poisoning is ignored: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, StreamTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,10 @@
 //! [`Alarm`], a waker that remembers whether it was called.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+
+use crate::sync::Mutex;
 
 /// A waker between a few futures and the task that polls them together with other work. The futures wake the
 /// task through it, and the task can skip them when something else has woken it.
@@ -20,12 +22,12 @@ impl Alarm {
 
     /// Registers the task for the next wake-up, and returns whether there was one since the last call.
     pub(super) fn register(&self, task: &Waker) -> bool {
-        let known = self.lock().as_ref().is_some_and(|known| known.will_wake(task));
+        let known = self.task.lock().as_ref().is_some_and(|known| known.will_wake(task));
         if !known {
             // A waker's code is not ours: it is cloned before the lock is taken, and dropped after it is
             // released.
             let task = task.clone();
-            let _before = self.lock().replace(task);
+            let _before = self.task.lock().replace(task);
         }
         // After the registration: a wake-up in between is seen here, or wakes the task.
         self.has_rung.swap(false, Ordering::AcqRel)
@@ -34,13 +36,8 @@ impl Alarm {
     fn set(&self) {
         self.has_rung.store(true, Ordering::Release);
         // The woken task registers again with its next call.
-        let task = self.lock().take();
+        let task = self.task.lock().take();
         task.into_iter().for_each(Waker::wake);
-    }
-
-    /// Code under the lock does not panic, so a poisoned lock is usable.
-    fn lock(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

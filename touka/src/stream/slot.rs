@@ -2,12 +2,13 @@
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use super::frame_buffer::FrameBuffer;
 use super::guard::drop_guarded;
 use super::wakers::{Wakers, keep};
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Holds at most one event. That is the whole back-pressure: a body that has filled the slot waits until the
 /// connection has taken the event.
@@ -79,12 +80,6 @@ impl<T> Slot<T> {
         }
     }
 
-    /// Code under the lock does not panic, because a panic of an event's encoding, which is user code, is
-    /// caught. So a poisoned lock is usable.
-    fn lock(&self) -> MutexGuard<'_, SlotState<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Registers the waker of an emit that waits, if it needs to be woken.
     fn wait(&self, state: &mut SlotState<T>, waker: &Waker) {
         let within_the_body = self.polling.load(Ordering::Relaxed)
@@ -99,7 +94,7 @@ impl<T> Slot<T> {
     /// Takes the event, if the slot is free. Events are large, and each move between here and the frame costs
     /// time: they are moved from place to place, and never returned.
     pub(super) fn place(&self, event: &mut Option<T>, waker: &Waker) -> Placed {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if state.closed {
             return Placed::Closed;
         }
@@ -141,7 +136,7 @@ impl<T> Slot<T> {
         if self.taken.load(Ordering::Acquire) >= ticket {
             return Poll::Ready(true);
         }
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         // The event may have been taken between the load above and the lock.
         if self.taken.load(Ordering::Acquire) >= ticket {
             return Poll::Ready(true);
@@ -157,7 +152,7 @@ impl<T> Slot<T> {
 
     /// Called before the body is polled; [`Slot::take`] must follow.
     pub(super) fn begin(&self, cx: &Context<'_>) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         keep(&mut state.consumer, cx.waker());
         self.polling.store(true, Ordering::Relaxed);
     }
@@ -166,7 +161,7 @@ impl<T> Slot<T> {
     /// The previous frame was flushed as far as the connection can. Returns `false`, and lends nothing, if an
     /// event that waited here has filled the frame.
     pub(super) fn lend(&self, cx: &Context<'_>, frame: &mut FrameBuffer<T>) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         keep(&mut state.consumer, cx.waker());
         let flushed = mem::take(&mut state.unflushed);
         frame.begin(flushed > 0);
@@ -193,7 +188,7 @@ impl<T> Slot<T> {
 
     /// Returns the frame buffer. The result is whether an event still waits here.
     pub(super) fn reclaim(&self, frame: &mut FrameBuffer<T>) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         if let Some(lent) = state.frame.take() {
             *frame = lent;
         }
@@ -204,7 +199,7 @@ impl<T> Slot<T> {
 
     /// Moves the event to `out`. Returns whether there was one.
     pub(super) fn take(&self, out: &mut Option<T>) -> bool {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         self.polling.store(false, Ordering::Relaxed);
         if state.item.is_none() {
             return false;
@@ -225,12 +220,12 @@ impl<T> Slot<T> {
         let waiting = state.waiting.take();
         drop(state);
         waiting.wake();
-        self.lock()
+        self.state.lock()
     }
 
     /// Ends the stream: no further event is taken, and waiting emits are woken.
     pub(super) fn close(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.closed = true;
         let item = state.item.take();
         let waiting = state.waiting.take();

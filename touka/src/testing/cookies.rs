@@ -1,12 +1,14 @@
 //! [`CookieJar`], the cookies that the client of a test keeps.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use http::uri::Authority;
 use http::{HeaderMap, HeaderValue, Uri};
 use tokio::time::Instant;
+
+use crate::sync::Mutex;
 
 /// Keeps the cookies of responses and sends them with later requests, as RFC 6265 says, with these limits: a cookie
 /// goes back only to the host that set it, and one with the `Domain` of another host is not kept. `Secure`,
@@ -29,7 +31,7 @@ impl CookieJar {
     /// name.
     pub(super) fn add_to(&self, headers: &mut HeaderMap, uri: &Uri) {
         let host = host(headers);
-        let mut cookies = self.lock();
+        let mut cookies = self.0.lock();
         let now = Instant::now();
         cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
         let sent: Vec<_> = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
@@ -54,7 +56,7 @@ impl CookieJar {
     /// Keeps the cookies that the response to a request sets, and drops those that it expires.
     pub(super) fn store(&self, request: &HeaderMap, uri: &Uri, response: &HeaderMap) {
         let host = host(request);
-        let mut cookies = self.lock();
+        let mut cookies = self.0.lock();
         for value in response.get_all(SET_COOKIE) {
             let Ok(text) = std::str::from_utf8(value.as_bytes()) else { continue };
             let Some(cookie) = Cookie::parse(text, &host, uri.path()) else { continue };
@@ -67,10 +69,6 @@ impl CookieJar {
                 (None, false) => cookies.push(cookie),
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Cookie>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

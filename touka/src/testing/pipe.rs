@@ -2,13 +2,14 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 use crate::server::Io;
+use crate::sync::Mutex;
 
 /// The server's end of the connection.
 #[derive(Debug)]
@@ -40,11 +41,11 @@ struct ValveState {
 
 impl Valve {
     pub(super) fn close(&self) {
-        self.lock().closed = true;
+        self.0.lock().closed = true;
     }
 
     pub(super) fn open(&self) {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         state.closed = false;
         let writer = state.writer.take();
         drop(state);
@@ -54,20 +55,16 @@ impl Valve {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.0.lock().closed
     }
 
     fn poll_open(&self, cx: &Context<'_>) -> Poll<()> {
-        let mut state = self.lock();
+        let mut state = self.0.lock();
         if state.closed {
             state.writer = Some(cx.waker().clone());
             return Poll::Pending;
         }
         Poll::Ready(())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, ValveState> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::DuplexStream;
@@ -11,6 +11,7 @@ use super::cookies::CookieJar;
 use super::pipe::{Pipe, Valve, pipe};
 use super::watch::{CountedPart, CountedService, Exchange, Watch};
 use crate::server::{App, Serve, Shared, serve_plain};
+use crate::sync::Mutex;
 
 /// The default timeout of each wait.
 const TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +41,7 @@ impl Target {
         // A service need not be `Sync`, but `ServeFn` is.
         let service = Mutex::new(app.into_service());
         let serve = move |pipe, exchange: Exchange, serving, peer| {
-            let service = service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            let service = service.lock().clone();
             serve(pipe, service, exchange, serving, peer);
         };
         Self {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
@@ -11,7 +11,9 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
+use crate::response::StreamExtension;
 use crate::stream::Link;
+use crate::sync::Mutex;
 
 /// The parts of one request that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Watch {
 
     /// Returns one line for each request line of which something is alive.
     pub(super) fn left(&self) -> Vec<String> {
-        let mut counts = self.lock();
+        let mut counts = self.0.lock();
         counts.streams.retain(|(_, stream)| stream.is_open());
         let mut left: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (line, alive) in &counts.alive {
@@ -72,10 +74,6 @@ impl Watch {
             left.entry(line).or_default().push("1 event stream that something took out of its response".to_owned());
         }
         left.into_iter().map(|(line, parts)| format!("{line}: {}", parts.join(", "))).collect()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, LiveCounts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,12 +92,12 @@ pub(super) struct Exchange {
 impl Exchange {
     /// Counts one part until the returned guard is dropped.
     pub(super) fn alive(&self, part: CountedPart) -> Alive {
-        self.watch.lock().alive.entry(self.line.to_string()).or_default()[part as usize] += 1;
+        self.watch.0.lock().alive.entry(self.line.to_string()).or_default()[part as usize] += 1;
         Alive { exchange: self.clone(), part }
     }
 
     fn stream(&self, stream: Link) {
-        self.watch.lock().streams.push((self.line.to_string(), stream));
+        self.watch.0.lock().streams.push((self.line.to_string(), stream));
     }
 }
 
@@ -112,7 +110,7 @@ pub(super) struct Alive {
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        let mut counts = self.exchange.watch.lock();
+        let mut counts = self.exchange.watch.0.lock();
         if let Some(alive) = counts.alive.get_mut(&*self.exchange.line) {
             alive[self.part as usize] -= 1;
             if *alive == [0; PARTS.len()] {
@@ -166,7 +164,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.answer.poll(cx))?;
-        if let Some(stream) = response.extensions().get::<Link>() {
+        if let Some(stream) = StreamExtension::link_of(response.extensions()) {
             this.exchange.stream(stream.clone());
         }
         let alive = this.exchange.alive(CountedPart::Body);

@@ -110,7 +110,7 @@ impl Reader for Subscription {
     }
 }
 
-/// What a server takes out of a stream that follows one topic and does nothing else.
+/// The parts of a stream that follows one topic and does nothing else, which a server takes out of it.
 #[derive(Debug)]
 pub(crate) struct TakenSubscription {
     pub(crate) subscription: Subscription,

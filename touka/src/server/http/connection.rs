@@ -4,7 +4,7 @@
 use std::any::Any;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum_core::BoxError;
 use bytes::Bytes;
@@ -66,7 +66,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
     transport.unread(&sent);
     let exit = Arc::<Exit>::default();
     let finished = drive(transport, protocol, service.clone(), conn, &exit).await;
-    let returned = returned.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let returned = returned.lock().take();
     let (io, sent) = returned.map_or((None, Bytes::new()), |(io, sent)| (Some(io), sent));
     if let Some(offered) = exit.take() {
         // Without a socket, the client has left, and the response is dropped.
@@ -81,7 +81,7 @@ async fn serve_to_the_end<I: Io, V: Serve>(
         }
         return;
     };
-    let (fresh, late) = (conn.calls() == 0 && !conn.speaks_http2(), conn.is_late());
+    let (fresh, late) = (conn.calls() == 0 && !conn.speaks_http2(), conn.has_head_timed_out());
     let answer = if late { Some(bad_request::late()) } else { unreadable(&failure) };
     // hyper itself has answered a malformed request that was not the first. For a head that was too slow it has
     // written nothing; a response is possible unless an earlier one is still being written.

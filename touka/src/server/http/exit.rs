@@ -1,10 +1,10 @@
 //! [`Exit`], where a response that leaves hyper waits for its socket.
 
 use std::future::pending;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::server::park::Offer;
 use crate::server::stream::Leaving;
+use crate::sync::Mutex;
 
 /// A response that hyper does not write.
 pub(in crate::server) enum Offered {
@@ -21,20 +21,15 @@ pub(in crate::server) struct Exit(Mutex<Option<Offered>>);
 impl Exit {
     /// Leaves the response here and never returns: hyper gets no response, and is dropped.
     pub(in crate::server) async fn leave<R>(&self, offered: Offered) -> R {
-        *self.lock() = Some(offered);
+        *self.0.lock() = Some(offered);
         pending().await
     }
 
     pub(in crate::server) fn is_taken(&self) -> bool {
-        self.lock().is_some()
+        self.0.lock().is_some()
     }
 
     pub(in crate::server) fn take(&self) -> Option<Offered> {
-        self.lock().take()
-    }
-
-    /// Locks the slot, ignoring poisoning: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Option<Offered>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().take()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
@@ -15,6 +15,7 @@ pub use tokio_rustls::rustls;
 use super::maybe_tls::MaybeTls;
 use super::stall::{Io, Stall};
 use crate::error::{Error, Result};
+use crate::sync::RwLock;
 
 /// A certificate and its private key: [`Server::tls`](crate::server::Server::tls) serves over TLS 1.2 and 1.3
 /// with it. Clients choose between HTTP/2 and HTTP/1.1 by ALPN.
@@ -122,7 +123,7 @@ impl Tls {
 
     /// Replaces the configuration of all clones: [`from_config`](Self::from_config).
     pub fn set_config(&self, config: ServerConfig) {
-        *self.config.write().unwrap_or_else(PoisonError::into_inner) = with_alpn(config);
+        *self.config.write() = with_alpn(config);
     }
 
     fn new(config: ServerConfig) -> Self {
@@ -131,7 +132,7 @@ impl Tls {
 
     /// Shakes hands with one client. There is no deadline here; the caller sets one.
     pub(in crate::server) async fn accept<I: Io>(&self, socket: Stall<I>) -> std::io::Result<MaybeTls<I>> {
-        let config = Arc::clone(&self.config.read().unwrap_or_else(PoisonError::into_inner));
+        let config = Arc::clone(&self.config.read());
         Ok(MaybeTls::Tls(Box::new(TlsAcceptor::from(config).accept(socket).await?)))
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io;
 use std::mem;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use tokio::time::{Sleep, sleep};
 use crate::server::state::activity::Activity;
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::state::request_end::{BodyEnd, HeadEnd};
+use crate::sync::Mutex;
 
 /// How long a client is kept after an overload response. Over HTTP/2 the client closes the connection, and few
 /// such connections are allowed.
@@ -202,7 +203,7 @@ impl<I: Unpin> Transport<I> {
         let over = self.timer.as_mut().is_some_and(|(_, timer)| timer.as_mut().poll(cx).is_ready());
         if over {
             if matches!(phase, Phase::Head(_)) {
-                self.conn.set_late();
+                self.conn.set_head_timed_out();
             }
             return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "no request arrived in time")));
         }
@@ -276,7 +277,7 @@ impl<I> Drop for Transport<I> {
         self.conn.forget_idle_waker();
         let ahead = mem::take(&mut self.ahead).freeze();
         // Poisoning is ignored: no code under the lock panics.
-        let mut returned = self.returned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut returned = self.returned.lock();
         *returned = self.stream.take().map(|stream| (stream, ahead));
     }
 }

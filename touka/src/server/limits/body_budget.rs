@@ -1,10 +1,11 @@
 //! Memory budgets of request bodies: for one connection, for one peer and for the server.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::server::address::peer::{Network, Peer};
+use crate::sync::Mutex;
 
 /// Overhead of a small frame in bytes: its handle and its own allocation.
 const FRAME_COST: usize = 64;
@@ -55,12 +56,7 @@ impl BodyLimits {
 
 impl Budgets {
     fn of_network(&self, network: Network) -> Arc<BodyBudget> {
-        Arc::clone(self.lock().entry(network).or_default())
-    }
-
-    /// Poisoning is ignored: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, HashMap<Network, Arc<BodyBudget>>> {
-        self.by_network.lock().unwrap_or_else(PoisonError::into_inner)
+        Arc::clone(self.by_network.lock().entry(network).or_default())
     }
 }
 
@@ -144,7 +140,7 @@ impl Drop for BodyShare {
         for Part { budget, whose, .. } in self.parts.drain(..) {
             budget.give_back(self.taken);
             if let Whose::Peer(network) = whose {
-                let mut by_network = self.budgets.lock();
+                let mut by_network = self.budgets.by_network.lock();
                 drop(budget);
                 // Budgets are cloned only under the lock, so a count of 1 stays 1.
                 if by_network.get(&network).is_some_and(|budget| Arc::strong_count(budget) == 1) {
@@ -184,7 +180,7 @@ mod tests {
         assert!(first.is_used_up());
         drop((first, other));
         assert_eq!((taken(&budgets.all), taken(&connection)), (0, 0));
-        assert!(budgets.lock().is_empty());
+        assert!(budgets.by_network.lock().is_empty());
     }
 
     #[test]
@@ -202,7 +198,7 @@ mod tests {
         assert_eq!(served, 5);
         assert_eq!(share("2001:db8:1::1").take(10_000), Ok(()));
         drop((one, same, other, customer));
-        assert_eq!((taken(&budgets.all), budgets.lock().len()), (0, 0));
+        assert_eq!((taken(&budgets.all), budgets.by_network.lock().len()), (0, 0));
     }
 
     #[test]

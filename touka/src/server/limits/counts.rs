@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use crate::server::address::peer::{Network, Peer};
+use crate::sync::Mutex;
 
 /// The number of connections and requests, in all and by network. Clones share the counts.
 #[derive(Clone, Debug, Default)]
@@ -67,7 +68,7 @@ impl Tally {
 impl Counts {
     /// Counts one more, unless a limit is reached. Without a peer it counts towards the total only.
     pub(in crate::server) fn take(&self, kind: Kind, peer: Option<Peer>, quota: Quota) -> Option<Permit> {
-        let mut table = self.lock();
+        let mut table = self.0.lock();
         let counted = |network: &Network| table.by_network.get(network).map_or(0, |tally| tally.of(kind));
         let mut networks = peer.into_iter().flat_map(Peer::networks);
         let fits = networks.all(|(network, factor)| counted(&network) < quota.per_peer.saturating_mul(factor));
@@ -84,13 +85,8 @@ impl Counts {
 
     #[cfg(test)]
     pub(in crate::server) fn is_empty(&self) -> bool {
-        let table = self.lock();
+        let table = self.0.lock();
         table.all.is_empty() && table.by_network.is_empty()
-    }
-
-    /// Poisoning is ignored: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, StreamTable> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,7 +100,7 @@ pub(in crate::server) struct Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut table = self.counts.lock();
+        let mut table = self.counts.0.lock();
         let all = table.all.of_mut(self.kind);
         *all = all.saturating_sub(1);
         for (network, _) in self.peer.into_iter().flat_map(Peer::networks) {

@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use super::client::Client;
 use super::signal::Signal;
+
+use crate::sync::Mutex;
 
 /// The capacity that a queue of arrivals keeps after a burst.
 pub(super) const MAX_KEPT_CAPACITY: usize = 8;
@@ -37,7 +39,7 @@ pub(super) enum Key {
 impl Inbox {
     /// Queues a connection. Returns `true` if the caller must start a task, because the shard has none.
     pub(super) fn push(&self, client: Client) -> bool {
-        let mut queues = self.lock();
+        let mut queues = self.0.lock();
         queues.arrived.push(client);
         let starts = !mem::replace(&mut queues.running, true);
         let task = queues.task.take();
@@ -48,7 +50,7 @@ impl Inbox {
 
     /// Moves all entries to the back of the given queues, and registers the task to be woken for more.
     pub(super) fn drain(&self, cx: &Context<'_>, arrived: &mut VecDeque<Client>, ready: &mut VecDeque<Key>) {
-        let mut queues = self.lock();
+        let mut queues = self.0.lock();
         arrived.extend(queues.arrived.drain(..));
         ready.extend(queues.ready.drain(..));
         // Frees the capacity of a burst.
@@ -61,7 +63,7 @@ impl Inbox {
 
     /// Ends the shard's task, if no connection is queued. Returns whether it did.
     pub(super) fn close(&self) -> bool {
-        let mut queues = self.lock();
+        let mut queues = self.0.lock();
         if !queues.arrived.is_empty() {
             return false;
         }
@@ -75,7 +77,7 @@ impl Inbox {
     /// Records that the shard's task was dropped before its end. Returns the queued connections, which no task
     /// serves. The next connection starts another task.
     pub(super) fn stop(&self) -> Vec<Client> {
-        let mut queues = self.lock();
+        let mut queues = self.0.lock();
         queues.ready.clear();
         queues.task = None;
         queues.running = false;
@@ -85,21 +87,16 @@ impl Inbox {
     /// Records a task as started, without a connection. Returns `true` if none was running.
     #[cfg(test)]
     pub(super) fn start(&self) -> bool {
-        !mem::replace(&mut self.lock().running, true)
+        !mem::replace(&mut self.0.lock().running, true)
     }
 
     /// Queues a key and wakes the shard.
     fn notify(&self, key: Key) {
-        let mut queues = self.lock();
+        let mut queues = self.0.lock();
         queues.ready.push(key);
         let task = queues.task.take();
         drop(queues);
         task.into_iter().for_each(Waker::wake);
-    }
-
-    /// Locks the queues, ignoring poisoning: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Queues> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -19,7 +19,7 @@ use tracing::Span;
 use super::client::Client;
 use super::endings::Endings;
 use super::output::Output;
-use crate::response::{Parts, Ticket};
+use crate::response::{Parts, StreamExtension};
 use crate::server::config::Park;
 use crate::server::io::chunk;
 use crate::server::io::head::response_head;
@@ -69,7 +69,7 @@ pub(in crate::server) fn offer(
     service: TypeId,
     path: &str,
 ) -> Result<Box<Offer>, Option<Frame<Bytes>>> {
-    let ticket = response.extensions_mut().remove::<Ticket>().ok_or(None)?;
+    let ticket = StreamExtension::take_ticket(response.extensions_mut()).ok_or(None)?;
     let conn = &call.conn;
     let vouched = conn.shared.park == Park::Always || ticket.is_vouched_by(service);
     let hindrance = if !vouched {
@@ -83,7 +83,7 @@ pub(in crate::server) fn offer(
         tracing::debug!(target: "touka::server", path, why = hindrance, "a subscription is not parked");
         return Err(None);
     }
-    let link = response.extensions().get().cloned().unwrap_or_default();
+    let link = StreamExtension::link_of(response.extensions()).cloned().unwrap_or_default();
     let span = stream_span(&link, path, call.peer);
     // A no-op waker: if no frame is ready, hyper polls the body again.
     let mut cx = Context::from_waker(Waker::noop());

@@ -25,7 +25,7 @@ use crate::server::shared::Shared;
 use crate::server::state::again::{Again, Bare};
 use crate::server::stream::life::Life;
 use crate::stream::{EventStream, Silence, SubscriptionParts};
-use crate::topic::Subscription;
+use crate::topic::TakenSubscription;
 use crate::{Hub, Topic};
 
 struct Scene {
@@ -76,7 +76,7 @@ impl Scene {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
         let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
-        let mut subscription = *(subscription as Box<dyn Any>).downcast::<Subscription>().unwrap();
+        let TakenSubscription { mut subscription, test } = *(subscription as Box<dyn Any>).downcast().unwrap();
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         subscription.unregister_waker();
@@ -91,7 +91,7 @@ impl Scene {
             sent: Vec::new(),
             subscription,
             lifecycle,
-            endings: Endings::new(None, credential, None),
+            endings: Endings::new(None, credential, test),
             silence: Silence::new(keep_alive),
             whole_blocks: false,
             write_time: Duration::from_secs(30),

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -11,13 +11,17 @@ use tokio::time::Instant;
 
 use super::activity::Activity;
 use super::again::Guard;
+use super::phase::{ConnectionPhase, PhaseCell};
 use super::request_end::LastRequest;
 use super::writing::Writing;
 use crate::error::CloseReason;
 use crate::server::limits::body_budget::BodyBudget;
 use crate::server::shared::Shared;
+use crate::sync::Mutex;
 
 /// State shared by the socket, the requests and the responses of one connection.
+///
+/// The flags are independent of the phase and of each other: each may be set in any phase, along with any other.
 #[derive(Debug)]
 pub(in crate::server) struct ConnectionState {
     pub(in crate::server) shared: Arc<Shared>,
@@ -38,9 +42,8 @@ pub(in crate::server) struct ConnectionState {
     departed: AtomicUsize,
     /// Waker of the task that waits for the last response to end.
     idle_waker: Mutex<Option<Waker>>,
-    http2: AtomicBool,
-    /// Set when the head of a request timed out.
-    late: AtomicBool,
+    /// The protocol that the connection speaks, or how it ended.
+    phase: PhaseCell,
     /// The streams that are written to the socket.
     pub(in crate::server) writing: Writing,
     /// Set if the socket can be taken out and written to without hyper.
@@ -53,8 +56,6 @@ pub(in crate::server) struct ConnectionState {
     unflushed: AtomicBool,
     /// Set if a part of a request's body was not read, and will not be.
     unread: AtomicBool,
-    /// Set if the connection is no longer HTTP, or will not be once its last response has ended.
-    upgraded: AtomicBool,
     began: Instant,
     /// Milliseconds from `began` to the last bytes received.
     last_word: AtomicU64,
@@ -90,15 +91,13 @@ impl ConnectionState {
             leaving: AtomicUsize::new(0),
             departed: AtomicUsize::new(0),
             idle_waker: Mutex::new(None),
-            http2: AtomicBool::new(false),
-            late: AtomicBool::new(false),
+            phase: PhaseCell::new(),
             writing: Writing::default(),
             bare: AtomicBool::new(false),
             request: LastRequest::default(),
             returned: false,
             unflushed: AtomicBool::new(false),
             unread: AtomicBool::new(false),
-            upgraded: AtomicBool::new(false),
             began: Instant::now(),
             last_word: AtomicU64::new(0),
             writable: AtomicU64::new(0),
@@ -138,7 +137,7 @@ impl ConnectionState {
         if activity == Activity::Idle {
             return activity;
         }
-        let mut idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle_waker = self.idle_waker.lock();
         if !idle_waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             *idle_waker = Some(cx.waker().clone());
         }
@@ -170,12 +169,12 @@ impl ConnectionState {
 
     /// Drops the waker of the task that waited for the last response to end.
     pub(in crate::server) fn forget_idle_waker(&self) {
-        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle_waker = self.idle_waker.lock().take();
         drop(idle_waker);
     }
 
     fn wake_idle_task(&self) {
-        let idle_waker = self.idle_waker.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let idle_waker = self.idle_waker.lock().take();
         idle_waker.into_iter().for_each(Waker::wake);
     }
 
@@ -218,19 +217,26 @@ impl ConnectionState {
 
     #[cfg(feature = "http2")]
     pub(in crate::server) fn set_http2(&self) {
-        self.http2.store(true, Ordering::Relaxed);
+        self.phase.enter(ConnectionPhase::Http2);
     }
 
+    #[cfg(feature = "http2")]
     pub(in crate::server) fn speaks_http2(&self) -> bool {
-        self.http2.load(Ordering::Relaxed)
+        self.phase.is(ConnectionPhase::Http2)
     }
 
-    pub(in crate::server) fn set_late(&self) {
-        self.late.store(true, Ordering::Relaxed);
+    #[cfg(not(feature = "http2"))]
+    #[expect(clippy::unused_self, reason = "the signature of the other")]
+    pub(in crate::server) const fn speaks_http2(&self) -> bool {
+        false
     }
 
-    pub(in crate::server) fn is_late(&self) -> bool {
-        self.late.load(Ordering::Relaxed)
+    pub(in crate::server) fn set_head_timed_out(&self) {
+        self.phase.enter(ConnectionPhase::HeadTimedOut);
+    }
+
+    pub(in crate::server) fn has_head_timed_out(&self) -> bool {
+        self.phase.is(ConnectionPhase::HeadTimedOut)
     }
 
     /// Returns the write timeout that applies now.
@@ -271,11 +277,11 @@ impl ConnectionState {
 
     /// Sets the guard that is dropped with the connection.
     pub(in crate::server) fn set_guard(&self, guard: impl Any + Send) {
-        *self.guard.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(guard));
+        *self.guard.lock() = Some(Box::new(guard));
     }
 
     pub(in crate::server) fn take_guard(&self) -> Guard {
-        self.guard.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.guard.lock().take()
     }
 
     pub(in crate::server) fn set_bare(&self, bare: bool) {
@@ -312,11 +318,11 @@ impl ConnectionState {
 
     /// Records that the connection is no longer HTTP once the current response has ended.
     pub(in crate::server) fn set_upgraded(&self) {
-        self.upgraded.store(true, Ordering::Relaxed);
+        self.phase.enter(ConnectionPhase::Upgraded);
     }
 
     pub(in crate::server) fn is_upgraded(&self) -> bool {
-        self.upgraded.load(Ordering::Relaxed)
+        self.phase.is(ConnectionPhase::Upgraded)
     }
 
     pub(in crate::server) fn is_unflushed(&self) -> bool {

@@ -2,7 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use hyper::body::Incoming;
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::connection_state::ConnectionState;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// How long a short response waits for the rest of its request's body.
 const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -177,7 +179,7 @@ fn expects_continue(headers: &HeaderMap) -> bool {
 
 /// Poisoning is ignored: no code under the lock panics.
 fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+    shared.lock()
 }
 
 /// The body of a request, which passes its rest to [`Leftover`] when it is dropped.

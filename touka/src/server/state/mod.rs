@@ -2,7 +2,8 @@
 //!
 //! # Layout
 //!
-//! - `connection_state`: the state itself. `activity`: whether the connection is idle.
+//! - `connection_state`: the state itself. `phase`: the protocol, and how it ends. `activity`: whether the connection
+//!   is idle.
 //! - `call`: one request in progress. `request_end`: where a request ends. `leftover`: the unread rest of its body.
 //! - `writing`: the streams that are written to the socket. `sent`: the unsent bytes of an HTTP/2 response.
 //! - `http2_response`: state that the body of an HTTP/2 response shares with the task that writes it.
@@ -15,6 +16,7 @@ pub(super) mod connection_state;
 #[cfg(feature = "http2")]
 pub(super) mod http2_response;
 pub(super) mod leftover;
+pub(super) mod phase;
 pub(super) mod request_end;
 pub(super) mod sent;
 pub(super) mod writing;

@@ -1,7 +1,8 @@
 //! Finds the end of the HTTP/1.1 request that hyper reads: of its head and of its body.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+
+use crate::sync::Mutex;
 
 /// Finds the end of a head in bytes that arrive in pieces: an empty line, with or without carriage returns, as
 /// hyper parses it. It also records whether a line names the body's length.
@@ -102,11 +103,11 @@ pub(in crate::server) struct LastRequest {
 impl LastRequest {
     /// Records the framing of a request that is about to be answered.
     pub(in crate::server) fn set_framing(&self, framing: Framing) {
-        *self.framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+        *self.framing.lock() = framing;
     }
 
     pub(in crate::server) fn framing(&self) -> Framing {
-        *self.framing.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.framing.lock()
     }
 
     /// Records whether the head names the length of the body. hyper removes that header if the body is chunked.

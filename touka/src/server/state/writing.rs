@@ -1,10 +1,10 @@
 //! [`Writing`], the streams that are written to one socket.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::error::CloseReason;
 use crate::stream::Link;
+use crate::sync::Mutex;
 
 /// The streams that are written to one socket, with their write timeouts.
 #[derive(Debug, Default)]
@@ -26,12 +26,12 @@ struct Open {
 impl Writing {
     /// Adds a stream with its write timeout.
     pub(in crate::server) fn add(&self, link: &Link, write_time: Duration) {
-        self.lock().open.push(Open { link: link.clone(), write_time });
+        self.0.lock().open.push(Open { link: link.clone(), write_time });
     }
 
     /// Removes a stream. Its last bytes may still have to be written.
     pub(in crate::server) fn remove(&self, link: &Link) {
-        let mut streams = self.lock();
+        let mut streams = self.0.lock();
         let at = streams.open.iter().position(|stream| stream.link.is(link));
         let Some(removed) = at.map(|at| streams.open.swap_remove(at)) else { return };
         streams.last = Some(removed.write_time);
@@ -43,29 +43,24 @@ impl Writing {
 
     /// Forgets the stream that ended last: further bytes belong to another request.
     pub(in crate::server) fn forget_last(&self) {
-        self.lock().last = None;
+        self.0.lock().last = None;
     }
 
     /// Returns the write timeout: the longest of the open streams, or else that of the stream that ended last.
     /// `None` if there was none.
     pub(in crate::server) fn write_time(&self) -> Option<Duration> {
-        let streams = self.lock();
+        let streams = self.0.lock();
         streams.open.iter().map(|stream| stream.write_time).max().or(streams.last)
     }
 
     /// Records on all streams whether writes are blocked.
     pub(in crate::server) fn set_blocked(&self, blocked: bool) {
-        self.lock().open.iter().for_each(|stream| stream.link.set_blocked(blocked));
+        self.0.lock().open.iter().for_each(|stream| stream.link.set_blocked(blocked));
     }
 
     /// Records on all streams why they end.
     pub(in crate::server) fn close(&self, reason: CloseReason) {
-        self.lock().open.iter().for_each(|stream| stream.link.close(reason));
-    }
-
-    /// Poisoning is ignored: no code under the lock panics.
-    fn lock(&self) -> MutexGuard<'_, Streams> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().open.iter().for_each(|stream| stream.link.close(reason));
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::life::Life;
 use crate::error::CloseReason;
 use crate::extract::MatchedPath;
-use crate::response::{WholeBlocks, WriteTimeout};
+use crate::response::StreamExtension;
 use crate::server::open_streams::{OpenStream, OpenStreams, StreamEntry};
 use crate::server::shared::Shared;
 use crate::server::state::call::Call;
@@ -71,9 +71,9 @@ impl WatchedStream {
     pub(super) fn new(parts: &http::response::Parts, call: &mut Call, path: &str) -> Self {
         let shared = &call.conn.shared;
         let limits = shared.limits;
-        let ours = parts.extensions.get::<Link>().cloned();
+        let ours = StreamExtension::of(&parts.extensions);
         let watchers = parts.extensions.get::<Watchers>();
-        let known = ours.clone().or_else(|| watchers.map(|stream| stream.link.clone()));
+        let known = ours.map(|stream| &stream.link).or_else(|| watchers.map(|stream| &stream.link)).cloned();
         let foreign = known.is_none().then(|| Lifecycle::new(Link::default()));
         let link = known.or_else(|| foreign.as_ref().map(|stream| stream.link().clone())).unwrap_or_default();
         if let Some(MatchedPath(path)) = parts.extensions.get() {
@@ -85,12 +85,12 @@ impl WatchedStream {
         let streams = &shared.handle.streams;
         let is_listed = watchers.is_some_and(|stream| stream.by.iter().any(|by| by.is(streams)));
         let entry = if is_listed { streams.add_unlisted(open) } else { streams.add(open) };
-        let write_time = parts.extensions.get().map_or(limits.write_time, |WriteTimeout(longest)| *longest);
+        let write_time = ours.and_then(|stream| stream.write_timeout).unwrap_or(limits.write_time);
         call.register_stream(&link, write_time);
         #[cfg(feature = "http2")]
         Http2Response::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
-        let blocks = parts.extensions.get::<WholeBlocks>().map_or(Blocks::Lines, |_| Blocks::Whole);
+        let blocks = if ours.is_some_and(|stream| stream.whole_blocks) { Blocks::Whole } else { Blocks::Lines };
         Self { link, foreign, life, timer: None, has_ended: false, plain, blocks, entry }
     }
 
