@@ -8,22 +8,22 @@
 //!   -d '{"nick": "ben", "text": "hello"}'             # post a message there
 //! ```
 //!
-//! Many clients, one source: a broadcast channel for each room, with a short history for clients that
-//! reconnect, and a `missed` event for clients that are too slow. Messages are sent with a plain POST.
-//! [`room`] has the rooms, `page.html` the page.
-
-mod room;
+//! A topic for each room: a client that enters gets the recent messages, and one that reconnects gets those that
+//! it has missed. The clients that are present are the topic's subscribers. Messages are sent with a plain POST.
+//! `page.html` is the page.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use http::StatusCode;
-use room::{Message, Rooms};
-use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast::error::RecvError;
-use touka::extract::{Json, LastEventId, Query, State};
-use touka::{Event, EventStream, IntoEvent, Router, route, routes, sse_handler};
+use serde::Deserialize;
+use touka::extract::{Json, LastEventId, State};
+use touka::response::Result;
+use touka::topic::Retention;
+use touka::{EventStream, Hub, IntoEvent, Router, route, routes};
 use touka_examples::{Page, begin, page};
+
+/// The number of events that a room keeps for clients that enter or reconnect.
+const HISTORY: usize = 50;
 
 /// The maximum length of a room's or a person's name, in characters.
 const LONGEST_NAME: usize = 32;
@@ -37,61 +37,31 @@ async fn index() -> Page {
     page(include_str!("page.html"))
 }
 
-/// The query of a client that enters a room.
-#[derive(Deserialize)]
-struct Visitor {
-    nick: String,
-}
-
-/// An event for a client in a room.
+/// An event of a room.
+#[derive(IntoEvent)]
 enum RoomEvent {
-    Message(Arc<Message>),
-    Missed(Missed),
+    Joined { nick: String, present: usize },
+    Said { nick: String, text: String },
+    Left { nick: String, present: usize },
 }
 
-/// Messages that this client has lost.
-#[derive(Serialize)]
-struct Missed {
-    /// The number of lost messages; unknown after a long absence.
-    count: Option<u64>,
-}
-
-impl IntoEvent for RoomEvent {
-    fn into_event(self) -> touka::Result<Event> {
-        match self {
-            Self::Message(message) => message.to_event(),
-            // Without an id: the client's position is unchanged.
-            Self::Missed(missed) => Ok(Event::json(&missed)?.event("missed")),
-        }
-    }
-}
-
-/// Follows a room: recent messages, or those since the client's last one, and then new ones.
-#[sse_handler]
-#[route(GET, "/rooms/{room}")]
+/// Enters a room: recent events, or those since the client's last one, and then new ones.
+#[route(GET, "/rooms/{room}?{nick}")]
 async fn listen(
     room: String,
-    Query(Visitor { nick }): Query<Visitor>,
-    State(rooms): State<Rooms>,
-    LastEventId(last): LastEventId,
-) -> Result<EventStream<RoomEvent>, Refused> {
-    let (room, nick) = (name("room", &room)?, name("nick", &nick)?);
-    // Dropped when the client disconnects, which leaves the room.
-    let mut visit = rooms.enter(room, nick, last.and_then(|id| id.as_u64()));
-    if visit.has_gap {
-        emit!(RoomEvent::Missed(Missed { count: None }));
-    }
-    for message in std::mem::take(&mut visit.unseen) {
-        emit!(RoomEvent::Message(message));
-    }
-    loop {
-        match visit.news.recv().await {
-            Ok(message) => emit!(RoomEvent::Message(message)),
-            // A client that reads slowly must not delay the room, nor fill the server's memory.
-            Err(RecvError::Lagged(count)) => emit!(RoomEvent::Missed(Missed { count: Some(count) })),
-            Err(RecvError::Closed) => return Ok(()),
-        }
-    }
+    nick: String,
+    State(hub): State<Hub>,
+    from: LastEventId,
+) -> Result<EventStream<RoomEvent>> {
+    let (room, nick) = (name("room", &room)?, name("nick", &nick)?.to_owned());
+    let topic = hub.topic(room)?;
+    // Published first: in a full room it takes the place of the oldest event, with which the stream would begin.
+    topic.publish(RoomEvent::Joined { nick: nick.clone(), present: topic.subscribers() + 1 }).await?;
+    let stream = topic.subscribe(from).earliest().await?;
+    Ok(stream.on_close(move |_reason| {
+        // A destructor calls this, and cannot await.
+        tokio::spawn(async move { topic.publish(RoomEvent::Left { nick, present: topic.subscribers() }).await });
+    }))
 }
 
 /// The body of a message.
@@ -101,16 +71,15 @@ struct NewMessage {
     text: String,
 }
 
-/// Posts a message to a room.
+/// Posts a message to a room that has been entered: a POST creates no room.
 #[route(POST, "/rooms/{room}")]
-async fn say(room: String, State(rooms): State<Rooms>, Json(message): Json<NewMessage>) -> Result<StatusCode, Refused> {
-    let (room, nick) = (name("room", &room)?, name("nick", &message.nick)?);
-    let text = within("text", &message.text, LONGEST_TEXT)?;
-    if rooms.say(room, nick, text) {
-        Ok(StatusCode::NO_CONTENT)
-    } else {
-        Err((StatusCode::NOT_FOUND, format!("the room {room} is empty\n")))
-    }
+async fn say(room: String, State(hub): State<Hub>, Json(message): Json<NewMessage>) -> Result<StatusCode> {
+    let (room, nick) = (name("room", &room)?, name("nick", &message.nick)?.to_owned());
+    let text = within("text", &message.text, LONGEST_TEXT)?.to_owned();
+    let topic = hub.get::<RoomEvent>(room).await?;
+    let topic = topic.ok_or_else(|| (StatusCode::NOT_FOUND, format!("there is no room {room}\n")))?;
+    topic.publish(RoomEvent::Said { nick, text }).await?;
+    Ok(StatusCode::NO_CONTENT)
 }
 
 /// The status and the reason of an error response.
@@ -122,36 +91,35 @@ fn name<'a>(what: &str, name: &'a str) -> Result<&'a str, Refused> {
 
 fn within<'a>(what: &str, text: &'a str, longest: usize) -> Result<&'a str, Refused> {
     let text = text.trim();
-    match text.chars().count() {
-        0 => Err((StatusCode::UNPROCESSABLE_ENTITY, format!("the {what} is empty\n"))),
-        length if length > longest => {
-            Err((StatusCode::UNPROCESSABLE_ENTITY, format!("the {what} is longer than {longest} characters\n")))
-        }
-        _ => Ok(text),
-    }
+    let reason = match text.chars().count() {
+        0 => format!("the {what} is empty\n"),
+        length if length > longest => format!("the {what} is longer than {longest} characters\n"),
+        _ => return Ok(text),
+    };
+    Err((StatusCode::UNPROCESSABLE_ENTITY, reason))
 }
 
-fn app(rooms: Rooms) -> Router {
-    Router::new().mount(routes![index, listen, say]).with_state(rooms)
+fn app() -> Router {
+    let hub = Hub::builder().retention(Retention::new().events(HISTORY)).memory();
+    Router::new().mount(routes![index, listen, say]).with_state(hub)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let app = app(Rooms::new());
+    let app = app();
     let listener = begin("chat", app.routes()).await?;
     Ok(app.serve(listener).await?)
 }
 
 #[cfg(test)]
 mod tests {
-    use room::MAX_LAG;
     use serde_json::{Value, json};
     use touka::testing::{Events, TestApp};
 
     use super::*;
 
     fn chat() -> TestApp {
-        TestApp::new(app(Rooms::new()))
+        TestApp::new(app())
     }
 
     async fn enter(app: &TestApp, room: &str, nick: &str) -> Events {
@@ -172,8 +140,12 @@ mod tests {
         ("joined".to_owned(), json!({"nick": nick, "present": present}))
     }
 
-    fn said(nick: &str, text: &str, present: usize) -> (String, Value) {
-        ("said".to_owned(), json!({"nick": nick, "text": text, "present": present}))
+    fn said(nick: &str, text: &str) -> (String, Value) {
+        ("said".to_owned(), json!({"nick": nick, "text": text}))
+    }
+
+    fn left(nick: &str, present: usize) -> (String, Value) {
+        ("left".to_owned(), json!({"nick": nick, "present": present}))
     }
 
     #[tokio::test(start_paused = true)]
@@ -186,10 +158,10 @@ mod tests {
         assert_eq!(tell(&app, "den", "ben", " hello\nyou ").await, 204);
         for events in [&mut ada, &mut ben] {
             assert_eq!(next(events).await, joined("ben", 2));
-            assert_eq!(next(events).await, said("ben", "hello\nyou", 2));
+            assert_eq!(next(events).await, said("ben", "hello\nyou"));
         }
         ben.disconnect();
-        assert_eq!(next(&mut ada).await, ("left".to_owned(), json!({"nick": "ben", "present": 1})));
+        assert_eq!(next(&mut ada).await, left("ben", 1));
         ada.assert_pending().await;
         ada.disconnect();
         app.assert_nothing_left().await;
@@ -208,51 +180,47 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_client_that_reconnects_gets_the_missed_messages() {
         let app = chat();
-        let _ben = enter(&app, "den", "ben").await;
+        let mut ben = enter(&app, "den", "ben").await;
         let mut ada = enter(&app, "den", "ada").await;
         assert_eq!(next(&mut ada).await, joined("ben", 1));
         assert_eq!(next(&mut ada).await, joined("ada", 2));
-        tell(&app, "den", "ben", "before").await;
-        assert_eq!(next(&mut ada).await, said("ben", "before", 2));
-        let mut ada = ada.reconnect().await.expect("the room exists");
-        // Her old connection may have closed before or after she reconnected: `left` comes in either case.
-        let mut names = Vec::new();
-        for _ in 0..2 {
-            names.push(next(&mut ada).await.0);
+        let last = ada.last_event_id();
+        ada.disconnect();
+        for present in [joined("ben", 1), joined("ada", 2), left("ada", 1)] {
+            assert_eq!(next(&mut ben).await, present);
         }
-        names.sort_unstable();
-        assert_eq!(names, ["joined", "left"], "no message is repeated");
+        tell(&app, "den", "ben", "meanwhile").await;
+        let mut ada = app.get("/rooms/den?nick=ada").header("last-event-id", last).events().await;
+        for missed in [left("ada", 1), said("ben", "meanwhile"), joined("ada", 2)] {
+            assert_eq!(next(&mut ada).await, missed);
+        }
+        ada.assert_pending().await;
 
-        let mut lost = app.get("/rooms/den?nick=ada").header("last-event-id", "7").events().await;
-        assert_eq!(next(&mut lost).await, ("missed".to_owned(), json!({"count": null})));
+        let mut lost = app.get("/rooms/den?nick=cy").header("last-event-id", "1.another0.7.000000").events().await;
+        let (name, gap) = next(&mut lost).await;
+        assert_eq!((name.as_str(), &gap["reason"]), ("gap", &json!("foreign")), "the id of an earlier server");
         assert_eq!(next(&mut lost).await, joined("ben", 1), "and then the room's history");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_slow_client_gets_the_number_of_missed_messages() {
+    async fn a_client_that_is_too_slow_comes_back_to_a_gap() {
         let app = chat();
         let mut slow = enter(&app, "den", "slow").await;
         assert_eq!(next(&mut slow).await, joined("slow", 1));
         slow.stall();
-        // Far more than the pipe, hyper and the channel hold together.
+        // Far more than the pipe and the topic hold together.
         let long = "x".repeat(LONGEST_TEXT);
-        for _ in 0..MAX_LAG * 4 {
+        for _ in 0..HISTORY * 4 {
             assert_eq!(tell(&app, "den", "fast", &long).await, 204, "the room was delayed");
         }
         slow.resume();
-        let mut heard = 0;
-        let count = loop {
-            let (name, data) = next(&mut slow).await;
-            if name == "missed" {
-                break data["count"].as_u64().expect("a number");
-            }
-            heard += 1;
-        };
-        assert!(count > 0);
-        for _ in 0..MAX_LAG as u64 * 4 - heard - count {
-            assert_eq!(next(&mut slow).await, said("fast", &long, 1));
+        while let Some(event) = slow.next_event().await {
+            assert_eq!((event.name.as_str(), event.json()), ("said", said("fast", &long).1));
         }
-        slow.assert_pending().await;
+        let mut slow = slow.reconnect().await.expect("the room exists");
+        let (name, gap) = next(&mut slow).await;
+        assert_eq!((name.as_str(), &gap["reason"]), ("gap", &json!("trimmed")));
+        assert_eq!(next(&mut slow).await, said("fast", &long), "and then what the room has kept");
     }
 
     #[tokio::test(start_paused = true)]

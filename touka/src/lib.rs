@@ -195,3 +195,8 @@ struct Credentials;
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]
 #[doc = include_str!("../../docs/axum.md")]
 struct InAxum;
+
+/// The programs of the cookbook, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "macros"))]
+#[doc = include_str!("../../docs/cookbook.md")]
+struct Cookbook;
