@@ -8,8 +8,8 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use tower_service::Service;
 
+use super::catch_panic::catch_panic;
 use super::refusal::{FAILED, refusal};
-use super::survive::survive;
 
 /// Waits until the service is ready, and calls it. An error becomes a 500, and so does a panic. Their texts go to
 /// the log, because they may not be for the client.
@@ -17,7 +17,7 @@ pub(crate) async fn answer<V>(service: V, request: Request) -> Response
 where
     V: Service<Request, Response: IntoResponse, Error: Into<BoxError>>,
 {
-    survive(FAILED, Ok(call(service, request))).await
+    catch_panic(FAILED, Ok(call(service, request))).await
 }
 
 async fn call<V>(mut service: V, request: Request) -> Response

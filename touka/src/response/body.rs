@@ -12,20 +12,20 @@ use tokio::time::{Sleep, sleep};
 use super::flush::{Filled, Flush};
 use crate::error::CloseReason;
 use crate::event::{Event, IntoEvent};
-use crate::stream::{EventStream, Failure, FrameBuffer, KeepAlive, Out, Step, last_words};
+use crate::stream::{EventStream, Failure, FrameBuffer, KeepAlive, Out, Step, last_bytes};
 
 /// The body of an [`EventStream`]'s response.
 #[derive(Debug)]
 pub(super) struct Frames<T> {
     stream: EventStream<T>,
-    batch: FrameBuffer<T>,
+    buffer: FrameBuffer<T>,
     keep_alive: KeepAlive,
     /// Runs from the first poll on, if the stream has a maximum lifetime.
     lifetime: Option<Pin<Box<Sleep>>>,
     opened: bool,
     finished: bool,
     /// Whether the last poll returned a frame.
-    has_given: bool,
+    returned_frame: bool,
     /// Whether the last frame must be flushed before the handler's body is polled.
     flush: Flush,
 }
@@ -50,9 +50,9 @@ impl<T> Frames<T> {
 impl<T: IntoEvent> Frames<T> {
     pub(super) fn new(stream: EventStream<T>) -> Self {
         let options = stream.options();
-        let (keep_alive, batch) = (KeepAlive::new(options.keep_alive), FrameBuffer::new(options.whole_blocks));
+        let (keep_alive, buffer) = (KeepAlive::new(options.keep_alive), FrameBuffer::new(options.whole_blocks));
         let (lifetime, flush) = (None, Flush::Needless);
-        Self { stream, batch, keep_alive, lifetime, opened: false, finished: false, has_given: false, flush }
+        Self { stream, buffer, keep_alive, lifetime, opened: false, finished: false, returned_frame: false, flush }
     }
 
     /// Whether the body was never polled.
@@ -67,7 +67,7 @@ impl<T: IntoEvent> Frames<T> {
         let options = self.stream.options();
         self.lifetime = options.lifetime().map(|lifetime| Box::pin(sleep(lifetime)));
         if let Some(opening) = options.opening() {
-            self.batch.append_own(&opening);
+            self.buffer.append_own(&opening);
         }
     }
 
@@ -86,10 +86,10 @@ impl<T: IntoEvent> Frames<T> {
         if !self.stream.runs_a_body() {
             return self.fill(cx);
         }
-        self.stream.take_first(&mut Out::Frame(&mut self.batch));
-        match self.batch.take_failure() {
+        self.stream.take_first(&mut Out::Frame(&mut self.buffer));
+        match self.buffer.take_failure() {
             Some(failure) => self.fail(&failure),
-            None if self.batch.is_empty() => Filled::Nothing,
+            None if self.buffer.is_empty() => Filled::Nothing,
             None => Filled::Frame(Flush::Needed),
         }
     }
@@ -97,18 +97,18 @@ impl<T: IntoEvent> Frames<T> {
     /// Collects events until the stream is pending or has ended, or a frame is full.
     fn fill(&mut self, cx: &mut Context<'_>) -> Filled {
         loop {
-            let step = self.stream.poll_event(cx, &mut Out::Frame(&mut self.batch));
-            if let Some(failure) = self.batch.take_failure() {
+            let step = self.stream.poll_event(cx, &mut Out::Frame(&mut self.buffer));
+            if let Some(failure) = self.buffer.take_failure() {
                 return self.fail(&failure);
             }
             match step {
-                Poll::Pending if self.batch.is_empty() => return Filled::Waiting,
+                Poll::Pending if self.buffer.is_empty() => return Filled::Waiting,
                 Poll::Ready(Step::End) => return self.finish(CloseReason::Completed, None),
                 Poll::Ready(Step::Abort(failure)) => return self.finish(failure.reason, failure.event.as_deref()),
-                Poll::Ready(Step::Event) if !self.batch.is_full() => {}
-                Poll::Ready(Step::Event) if self.batch.is_empty() => return Filled::Nothing,
+                Poll::Ready(Step::Event) if !self.buffer.is_full() => {}
+                Poll::Ready(Step::Event) if self.buffer.is_empty() => return Filled::Nothing,
                 Poll::Pending => return Filled::Frame(Flush::Needed),
-                Poll::Ready(Step::Event) if self.batch.must_pause() => return Filled::Frame(Flush::Needed),
+                Poll::Ready(Step::Event) if self.buffer.must_pause() => return Filled::Frame(Flush::Needed),
                 Poll::Ready(Step::Event) => return Filled::Frame(Flush::Needless),
             }
         }
@@ -121,9 +121,9 @@ impl<T: IntoEvent> Frames<T> {
 
     fn finish(&mut self, reason: CloseReason, last: Option<&Event>) -> Filled {
         let options = self.stream.options();
-        let words = last_words(reason, last, || options.ending(), options.whole_blocks);
-        if !words.is_empty() {
-            self.batch.append_bytes(&words);
+        let last = last_bytes(reason, last, || options.ending(), options.whole_blocks);
+        if !last.is_empty() {
+            self.buffer.append_bytes(&last);
         }
         self.finished = true;
         Filled::Frame(Flush::Needless)
@@ -140,7 +140,7 @@ impl<T: IntoEvent> Body for Frames<T> {
             return Poll::Ready(None);
         }
         // A server that polls again has written the last frame, or has at least buffered it.
-        let wrote = if mem::take(&mut this.has_given) { this.keep_alive.wrote(cx) } else { None };
+        let just_written = if mem::take(&mut this.returned_frame) { this.keep_alive.record_write(cx) } else { None };
         let opens = !this.opened;
         if opens {
             this.open();
@@ -153,19 +153,19 @@ impl<T: IntoEvent> Body for Frames<T> {
         }
         let filled = expired.unwrap_or_else(|| if opens { this.fill_first(cx) } else { this.fill(cx) });
         let frame = match filled {
-            Filled::Frame(_) if this.batch.is_empty() => return Poll::Ready(None),
+            Filled::Frame(_) if this.buffer.is_empty() => return Poll::Ready(None),
             Filled::Frame(flush) => {
-                let (events, frame) = this.batch.take();
+                let (events, frame) = this.buffer.take();
                 if this.stream.runs_a_body() {
-                    this.stream.lifecycle().link().set_given(&frame, flush == Flush::Needless);
+                    this.stream.lifecycle().link().set_returned(&frame, flush == Flush::Needless);
                     this.flush = flush;
                 }
-                this.stream.lifecycle_mut().wrote(events, frame.len());
+                this.stream.lifecycle_mut().record_write(events, frame.len());
                 frame
             }
             Filled::Waiting => {
-                ready!(this.keep_alive.poll_due(wrote, cx));
-                this.keep_alive.wrote(cx);
+                ready!(this.keep_alive.poll_due(just_written, cx));
+                this.keep_alive.record_write(cx);
                 if this.stream.lifecycle().link().is_blocked() {
                     // The client has yet to take earlier bytes. The write timeout watches the
                     // connection, and a comment would only queue behind them.
@@ -173,17 +173,17 @@ impl<T: IntoEvent> Body for Frames<T> {
                     return Poll::Pending;
                 }
                 let comment = Bytes::from_static(this.stream.options().comment());
-                this.stream.lifecycle_mut().wrote(0, comment.len());
+                this.stream.lifecycle_mut().record_write(0, comment.len());
                 comment
             }
             Filled::Nothing => {
-                this.batch.clear();
+                this.buffer.clear();
                 // Let the other tasks of the thread run.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
         };
-        this.has_given = true;
+        this.returned_frame = true;
         Poll::Ready(Some(Ok(Frame::data(frame))))
     }
 

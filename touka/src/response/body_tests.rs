@@ -14,7 +14,7 @@ use http_body_util::BodyExt;
 
 use super::body::Frames;
 use crate::event::Event;
-use crate::stream::{Emitter, EventStream, mark};
+use crate::stream::{Emitter, EventStream, frame_id};
 
 fn frames<B: Future<Output = ()> + Send + 'static>(body: impl FnOnce(Emitter) -> B) -> Frames<Event> {
     Frames::new(EventStream::generate(body))
@@ -117,7 +117,7 @@ async fn a_body_that_was_woken_in_vain_is_polled_again() {
                 let frame = frame.unwrap().unwrap().into_data().unwrap();
                 text += frame.len();
                 if written {
-                    link.set_written(mark(&frame));
+                    link.set_written(frame_id(&frame));
                 }
             }
         }

@@ -2,11 +2,11 @@
 
 /// The outcome of a round of polling.
 pub(super) enum Filled {
-    /// The batch has something to send, or the stream has ended.
+    /// The buffer has something to send, or the stream has ended.
     Frame(Flush),
-    /// The batch is empty and the stream is pending.
+    /// The buffer is empty and the stream is pending.
     Waiting,
-    /// The batch is empty though the stream is ready: its events have no wire form.
+    /// The buffer is empty though the stream is ready: its events have no wire form.
     Nothing,
 }
 

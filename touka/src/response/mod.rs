@@ -54,12 +54,13 @@
 //! - `stream_extension`: what the response of a stream tells the server.
 //! - `refusal`: touka's errors as responses.
 //! - `html`, `json`, `redirect`: a response each.
-//! - `answer`, `survive`: a service's and a handler's response, whatever happens.
+//! - `answer`, `catch_panic`: a service's and a handler's response, whatever happens.
 
 mod answer;
 mod body;
 #[cfg(test)]
 mod body_tests;
+mod catch_panic;
 mod flush;
 mod head;
 mod html;
@@ -68,7 +69,6 @@ mod redirect;
 mod refusal;
 mod stream_extension;
 mod subscribed;
-mod survive;
 
 pub use axum_core::response::{
     AppendHeaders, ErrorResponse, IntoResponse, IntoResponseParts, Response, ResponseParts, Result,
@@ -79,8 +79,8 @@ pub use json::Json;
 pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
+pub(crate) use catch_panic::catch_panic;
 pub(crate) use head::Head;
 pub(crate) use refusal::{FAILED, refusal};
 pub(crate) use stream_extension::StreamExtension;
 pub(crate) use subscribed::Parts;
-pub(crate) use survive::survive;

@@ -14,7 +14,7 @@ use axum_core::response::{IntoResponse, Response};
 use tower_service::Service;
 
 use crate::response::{StreamExtension, answer};
-use crate::server::told;
+use crate::server::add_axum_routes;
 
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
@@ -39,7 +39,7 @@ impl Endpoint {
             + Sync
             + 'static,
     {
-        let service = told(service);
+        let service = add_axum_routes(service);
         Self::new(move |request| {
             let answer = answer(service.clone(), request);
             Box::pin(async {
@@ -75,14 +75,14 @@ impl Endpoint {
 impl Service<Request> for Endpoint {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = RouteFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Answer {
-        Answer { response: self.answer(request), vouch: None }
+    fn call(&mut self, request: Request) -> RouteFuture {
+        RouteFuture { response: self.answer(request), vouch: None }
     }
 }
 
@@ -99,13 +99,13 @@ pub(super) fn ready(response: Response) -> ResponseFuture {
 
 /// The future of a [`Router`](super::Router)'s or an [`Endpoint`]'s response.
 #[must_use = "nothing is answered unless this is awaited"]
-pub struct Answer {
+pub struct RouteFuture {
     pub(super) response: ResponseFuture,
     /// The type of the service that vouches for the response: its body is that of the handler, unwrapped.
     pub(super) vouch: Option<TypeId>,
 }
 
-impl Future for Answer {
+impl Future for RouteFuture {
     type Output = Result<Response, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -117,8 +117,8 @@ impl Future for Answer {
     }
 }
 
-impl fmt::Debug for Answer {
+impl fmt::Debug for RouteFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Answer").finish_non_exhaustive()
+        f.debug_struct("RouteFuture").finish_non_exhaustive()
     }
 }

@@ -14,12 +14,12 @@ use bytes::Bytes;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::endpoint::{Answer, Endpoint};
+use super::endpoint::{Endpoint, RouteFuture};
 use super::group::boxed;
 use super::handler::Handler;
 use super::plan::Plan;
 use super::route::Route;
-use crate::response::survive;
+use crate::response::catch_panic;
 use crate::stream::catch;
 
 /// The routes of an app, and a [`tower_service::Service`] that answers them.
@@ -169,7 +169,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     pub fn fallback<M: 'static>(mut self, handler: impl Handler<M, S>) -> Self {
         self.plan_mut().set_fallback(Arc::new(move |request, state| {
             let answer = catch(|| handler.clone().call(request, state));
-            Box::pin(survive("the handler of this path failed", answer))
+            Box::pin(catch_panic("the handler of this path failed", answer))
         }));
         self
     }
@@ -288,14 +288,14 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = Answer;
+    type Future = RouteFuture;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: http::Request<B>) -> Answer {
-        Answer { response: self.service().answer(request.map(Body::new)), vouch: Some(TypeId::of::<Self>()) }
+    fn call(&mut self, request: http::Request<B>) -> RouteFuture {
+        RouteFuture { response: self.service().answer(request.map(Body::new)), vouch: Some(TypeId::of::<Self>()) }
     }
 }
 

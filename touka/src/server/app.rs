@@ -71,7 +71,7 @@ where
     type Service = V;
 
     fn into_service(self) -> V {
-        axum_routes::told(self)
+        axum_routes::add_axum_routes(self)
     }
 }
 
@@ -88,7 +88,7 @@ where
     type Service = Made<M>;
 
     fn into_service(self) -> Made<M> {
-        Made(axum_routes::told_by_made(self))
+        Made(axum_routes::add_axum_routes_to_make(self))
     }
 }
 

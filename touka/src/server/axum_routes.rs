@@ -2,13 +2,13 @@
 
 #[cfg(feature = "axum")]
 pub use layer::{AxumRoutes, TellsRoute};
-#[cfg(not(feature = "axum"))]
-pub(crate) use nothing::{told, told_by_made};
 #[cfg(feature = "axum")]
-pub(crate) use recognized::{told, told_by_made};
+pub(crate) use with_axum::{add_axum_routes, add_axum_routes_to_make};
+#[cfg(not(feature = "axum"))]
+pub(crate) use without_axum::{add_axum_routes, add_axum_routes_to_make};
 
 #[cfg(feature = "axum")]
-mod recognized {
+mod with_axum {
     use std::any::Any;
     use std::mem;
     use std::task::{Context, Poll, Waker};
@@ -19,21 +19,21 @@ mod recognized {
 
     use super::AxumRoutes;
 
-    /// Returns the service; an `axum::Router` gets the layer that reports its routes.
-    pub(crate) fn told<V: 'static>(mut service: V) -> V {
+    /// Adds the layer [`AxumRoutes`] to an `axum::Router`. Returns any other service unchanged.
+    pub(crate) fn add_axum_routes<V: 'static>(mut service: V) -> V {
         if let Some(router) = (&mut service as &mut dyn Any).downcast_mut::<Router>() {
             *router = mem::take(router).layer(AxumRoutes::new());
         }
         service
     }
 
-    /// Adds the layer to the router in the result of `into_make_service`. The router in axum's service with
-    /// connect info is not accessible.
-    pub(crate) fn told_by_made<M: 'static>(mut make: M) -> M {
+    /// Adds the layer [`AxumRoutes`] to the router in the result of `into_make_service`. The router in axum's
+    /// service with connect info is not accessible.
+    pub(crate) fn add_axum_routes_to_make<M: 'static>(mut make: M) -> M {
         if let Some(make) = (&mut make as &mut dyn Any).downcast_mut::<IntoMakeService<Router>>()
             && let Some(router) = router_of(make)
         {
-            *make = told(router).into_make_service();
+            *make = add_axum_routes(router).into_make_service();
         }
         make
     }
@@ -49,12 +49,12 @@ mod recognized {
 }
 
 #[cfg(not(feature = "axum"))]
-mod nothing {
-    pub(crate) fn told<V>(service: V) -> V {
+mod without_axum {
+    pub(crate) fn add_axum_routes<V>(service: V) -> V {
         service
     }
 
-    pub(crate) fn told_by_made<M>(make: M) -> M {
+    pub(crate) fn add_axum_routes_to_make<M>(make: M) -> M {
         make
     }
 }
@@ -122,7 +122,7 @@ mod layer {
     {
         type Response = Response<B>;
         type Error = S::Error;
-        type Future = Telling<S::Future>;
+        type Future = ReportingFuture<S::Future>;
 
         fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
             self.inner.poll_ready(cx)
@@ -130,21 +130,21 @@ mod layer {
 
         fn call(&mut self, request: Request<R>) -> Self::Future {
             let path = axum_path(request.extensions());
-            Telling { answer: self.inner.call(request), path }
+            ReportingFuture { inner: self.inner.call(request), path }
         }
     }
 
     pin_project! {
         /// The future of [`TellsRoute`].
         #[derive(Debug)]
-        pub struct Telling<F> {
+        pub struct ReportingFuture<F> {
             #[pin]
-            answer: F,
+            inner: F,
             path: Option<MatchedPath>,
         }
     }
 
-    impl<F, B, E> Future for Telling<F>
+    impl<F, B, E> Future for ReportingFuture<F>
     where
         F: Future<Output = Result<Response<B>, E>>,
     {
@@ -152,7 +152,7 @@ mod layer {
 
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let this = self.project();
-            let mut response = ready!(this.answer.poll(cx))?;
+            let mut response = ready!(this.inner.poll(cx))?;
             // A touka router inside has reported its own route.
             if let Some(path) = this.path.take()
                 && response.extensions().get::<MatchedPath>().is_none()

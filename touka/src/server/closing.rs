@@ -16,12 +16,12 @@ impl Closing {
     /// Requests the end of the stream, and wakes its task.
     pub(super) fn close(&self) {
         self.requested.store(true, Ordering::Release);
-        self.stir();
+        self.wake();
     }
 
-    /// Wakes the task that serves the stream, so that it checks [`is_wished`](Self::is_wished) and the server's
-    /// shutdown.
-    pub(super) fn stir(&self) {
+    /// Wakes the task that serves the stream, so that it checks [`is_requested`](Self::is_requested) and the
+    /// server's shutdown.
+    pub(super) fn wake(&self) {
         let held = self.waker.lock().take();
         held.into_iter().for_each(Waker::wake);
     }
@@ -32,12 +32,14 @@ impl Closing {
         drop(held);
     }
 
-    pub(super) fn is_wished(&self) -> bool {
+    /// Whether the end of the stream was requested.
+    pub(super) fn is_requested(&self) -> bool {
         self.requested.load(Ordering::Acquire)
     }
 
-    /// Sets the waker. The caller checks [`is_wished`](Self::is_wished) afterwards, for a request made before.
-    pub(super) fn wakes(&self, waker: &Waker) {
+    /// Registers the waker. The caller checks [`is_requested`](Self::is_requested) afterwards, for a request made
+    /// before.
+    pub(super) fn register(&self, waker: &Waker) {
         let mut held = self.waker.lock();
         if held.as_ref().is_some_and(|held| held.will_wake(waker)) {
             return;

@@ -10,9 +10,9 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     /// Connections of one public address. A household or an office shares an address.
     pub(crate) connections_per_peer: usize,
-    /// Requests under way in all, including event streams.
+    /// Requests in progress in all, including event streams.
     pub(crate) streams: usize,
-    /// Requests under way of one peer. One HTTP/2 connection may have a hundred.
+    /// Requests in progress of one peer. One HTTP/2 connection may have a hundred.
     pub(crate) streams_per_peer: usize,
     /// Concurrent requests on one HTTP/2 connection. A browser shares one among all its tabs.
     pub(crate) streams_per_connection: u32,
@@ -67,8 +67,8 @@ impl Limits {
     /// Returns the budget of request bodies for a configured number of bytes: at least two bodies of the
     /// largest size, or a single body could fail because of the overhead of small frames.
     pub(super) fn of_bodies(&self, set: usize) -> usize {
-        const LEAST: usize = 64 * 1024;
-        set.max(self.body_bytes.saturating_mul(2)).max(LEAST)
+        const MIN: usize = 64 * 1024;
+        set.max(self.body_bytes.saturating_mul(2)).max(MIN)
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Handle {
     /// Cancelled to drop all connections at once.
     pub(super) cut: CancellationToken,
     /// Deadline of the last stream that the shutdown ends. Set when the first stream asks.
-    drained_by: Arc<OnceLock<Instant>>,
+    drain_deadline: Arc<OnceLock<Instant>>,
 }
 
 impl Handle {
@@ -79,19 +79,19 @@ impl Handle {
     pub(super) fn begin_shutdown(&self) {
         if !self.begun.swap(true, Ordering::AcqRel) {
             self.shutdown.cancel();
-            self.streams.stir();
+            self.streams.wake_all();
         }
     }
 
     /// Drops all connections at once.
     pub(super) fn cut(&self) {
         self.cut.cancel();
-        self.streams.stir();
+        self.streams.wake_all();
     }
 
     /// Returns the deadline of the last stream that the shutdown ends: the one that the first caller computed.
-    pub(super) fn drained_by(&self, first: impl FnOnce() -> Instant) -> Instant {
-        *self.drained_by.get_or_init(first)
+    pub(super) fn drain_deadline(&self, first: impl FnOnce() -> Instant) -> Instant {
+        *self.drain_deadline.get_or_init(first)
     }
 
     /// Whether the shutdown has begun.

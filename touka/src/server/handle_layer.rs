@@ -93,27 +93,27 @@ where
     }
 
     fn call(&mut self, request: Request<R>) -> Self::Future {
-        let asked = Asked {
+        let request_info = RequestInfo {
             path: bounded(request.uri().path()).into(),
             route: MatchedPath::from_extensions(request.extensions()),
             peer: peer(request.extensions()),
             shared: Arc::clone(&self.shared),
         };
-        Handling { answer: self.inner.call(request), asked }
+        Handling { inner: self.inner.call(request), request_info }
     }
 }
 
 /// The parts of a request that are recorded with its stream.
 #[derive(Debug)]
-struct Asked {
+struct RequestInfo {
     path: Box<str>,
     route: Option<MatchedPath>,
     peer: Option<SocketAddr>,
     shared: Arc<Shared>,
 }
 
-impl Asked {
-    fn answered(&mut self, mut response: Response) -> Response {
+impl RequestInfo {
+    fn watch(&mut self, mut response: Response) -> Response {
         if !is_event_stream(response.headers()) {
             return response;
         }
@@ -138,8 +138,8 @@ pin_project! {
     #[derive(Debug)]
     pub struct Handling<F> {
         #[pin]
-        answer: F,
-        asked: Asked,
+        inner: F,
+        request_info: RequestInfo,
     }
 }
 
@@ -152,7 +152,7 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let response = ready!(this.answer.poll(cx))?;
-        Poll::Ready(Ok(this.asked.answered(response.map(Body::new))))
+        let response = ready!(this.inner.poll(cx))?;
+        Poll::Ready(Ok(this.request_info.watch(response.map(Body::new))))
     }
 }

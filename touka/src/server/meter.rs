@@ -1,9 +1,9 @@
 //! Metrics of requests, for the `metrics` facade. Without the feature `metrics` these are no-ops.
 
 #[cfg(feature = "metrics")]
-pub(super) use facade::{Asked, describe, waited};
+pub(super) use facade::{RequestTimer, count_stall, describe};
 #[cfg(not(feature = "metrics"))]
-pub(super) use nothing::{Asked, describe, waited};
+pub(super) use nothing::{RequestTimer, count_stall, describe};
 
 #[cfg(feature = "metrics")]
 mod facade {
@@ -14,19 +14,19 @@ mod facade {
     use crate::extract::MatchedPath;
 
     /// The time and the method of a request that was passed to the service.
-    pub(in crate::server) struct Asked {
+    pub(in crate::server) struct RequestTimer {
         since: Instant,
         method: &'static str,
     }
 
-    impl Asked {
+    impl RequestTimer {
         pub(in crate::server) fn new(method: &Method) -> Self {
             Self { since: Instant::now(), method: name(method) }
         }
 
         /// Records the time to the head of the response. For a stream that is when it begins: its life is not
         /// latency.
-        pub(in crate::server) fn answered<B>(self, response: &Response<B>) {
+        pub(in crate::server) fn record<B>(self, response: &Response<B>) {
             let route =
                 response.extensions().get().map_or_else(String::new, |path: &MatchedPath| path.as_str().to_owned());
             let status = response.status().as_u16().to_string();
@@ -43,7 +43,7 @@ mod facade {
     }
 
     /// Counts a client to which writes are blocked.
-    pub(in crate::server) fn waited() {
+    pub(in crate::server) fn count_stall() {
         counter!("touka_stalls_total").increment(1);
     }
 
@@ -59,18 +59,18 @@ mod facade {
 mod nothing {
     use http::{Method, Response};
 
-    pub(in crate::server) struct Asked;
+    pub(in crate::server) struct RequestTimer;
 
-    impl Asked {
+    impl RequestTimer {
         pub(in crate::server) const fn new(_: &Method) -> Self {
             Self
         }
 
         #[expect(clippy::unused_self, reason = "the same calls with and without")]
-        pub(in crate::server) const fn answered<B>(self, _: &Response<B>) {}
+        pub(in crate::server) const fn record<B>(self, _: &Response<B>) {}
     }
 
-    pub(in crate::server) const fn waited() {}
+    pub(in crate::server) const fn count_stall() {}
 
     pub(in crate::server) const fn describe() {}
 }

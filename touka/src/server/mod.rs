@@ -56,6 +56,6 @@ pub use open_streams::OpenStream;
 pub use serve::serve;
 pub use server::Server;
 
-pub(crate) use axum_routes::told;
+pub(crate) use axum_routes::add_axum_routes;
 #[cfg(feature = "testing")]
 pub(crate) use {http::connection::serve_plain, http::exchange::Serve, io::stall::Io, shared::Shared};

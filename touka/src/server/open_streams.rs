@@ -14,15 +14,15 @@ use crate::sync::Mutex;
 
 /// Maximum number of bytes kept of a path while its stream is open. A client chooses the length of a path, and
 /// may have hundreds of streams.
-const LONGEST_PATH: usize = 256;
+const MAX_PATH: usize = 256;
 
-/// Returns the path, or its beginning followed by `…`: at most [`LONGEST_PATH`] bytes.
+/// Returns the path, or its beginning followed by `…`: at most [`MAX_PATH`] bytes.
 pub(super) fn bounded(path: &str) -> Cow<'_, str> {
     const CUT: char = '…';
-    if path.len() <= LONGEST_PATH {
+    if path.len() <= MAX_PATH {
         return Cow::Borrowed(path);
     }
-    let end = path.floor_char_boundary(LONGEST_PATH - CUT.len_utf8());
+    let end = path.floor_char_boundary(MAX_PATH - CUT.len_utf8());
     Cow::Owned(format!("{}{CUT}", &path[..end]))
 }
 
@@ -74,11 +74,11 @@ impl OpenStreams {
     }
 
     /// Wakes every stream, so that it checks for a shutdown. Parked streams are skipped: their shard checks.
-    pub(super) fn stir(&self) {
+    pub(super) fn wake_all(&self) {
         // Woken outside the lock: a waker may run any code.
         for stream in self.sorted(|open| !open.stream.0.parked) {
             // A waker that panics must not keep the others from being woken.
-            guarded("a waker", || stream.0.closing.stir());
+            guarded("a waker", || stream.0.closing.wake());
         }
     }
 
@@ -254,14 +254,14 @@ mod tests {
 
     #[test]
     fn a_path_is_kept_whole_or_cut_between_two_characters() {
-        let fits = format!("/{}", "x".repeat(LONGEST_PATH - 1));
+        let fits = format!("/{}", "x".repeat(MAX_PATH - 1));
         assert_eq!(bounded(&fits), fits);
         for character in ["x", "é", "€", "🦀"] {
-            let long = format!("/{}", character.repeat(LONGEST_PATH));
+            let long = format!("/{}", character.repeat(MAX_PATH));
             let kept = bounded(&long).into_owned();
             let whole = kept.strip_suffix('…').expect("a mark");
-            assert!(kept.len() <= LONGEST_PATH && long.starts_with(whole), "{kept}");
-            assert!(kept.len() > LONGEST_PATH - "🦀".len(), "{} bytes", kept.len());
+            assert!(kept.len() <= MAX_PATH && long.starts_with(whole), "{kept}");
+            assert!(kept.len() > MAX_PATH - "🦀".len(), "{} bytes", kept.len());
         }
     }
 }

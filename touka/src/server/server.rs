@@ -138,7 +138,7 @@ impl Server {
         self
     }
 
-    /// Sets the maximum number of requests under way, 50,000 by default. A request counts from the end of its
+    /// Sets the maximum number of requests in progress, 50,000 by default. A request counts from the end of its
     /// head to the end of its response, which for an event stream is as long as it is open. A request over the
     /// limit gets the overload response, and its connection stays open.
     pub const fn max_streams(mut self, most: usize) -> Self {
@@ -146,7 +146,7 @@ impl Server {
         self
     }
 
-    /// Sets the maximum number of requests under way of one client, 1,000 by default, over all its connections.
+    /// Sets the maximum number of requests in progress of one client, 1,000 by default, over all its connections.
     /// Clients are told apart as for [`max_connections_per_peer`](Self::max_connections_per_peer), including
     /// clients behind [trusted proxies](Self::trust_proxies).
     pub const fn max_streams_per_peer(mut self, most: usize) -> Self {
@@ -154,7 +154,7 @@ impl Server {
         self
     }
 
-    /// Sets the maximum number of requests under way on one HTTP/2 connection, 100 by default. All tabs of a
+    /// Sets the maximum number of requests in progress on one HTTP/2 connection, 100 by default. All tabs of a
     /// browser share one connection.
     pub const fn max_streams_per_connection(mut self, most: u32) -> Self {
         self.shared.limits.streams_per_connection = most;

@@ -61,12 +61,12 @@ impl Shared {
 
     /// Draws a random time for the end of one stream, so that not all streams end when the shutdown begins. A
     /// stream that has just opened gets the time to send something.
-    pub(super) fn draw_turn(&self) -> Instant {
+    pub(super) fn draw_end(&self) -> Instant {
         let now = Instant::now();
         if self.drain_window.is_zero() {
             return now;
         }
-        let until = self.handle.drained_by(|| now + self.drain_time());
+        let until = self.handle.drain_deadline(|| now + self.drain_time());
         now + spread(DRAIN_PER_STREAM, until.saturating_duration_since(now).max(DRAIN_PER_STREAM * 2))
     }
 

@@ -93,7 +93,7 @@ impl<T> EventSender<T> {
     /// Waits until the stream has ended, and returns the reason: the client has left, the server is shutting
     /// down, and so on.
     pub async fn closed(&self) -> CloseReason {
-        self.link.gone().await
+        self.link.ended().await
     }
 
     /// Whether the stream has ended.

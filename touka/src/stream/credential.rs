@@ -127,7 +127,7 @@ impl Credential {
     }
 
     /// Drops the user's futures. Returns `false` if one of them panicked, which is logged.
-    pub(crate) fn let_go(&mut self) -> bool {
+    pub(crate) fn drop_futures(&mut self) -> bool {
         // One by one: a second panic during the unwinding of a first would abort the process.
         self.watches.drain(..).map(drop_guarded).filter(|is_fine| !is_fine).count() == 0
     }
@@ -135,7 +135,7 @@ impl Credential {
 
 impl Drop for Credential {
     fn drop(&mut self) {
-        self.let_go();
+        self.drop_futures();
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
             credential.watch(async move { drop((pending::<()>().await, held)) });
         }
         credential.watch(ready(()));
-        assert!(!credential.let_go());
+        assert!(!credential.drop_futures());
         drop(credential);
     }
 }

@@ -22,7 +22,7 @@ pub(super) struct FirstReason(AtomicU8);
 
 impl FirstReason {
     /// Sets the reason if there is none, and returns the one that counts.
-    pub(super) fn give(&self, reason: CloseReason) -> CloseReason {
+    pub(super) fn get_or_set(&self, reason: CloseReason) -> CloseReason {
         match self.0.compare_exchange(0, reason as u8 + 1, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => reason,
             Err(before) => REASONS.get(usize::from(before).wrapping_sub(1)).copied().unwrap_or(reason),
@@ -39,7 +39,7 @@ mod tests {
         for reason in REASONS {
             let first = FirstReason::default();
             for later in [reason].into_iter().chain(REASONS) {
-                assert_eq!(first.give(later), reason);
+                assert_eq!(first.get_or_set(later), reason);
             }
         }
     }

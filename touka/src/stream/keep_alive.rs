@@ -37,7 +37,7 @@ impl Silence {
 
     /// Records a write: the wait begins again.
     #[inline]
-    pub(crate) fn wrote(&mut self, now: Instant) {
+    pub(crate) fn record_write(&mut self, now: Instant) {
         self.since = now;
     }
 
@@ -79,20 +79,24 @@ impl KeepAlive {
     }
 
     /// Records a write: the wait begins again.
-    pub(crate) fn wrote<'poll>(&mut self, _: &Context<'poll>) -> Option<JustWritten<'poll>> {
+    pub(crate) fn record_write<'poll>(&mut self, _: &Context<'poll>) -> Option<JustWritten<'poll>> {
         self.silence.interval?;
         // Only recorded. Resetting the timer at each write would cost more than the write's share of a frame;
         // the timer compares when it fires.
         let now = Instant::now();
-        self.silence.wrote(now);
+        self.silence.record_write(now);
         Some(JustWritten { now, poll: PhantomData })
     }
 
-    /// Ready when a comment is due. The caller writes the comment and calls [`KeepAlive::wrote`]. `wrote` is
-    /// the result of that call in this poll, if anything was written.
-    pub(crate) fn poll_due<'poll>(&mut self, wrote: Option<JustWritten<'poll>>, cx: &mut Context<'poll>) -> Poll<()> {
+    /// Ready when a comment is due. The caller writes the comment and calls [`KeepAlive::record_write`].
+    /// `just_written` is the result of that call in this poll, if anything was written.
+    pub(crate) fn poll_due<'poll>(
+        &mut self,
+        just_written: Option<JustWritten<'poll>>,
+        cx: &mut Context<'poll>,
+    ) -> Poll<()> {
         // On a busy stream, polling the timer at each event would be useless, and it is in memory of its own.
-        if let (Some(JustWritten { now, .. }), Some((waker, at))) = (wrote, &self.armed)
+        if let (Some(JustWritten { now, .. }), Some((waker, at))) = (just_written, &self.armed)
             && now < *at
             && waker.will_wake(cx.waker())
         {
@@ -131,14 +135,14 @@ mod tests {
     use super::*;
 
     fn wrote(keep_alive: &mut KeepAlive) {
-        keep_alive.wrote(&Context::from_waker(Waker::noop()));
+        keep_alive.record_write(&Context::from_waker(Waker::noop()));
     }
 
     /// Polls first in a poll in which something was written.
     async fn due_after_write(keep_alive: &mut KeepAlive) {
         let mut writes = true;
         poll_fn(|cx| {
-            let wrote = mem::take(&mut writes).then(|| keep_alive.wrote(cx)).flatten();
+            let wrote = mem::take(&mut writes).then(|| keep_alive.record_write(cx)).flatten();
             keep_alive.poll_due(wrote, cx)
         })
         .await;

@@ -36,10 +36,10 @@ impl Lifecycle {
     }
 
     /// Records a frame with this number of events.
-    pub(crate) fn wrote(&mut self, events: u32, bytes: usize) {
+    pub(crate) fn record_write(&mut self, events: u32, bytes: usize) {
         self.link.add(events, bytes);
         if let Some(meter) = &mut self.meter {
-            meter.wrote(events, bytes, &self.link);
+            meter.record_write(events, bytes, &self.link);
         }
     }
 
@@ -59,7 +59,7 @@ impl Drop for Lifecycle {
     fn drop(&mut self) {
         let link = &self.link;
         let reason = link.reason();
-        link.set_gone();
+        link.set_ended();
         if let Some(meter) = &self.meter {
             meter.close(reason, link);
             // Logged at `debug`: streams come and go by the thousand.

@@ -12,7 +12,7 @@ use super::first_reason::FirstReason;
 use crate::error::CloseReason;
 
 /// Identifies a frame by its address and length. Never 0.
-pub(crate) fn mark(frame: &[u8]) -> usize {
+pub(crate) fn frame_id(frame: &[u8]) -> usize {
     (frame.as_ptr().addr().rotate_left(16) ^ frame.len()).max(1)
 }
 
@@ -25,13 +25,13 @@ pub(crate) struct Link(Arc<LinkState>);
 struct LinkState {
     reason: FirstReason,
     /// Notified when the stream has ended.
-    gone: Notify,
-    is_gone: AtomicBool,
+    ended: Notify,
+    is_ended: AtomicBool,
     /// Whether writes to the client are blocked.
     blocked: AtomicBool,
-    /// The [`mark`] of the last frame that the response's body has returned; 0 before the first one.
-    given: AtomicUsize,
-    /// The mark of the last frame that was written to the socket, or need not be; 0 if no such frame is
+    /// The [`frame_id`] of the last frame that the response's body has returned; 0 before the first one.
+    returned: AtomicUsize,
+    /// The id of the last frame that was written to the socket, or need not be; 0 if no such frame is
     /// known.
     written: AtomicUsize,
     /// When the response's body was first polled.
@@ -49,12 +49,12 @@ struct LinkState {
 impl Link {
     /// Sets the reason why the stream ends. The first reason counts: later ones are its consequences.
     pub(crate) fn close(&self, reason: CloseReason) {
-        self.0.reason.give(reason);
+        self.0.reason.get_or_set(reason);
     }
 
     /// Returns why the stream has ended. Called at its end: without a reason until then, the client has left.
     pub(super) fn reason(&self) -> CloseReason {
-        self.0.reason.give(CloseReason::Disconnected)
+        self.0.reason.get_or_set(CloseReason::Disconnected)
     }
 
     /// Whether both belong to the same stream.
@@ -74,27 +74,27 @@ impl Link {
 
     /// Records the frame that the response's body returns. With `may_wait` the body runs on even if the frame
     /// is not written yet.
-    pub(crate) fn set_given(&self, frame: &[u8], may_wait: bool) {
-        let mark = mark(frame);
-        self.0.written.store(if may_wait { mark } else { 0 }, Ordering::Relaxed);
-        self.0.given.store(mark, Ordering::Relaxed);
+    pub(crate) fn set_returned(&self, frame: &[u8], may_wait: bool) {
+        let id = frame_id(frame);
+        self.0.written.store(if may_wait { id } else { 0 }, Ordering::Relaxed);
+        self.0.returned.store(id, Ordering::Relaxed);
     }
 
-    /// Whether the frame with this [`mark`] is the body's last one, and the body runs on even if it is not
+    /// Whether the frame with this [`frame_id`] is the body's last one, and the body runs on even if it is not
     /// written yet. Called before it is written.
-    pub(crate) fn may_wait(&self, mark: usize) -> bool {
-        mark == self.0.given.load(Ordering::Relaxed) && self.is_written()
+    pub(crate) fn may_wait(&self, id: usize) -> bool {
+        id == self.0.returned.load(Ordering::Relaxed) && self.is_written()
     }
 
-    /// Records that the frame with this [`mark`] was written. If it is not the body's last frame, a layer in
+    /// Records that the frame with this [`frame_id`] was written. If it is not the body's last frame, a layer in
     /// between may hold that one back.
-    pub(crate) fn set_written(&self, mark: usize) {
-        self.0.written.store(mark, Ordering::Relaxed);
+    pub(crate) fn set_written(&self, id: usize) {
+        self.0.written.store(id, Ordering::Relaxed);
     }
 
     /// Whether the body's last frame was written or need not be.
     pub(crate) fn is_written(&self) -> bool {
-        self.0.written.load(Ordering::Relaxed) == self.0.given.load(Ordering::Relaxed)
+        self.0.written.load(Ordering::Relaxed) == self.0.returned.load(Ordering::Relaxed)
     }
 
     /// Sets the route that created the stream. The first one counts: a route inside another's fallback.
@@ -142,24 +142,24 @@ impl Link {
         self.0.bytes.load(Ordering::Relaxed)
     }
 
-    pub(super) fn set_gone(&self) {
-        self.0.is_gone.store(true, Ordering::Release);
-        self.0.gone.notify_waiters();
+    pub(super) fn set_ended(&self) {
+        self.0.is_ended.store(true, Ordering::Release);
+        self.0.ended.notify_waiters();
     }
 
     /// Waits until the stream has ended, and returns the reason.
-    pub(super) async fn gone(&self) -> CloseReason {
-        let mut gone = pin!(self.0.gone.notified());
+    pub(super) async fn ended(&self) -> CloseReason {
+        let mut ended = pin!(self.0.ended.notified());
         // Registered before the check, so that an end between the two is not missed.
-        gone.as_mut().enable();
+        ended.as_mut().enable();
         if self.is_open() {
-            gone.await;
+            ended.await;
         }
         self.reason()
     }
 
     /// Whether the stream has not ended yet.
     pub(crate) fn is_open(&self) -> bool {
-        !self.0.is_gone.load(Ordering::Acquire)
+        !self.0.is_ended.load(Ordering::Acquire)
     }
 }

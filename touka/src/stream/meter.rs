@@ -52,7 +52,7 @@ mod facade {
             }
         }
 
-        pub(in crate::stream) fn wrote(&mut self, events: u32, bytes: usize, link: &Link) {
+        pub(in crate::stream) fn record_write(&mut self, events: u32, bytes: usize, link: &Link) {
             self.events.increment(events.into());
             self.bytes.increment(bytes as u64);
             if events > 0 && !self.begun {
@@ -86,7 +86,7 @@ mod nothing {
         }
 
         #[expect(clippy::unused_self, clippy::needless_pass_by_ref_mut, reason = "the same calls with and without")]
-        pub(in crate::stream) const fn wrote(&mut self, _: u32, _: usize, _: &Link) {}
+        pub(in crate::stream) const fn record_write(&mut self, _: u32, _: usize, _: &Link) {}
 
         #[expect(clippy::unused_self, reason = "the same calls with and without")]
         pub(in crate::stream) const fn close(&self, _: CloseReason, _: &Link) {}

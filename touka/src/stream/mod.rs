@@ -10,7 +10,7 @@
 //! - `failure`, `options`, `keep_alive`: what the response sends besides the body's events.
 //! - `recheck`, `credential`: conditions that end a stream besides its body.
 //! - `pace`, `frame_buffer`, `slot`, `emitter`: an event's way from an emit into a frame.
-//! - `last_words`: the last bytes of a stream.
+//! - `last_bytes`: the last bytes of a stream.
 //! - `source`, `origin`, `event_stream`, `expiry`: a stream, whatever produces its events.
 //! - `opening`: the wait of a body that can fail, until its response opens.
 //! - `list`, `generator`, `writer`, `channel`, `blocking`, `queue`: the modes, each a source of events.
@@ -33,7 +33,7 @@ mod guard;
 mod handler_error;
 mod jitter;
 mod keep_alive;
-mod last_words;
+mod last_bytes;
 mod lifecycle;
 mod link;
 mod list;
@@ -69,9 +69,9 @@ pub(crate) use frame_buffer::{FrameBuffer, Out};
 pub(crate) use guard::{Panic, catch, drop_guarded, guarded, log_panic};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};
-pub(crate) use last_words::last_words;
+pub(crate) use last_bytes::last_bytes;
 pub(crate) use lifecycle::Lifecycle;
-pub(crate) use link::{Link, mark};
+pub(crate) use link::{Link, frame_id};
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
 pub(crate) use source::{Abort, Source, Step};

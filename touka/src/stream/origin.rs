@@ -28,7 +28,7 @@ impl<T> Origin<T> {
     pub(super) fn clear(&mut self) {
         let (first, source) = (self.first.take(), self.source.take());
         let (first, source) = (drop_guarded(first), drop_guarded(source));
-        let credential = self.credential.take().is_none_or(|mut credential| credential.let_go());
+        let credential = self.credential.take().is_none_or(|mut credential| credential.drop_futures());
         if !(first && source && credential) {
             self.link.close(CloseReason::Panicked);
         }

@@ -19,7 +19,7 @@ use tokio::task::coop::unconstrained;
 use super::pipe::Valve;
 use super::watch::Alive;
 
-/// The most bytes that [`TestClient::arrive`] takes: far more than can have arrived, but a bound where another
+/// The most bytes that [`TestClient::receive`] takes: far more than can have arrived, but a bound where another
 /// thread writes as fast as this one reads.
 const MAX_ARRIVED: usize = 1024 * 1024;
 
@@ -82,7 +82,7 @@ impl TestClient {
         let mut link = Self { wire: Some(wire), arrived: VecDeque::new(), broken: None, valve };
         // A short response has arrived with its head. The connection ends here, so that nothing of it counts
         // as alive while the test still has the response.
-        link.arrive();
+        link.receive();
         Ok((head, link))
     }
 
@@ -123,7 +123,7 @@ impl TestClient {
     }
 
     /// Reads what has arrived so far, without waiting.
-    pub(super) fn arrive(&mut self) {
+    pub(super) fn receive(&mut self) {
         let mut left = MAX_ARRIVED;
         while left > 0 {
             let piece = {
@@ -137,8 +137,8 @@ impl TestClient {
         }
     }
 
-    /// Returns the pieces that [`TestClient::arrive`] has read.
-    pub(super) fn arrived(&mut self) -> impl Iterator<Item = Bytes> {
+    /// Returns the pieces that [`TestClient::receive`] has read.
+    pub(super) fn take_received(&mut self) -> impl Iterator<Item = Bytes> {
         self.arrived.drain(..)
     }
 

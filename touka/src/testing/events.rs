@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::client::TestClient;
 use super::outgoing::Outgoing;
-use super::reader::{Came, Reader};
+use super::reader::{Arrived, Reader};
 use super::received::Received;
 use super::wait::{Limit, Wait};
 use super::watch::counted;
@@ -133,7 +133,7 @@ impl Events {
     /// Whether the test has read all that has arrived and the stream is still open. This takes a millisecond;
     /// a paused clock advances that far only when nothing else in the program can run.
     pub async fn is_pending(&mut self) -> bool {
-        self.came_within(NOW).await.is_none()
+        self.next_within(NOW).await.is_none()
     }
 
     /// Asserts that nothing more has arrived: no event and no end.
@@ -163,10 +163,10 @@ impl Events {
     #[track_caller]
     pub fn assert_silent(&mut self, time: Duration) -> Wait<'_, ()> {
         Wait::new(self.request.timeout, move |limit| async move {
-            match self.came_within(time).await {
+            match self.next_within(time).await {
                 None => {}
-                Some(Came::End) => self.fail(limit, "ended, but was expected to stay open"),
-                Some(Came::Event | Came::Comment) => {
+                Some(Arrived::End) => self.fail(limit, "ended, but was expected to stay open"),
+                Some(Arrived::Event | Arrived::Comment) => {
                     self.fail(limit, &format!("sent an {}, but none was expected", self.next_shown()))
                 }
             }
@@ -184,36 +184,36 @@ impl Events {
     pub fn next_comment(&mut self) -> Wait<'_, String> {
         Wait::new(self.request.timeout, |limit| async move {
             match self.wait(limit, "comment", Reader::poll_comment).await {
-                Came::Comment => self.reader.take_comment().unwrap_or_default(),
-                Came::End => self.fail(limit, "ended instead of sending a comment"),
-                Came::Event => self.fail(limit, &format!("sent an {} instead of a comment", self.next_shown())),
+                Arrived::Comment => self.reader.take_comment().unwrap_or_default(),
+                Arrived::End => self.fail(limit, "ended instead of sending a comment"),
+                Arrived::Event => self.fail(limit, &format!("sent an {} instead of a comment", self.next_shown())),
             }
         })
     }
 
     /// Returns the comments so far, including those that [`next_comment`](Self::next_comment) has returned.
     pub fn comments(&mut self) -> Vec<String> {
-        self.reader.arrive();
+        self.reader.receive();
         self.reader.parser().comments().to_vec()
     }
 
     /// Returns the reconnection time that the server has set.
     pub fn retry(&mut self) -> Option<Duration> {
-        self.reader.arrive();
+        self.reader.receive();
         self.reader.parser().retry()
     }
 
     /// Returns the id that [`reconnect`](Self::reconnect) sends: that of the last event that the test has
     /// taken, or of a block without data after it. Empty for none.
     pub fn last_event_id(&mut self) -> String {
-        self.reader.arrive();
+        self.reader.receive();
         self.reader.last_id().to_owned()
     }
 
     /// Returns the pieces of the body as they arrived: one for each frame that the server has sent, unless it
     /// was larger than hyper's read buffer. Pieces are included whether their events were taken or not.
     pub fn frames(&mut self) -> Vec<Bytes> {
-        self.reader.arrive();
+        self.reader.receive();
         self.reader.frames().to_vec()
     }
 
@@ -272,19 +272,19 @@ impl Events {
         &mut self,
         limit: Limit,
         what: &str,
-        poll: impl Fn(&mut Reader, &mut Context<'_>) -> Poll<Result<Came, String>>,
-    ) -> Came {
+        poll: impl Fn(&mut Reader, &mut Context<'_>) -> Poll<Result<Arrived, String>>,
+    ) -> Arrived {
         match limit.wait(poll_fn(|cx| poll(&mut self.reader, cx))).await {
-            Some(Ok(came)) => came,
+            Some(Ok(arrived)) => arrived,
             Some(Err(reason)) => self.fail(limit, &format!("broke off: {reason}")),
             None => self.fail(limit, &format!("sent no {what} within {:?}", limit.timeout())),
         }
     }
 
-    async fn came_within(&mut self, time: Duration) -> Option<Came> {
-        let came = tokio::time::timeout(time, poll_fn(|cx| self.reader.poll_event(cx))).await.ok()?;
+    async fn next_within(&mut self, time: Duration) -> Option<Arrived> {
+        let arrived = tokio::time::timeout(time, poll_fn(|cx| self.reader.poll_event(cx))).await.ok()?;
         // The error is reported by the wait for the next event.
-        Some(came.unwrap_or(Came::End))
+        Some(arrived.unwrap_or(Arrived::End))
     }
 
     /// The next event, as messages show it.

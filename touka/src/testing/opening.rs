@@ -66,7 +66,7 @@ impl Events {
         }
         let content_type = content_type.map_or("without a content type".to_owned(), Cow::into_owned);
         let got = format!("{} {content_type}", response.status());
-        let body = response.glimpse().await;
+        let body = response.preview().await;
         limit.fail(
             &format!("{} did not open an event stream", request.line()),
             &[("expected", "200 OK text/event-stream"), ("got", &got), ("body", &body)],

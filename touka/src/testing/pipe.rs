@@ -69,7 +69,7 @@ impl Valve {
 }
 
 impl Io for Pipe {
-    fn set_patience(&self, _: Duration) {}
+    fn set_user_timeout(&self, _: Duration) {}
 }
 
 impl AsyncRead for Pipe {

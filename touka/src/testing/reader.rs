@@ -27,7 +27,7 @@ pub(super) struct Reader {
 
 /// The next part of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Came {
+pub(super) enum Arrived {
     Event,
     Comment,
     End,
@@ -46,7 +46,7 @@ impl Reader {
         }
     }
 
-    /// Returns the event that is not taken yet. Always there after [`Came::Event`].
+    /// Returns the event that is not taken yet. Always there after [`Arrived::Event`].
     pub(super) const fn event(&self) -> Option<&Received> {
         self.next.as_ref()
     }
@@ -57,7 +57,7 @@ impl Reader {
         Some(event)
     }
 
-    /// Takes the next comment. Always there after [`Came::Comment`].
+    /// Takes the next comment. Always there after [`Arrived::Comment`].
     pub(super) fn take_comment(&mut self) -> Option<String> {
         let comment = self.parser.comments().get(self.comments_taken)?.clone();
         self.comments_taken += 1;
@@ -81,30 +81,30 @@ impl Reader {
     }
 
     /// Polls until there is an event to take, or the end.
-    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, String>> {
+    pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrived, String>> {
         loop {
             self.parse();
             if self.next.is_some() {
-                return Poll::Ready(Ok(Came::Event));
+                return Poll::Ready(Ok(Arrived::Event));
             }
             if !ready!(self.poll_frame(cx))? {
-                return Poll::Ready(Ok(Came::End));
+                return Poll::Ready(Ok(Arrived::End));
             }
         }
     }
 
     /// Polls until there is a comment to take, or an event or the end before it.
-    pub(super) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Result<Came, String>> {
+    pub(super) fn poll_comment(&mut self, cx: &mut Context<'_>) -> Poll<Result<Arrived, String>> {
         loop {
             self.parse();
             if self.parser.comments().len() > self.comments_taken {
-                return Poll::Ready(Ok(Came::Comment));
+                return Poll::Ready(Ok(Arrived::Comment));
             }
             if self.next.is_some() {
-                return Poll::Ready(Ok(Came::Event));
+                return Poll::Ready(Ok(Arrived::Event));
             }
             if !ready!(self.poll_frame(cx))? {
-                return Poll::Ready(Ok(Came::End));
+                return Poll::Ready(Ok(Arrived::End));
             }
         }
     }
@@ -112,15 +112,15 @@ impl Reader {
     /// Polls for the next piece; `false` at the end.
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, String>> {
         let frame = ready!(self.client.poll_piece(cx)).transpose()?;
-        let came = frame.is_some();
+        let arrived = frame.is_some();
         self.frames.extend(frame);
-        Poll::Ready(Ok(came))
+        Poll::Ready(Ok(arrived))
     }
 
     /// Reads what has arrived, without waiting.
-    pub(super) fn arrive(&mut self) {
-        self.client.arrive();
-        self.frames.extend(self.client.arrived());
+    pub(super) fn receive(&mut self) {
+        self.client.receive();
+        self.frames.extend(self.client.take_received());
         self.parse();
     }
 

@@ -140,7 +140,7 @@ impl TestResponse {
     }
 
     /// Reads the beginning of the body, as far as it arrives soon.
-    pub(super) async fn glimpse(&mut self) -> String {
+    pub(super) async fn preview(&mut self) -> String {
         let mut body = Vec::new();
         let _ = tokio::time::timeout(SHOWN_TIMEOUT, async {
             while let Some(Ok(piece)) = poll_fn(|cx| self.client.poll_piece(cx)).await {

@@ -104,7 +104,7 @@ impl Cursor {
     }
 
     /// Joins the log's current generation. Returns whether the cursor was in another one.
-    pub(crate) fn pass_end(&mut self, log: &Log) -> bool {
+    pub(crate) fn join_generation(&mut self, log: &Log) -> bool {
         !Arc::ptr_eq(&mem::replace(&mut self.generation, Arc::clone(log.generation())), log.generation())
     }
 
@@ -124,7 +124,7 @@ impl Cursor {
                 return Ahead::Nothing;
             }
             let trimmed = self.seen.offset < log.tail().offset;
-            if trimmed && self.rule.on_lag == OnLag::Latest && log.spares(self.seen.offset, ends_at) {
+            if trimmed && self.rule.on_lag == OnLag::Latest && log.supersedes_trimmed(self.seen.offset, ends_at) {
                 // All of the trimmed events are superseded, so the cursor would have skipped them anyway.
                 self.seen = log.tail();
                 continue;

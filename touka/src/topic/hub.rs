@@ -310,7 +310,7 @@ impl Hub {
     }
 
     fn handle<T: 'static>(&self, log: Arc<SharedLog>) -> Result<Topic<T>, HubError> {
-        log.takes::<T>()?;
+        log.bind_type::<T>()?;
         Ok(Topic::new(self.0.engine.clone(), log))
     }
 

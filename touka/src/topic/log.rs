@@ -235,7 +235,7 @@ impl Log {
     }
 
     /// Whether every trimmed event after `seen` is superseded by an event that the reader will get: one up to `end`.
-    pub(crate) fn spares(&self, seen: u64, end: Option<u64>) -> bool {
+    pub(crate) fn supersedes_trimmed(&self, seen: u64, end: Option<u64>) -> bool {
         seen >= self.lost && end.is_none_or(|end| end >= self.newest_superseding)
     }
 

@@ -144,7 +144,7 @@ impl Merged {
                 // The other topics may have more, and so may this one if another body feeds it.
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
-                    if cursor.pass_end(log) {
+                    if cursor.join_generation(log) {
                         continue;
                     }
                     return wait(slot);
@@ -174,18 +174,18 @@ impl Merged {
         if self.followed.iter().all(|followed| followed.ended) { Poll::Ready(Step::End) } else { Poll::Pending }
     }
 
-    /// Fills the batch with events.
-    fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
+    /// Fills the buffer with events.
+    fn fill<T>(&mut self, waker: &Waker, buffer: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
         if let Some(notice) = self.notices.pop() {
-            batch.append_own(&notice);
+            buffer.append_own(&notice);
             return Poll::Ready(Step::Event);
         }
         self.poll_topics(waker, |item| {
             match item {
-                TopicItem::Published(event) => batch.append_encoded(event),
-                TopicItem::Notice(event) => batch.append_own(&event),
+                TopicItem::Published(event) => buffer.append_encoded(event),
+                TopicItem::Notice(event) => buffer.append_own(&event),
             }
-            !batch.is_full()
+            !buffer.is_full()
         })
     }
 }
@@ -222,7 +222,7 @@ impl<T: 'static> Source<T> for MergedSource<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Self { merged, from_event } = &mut *self;
         match out {
-            Out::Frame(batch) => merged.fill(cx.waker(), batch),
+            Out::Frame(buffer) => merged.fill(cx.waker(), buffer),
             Out::One(value) => poll_value(merged, cx.waker(), *from_event, value),
         }
     }

@@ -81,7 +81,7 @@ impl SharedLog {
     }
 
     /// Binds the topic to one type of values. `Event` represents all of them and is not a type of its own.
-    pub(super) fn takes<T: 'static>(&self) -> Result<(), HubError> {
+    pub(super) fn bind_type<T: 'static>(&self) -> Result<(), HubError> {
         let asked = (TypeId::of::<T>(), type_name::<T>());
         if asked.0 == TypeId::of::<Event>() {
             return Ok(());
@@ -110,17 +110,17 @@ impl SharedLog {
         Some(position)
     }
 
-    /// Looks into the log. If `look` finds nothing, the waker is registered under the same lock.
-    pub(crate) fn look<R>(
+    /// Reads the log. If `read` finds nothing, the waker is registered under the same lock.
+    pub(crate) fn read_or_register<R>(
         &self,
         slot: &mut WaiterSlot,
         waker: &Waker,
-        look: impl FnOnce(&Log) -> Option<R>,
+        read: impl FnOnce(&Log) -> Option<R>,
     ) -> Option<R> {
         // A waker is the reader's code: it is cloned before the lock is taken and dropped after its release.
         let mut waker = Some(waker.clone());
         let mut state = self.lock();
-        let found = look(&state.log);
+        let found = read(&state.log);
         if found.is_none()
             && let Some(own) = waker.take()
         {
@@ -131,8 +131,8 @@ impl SharedLog {
         found
     }
 
-    /// Removes the waker that [`SharedLog::look`] has registered.
-    pub(crate) fn stop_looking(&self, slot: &mut WaiterSlot) {
+    /// Removes the waker that [`SharedLog::read_or_register`] has registered.
+    pub(crate) fn unregister(&self, slot: &mut WaiterSlot) {
         let (waker, sparse) = self.lock().waiters.leave(slot);
         sparse.wake();
         // Last, because dropping it runs the reader's code, which may panic.
@@ -205,7 +205,7 @@ impl LogState {
         self.used = Instant::now();
     }
 
-    pub(super) const fn used(&self) -> Instant {
+    pub(super) const fn last_used(&self) -> Instant {
         self.used
     }
 

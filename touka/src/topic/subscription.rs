@@ -33,8 +33,8 @@ impl Subscription {
     }
 
     /// Removes the waker from the log. From now on the caller reads by other means.
-    pub(crate) fn stop_waiting(&mut self) {
-        self.log.stop_looking(&mut self.slot);
+    pub(crate) fn unregister_waker(&mut self) {
+        self.log.unregister(&mut self.slot);
     }
 
     /// Takes steps through the log until `take` returns false. At the end of the log, `waker` is registered.
@@ -58,24 +58,24 @@ impl Subscription {
         }
     }
 
-    /// Fills the batch with events.
-    fn fill<T>(&mut self, waker: &Waker, batch: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
+    /// Fills the buffer with events.
+    fn fill<T>(&mut self, waker: &Waker, buffer: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
         if let Some(opening) = self.opening.take() {
-            batch.append_own(&opening);
+            buffer.append_own(&opening);
             return Poll::Ready(Step::Event);
         }
         let mut polled = Poll::Pending;
         self.read(waker, |log, ahead| {
             match ahead {
                 Ahead::Event(event) => {
-                    batch.append_encoded(event.wire());
-                    if !batch.is_full() {
+                    buffer.append_encoded(event.wire());
+                    if !buffer.is_full() {
                         return true;
                     }
                     polled = Poll::Ready(Step::Event);
                 }
                 Ahead::Skipped { from, to } => {
-                    batch.append_own(&lagged(log, from, to));
+                    buffer.append_own(&lagged(log, from, to));
                     polled = Poll::Ready(Step::Event);
                 }
                 Ahead::Nothing => {}
@@ -110,7 +110,7 @@ impl Reader for Subscription {
     }
 }
 
-/// What a server takes out of a stream that follows one topic and does nothing else.
+/// The parts of a stream that follows one topic and does nothing else, which a server takes out of it.
 #[derive(Debug)]
 pub(crate) struct TakenSubscription {
     pub(crate) subscription: Subscription,
@@ -142,7 +142,7 @@ impl<T: 'static> Source<T> for Subscribed<T> {
         let from_event = self.from_event;
         let Some(subscription) = &mut self.subscription else { return Poll::Ready(Step::End) };
         match out {
-            Out::Frame(batch) => subscription.fill(cx.waker(), batch),
+            Out::Frame(buffer) => subscription.fill(cx.waker(), buffer),
             Out::One(value) => poll_value(subscription, cx.waker(), from_event, value),
         }
     }

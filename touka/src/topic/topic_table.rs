@@ -289,7 +289,7 @@ impl TopicTable {
 
     /// The time at which a topic that is not in use may be evicted.
     fn expires(&self, state: &LogState) -> Option<Instant> {
-        let unused = state.used().checked_add(self.settings.expiry)?;
+        let unused = state.last_used().checked_add(self.settings.expiry)?;
         if self.on_disk {
             return Some(unused);
         }

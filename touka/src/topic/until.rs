@@ -37,13 +37,13 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
             };
             let is_last = matches!(&item, TopicItem::Published(wire) if test.is_last(wire));
             match (&mut *out, item) {
-                (Out::Frame(batch), TopicItem::Notice(event)) => {
-                    batch.append_own(&event);
+                (Out::Frame(buffer), TopicItem::Notice(event)) => {
+                    buffer.append_own(&event);
                     return Poll::Ready(Step::Event);
                 }
-                (Out::Frame(batch), TopicItem::Published(event)) => {
-                    batch.append_encoded(event);
-                    if is_last || batch.is_full() {
+                (Out::Frame(buffer), TopicItem::Published(event)) => {
+                    buffer.append_encoded(event);
+                    if is_last || buffer.is_full() {
                         return Poll::Ready(Step::Event);
                     }
                 }

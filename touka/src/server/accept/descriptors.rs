@@ -1,7 +1,7 @@
 //! The process's limit of file descriptors.
 
 use crate::server::config::Limits;
-use crate::server::limits::admission::most_refused;
+use crate::server::limits::admission::max_refused;
 
 /// File descriptors needed beside connections: the port, the runtime's own, the user's files.
 const OTHER_DESCRIPTORS: u64 = 64;
@@ -9,7 +9,7 @@ const OTHER_DESCRIPTORS: u64 = 64;
 /// Raises the limit as far as it goes without privileges, and logs a warning if it is below what the server may
 /// need. Most systems start with 1,024, far below the number of streams of a typical server.
 pub(in crate::server) fn raise(limits: &Limits) {
-    let needed = u64::try_from(limits.connections.saturating_add(most_refused(limits)))
+    let needed = u64::try_from(limits.connections.saturating_add(max_refused(limits)))
         .unwrap_or(u64::MAX)
         .saturating_add(OTHER_DESCRIPTORS);
     match rlimit::increase_nofile_limit(

@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// Records the arrival of bytes, which ends the handler's wait.
-    pub(in crate::server) fn came(&mut self, bytes: usize) {
+    pub(in crate::server) fn record_bytes(&mut self, bytes: usize) {
         if let Some((since, _)) = self.waiting.take() {
             self.left = self.left.saturating_sub(since.elapsed());
         }
@@ -78,7 +78,7 @@ mod tests {
             if tokio::time::timeout(pause, late).await.is_ok() {
                 return Some(start.elapsed());
             }
-            pace.came(bytes);
+            pace.record_bytes(bytes);
         }
         None
     }
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fast_body_earns_no_more_than_the_maximum() {
         let mut pace = Pace::new(Duration::from_secs(30), 1024);
-        pace.came(usize::MAX);
+        pace.record_bytes(usize::MAX);
         let start = Instant::now();
         poll_fn(|cx| pace.poll_late(cx)).await;
         assert_eq!(start.elapsed().as_secs(), 30);
@@ -116,7 +116,7 @@ mod tests {
         let mut pace = Pace::new(Duration::from_secs(30), 1024);
         for _ in 0..100 {
             tokio::time::sleep(Duration::from_mins(1)).await;
-            pace.came(1);
+            pace.record_bytes(1);
         }
         assert!(poll_fn(|cx| Poll::Ready(pace.poll_late(cx))).await.is_pending());
         let forever = Pace::new(Duration::MAX, u32::MAX);

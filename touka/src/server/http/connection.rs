@@ -10,7 +10,7 @@ use axum_core::BoxError;
 use bytes::Bytes;
 
 use super::bad_request::{self, unreadable};
-use super::exchange::{Serve, answering};
+use super::exchange::{Serve, hyper_service};
 use super::exit::{Exit, Offered};
 #[cfg(feature = "http2")]
 use super::grace;
@@ -102,7 +102,7 @@ async fn drive<I: Io, V: Serve>(
     conn: &Arc<ConnectionState>,
     exit: &Arc<Exit>,
 ) -> Result<(), BoxError> {
-    http1::drive(transport, answering(service, Arc::clone(conn), Arc::clone(exit)), conn, exit)
+    http1::drive(transport, hyper_service(service, Arc::clone(conn), Arc::clone(exit)), conn, exit)
         .await
         .map_err(Into::into)
 }
@@ -115,7 +115,7 @@ async fn drive<I: Io, V: Serve>(
     conn: &Arc<ConnectionState>,
     exit: &Arc<Exit>,
 ) -> Result<(), BoxError> {
-    let answering = answering(service, Arc::clone(conn), Arc::clone(exit));
+    let hyper_service = hyper_service(service, Arc::clone(conn), Arc::clone(exit));
     let is_http2 = match protocol {
         // A connection that has returned to hyper after a stream speaks HTTP/1.1.
         Protocol::Unknown if conn.has_returned() || conn.calls() > 0 => false,
@@ -133,9 +133,9 @@ async fn drive<I: Io, V: Serve>(
     if is_http2 {
         conn.set_http2();
         // Boxed, so that HTTP/1.1 connections do not pay for the size of the HTTP/2 future.
-        return Box::pin(http2::drive(transport, answering, conn)).await.map_err(Into::into);
+        return Box::pin(http2::drive(transport, hyper_service, conn)).await.map_err(Into::into);
     }
-    http1::drive(transport, answering, conn, exit).await.map_err(Into::into)
+    http1::drive(transport, hyper_service, conn, exit).await.map_err(Into::into)
 }
 
 /// Hands a response that has left hyper to a shard or to a task of its own.

@@ -25,7 +25,7 @@ use super::request_body::RequestBody;
 use crate::extract::Peer;
 use crate::response::{answer, refusal};
 use crate::server::address::client_header::Malformed;
-use crate::server::meter::Asked;
+use crate::server::meter::RequestTimer;
 use crate::server::open_streams::bounded;
 use crate::server::park::{may_park, offer};
 use crate::server::state::call::Call;
@@ -62,7 +62,7 @@ where
 ///
 /// The future is boxed for the duration of the call: hyper keeps the memory of a service's future for the life of
 /// the connection.
-pub(in crate::server) fn answering<V: Serve>(
+pub(in crate::server) fn hyper_service<V: Serve>(
     service: V,
     conn: Arc<ConnectionState>,
     exit: Arc<Exit>,
@@ -79,7 +79,7 @@ pub(in crate::server) fn answering<V: Serve>(
             let connect = request.method() == Method::CONNECT;
             let said = stream::Request::new(&request, &call.conn);
             let parks = may_park(&request, said.closes(), &call.conn);
-            let asked = Asked::new(request.method());
+            let timer = RequestTimer::new(request.method());
             let http2 = request.version() == Version::HTTP_2;
             let (request, mut leftover) = Leftover::of(request, &call.conn);
             let mut response = {
@@ -92,7 +92,7 @@ pub(in crate::server) fn answering<V: Serve>(
                 });
                 answer.await
             };
-            asked.answered(&response);
+            timer.record(&response);
             if let Some(leftover) = leftover.as_mut().filter(|_| !is_event_stream(response.headers())) {
                 leftover.finish().await;
             }
@@ -146,7 +146,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     if call.conn.overloaded {
         return overload(request.headers(), "the server has too many connections: try again later");
     }
-    if let Err((header, Malformed)) = call.name_peer(request.headers()) {
+    if let Err((header, Malformed)) = call.resolve_peer(request.headers()) {
         tracing::debug!(target: "touka::server", proxy = call.peer.map(tracing::field::display), %header, "a trusted proxy sent no valid client address");
         return refusal(StatusCode::BAD_REQUEST, &format!("the request's {header} header has no valid address"));
     }
@@ -168,7 +168,7 @@ async fn ask<V: Serve>(service: V, mut request: http::Request<Handled>, call: &m
     let response = answer(service, http::Request::from_parts(head, Body::new(body))).await;
     // A handler that could not read the body blames the client for it, though the server has refused it.
     let blamed = response.status().is_client_error() || response.status().is_server_error();
-    if refused.is_so() && blamed { too_many_bodies(origin) } else { response }
+    if refused.is_set() && blamed { too_many_bodies(origin) } else { response }
 }
 
 /// The size of the head, without white space. hyper checks its limit only when a read ends within the head, so

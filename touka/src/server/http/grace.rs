@@ -14,7 +14,7 @@ pub(in crate::server) const GRACE: Duration = Duration::from_secs(1);
 
 /// The minimum grace, for a client that has been silent for long: its next request may have reached the kernel at
 /// the same moment. Closing a socket with unread bytes resets it.
-const LEAST_GRACE: Duration = Duration::from_millis(100);
+const MIN_GRACE: Duration = Duration::from_millis(100);
 
 /// Waits for the shutdown, and then for the end of the grace of a client without a request in progress. Anything
 /// that the client sends restarts its grace, up to half of the shutdown's timeout.
@@ -25,7 +25,7 @@ pub(in crate::server) async fn over(conn: &ConnectionState) {
         let began = Instant::now();
         let longest = conn.shared.shutdown_timeout / 2;
         loop {
-            let least = began + LEAST_GRACE.min(longest);
+            let least = began + MIN_GRACE.min(longest);
             let until = (conn.last_word() + GRACE).max(least);
             // `None` is an instant that the clock does not reach: later than any grace.
             let until = began.checked_add(longest).map_or(until, |last| until.min(last));

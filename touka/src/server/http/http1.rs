@@ -25,7 +25,7 @@ use crate::server::state::connection_state::ConnectionState;
 /// from an idle connection, which hyper does not.
 pub(in crate::server) fn drive<I, V, B>(
     io: I,
-    answering: V,
+    service: V,
     conn: &ConnectionState,
     exit: &Exit,
 ) -> impl Future<Output = hyper::Result<()>>
@@ -41,7 +41,7 @@ where
         // that does not read can occupy.
         .max_buf_size(shared.limits.head_bytes)
         .keep_alive(!conn.overloaded)
-        .serve_connection(TokioIo::new(io), answering)
+        .serve_connection(TokioIo::new(io), service)
         .with_upgrades();
     async move {
         let mut connection = pin!(connection);
@@ -55,8 +55,9 @@ where
             First::Right(()) => {}
         }
         // A request may be on its way. Its response will announce that it is the last.
-        let asked = poll_fn(|_| if conn.is_busy() { Poll::Ready(()) } else { Poll::Pending });
-        if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(conn)).await {
+        let requested = poll_fn(|_| if conn.is_busy() { Poll::Ready(()) } else { Poll::Pending });
+        if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), requested), grace::over(conn)).await
+        {
             return finished;
         }
         if conn.calls() == 0 {

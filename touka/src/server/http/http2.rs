@@ -32,7 +32,7 @@ const SEND_BUFFER: usize = 64 * 1024;
 const RECEIVE_WINDOWS: (u32, u32) = (128 * 1024, 256 * 1024);
 
 /// Serves one connection to its end.
-pub(in crate::server) async fn drive<I, V, B>(io: I, answering: V, conn: &Arc<ConnectionState>) -> hyper::Result<()>
+pub(in crate::server) async fn drive<I, V, B>(io: I, service: V, conn: &Arc<ConnectionState>) -> hyper::Result<()>
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     V: HttpService<Incoming, ResBody = B, Error = Infallible, Future: Send + 'static>,
@@ -49,14 +49,14 @@ where
         .max_send_buf_size(SEND_BUFFER)
         .initial_stream_window_size(RECEIVE_WINDOWS.0)
         .initial_connection_window_size(RECEIVE_WINDOWS.1)
-        .serve_connection(TokioIo::new(io), answering);
+        .serve_connection(TokioIo::new(io), service);
     let mut connection = pin!(connection);
     if let First::Left(finished) = race(connection.as_mut(), shared.handle.shutdown.cancelled()).await {
         return finished;
     }
     // A client that has just connected would send no request after a GOAWAY.
-    let asked = poll_fn(|_| if conn.calls() > 0 { Poll::Ready(()) } else { Poll::Pending });
-    if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), asked), grace::over(conn)).await {
+    let requested = poll_fn(|_| if conn.calls() > 0 { Poll::Ready(()) } else { Poll::Pending });
+    if let First::Left(First::Left(finished)) = race(race(connection.as_mut(), requested), grace::over(conn)).await {
         return finished;
     }
     // Sends a GOAWAY: requests in progress are finished, and the client sends others elsewhere.

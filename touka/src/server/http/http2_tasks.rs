@@ -9,7 +9,7 @@ use hyper::rt::Executor;
 use pin_project_lite::pin_project;
 
 use crate::error::CloseReason;
-use crate::server::io::waiting::Patience;
+use crate::server::io::write_timer::WriteTimer;
 use crate::server::state::call::Busy;
 use crate::server::state::connection_state::ConnectionState;
 use crate::server::state::http2_response::Http2Response;
@@ -23,7 +23,7 @@ pub(in crate::server) struct Tasks {
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
     fn execute(&self, future: F) {
-        let watched = Watched { future, patience: None, _busy: Busy::begin(&self.conn) };
+        let watched = Watched { future, timer: None, _busy: Busy::begin(&self.conn) };
         tokio::spawn(Http2Response::scope(self.conn.shared.limits.write_time, watched));
     }
 }
@@ -35,7 +35,7 @@ pin_project! {
         #[pin]
         future: F,
         // Set while the client takes nothing. Boxed, since most clients are never waited for.
-        patience: Option<Box<Patience>>,
+        timer: Option<Box<WriteTimer>>,
         // Dropped after the future.
         _busy: Busy,
     }
@@ -50,12 +50,12 @@ impl<F: Future<Output = ()>> Future for Watched<F> {
             return Poll::Ready(());
         }
         let Some((since, write_timeout)) = Http2Response::waiting_since() else {
-            *this.patience = None;
+            *this.timer = None;
             return Poll::Pending;
         };
-        let patience = this.patience.get_or_insert_with(|| Box::new(Patience::begin(since, write_timeout)));
-        patience.took(since);
-        ready!(patience.poll_over(cx));
+        let timer = this.timer.get_or_insert_with(|| Box::new(WriteTimer::begin(since, write_timeout)));
+        timer.restart(since);
+        ready!(timer.poll_expired(cx));
         Http2Response::close(CloseReason::Stalled);
         Poll::Ready(())
     }

@@ -18,7 +18,7 @@ use crate::server::state::sent::Sent;
 ///
 /// hyper keeps a whole frame until the client has taken it, and considers a response complete once it has the
 /// last one. With small pieces, a response ends when its last bytes are about to leave.
-const PIECE: usize = 16 * 1024;
+const MAX_PIECE: usize = 16 * 1024;
 
 pin_project! {
     /// The outermost body of a response.
@@ -67,8 +67,8 @@ impl<B: Body<Data = Bytes>> Body for Pieces<B> {
         #[cfg(feature = "http2")]
         Http2Response::set_waiting(true);
         let frame = frame.map_data(|mut bytes| {
-            if bytes.len() > PIECE {
-                *this.rest = bytes.split_off(PIECE);
+            if bytes.len() > MAX_PIECE {
+                *this.rest = bytes.split_off(MAX_PIECE);
             }
             Piece::new(bytes, this.sent.as_ref())
         });
@@ -99,7 +99,7 @@ pub(in crate::server) struct Piece {
 impl Piece {
     fn new(bytes: Bytes, sent: Option<&Arc<Sent>>) -> Self {
         if let Some(sent) = sent {
-            sent.given(bytes.len());
+            sent.add(bytes.len());
         }
         Self { bytes, sent: sent.cloned() }
     }
@@ -117,7 +117,7 @@ impl Buf for Piece {
     fn advance(&mut self, count: usize) {
         self.bytes.advance(count);
         if let Some(sent) = &self.sent {
-            sent.left(count);
+            sent.remove_written(count);
         }
     }
 }
@@ -125,7 +125,7 @@ impl Buf for Piece {
 impl Drop for Piece {
     fn drop(&mut self) {
         if let Some(sent) = &self.sent {
-            sent.forgotten(self.bytes.len());
+            sent.remove(self.bytes.len());
         }
     }
 }
@@ -152,33 +152,33 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_last_piece_ends_the_body() {
-        let body = Full::new(Bytes::from(vec![0; 2 * PIECE + 5]));
+        let body = Full::new(Bytes::from(vec![0; 2 * MAX_PIECE + 5]));
         assert_eq!(
             lengths(body).await,
-            [(PIECE, false, Some(PIECE as u64 + 5)), (PIECE, false, Some(5)), (5, true, Some(0))]
+            [(MAX_PIECE, false, Some(MAX_PIECE as u64 + 5)), (MAX_PIECE, false, Some(5)), (5, true, Some(0))]
         );
-        assert_eq!(lengths(Full::new(Bytes::from(vec![0; PIECE]))).await, [(PIECE, true, Some(0))]);
+        assert_eq!(lengths(Full::new(Bytes::from(vec![0; MAX_PIECE]))).await, [(MAX_PIECE, true, Some(0))]);
         assert_eq!(lengths(Full::new(Bytes::new())).await, []);
     }
 
     #[tokio::test]
     async fn frames_and_trailers_keep_their_order() {
-        let frames = [PIECE + 1, 0, 7].map(|length| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![0; length]))));
+        let frames = [MAX_PIECE + 1, 0, 7].map(|length| Ok::<_, Infallible>(Frame::data(Bytes::from(vec![0; length]))));
         let body = StreamBody::new(futures_util::stream::iter(frames));
         let body = body.with_trailers(ready(Some(Ok(HeaderMap::new()))));
         let lengths: Vec<_> = lengths(body).await.into_iter().map(|(length, ..)| length).collect();
-        assert_eq!(lengths, [PIECE, 1, 0, 7, 0]);
+        assert_eq!(lengths, [MAX_PIECE, 1, 0, 7, 0]);
     }
 
     /// Pieces are views of one buffer.
     #[tokio::test]
     async fn nothing_is_copied() {
-        let whole = Bytes::from(vec![0; 3 * PIECE]);
+        let whole = Bytes::from(vec![0; 3 * MAX_PIECE]);
         let start = whole.as_ptr();
         let mut pieces = Box::pin(Pieces::new(Full::new(whole), None, None));
         for number in 0..3 {
             let piece = pieces.frame().await.unwrap().unwrap().into_data().unwrap();
-            assert_eq!(piece.chunk().as_ptr(), start.wrapping_add(number * PIECE));
+            assert_eq!(piece.chunk().as_ptr(), start.wrapping_add(number * MAX_PIECE));
         }
     }
 }

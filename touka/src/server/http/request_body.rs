@@ -11,7 +11,7 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Limited;
 
 use super::body_pace::Pace;
-use crate::server::limits::body_budget::{BodyShare, Most, Whose, is_small};
+use crate::server::limits::body_budget::{BodyLimits, BodyShare, Whose, is_small};
 use crate::server::state::call::Call;
 
 /// A request body that fails if it is too large or too slow, or if a memory budget is exhausted.
@@ -29,7 +29,8 @@ pub(in crate::server) struct RequestBody<B> {
 pub(in crate::server) struct Refused(Arc<AtomicBool>);
 
 impl Refused {
-    pub(in crate::server) fn is_so(&self) -> bool {
+    /// Whether the body was refused.
+    pub(in crate::server) fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -42,7 +43,7 @@ impl<B> RequestBody<B> {
         // The clients of a proxy share its HTTP/2 connection: one must not exhaust its budget for the others.
         let is_proxys = call.peer != call.conn.peer;
         let of_connection = if is_proxys { usize::MAX } else { limits.body_memory_per_connection };
-        let most = Most {
+        let most = BodyLimits {
             connection: limits.of_bodies(of_connection),
             peer: limits.of_bodies(limits.body_memory_per_peer),
             all: limits.of_bodies(limits.body_memory),
@@ -65,7 +66,7 @@ impl<B> RequestBody<B> {
     fn take(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BoxError> {
         // hyper counts trailers within the limit of a head.
         let Some(data) = frame.data_ref() else { return Ok(frame) };
-        self.pace.came(data.len());
+        self.pace.record_bytes(data.len());
         match self.share.take(data.len()) {
             Ok(()) if is_small(data.len()) => Ok(Frame::data(Bytes::copy_from_slice(data))),
             Ok(()) => Ok(frame),

@@ -44,7 +44,7 @@ impl Size {
     }
 
     /// Removes up to `count` written bytes from the front, and returns how many were removed.
-    pub(in crate::server) fn took(&mut self, count: usize) -> usize {
+    pub(in crate::server) fn advance(&mut self, count: usize) -> usize {
         let own = count.min(self.length.into());
         self.length -= u8::try_from(own).unwrap_or(self.length);
         own
@@ -97,8 +97,8 @@ mod tests {
             let mut line = Size::new(size);
             assert_eq!(line.bytes(), format!("{size:X}\r\n").as_bytes());
             let length = line.bytes().len();
-            assert_eq!((line.took(1), line.bytes().len()), (1, length - 1));
-            assert_eq!((line.took(1000), line.bytes()), (length - 1, &[][..]));
+            assert_eq!((line.advance(1), line.bytes().len()), (1, length - 1));
+            assert_eq!((line.advance(1000), line.bytes()), (length - 1, &[][..]));
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //!
-//! - `socket`: a TCP or a Unix socket. `stall`: the socket with its write timeout. `waiting`: the timeout itself.
+//! - `socket`: a TCP or a Unix socket. `stall`: the socket with its write timeout. `write_timer`: the timeout itself.
 //! - `tls`: certificates. `maybe_tls`: a socket with or without TLS.
 //! - `sniff`: tells HTTP/1.1 from HTTP/2 by the first bytes.
 //! - `transport`: the connection as hyper sees it.
@@ -18,4 +18,4 @@ pub(super) mod stall;
 #[cfg(feature = "tls")]
 pub(super) mod tls;
 pub(super) mod transport;
-pub(super) mod waiting;
+pub(super) mod write_timer;

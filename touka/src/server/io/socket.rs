@@ -52,12 +52,6 @@ impl Socket {
         socket.set_user_timeout(write_time);
         socket
     }
-
-    fn set_user_timeout(&self, write_time: Duration) {
-        if let Self::Tcp(stream) = self {
-            set_user_timeout(stream, write_time);
-        }
-    }
 }
 
 /// Sets the kernel's timeout for unacknowledged bytes, longer than the write timeout.
@@ -97,8 +91,10 @@ impl Io for Socket {
         each!(self, socket => socket2::SockRef::from(socket).send_vectored(bufs))
     }
 
-    fn set_patience(&self, longest: Duration) {
-        self.set_user_timeout(longest);
+    fn set_user_timeout(&self, write_time: Duration) {
+        if let Self::Tcp(stream) = self {
+            set_user_timeout(stream, write_time);
+        }
     }
 }
 

@@ -11,14 +11,14 @@ use tokio::net::TcpStream;
 use tokio::task::coop::has_budget_remaining;
 use tokio::time::Instant;
 
-use super::waiting::{Patience, last_try};
+use super::write_timer::{WriteTimer, last_try};
 use crate::error::CloseReason;
 use crate::server::state::connection_state::ConnectionState;
 
 /// The transport of a connection: a socket, or a stand-in for one in tests.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Sets the kernel's timeout to more than this write timeout.
-    fn set_patience(&self, longest: Duration);
+    fn set_user_timeout(&self, write_time: Duration);
 
     /// Writes without waiting, even if the socket is not reported as writable: for the [last try](last_try).
     fn write_now(&self, _: &[io::IoSlice<'_>]) -> io::Result<usize> {
@@ -46,7 +46,7 @@ pub(crate) struct Stall<I> {
     io: I,
     conn: Arc<ConnectionState>,
     /// `Some` while writes are blocked. Boxed, because most connections are not blocked.
-    patience: Option<Box<Patience>>,
+    timer: Option<Box<WriteTimer>>,
     /// Set after the socket has taken bytes without being reported as writable. Until it takes no more, it is
     /// written to directly.
     filling: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Stall<I> {
 
 impl<I: Io> Stall<I> {
     pub(crate) fn new(io: I, conn: &Arc<ConnectionState>) -> Self {
-        Self { io, conn: Arc::clone(conn), patience: None, filling: false }
+        Self { io, conn: Arc::clone(conn), timer: None, filling: false }
     }
 
     pub(in crate::server) fn is_tcp(&self) -> bool {
@@ -86,15 +86,15 @@ impl<I: Io> Stall<I> {
         {
             return written;
         }
-        let patience = self.patience.get_or_insert_with(|| {
+        let timer = self.timer.get_or_insert_with(|| {
             self.conn.set_blocked(true);
             let longest = self.conn.write_time();
             if longest > self.conn.shared.limits.write_time {
-                self.io.set_patience(longest);
+                self.io.set_user_timeout(longest);
             }
-            Box::new(Patience::begin(Instant::now(), longest))
+            Box::new(WriteTimer::begin(Instant::now(), longest))
         });
-        ready!(patience.poll_over(cx));
+        ready!(timer.poll_expired(cx));
         self.filling = true;
         if let Some(written) = self.fill(next) {
             return written;
@@ -113,7 +113,7 @@ impl<I: Io> Stall<I> {
     }
 
     fn moved(&mut self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if self.patience.take().is_some() {
+        if self.timer.take().is_some() {
             self.conn.set_blocked(false);
         }
         written

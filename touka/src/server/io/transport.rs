@@ -64,7 +64,7 @@ const MAX_AHEAD: usize = 16 * 1024;
 /// next requests.
 pub(in crate::server) type Returned<I> = Arc<Mutex<Option<(I, Bytes)>>>;
 
-/// The event that a timeout applies to while no request is under way.
+/// The event that a timeout applies to while no request is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The first byte of the connection.
@@ -118,7 +118,7 @@ impl<I: Unpin> Transport<I> {
         self.conn.speaks_http2() || self.conn.is_upgraded()
     }
 
-    /// Updates hyper's position. False if hyper has all of the request under way.
+    /// Updates hyper's position. False if hyper has all of the request in progress.
     fn may_give(&mut self) -> bool {
         if let Given::Head(_, calls) = self.given
             && calls != self.conn.calls()

@@ -26,7 +26,7 @@ impl Admission {
         if let Some(permit) = self.0.take(Kind::Connection, peer, quota) {
             return Admitted::Yes(permit);
         }
-        let most = most_refused(limits);
+        let most = max_refused(limits);
         let quota = Quota { all: most, per_peer: most / REFUSED_SHARE };
         self.0.take(Kind::Refused, peer, quota).map_or(Admitted::No, Admitted::Overload)
     }
@@ -43,7 +43,7 @@ impl Admission {
 const REFUSED_SHARE: usize = 32;
 
 /// Maximum number of refused connections. They live for seconds and have no stream, so a few are enough.
-pub(in crate::server) const fn most_refused(limits: &Limits) -> usize {
+pub(in crate::server) const fn max_refused(limits: &Limits) -> usize {
     let few = limits.connections / 16;
     if few < 64 { 64 } else { few }
 }

@@ -41,13 +41,13 @@ pub(in crate::server) struct Budgets {
 
 /// The limits on the memory of request bodies, in bytes.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::server) struct Most {
+pub(in crate::server) struct BodyLimits {
     pub(in crate::server) connection: usize,
     pub(in crate::server) peer: usize,
     pub(in crate::server) all: usize,
 }
 
-impl Most {
+impl BodyLimits {
     /// Returns the limit of a network: a multiple of a peer's, but at most half of the total.
     fn of_network(&self, factor: usize) -> usize {
         self.peer.saturating_mul(factor).min(self.peer.max(self.all / 2))
@@ -93,7 +93,7 @@ impl BodyShare {
         connection: &Arc<BodyBudget>,
         peer: Option<Peer>,
         budgets: &Arc<Budgets>,
-        most: Most,
+        most: BodyLimits,
     ) -> Self {
         let part = |budget: &Arc<BodyBudget>, most, whose| Part { budget: Arc::clone(budget), most, whose };
         let networks = peer.into_iter().flat_map(Peer::networks).map(|(network, factor)| Part {
@@ -155,7 +155,7 @@ impl Drop for BodyShare {
 mod tests {
     use super::*;
 
-    const MOST: Most = Most { connection: 20_000, peer: 25_000, all: 30_000 };
+    const MOST: BodyLimits = BodyLimits { connection: 20_000, peer: 25_000, all: 30_000 };
 
     fn taken(budget: &BodyBudget) -> usize {
         budget.taken.load(Ordering::Relaxed)
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!((first.take(1), second.take(usize::MAX)), (Err(Whose::Connection), Err(Whose::Connection)));
         drop(second);
         assert_eq!(first.take(1), Ok(()));
-        let alone = Most { connection: usize::MAX, ..MOST };
+        let alone = BodyLimits { connection: usize::MAX, ..MOST };
         let mut other = BodyShare::new(&Arc::default(), None, &budgets, alone);
         assert_eq!((other.take(19_000), other.take(1000)), (Ok(()), Err(Whose::Server)));
         assert!(first.is_used_up());
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn one_peer_cannot_have_all() {
         let budgets = Arc::<Budgets>::default();
-        let most = Most { connection: usize::MAX, peer: 10_000, all: 100_000 };
+        let most = BodyLimits { connection: usize::MAX, peer: 10_000, all: 100_000 };
         let share = |address: &str| BodyShare::new(&Arc::default(), Some(peer(address)), &budgets, most);
         let (mut one, mut same, mut other) = (share("203.0.113.1"), share("203.0.113.1"), share("203.0.113.2"));
         assert_eq!(one.take(10_000), Ok(()));
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_small_frame_costs_more_than_its_bytes() {
         let budgets = Arc::<Budgets>::default();
-        let most = Most { connection: usize::MAX, peer: usize::MAX, all: usize::MAX };
+        let most = BodyLimits { connection: usize::MAX, peer: usize::MAX, all: usize::MAX };
         let mut share = BodyShare::new(&Arc::default(), Some(peer("2001:db8::1")), &budgets, most);
         for _ in 0..1000 {
             share.take(1).unwrap();

@@ -25,7 +25,7 @@ pub(in crate::server) enum Kind {
     Connection,
     /// A connection over a limit, open until it has got the overload response.
     Refused,
-    /// A request under way: from its head to the end of its response.
+    /// A request in progress: from its head to the end of its response.
     Request,
 }
 

@@ -13,7 +13,7 @@ use crate::stream::guarded;
 
 impl Parked {
     /// Polls the credential, and ends the stream if the credential is no longer valid.
-    pub(super) fn ask_credential(&mut self) {
+    pub(super) fn poll_credential(&mut self) {
         let Self { client: Client { endings: Some(endings), span, .. }, node, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
         let waker = Waker::from(Arc::clone(node));
@@ -37,10 +37,10 @@ impl Parked {
     }
 
     /// Takes the event that precedes a normal end. The user's part of the credential is dropped at any end.
-    pub(super) fn take_goodbye(&mut self) -> Option<Event> {
+    pub(super) fn take_end_event(&mut self) -> Option<Event> {
         let mut endings = self.client.endings.take()?;
-        let goodbye = endings.goodbye.take();
-        guarded("a stream's code", || self.client.span.in_scope(|| endings.let_go()));
-        goodbye
+        let end_event = endings.end_event.take();
+        guarded("a stream's code", || self.client.span.in_scope(|| endings.drop_user_code()));
+        end_event
     }
 }

@@ -9,24 +9,24 @@ use crate::topic::EndTest;
 #[derive(Debug)]
 pub(super) struct Endings {
     /// The event that precedes a normal end.
-    pub(super) goodbye: Option<Event>,
+    pub(super) end_event: Option<Event>,
     pub(super) credential: Option<Box<Credential>>,
     pub(super) test: Option<EndTest>,
 }
 
 impl Endings {
     pub(super) fn new(
-        goodbye: Option<Event>,
+        end_event: Option<Event>,
         credential: Option<Box<Credential>>,
         test: Option<EndTest>,
     ) -> Option<Box<Self>> {
-        let is_plain = goodbye.is_none() && credential.is_none() && test.is_none();
-        (!is_plain).then(|| Box::new(Self { goodbye, credential, test }))
+        let is_plain = end_event.is_none() && credential.is_none() && test.is_none();
+        (!is_plain).then(|| Box::new(Self { end_event, credential, test }))
     }
 
     /// Drops the user's code. Returns `false` if a destructor panicked.
-    pub(super) fn let_go(mut self) -> bool {
+    pub(super) fn drop_user_code(mut self) -> bool {
         let is_dropped = drop_guarded(self.test.take());
-        self.credential.as_mut().is_none_or(|credential| credential.let_go()) && is_dropped
+        self.credential.as_mut().is_none_or(|credential| credential.drop_futures()) && is_dropped
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Group {
     /// Whether the group is queued for its turn to be written to.
     pub(super) is_due: bool,
     waker: Waker,
-    place: WaiterSlot,
+    slot: WaiterSlot,
     /// The indices of its sockets in the shard.
     members: Vec<usize>,
     /// The position of all members that are not blocked, apart from a walk in progress.
@@ -37,7 +37,7 @@ impl Group {
             node,
             is_due: false,
             waker,
-            place: WaiterSlot::NONE,
+            slot: WaiterSlot::NONE,
             members: Vec::new(),
             seen,
             seen_ends,
@@ -50,14 +50,14 @@ impl Group {
     }
 
     /// Adds a socket. Returns its index among the members.
-    pub(super) fn join(&mut self, socket: usize) -> usize {
+    pub(super) fn add(&mut self, socket: usize) -> usize {
         self.members.push(socket);
         self.members.len() - 1
     }
 
     /// Removes a member. The last member takes its index: returns the socket of that member and its new index,
     /// if it was another one.
-    pub(super) fn part(&mut self, member: usize) -> Option<(usize, usize)> {
+    pub(super) fn remove(&mut self, member: usize) -> Option<(usize, usize)> {
         if member < self.members.len() {
             self.members.swap_remove(member);
         }
@@ -76,7 +76,7 @@ impl Group {
                 self.seen = window.to();
                 self.walk = None;
             }
-            let window = self.log.look(&mut self.place, &self.waker, |log| {
+            let window = self.log.read_or_register(&mut self.slot, &self.waker, |log| {
                 // Events that are no longer retained were published faster than a walk. Each socket detects
                 // its own gap.
                 let from = if self.seen.offset < log.tail().offset { log.tail() } else { self.seen };
@@ -86,7 +86,7 @@ impl Group {
                 }
                 // The log has ended for its present members. An empty window visits each, to learn the reason.
                 let before = mem::replace(&mut self.seen_ends, log.ends());
-                (before != self.seen_ends).then(|| Window::nothing(log.head()))
+                (before != self.seen_ends).then(|| Window::empty(log.head()))
             })?;
             self.walk = Some((Arc::new(window), 0));
         }
@@ -95,6 +95,6 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.log.stop_looking(&mut self.place);
+        self.log.unregister(&mut self.slot);
     }
 }

@@ -33,7 +33,7 @@ impl Client {
         let Self { subscription, endings, lifecycle, span, body, entry, socket, sent, again, guard, .. } = self;
         let entered = guarded("entering a span", || span.enter());
         drop_guarded(subscription);
-        if !endings.is_none_or(|endings| endings.let_go()) {
+        if !endings.is_none_or(|endings| endings.drop_user_code()) {
             lifecycle.link().close(CloseReason::Panicked);
         }
         drop_guarded(lifecycle);

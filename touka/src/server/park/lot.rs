@@ -38,7 +38,7 @@ impl Lot {
         });
         // Round-robin: the loads of the shards differ by one, apart from clients that have left.
         let Some(inbox) = shards.get(self.next.fetch_add(1, Ordering::Relaxed) % shards.len()) else { return };
-        if inbox.bring(offer.into_client(socket, sent, again)) {
+        if inbox.push(offer.into_client(socket, sent, again)) {
             tokio::spawn(run(Arc::clone(inbox), Arc::clone(shared)));
         }
     }

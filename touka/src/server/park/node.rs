@@ -11,7 +11,7 @@ use super::signal::Signal;
 use crate::sync::Mutex;
 
 /// The capacity that a queue of arrivals keeps after a burst.
-pub(super) const MOST_WAITING: usize = 8;
+pub(super) const MAX_KEPT_CAPACITY: usize = 8;
 
 /// The queues that a shard empties when it is woken.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ pub(super) enum Key {
 
 impl Inbox {
     /// Queues a connection. Returns `true` if the caller must start a task, because the shard has none.
-    pub(super) fn bring(&self, client: Client) -> bool {
+    pub(super) fn push(&self, client: Client) -> bool {
         let mut queues = self.0.lock();
         queues.arrived.push(client);
         let starts = !mem::replace(&mut queues.running, true);
@@ -49,12 +49,12 @@ impl Inbox {
     }
 
     /// Moves all entries to the back of the given queues, and registers the task to be woken for more.
-    pub(super) fn open(&self, cx: &Context<'_>, arrived: &mut VecDeque<Client>, ready: &mut VecDeque<Key>) {
+    pub(super) fn drain(&self, cx: &Context<'_>, arrived: &mut VecDeque<Client>, ready: &mut VecDeque<Key>) {
         let mut queues = self.0.lock();
         arrived.extend(queues.arrived.drain(..));
         ready.extend(queues.ready.drain(..));
         // Frees the capacity of a burst.
-        queues.arrived.shrink_to(MOST_WAITING);
+        queues.arrived.shrink_to(MAX_KEPT_CAPACITY);
         match &mut queues.task {
             Some(task) => task.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
@@ -91,7 +91,7 @@ impl Inbox {
     }
 
     /// Queues a key and wakes the shard.
-    fn tell(&self, key: Key) {
+    fn notify(&self, key: Key) {
         let mut queues = self.0.lock();
         queues.ready.push(key);
         let task = queues.task.take();
@@ -115,24 +115,24 @@ impl Node {
     }
 
     /// Marks the key as handled, before the shard reads its state. A later notification queues the key again.
-    pub(super) fn heard(&self) {
+    pub(super) fn acknowledge(&self) {
         self.queued.lower();
     }
 
     /// Notifies the shard, unless the key is queued already.
-    pub(super) fn tell(&self) {
+    pub(super) fn notify(&self) {
         if self.queued.raise() {
-            self.inbox.tell(self.key);
+            self.inbox.notify(self.key);
         }
     }
 }
 
 impl Wake for Node {
     fn wake(self: Arc<Self>) {
-        self.tell();
+        self.notify();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.tell();
+        self.notify();
     }
 }

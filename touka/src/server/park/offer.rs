@@ -128,7 +128,7 @@ impl Offer {
     pub(super) fn into_client(self, socket: TcpStream, sent: Bytes, again: Box<dyn Again<Bare>>) -> Client {
         let Parts { mut subscription, test, mut credential, lifecycle, options } = self.parts;
         // The shard is woken for all its connections together.
-        subscription.stop_waiting();
+        subscription.unregister_waker();
         let mut life = self.life;
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
         Client {

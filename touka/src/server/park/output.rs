@@ -5,8 +5,8 @@ use std::mem;
 use bytes::{Buf, Bytes};
 use tokio::time::Instant;
 
-use super::window::LARGE;
-use crate::server::io::waiting::Waiting;
+use super::window::LARGE_EVENT;
+use crate::server::io::write_timer::WriteWait;
 
 /// The state of a connection's output. An `Output` has no socket: the owner reports what the socket has taken.
 ///
@@ -19,7 +19,7 @@ pub(super) enum Output {
     /// Within an event or comment, whose rest must be written next. The socket may or may not take bytes.
     Begun(Bytes),
     /// The socket takes nothing. The rest of what was begun must be written next; it is empty between events.
-    Blocked { waiting: Waiting, rest: Bytes },
+    Blocked { wait: WriteWait, rest: Bytes },
     /// The stream has ended. Boxed: streams that go on do not pay for its size.
     Ending(Box<Ending>),
 }
@@ -29,7 +29,7 @@ pub(super) enum Output {
 pub(super) struct Ending {
     rest: Bytes,
     last: Bytes,
-    waiting: Option<Waiting>,
+    wait: Option<WriteWait>,
 }
 
 impl Output {
@@ -62,16 +62,16 @@ impl Output {
     }
 
     /// The current wait for a socket that takes nothing.
-    pub(super) const fn waiting(&self) -> Option<Waiting> {
+    pub(super) const fn write_wait(&self) -> Option<WriteWait> {
         match self {
             Self::Between | Self::Begun(_) => None,
-            Self::Blocked { waiting, .. } => Some(*waiting),
-            Self::Ending(ending) => ending.waiting,
+            Self::Blocked { wait, .. } => Some(*wait),
+            Self::Ending(ending) => ending.wait,
         }
     }
 
     /// Removes `length` of the [pending](Self::pending) bytes, which the socket has taken.
-    pub(super) fn took(&mut self, length: usize) {
+    pub(super) fn advance(&mut self, length: usize) {
         match self {
             Self::Between => {}
             Self::Begun(rest) | Self::Blocked { rest, .. } => {
@@ -79,7 +79,7 @@ impl Output {
                 *self = if rest.is_empty() { Self::Between } else { Self::Begun(rest) };
             }
             Self::Ending(ending) => {
-                ending.waiting = None;
+                ending.wait = None;
                 let of = if ending.rest.is_empty() { &mut ending.last } else { &mut ending.rest };
                 *of = after(mem::take(of), length);
             }
@@ -103,9 +103,9 @@ impl Output {
     /// Records that the socket takes nothing now. Returns `true` if it was not blocked before.
     pub(super) fn block(&mut self, now: Instant) -> bool {
         match self {
-            Self::Between => *self = Self::Blocked { waiting: Waiting::begin(now), rest: Bytes::new() },
-            Self::Begun(rest) => *self = Self::Blocked { waiting: Waiting::begin(now), rest: mem::take(rest) },
-            Self::Ending(ending) if ending.waiting.is_none() => ending.waiting = Some(Waiting::begin(now)),
+            Self::Between => *self = Self::Blocked { wait: WriteWait::begin(now), rest: Bytes::new() },
+            Self::Begun(rest) => *self = Self::Blocked { wait: WriteWait::begin(now), rest: mem::take(rest) },
+            Self::Ending(ending) if ending.wait.is_none() => ending.wait = Some(WriteWait::begin(now)),
             Self::Blocked { .. } | Self::Ending(_) => return false,
         }
         true
@@ -123,13 +123,13 @@ impl Output {
 
     /// Ends the stream with these bytes, after what was begun. Later calls have no effect.
     pub(super) fn end(&mut self, last: Bytes) {
-        let waiting = self.waiting();
+        let wait = self.write_wait();
         let rest = match self {
             Self::Between => Bytes::new(),
             Self::Begun(rest) | Self::Blocked { rest, .. } => mem::take(rest),
             Self::Ending(_) => return,
         };
-        *self = Self::Ending(Box::new(Ending { rest, last, waiting }));
+        *self = Self::Ending(Box::new(Ending { rest, last, wait }));
     }
 }
 
@@ -139,7 +139,7 @@ fn after(mut bytes: Bytes, length: usize) -> Bytes {
         // An empty slice would keep the whole buffer in memory.
         return Bytes::new();
     }
-    let was_large = bytes.len() >= LARGE;
+    let was_large = bytes.len() >= LARGE_EVENT;
     bytes.advance(length);
     if was_large { kept(bytes) } else { bytes }
 }
@@ -147,7 +147,7 @@ fn after(mut bytes: Bytes, length: usize) -> Bytes {
 /// Returns the rest as it is stored: a large rest shares the bytes of its event with the log and all other
 /// clients; a small one is copied, so that it does not keep a large event in memory.
 fn kept(rest: Bytes) -> Bytes {
-    if rest.len() >= LARGE { rest } else { Bytes::copy_from_slice(&rest) }
+    if rest.len() >= LARGE_EVENT { rest } else { Bytes::copy_from_slice(&rest) }
 }
 
 #[cfg(test)]
@@ -167,17 +167,17 @@ mod tests {
         let now = Instant::now();
         let mut output = Output::new(Bytes::from_static(b"head"));
         assert!(!output.keep_alive(COMMENT));
-        output.took(4);
+        output.advance(4);
         assert!(output.is_between());
         // Half of an event, and then another client's turn: it is unknown whether the socket is full.
         output.begin(Bytes::from_static(b"half"));
         assert!(!output.keep_alive(COMMENT));
-        output.took(1);
+        output.advance(1);
         assert!(!output.keep_alive(COMMENT));
         assert!(output.block(now));
         assert!(!output.keep_alive(COMMENT));
         assert_eq!(pending(&output), "alf");
-        output.took(3);
+        output.advance(3);
         assert!(output.keep_alive(COMMENT));
         assert!(!output.keep_alive(COMMENT));
         assert_eq!(pending(&output), "comment");
@@ -193,7 +193,7 @@ mod tests {
         let mut all = String::new();
         while !output.is_over() {
             all.push_str(&pending(&output)[..1]);
-            output.took(1);
+            output.advance(1);
         }
         assert_eq!(all, "restlast");
     }
@@ -204,13 +204,13 @@ mod tests {
         let later = start + Duration::from_secs(1);
         let mut output = Output::new(Bytes::from_static(b"head"));
         assert!(output.block(start) && !output.block(later));
-        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(start)));
         output.end(Bytes::from_static(b"last"));
-        assert_eq!(output.waiting(), Some(Waiting::begin(start)));
-        output.took(1);
-        assert_eq!(output.waiting(), None);
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(start)));
+        output.advance(1);
+        assert_eq!(output.write_wait(), None);
         assert!(output.block(later));
-        assert_eq!(output.waiting(), Some(Waiting::begin(later)));
+        assert_eq!(output.write_wait(), Some(WriteWait::begin(later)));
         // Between two events as well.
         let mut output = Output::Between;
         assert!(output.block(start));
@@ -225,12 +225,12 @@ mod tests {
         let mut output = Output::Between;
         output.begin(event.slice(1..));
         assert!(shares(&output));
-        output.took(event.len() - 1 - LARGE);
+        output.advance(event.len() - 1 - LARGE_EVENT);
         assert!(shares(&output));
-        output.took(1);
-        assert_eq!(output.pending().len(), LARGE - 1);
+        output.advance(1);
+        assert_eq!(output.pending().len(), LARGE_EVENT - 1);
         assert!(!shares(&output), "a small rest keeps a whole event in memory");
-        output.took(LARGE - 1);
+        output.advance(LARGE_EVENT - 1);
         assert!(output.is_between());
     }
 }

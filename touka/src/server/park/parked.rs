@@ -15,14 +15,14 @@ use crate::error::CloseReason;
 use crate::event::Event;
 use crate::server::io::chunk;
 use crate::server::io::socket::{set_user_timeout, write_now};
-use crate::stream::last_words;
+use crate::stream::last_bytes;
 use crate::topic::{Ahead, Mark, lagged};
 
 /// The maximum number of reads per visit: a client that floods its socket must not delay the others.
-const MOST_READS: usize = 8;
+const MAX_READS: usize = 8;
 
 /// The maximum number of writes per visit, so that one client does not delay the others.
-const MOST_WRITES: usize = 32;
+const MAX_WRITES: usize = 32;
 
 /// A client at its place in a shard.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl Parked {
         match self.client.socket.try_write(bytes) {
             Ok(length) => {
                 let whole = length == bytes.len();
-                self.wrote(window, seen, length, now);
+                self.record_write(window, seen, length, now);
                 if whole { Progress::CaughtUp } else { self.advance(now) }
             }
             Err(error) => self.failed(&error, now),
@@ -82,12 +82,12 @@ impl Parked {
     /// Implements [`advance`](Self::advance), with the given function to write to the socket.
     fn write_with(&mut self, write: fn(&TcpStream, &[u8]) -> io::Result<usize>, now: Instant) -> Progress {
         self.end_in_time(now);
-        for _ in 0..MOST_WRITES {
+        for _ in 0..MAX_WRITES {
             if !self.client.output.pending().is_empty() {
                 match write(&self.client.socket, self.client.output.pending()) {
                     Ok(0) => return Progress::Left,
                     Ok(length) => {
-                        self.client.output.took(length);
+                        self.client.output.advance(length);
                         self.moved(now);
                     }
                     Err(error) => return self.failed(&error, now),
@@ -110,7 +110,7 @@ impl Parked {
                 return Progress::CaughtUp;
             };
             match write(&self.client.socket, window.bytes_after(window.from).unwrap_or_default()) {
-                Ok(length) => self.wrote(&window, window.from, length, now),
+                Ok(length) => self.record_write(&window, window.from, length, now),
                 Err(error) => {
                     self.client.subscription.cursor.skip_to(window.from);
                     return self.failed(&error, now);
@@ -118,7 +118,7 @@ impl Parked {
             }
         }
         // Other clients have their turn first; there may be more to write.
-        self.node.tell();
+        self.node.notify();
         Progress::CaughtUp
     }
 
@@ -157,22 +157,22 @@ impl Parked {
     }
 
     /// Records that `length` bytes of the window were written to this client, which was at `seen`.
-    fn wrote(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
+    fn record_write(&mut self, window: &Window, seen: Mark, length: usize, now: Instant) {
         let written = window.written(seen, length);
         self.client.subscription.cursor.skip_to(written.seen);
         // Fast path: between two events, as nearly always, a connection is not blocked.
         if self.client.output.is_between() {
-            self.client.silence.wrote(now);
+            self.client.silence.record_write(now);
         } else {
             self.moved(now);
         }
         self.client.output.begin(written.rest);
-        self.client.lifecycle.wrote(written.events, written.bytes);
+        self.client.lifecycle.record_write(written.events, written.bytes);
     }
 
     /// Records that the client took bytes.
     fn moved(&mut self, now: Instant) {
-        self.client.silence.wrote(now);
+        self.client.silence.record_write(now);
         if self.client.lifecycle.link().is_blocked() {
             self.client.lifecycle.link().set_blocked(false);
         }
@@ -197,19 +197,19 @@ impl Parked {
         let waker = Waker::from(Arc::clone(&self.node));
         match self.client.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.node.tell(),
+            Poll::Ready(Ok(())) => self.node.notify(),
             Poll::Ready(Err(_)) => return Progress::Left,
         }
         Progress::Blocked
     }
 
     /// Checks whether the client is still there, and buffers what it sends for the time after the stream. A client
-    /// that sends more than `most` bytes is dropped: without further reads, its end would not be noticed.
-    pub(super) fn listen(&mut self, most: usize) -> Progress {
+    /// that sends more than `max_bytes` bytes is dropped: without further reads, its end would not be noticed.
+    pub(super) fn read_ahead(&mut self, max_bytes: usize) -> Progress {
         let waker = Waker::from(Arc::clone(&self.node));
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
-        for _ in 0..MOST_READS {
+        for _ in 0..MAX_READS {
             match self.client.socket.poll_read_ready(&mut cx) {
                 Poll::Pending => return Progress::CaughtUp,
                 Poll::Ready(Err(_)) => return Progress::Left,
@@ -217,13 +217,13 @@ impl Parked {
             }
             match self.client.socket.try_read(&mut read) {
                 Ok(0) => return Progress::Left,
-                Ok(length) if self.client.sent.len() + length > most => return Progress::Left,
+                Ok(length) if self.client.sent.len() + length > max_bytes => return Progress::Left,
                 Ok(length) => self.client.sent.extend_from_slice(&read[..length]),
                 Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {}
                 Err(_) => return Progress::Left,
             }
         }
-        self.node.tell();
+        self.node.notify();
         Progress::CaughtUp
     }
 
@@ -234,21 +234,21 @@ impl Parked {
         }
         self.client.lifecycle.link().close(reason);
         let mut bytes = BytesMut::new();
-        let goodbye = self.take_goodbye();
-        let words = last_words(reason, last, || goodbye, self.client.whole_blocks);
-        chunk::put(&words, &mut bytes);
+        let end_event = self.take_end_event();
+        let last = last_bytes(reason, last, || end_event, self.client.whole_blocks);
+        chunk::put(&last, &mut bytes);
         bytes.extend_from_slice(chunk::LAST);
         self.client.output.end(bytes.freeze());
-        if !words.is_empty() {
-            self.client.lifecycle.wrote(0, words.len());
+        if !last.is_empty() {
+            self.client.lifecycle.record_write(0, last.len());
         }
     }
 
     /// When a timer is due: an end, a write timeout or a keep-alive. `None` for never.
     pub(super) fn due(&self) -> Option<Instant> {
         let end = self.client.life.due().filter(|_| !self.client.output.is_ending());
-        let waits = match self.client.output.waiting() {
-            Some(waiting) => waiting.due(self.client.write_time),
+        let waits = match self.client.output.write_wait() {
+            Some(wait) => wait.due(self.client.write_time),
             None => self.client.silence.due(),
         };
         end.into_iter().chain(waits).min()
@@ -259,15 +259,15 @@ impl Parked {
         if self.end_in_time(now) {
             return self.advance(now);
         }
-        let waiting = self.client.output.waiting();
+        let wait = self.client.output.write_wait();
         if self.due().is_none_or(|due| due > now) {
-            return if waiting.is_some() { Progress::Blocked } else { Progress::CaughtUp };
+            return if wait.is_some() { Progress::Blocked } else { Progress::CaughtUp };
         }
-        if waiting.is_some() {
+        if wait.is_some() {
             // The last try. It fills all free space of the socket's buffer: space that is left would count as
             // progress at the next check.
             let progress = self.write_with(write_now, now);
-            if progress == Progress::Blocked && self.client.output.waiting() == waiting {
+            if progress == Progress::Blocked && self.client.output.write_wait() == wait {
                 self.client.lifecycle.link().close(CloseReason::Stalled);
                 return Progress::Left;
             }
@@ -276,7 +276,7 @@ impl Parked {
         self.client.silence.fill(now);
         let comment = chunk::KeepAlive::new(self.client.whole_blocks);
         if self.client.output.keep_alive(Bytes::from_static(comment.chunk)) {
-            self.client.lifecycle.wrote(0, comment.wire_len);
+            self.client.lifecycle.record_write(0, comment.wire_len);
         }
         self.advance(now)
     }

@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
 use super::group::Group;
-use super::node::{Inbox, Key, MOST_WAITING, Node};
+use super::node::{Inbox, Key, MAX_KEPT_CAPACITY, Node};
 use super::parked::{Parked, Progress};
 use super::phase::Phase;
 use super::slots::Slots;
@@ -61,19 +61,19 @@ impl Turn for Shard {
         self.poll_phase(cx);
         self.poll_timer(cx);
         self.go_on_sweeping();
-        self.inbox.open(cx, &mut self.arrived, &mut self.ready);
+        self.inbox.drain(cx, &mut self.arrived, &mut self.ready);
         for _ in 0..self.arrived.len().min(self.turn) {
             let Some(client) = self.arrived.pop_front() else { break };
-            self.arrive(client);
+            self.add_client(client);
         }
         if self.arrived.is_empty() {
-            self.arrived.shrink_to(MOST_WAITING);
+            self.arrived.shrink_to(MAX_KEPT_CAPACITY);
         }
         for _ in 0..self.ready.len().min(self.turn) {
             let Some(key) = self.ready.pop_front() else { break };
-            self.hear(key);
+            self.handle_notification(key);
         }
-        self.walk();
+        self.write_due_groups();
         if self.sockets.len() == 0 && self.arrived.is_empty() && self.inbox.close() {
             return Poll::Ready(());
         }
@@ -128,46 +128,46 @@ impl Shard {
     }
 
     /// Adds a connection to its group, and writes what is there for it.
-    fn arrive(&mut self, mut client: Client) {
+    fn add_client(&mut self, mut client: Client) {
         let log = &client.subscription.log;
         let address = Arc::as_ptr(log).addr();
         let number = *self.by_log.entry(address).or_insert_with(|| {
             self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
         });
-        client.life.take_turn(&self.shared);
+        client.life.apply_shutdown(&self.shared);
         let Some(group) = self.groups.get_mut(number) else { return client.leave() };
         let index = self.sockets.insert_with(|index| {
             let node = Node::new(&self.inbox, Key::Socket(index));
-            client.entry.closing().wakes(&Waker::from(Arc::clone(&node)));
-            Parked { client, node, group: number, member: group.join(index) }
+            client.entry.closing().register(&Waker::from(Arc::clone(&node)));
+            Parked { client, node, group: number, member: group.add(index) }
         });
         let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
         self.enqueue(number);
-        self.expect(due);
+        self.schedule(due);
         if self.phase.is_cutting() {
             return self.drop_connection(index, CloseReason::Shutdown);
         }
         // Handled as if notified: writes its head, and registers its wakers.
-        self.hear(Key::Socket(index));
+        self.handle_notification(Key::Socket(index));
     }
 
     /// Handles a notification.
-    fn hear(&mut self, key: Key) {
+    fn handle_notification(&mut self, key: Key) {
         match key {
             Key::Group(number) => {
                 let Some(group) = self.groups.get_mut(number) else { return };
-                group.node.heard();
+                group.node.acknowledge();
                 self.enqueue(number);
             }
             Key::Socket(index) => {
-                let most = self.shared.limits.head_bytes;
+                let max_bytes = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
-                    parked.node.heard();
-                    if parked.client.entry.closing().is_wished() {
+                    parked.node.acknowledge();
+                    if parked.client.entry.closing().is_requested() {
                         parked.end(CloseReason::Shutdown, None);
                     }
-                    parked.ask_credential();
-                    match parked.listen(most) {
+                    parked.poll_credential();
+                    match parked.read_ahead(max_bytes) {
                         Progress::Left => Progress::Left,
                         _ => parked.advance(now),
                     }
@@ -187,12 +187,12 @@ impl Shard {
     /// Runs `visit` on one connection and settles the result. A panic, say of a metrics recorder, drops only it.
     fn visit(&mut self, index: usize, visit: impl FnOnce(&mut Parked, Instant) -> Progress) {
         let Some(parked) = self.sockets.get_mut(index) else { return };
-        let was_blocked = parked.client.output.waiting().is_some();
+        let was_blocked = parked.client.output.write_wait().is_some();
         match guarded("a parked stream's code", || visit(parked, Instant::now())) {
             Some(progress) => {
                 // If it was blocked, something other than its write timeout may be due now.
                 let due = parked.due().filter(|_| was_blocked);
-                self.expect(due);
+                self.schedule(due);
                 self.settle(index, progress);
             }
             None => self.drop_connection(index, CloseReason::Panicked),
@@ -211,7 +211,7 @@ impl Shard {
             Progress::CaughtUp => {}
             Progress::Blocked => {
                 let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
-                self.expect(due);
+                self.schedule(due);
             }
             Progress::Over if self.phase.is_serving() => {
                 if let Some(client) = self.take_out(index) {
@@ -226,12 +226,12 @@ impl Shard {
     fn take_out(&mut self, index: usize) -> Option<Client> {
         let parked = self.sockets.remove(index)?;
         if let Some(group) = self.groups.get_mut(parked.group) {
-            if let Some((moved, member)) = group.part(parked.member)
+            if let Some((moved, member)) = group.remove(parked.member)
                 && let Some(moved) = self.sockets.get_mut(moved)
             {
                 moved.member = member;
                 // The walk may have passed this index already.
-                moved.node.tell();
+                moved.node.notify();
             }
             if group.is_empty() {
                 self.by_log.remove(&Arc::as_ptr(&parked.client.subscription.log).addr());
@@ -242,25 +242,25 @@ impl Shard {
     }
 
     /// Writes new events to one turn's worth of sockets. The groups take turns.
-    fn walk(&mut self) {
+    fn write_due_groups(&mut self) {
         let mut left = self.turn;
         while left > 0
             && let Some(number) = self.due.pop_front()
         {
             let turn = left.min(GROUP_TURN);
-            left -= self.walk_group(number, turn);
+            left -= self.write_group_turn(number, turn);
         }
     }
 
     /// Writes to at most `turn` sockets of a group. Returns their number. Queues the group again for the rest.
-    fn walk_group(&mut self, number: usize, turn: usize) -> usize {
+    fn write_group_turn(&mut self, number: usize, turn: usize) -> usize {
         let (mut written, mut at) = (0, None);
         // Panics are caught once per turn: a guard for each socket would add to the cost of each delivery.
-        let walked = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
-        if let (None, Some(index)) = (walked, at) {
+        let finished = guarded("a parked stream's code", || self.write_to_group(number, turn, &mut written, &mut at));
+        if let (None, Some(index)) = (finished, at) {
             self.drop_connection(index, CloseReason::Panicked);
         }
-        if walked != Some(true) {
+        if finished != Some(true) {
             self.due.push_back(number);
         }
         written
@@ -279,7 +279,7 @@ impl Shard {
             };
             *at = Some(index);
             let Some(parked) = self.sockets.get_mut(index) else { continue };
-            if parked.client.output.waiting().is_none() {
+            if parked.client.output.write_wait().is_none() {
                 let progress = parked.write(&window, now);
                 if progress != Progress::CaughtUp {
                     self.settle(index, progress);
@@ -290,7 +290,7 @@ impl Shard {
     }
 
     /// Sets the timer to fire at this time at the latest.
-    fn expect(&mut self, due: Option<Instant>) {
+    fn schedule(&mut self, due: Option<Instant>) {
         let Some(due) = due else { return };
         match &mut self.timer {
             Some(timer) if timer.deadline() <= due => {}
@@ -316,7 +316,7 @@ impl Shard {
         for _ in 0..self.turn {
             let Some(index) = sweep.next(self.sockets.end()) else {
                 let tick = if self.phase.is_serving() { TICK } else { DRAINING_TICK };
-                self.expect(sweep.next_sweep(tick));
+                self.schedule(sweep.next_sweep(tick));
                 return;
             };
             if self.phase.is_cutting() {
@@ -324,7 +324,7 @@ impl Shard {
                 continue;
             }
             let Some(mut parked) = self.sockets.get_mut(index) else { continue };
-            parked.client.life.take_turn(&self.shared);
+            parked.client.life.apply_shutdown(&self.shared);
             if parked.due().is_some_and(|due| due <= Instant::now()) {
                 self.visit(index, Parked::tick);
                 let Some(still) = self.sockets.get_mut(index) else { continue };

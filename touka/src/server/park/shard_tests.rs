@@ -79,13 +79,13 @@ impl Scene {
         let TakenSubscription { mut subscription, test } = *(subscription as Box<dyn Any>).downcast().unwrap();
         let mut life = Life::default();
         life.expire(credential.as_mut().and_then(|credential| credential.hand_over()));
-        subscription.stop_waiting();
+        subscription.unregister_waker();
         let client = TcpStream::connect(self.listener.local_addr().unwrap()).unwrap();
         client.set_nonblocking(true).unwrap();
         let (socket, peer): (TcpStream, SocketAddr) = self.listener.accept().unwrap();
         socket.set_nonblocking(true).unwrap();
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
-        self.inbox.bring(client::Client {
+        self.inbox.push(client::Client {
             socket: tokio::net::TcpStream::from_std(socket).unwrap(),
             output: Output::new(Bytes::from_static(b"head")),
             sent: Vec::new(),

@@ -40,7 +40,7 @@ impl Parked {
         }
         let window = window.finish();
         let (written, is_empty) = (window.written(seen, usize::MAX), window.is_empty());
-        client.lifecycle.wrote(written.events, written.bytes);
+        client.lifecycle.record_write(written.events, written.bytes);
         client.output.begin(window.into_bytes());
         if let Some(failure) = &end {
             self.end(failure.reason, failure.event.as_deref());

@@ -12,7 +12,7 @@ pub(super) const WINDOW_BYTES: usize = 16 * 1024;
 /// The minimum size of a large event. A large event has a window of its own, which shares its bytes with the log:
 /// nothing is copied for a client that takes only a part. Smaller events share a window, and an unwritten rest of
 /// one is copied.
-pub(super) const LARGE: usize = 4 * 1024;
+pub(super) const LARGE_EVENT: usize = 4 * 1024;
 
 /// Successive events of one log, as chunks. The same bytes are written to every socket that is at the beginning of
 /// the window or within it.
@@ -142,7 +142,7 @@ impl Building {
 
     /// Adds an event. Returns `false` if it belongs in the next window: a large one that is not the first.
     pub(super) fn put_chunk(&mut self, chunk: &Bytes, wire: usize, mark: Mark) -> bool {
-        if chunk.len() < LARGE {
+        if chunk.len() < LARGE_EVENT {
             self.bytes.extend_from_slice(chunk);
         } else if self.pieces.is_empty() {
             self.large = Some(chunk.clone());
@@ -168,7 +168,7 @@ impl Building {
 
 impl Window {
     /// An empty window at this position.
-    pub(super) const fn nothing(at: Mark) -> Self {
+    pub(super) const fn empty(at: Mark) -> Self {
         Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
     }
 
@@ -188,14 +188,14 @@ mod tests {
 
     #[test]
     fn a_large_event_is_alone_and_its_bytes_are_not_copied() {
-        let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE]));
+        let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE_EVENT]));
         let mut building = Building::new(mark(0), 0);
         assert!(building.put_chunk(&small, 5, mark(1)) && building.put_chunk(&small, 5, mark(2)));
-        assert!(!building.put_chunk(&large, LARGE, mark(3)), "a large event is copied");
+        assert!(!building.put_chunk(&large, LARGE_EVENT, mark(3)), "a large event is copied");
         let window = building.finish();
         assert_eq!((window.bytes_after(mark(1)), window.to()), (Some(&b"small"[..]), mark(2)));
         let mut building = Building::new(mark(2), 0);
-        assert!(building.put_chunk(&large, LARGE, mark(3)) && building.is_full());
+        assert!(building.put_chunk(&large, LARGE_EVENT, mark(3)) && building.is_full());
         let window = building.finish();
         assert_eq!(window.bytes_after(mark(2)).unwrap().as_ptr(), large.as_ptr());
         let written = window.written(mark(2), 1);
@@ -203,6 +203,6 @@ mod tests {
         // An event of the server's own is written like a small one.
         let mut building = Building::new(mark(2), 0);
         building.put_own(&Event::data("gap"), mark(3));
-        assert!(!building.put_chunk(&large, LARGE, mark(4)));
+        assert!(!building.put_chunk(&large, LARGE_EVENT, mark(4)));
     }
 }

@@ -8,6 +8,6 @@ pub(in crate::server) enum Activity {
     /// All requests are answered, but HTTP/2 holds bytes that the client's window does not allow yet. The
     /// number is a count of bytes written so far: it changes with each write.
     Leaving(usize),
-    /// No request is under way and no bytes are left to be written.
+    /// No request is in progress and no bytes are left to be written.
     Idle,
 }

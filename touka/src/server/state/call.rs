@@ -1,4 +1,4 @@
-//! [`Call`], one request under way.
+//! [`Call`], one request in progress.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +20,13 @@ pub(in crate::server) struct Call {
     pub(in crate::server) peer: Option<SocketAddr>,
     link: Option<Link>,
     upgraded: bool,
-    /// The permit among the requests under way. Declared last, so that it is released after all other fields
+    /// The permit among the requests in progress. Declared last, so that it is released after all other fields
     /// are dropped.
     permit: Option<Permit>,
 }
 
 impl Call {
-    /// Begins a request that is about to be passed to the service. It counts as under way until the returned
+    /// Begins a request that is about to be passed to the service. It counts as in progress until the returned
     /// value is dropped.
     pub(in crate::server) fn begin(conn: &Arc<ConnectionState>) -> Self {
         conn.called();
@@ -34,7 +34,7 @@ impl Call {
     }
 
     /// Sets the client, as named by trusted proxies in the request's head.
-    pub(in crate::server) fn name_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
+    pub(in crate::server) fn resolve_peer(&mut self, headers: &HeaderMap) -> Result<(), (ClientHeader, Malformed)> {
         if self.conn.is_unnamed() {
             return Ok(());
         }
@@ -42,7 +42,7 @@ impl Call {
         Ok(())
     }
 
-    /// Acquires a permit among the requests under way. False if a limit is reached, in all or of this peer.
+    /// Acquires a permit among the requests in progress. False if a limit is reached, in all or of this peer.
     pub(in crate::server) fn admit(&mut self) -> bool {
         let shared = &self.conn.shared;
         self.permit = shared.admission.request(shared.proxies.peer(self.peer), &shared.limits);
@@ -55,14 +55,14 @@ impl Call {
     }
 
     /// Registers the stream that is the response.
-    pub(in crate::server) fn writes(&mut self, link: &Link, write_time: Duration) {
+    pub(in crate::server) fn register_stream(&mut self, link: &Link, write_time: Duration) {
         self.conn.writing.add(link, write_time);
         self.link = Some(link.clone());
     }
 
     /// Marks the request as an upgrade. Over HTTP/1.1 the connection is no longer HTTP once the response has
     /// ended, and the server stops tracking it. Over HTTP/2 only one stream becomes a tunnel.
-    pub(in crate::server) fn upgrades(&mut self) {
+    pub(in crate::server) fn set_upgraded(&mut self) {
         if self.conn.speaks_http2() {
             return;
         }

@@ -61,7 +61,7 @@ impl Http2Response {
     /// hyper does not wait for the client.
     pub(in crate::server) fn waiting_since() -> Option<(Instant, Duration)> {
         CURRENT.with(|response| {
-            let since = response.waits.get().then(|| response.sent.borrow().as_ref().map(|sent| sent.still_since()));
+            let since = response.waits.get().then(|| response.sent.borrow().as_ref().map(|sent| sent.stalled_since()));
             since.flatten().map(|since| (since, response.write_timeout.get()))
         })
     }

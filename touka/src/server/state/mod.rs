@@ -4,7 +4,7 @@
 //!
 //! - `connection_state`: the state itself. `phase`: the protocol, and how it ends. `activity`: whether the connection
 //!   is idle.
-//! - `call`: one request under way. `request_end`: where a request ends. `leftover`: the unread rest of its body.
+//! - `call`: one request in progress. `request_end`: where a request ends. `leftover`: the unread rest of its body.
 //! - `writing`: the streams that are written to the socket. `sent`: the unsent bytes of an HTTP/2 response.
 //! - `http2_response`: state that the body of an HTTP/2 response shares with the task that writes it.
 //! - `again`: returns a connection to hyper after a parked stream.

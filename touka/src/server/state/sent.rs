@@ -33,7 +33,7 @@ impl Sent {
     }
 
     /// Adds bytes that were handed to h2.
-    pub(in crate::server) fn given(&self, bytes: usize) {
+    pub(in crate::server) fn add(&self, bytes: usize) {
         self.conn.add_leaving(bytes);
         if self.waiting.fetch_add(bytes, Ordering::AcqRel) == 0 {
             self.touch();
@@ -41,13 +41,13 @@ impl Sent {
     }
 
     /// Removes bytes that were written.
-    pub(in crate::server) fn left(&self, bytes: usize) {
-        self.forgotten(bytes);
+    pub(in crate::server) fn remove_written(&self, bytes: usize) {
+        self.remove(bytes);
         self.touch();
     }
 
     /// Removes bytes that will not be written: their stream was reset, or their connection closed.
-    pub(in crate::server) fn forgotten(&self, bytes: usize) {
+    pub(in crate::server) fn remove(&self, bytes: usize) {
         self.waiting.fetch_sub(bytes, Ordering::AcqRel);
         self.conn.sub_leaving(bytes);
     }
@@ -57,7 +57,7 @@ impl Sent {
     /// While the socket itself is blocked, no single stream is the cause: the time starts again when the socket
     /// becomes writable.
     #[cfg(feature = "http2")]
-    pub(in crate::server) fn still_since(&self) -> Instant {
+    pub(in crate::server) fn stalled_since(&self) -> Instant {
         let moved = self.began + Duration::from_millis(self.moved.load(Ordering::Relaxed));
         moved.max(self.conn.writable_since())
     }

@@ -38,7 +38,7 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let this = this.project();
             let _entered = this.span.enter();
-            let_go(this.body);
+            drop_body(this.body);
             *this.stream = None;
         }
     }
@@ -55,7 +55,7 @@ impl<B: Body<Data = Bytes>> ServerBody<B> {
     ) -> Response<Self> {
         let (mut parts, body) = response.into_parts();
         if parts.status == StatusCode::SWITCHING_PROTOCOLS || connect && parts.status.is_success() {
-            call.upgrades();
+            call.set_upgraded();
         }
         let stream = is_event_stream(&parts.headers).then(|| WatchedStream::new(&parts, &mut call, path));
         let unwatched = stream.as_ref().filter(|_| parts.extensions.get::<Watchers>().is_none());
@@ -96,7 +96,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ServerBody<B> {
                 if let Some(stream) = this.stream {
                     stream.link.close(CloseReason::Panicked);
                 }
-                let_go(this.body);
+                drop_body(this.body);
                 Poll::Ready(Some(Err("the body of the response panicked".into())))
             }
         }
@@ -126,7 +126,7 @@ fn poll_body<B: Body<Data = Bytes>>(body: Pin<&mut Option<B>>, cx: &mut Context<
 }
 
 /// Drops the body. A panic of its `Drop` is caught, so that the client still gets the end of the response.
-fn let_go<B>(mut body: Pin<&mut Option<B>>) {
+fn drop_body<B>(mut body: Pin<&mut Option<B>>) {
     if let Err(panic) = catch(|| body.set(None)) {
         log_panic("the destructor of a body", panic);
     }
@@ -145,7 +145,7 @@ fn poll_stream<B: Body<Data = Bytes>>(
     if stream.may_poll(end.is_ready()) {
         let polled = poll_body(body.as_mut(), cx)?;
         let is_last = catch(|| body.as_ref().as_pin_ref().is_none_or(|body| body.is_end_stream()))?;
-        stream.look_at_end(&polled);
+        stream.record_block_end(&polled);
         stream.count(&polled, is_last);
         if end.is_pending() || polled.is_ready() {
             return Ok(polled);
@@ -153,6 +153,6 @@ fn poll_stream<B: Body<Data = Bytes>>(
     }
     let Poll::Ready(reason) = end else { return Ok(Poll::Pending) };
     stream.link.close(reason);
-    let_go(body);
-    Ok(Poll::Ready(stream.farewell(reason).map(|words| Ok(Frame::data(words)))))
+    drop_body(body);
+    Ok(Poll::Ready(stream.last_bytes(reason).map(|bytes| Ok(Frame::data(bytes)))))
 }

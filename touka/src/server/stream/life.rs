@@ -16,7 +16,7 @@ pub(in crate::server) struct Life {
     /// The earliest known end, and its reason.
     end: Option<(Instant, CloseReason)>,
     /// Set when a shutdown has drawn the stream's time to end.
-    has_turn: bool,
+    has_drawn_end: bool,
 }
 
 impl Life {
@@ -42,15 +42,15 @@ impl Life {
 
     /// Draws the stream's time to end if the server is shutting down, so that streams do not end all at once. If
     /// the shutdown was cut short, the stream ends now.
-    pub(in crate::server) fn take_turn(&mut self, shared: &Shared) {
+    pub(in crate::server) fn apply_shutdown(&mut self, shared: &Shared) {
         if !shared.handle.is_shutting_down() {
             return;
         }
         if shared.handle.cut.is_cancelled() {
             self.close(Instant::now());
-        } else if !self.has_turn {
-            self.has_turn = true;
-            self.end_by(shared.draw_turn(), CloseReason::Shutdown);
+        } else if !self.has_drawn_end {
+            self.has_drawn_end = true;
+            self.end_by(shared.draw_end(), CloseReason::Shutdown);
         }
     }
 
@@ -99,15 +99,15 @@ mod tests {
         let shared = Shared::new();
         // Enough streams that their ends are spread.
         let mut life = Life::default();
-        life.take_turn(&shared);
+        life.apply_shutdown(&shared);
         assert_eq!(life.due(), None);
         shared.handle.shutdown();
-        life.take_turn(&shared);
-        let turn = life.due().expect("an end");
-        life.take_turn(&shared);
-        assert_eq!(life.due(), Some(turn));
+        life.apply_shutdown(&shared);
+        let drawn = life.due().expect("an end");
+        life.apply_shutdown(&shared);
+        assert_eq!(life.due(), Some(drawn));
         shared.handle.shutdown();
-        life.take_turn(&shared);
+        life.apply_shutdown(&shared);
         assert_eq!(life.is_over(Instant::now()), Some(CloseReason::Shutdown));
     }
 }

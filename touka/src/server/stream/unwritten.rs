@@ -36,14 +36,14 @@ impl Unwritten {
     }
 
     /// Whether another frame can be added.
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn has_capacity(&self) -> bool {
         self.data.iter().any(Bytes::is_empty)
     }
 
     /// Adds a frame, in one chunk with the frame that is here already, of which nothing was written yet. A frame
     /// without data is left out: an empty chunk would end the body.
     pub(super) fn put(&mut self, data: Bytes, is_last: bool) {
-        debug_assert!(self.has_room(), "the frame would be lost");
+        debug_assert!(self.has_capacity(), "the frame would be lost");
         if let Some(buffer) = self.data.iter_mut().find(|buffer| buffer.is_empty()) {
             *buffer = data;
         }
@@ -84,9 +84,9 @@ impl Unwritten {
     }
 
     /// Removes this many bytes, which the socket has taken.
-    pub(super) fn took(&mut self, mut count: usize) {
+    pub(super) fn advance(&mut self, mut count: usize) {
         take(&mut self.head, &mut count);
-        count -= self.size.took(count);
+        count -= self.size.advance(count);
         for data in &mut self.data {
             take(data, &mut count);
         }
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(unwritten.copied(&mut buffer[..bytes.len() - 1]), None);
             let count = bytes.len().min(at_a_time);
             all.extend_from_slice(&bytes[..count]);
-            unwritten.took(count);
+            unwritten.advance(count);
         }
         assert!(unwritten.slices().iter().all(|slice| slice.is_empty()));
         String::from_utf8(all).unwrap()
@@ -144,7 +144,7 @@ mod tests {
             let two = |first: &'static str, second: &'static str, is_last| {
                 let mut unwritten = Unwritten::default();
                 unwritten.put(Bytes::from_static(first.as_bytes()), false);
-                assert!(unwritten.has_room());
+                assert!(unwritten.has_capacity());
                 unwritten.put(Bytes::from_static(second.as_bytes()), is_last);
                 all(unwritten, at_a_time)
             };

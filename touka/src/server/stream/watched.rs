@@ -20,7 +20,7 @@ use crate::server::shared::Shared;
 use crate::server::state::call::Call;
 #[cfg(feature = "http2")]
 use crate::server::state::http2_response::Http2Response;
-use crate::stream::{Lifecycle, Link, last_words};
+use crate::stream::{Lifecycle, Link, last_bytes};
 
 /// The server's view of a body that is an event stream.
 pub(super) struct WatchedStream {
@@ -86,7 +86,7 @@ impl WatchedStream {
         let is_listed = watchers.is_some_and(|stream| stream.by.iter().any(|by| by.is(streams)));
         let entry = if is_listed { streams.add_unlisted(open) } else { streams.add(open) };
         let write_time = ours.and_then(|stream| stream.write_timeout).unwrap_or(limits.write_time);
-        call.writes(&link, write_time);
+        call.register_stream(&link, write_time);
         #[cfg(feature = "http2")]
         Http2Response::watch(&link, write_time);
         let plain = !parts.headers.contains_key(CONTENT_ENCODING);
@@ -97,9 +97,9 @@ impl WatchedStream {
     /// Ready when the stream must end now, with the reason.
     pub(super) fn poll_end(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Poll<CloseReason> {
         // Registered before the checks, so that a later change wakes the task.
-        self.entry.closing().wakes(cx.waker());
-        self.life.take_turn(shared);
-        if self.entry.closing().is_wished() {
+        self.entry.closing().register(cx.waker());
+        self.life.apply_shutdown(shared);
+        if self.entry.closing().is_requested() {
             self.life.close(Instant::now());
         }
         let Some(due) = self.life.due() else { return Poll::Pending };
@@ -115,7 +115,7 @@ impl WatchedStream {
     }
 
     /// Records whether the polled frame ends within a block.
-    pub(super) fn look_at_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
+    pub(super) fn record_block_end<E>(&mut self, polled: &Poll<Option<Result<Frame<Bytes>, E>>>) {
         let Poll::Ready(Some(Ok(frame))) = polled else { return };
         if self.blocks != Blocks::Lines {
             let is_cut = frame.data_ref().is_some_and(|data| !data.ends_with(b"\n\n"));
@@ -132,7 +132,7 @@ impl WatchedStream {
         match polled {
             Poll::Pending => {}
             Poll::Ready(Some(Ok(frame))) => {
-                foreign.wrote(0, frame.data_ref().map_or(0, Bytes::len));
+                foreign.record_write(0, frame.data_ref().map_or(0, Bytes::len));
                 if is_last {
                     foreign.link().close(CloseReason::Completed);
                 }
@@ -149,8 +149,8 @@ impl WatchedStream {
     }
 
     /// The last bytes of a stream that the server ends.
-    pub(super) fn farewell(&self, reason: CloseReason) -> Option<Bytes> {
-        let words = last_words(reason, None, || None, self.blocks == Blocks::Whole);
-        (self.plain && !words.is_empty()).then_some(words)
+    pub(super) fn last_bytes(&self, reason: CloseReason) -> Option<Bytes> {
+        let bytes = last_bytes(reason, None, || None, self.blocks == Blocks::Whole);
+        (self.plain && !bytes.is_empty()).then_some(bytes)
     }
 }

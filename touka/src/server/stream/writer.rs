@@ -22,17 +22,17 @@ use crate::server::io::maybe_tls::MaybeTls;
 use crate::server::io::stall::Io;
 use crate::server::state::again::Again;
 use crate::server::state::connection_state::ConnectionState;
-use crate::stream::{catch, drop_guarded, guarded, log_panic, mark};
+use crate::stream::{catch, drop_guarded, frame_id, guarded, log_panic};
 
 /// The maximum number of frames before the task yields to the other tasks of its thread.
-const MOST_FRAMES: usize = 32;
+const MAX_FRAMES: usize = 32;
 
 /// Writes of up to this many bytes are copied into one piece.
 const COPY_LIMIT: usize = 2 * 1024;
 
 /// How long the body may run for these frames together before the task yields. Between two emits, a body can
 /// occupy the thread for any time.
-const BODY_TIME: Duration = Duration::from_millis(1);
+const MAX_BODY_TIME: Duration = Duration::from_millis(1);
 
 /// A future that writes a response that has left hyper, and watches its connection. It completes when the stream
 /// or the connection has ended.
@@ -49,7 +49,7 @@ struct Live<I, A> {
     sent: Vec<u8>,
     /// Serves the connection again when the stream has ended.
     again: Box<A>,
-    /// The [`mark`] of the latest frame that is being written; 0 for none.
+    /// The [`frame_id`] of the latest frame that is being written; 0 for none.
     frame: usize,
     /// Whether the unwritten bytes may wait for the next frame, because the body goes on at once.
     collects: bool,
@@ -146,7 +146,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Future for Writer<I, 
 
 impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
-        self.listen(cx)?;
+        self.read_ahead(cx)?;
         let polled = self.poll_stream(cx);
         if polled.is_pending() && self.poll_deadline(cx).is_ready() {
             // Before anything is dropped: a stream that is dropped without a reason counts as left by its client.
@@ -173,11 +173,11 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
 
     /// Checks whether the client is still there, and buffers what it sends for the time after the stream. Bytes
     /// above the limit of a head stay in the socket: a write then finds that the client has left.
-    fn listen(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+    fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let most = self.conn.shared.limits.head_bytes;
         while self.sent.len() < most {
-            let mut room = [0; 256];
-            let mut read = ReadBuf::new(&mut room);
+            let mut buffer = [0; 256];
+            let mut read = ReadBuf::new(&mut buffer);
             match Pin::new(&mut self.wire).poll_read(cx, &mut read) {
                 Poll::Pending => break,
                 Poll::Ready(read) => read?,
@@ -193,8 +193,8 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     /// Writes frames until writes are blocked, the body has no frame, or the task must yield.
     fn poll_stream(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<End>> {
         let began = Instant::now();
-        for turn in 0..MOST_FRAMES {
-            let is_over = turn > 0 && began.elapsed() >= BODY_TIME;
+        for turn in 0..MAX_FRAMES {
+            let is_over = turn > 0 && began.elapsed() >= MAX_BODY_TIME;
             if is_over {
                 self.collects = false;
             }
@@ -234,9 +234,9 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
     /// Writes and flushes all unwritten bytes.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.unwritten.is_empty() {
-            let mut room = [0; COPY_LIMIT];
+            let mut buffer = [0; COPY_LIMIT];
             let wire = Pin::new(&mut self.wire);
-            let written = match self.unwritten.copied(&mut room) {
+            let written = match self.unwritten.copied(&mut buffer) {
                 Some(bytes) => wire.poll_write(cx, bytes),
                 None => wire.poll_write_vectored(cx, &self.unwritten.slices()),
             };
@@ -244,7 +244,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
             if count == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
-            self.unwritten.took(count);
+            self.unwritten.advance(count);
         }
         // TLS buffers what its socket does not take.
         Pin::new(&mut self.wire).poll_flush(cx)
@@ -263,10 +263,10 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                 let data = frame.into_data().ok();
                 let is_last = data.is_none() || body.is_end_stream();
                 let data = data.unwrap_or_default();
-                self.frame = mark(&data);
+                self.frame = frame_id(&data);
                 let may_wait = body.link().is_some_and(|link| link.may_wait(self.frame));
                 self.unwritten.put(data, is_last);
-                self.collects = may_wait && self.unwritten.has_room();
+                self.collects = may_wait && self.unwritten.has_capacity();
                 if is_last {
                     self.end(State::Ending);
                 }

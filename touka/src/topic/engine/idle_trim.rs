@@ -35,7 +35,7 @@ pub(super) struct IdleTrim {
     /// since. In milliseconds of Unix time.
     next: u64,
     /// The time that the turns of this pass have taken.
-    took: Duration,
+    elapsed: Duration,
 }
 
 /// The events of one topic that are too old: all up to a mark.
@@ -47,7 +47,7 @@ pub(super) struct Expired {
 
 impl IdleTrim {
     pub(super) fn new(now: Instant) -> Self {
-        Self { at: Some(now + PASS_PAUSE), from: None, next: u64::MAX, took: Duration::ZERO }
+        Self { at: Some(now + PASS_PAUSE), from: None, next: u64::MAX, elapsed: Duration::ZERO }
     }
 
     /// The time of the next turn.
@@ -57,10 +57,10 @@ impl IdleTrim {
 
     /// Schedules a pass for an event that was written and will be too old at `expires`. Times are in milliseconds of
     /// Unix time.
-    pub(super) fn expect(&mut self, time: u64, expires: u64, now: Instant) {
+    pub(super) fn schedule(&mut self, time: u64, expires: u64, now: Instant) {
         if expires < self.next {
             self.next = expires;
-            // A pass that is under way has its next turn scheduled already.
+            // A pass that is in progress has its next turn scheduled already.
             if self.from.is_none() {
                 let at = now + Duration::from_millis(expires.saturating_sub(time)).min(Duration::from_hours(24));
                 self.at =
@@ -70,14 +70,14 @@ impl IdleTrim {
     }
 
     /// Takes one turn and returns the events that are too old at `time`, in milliseconds of Unix time.
-    pub(super) fn look(&mut self, store: &Store, time: u64) -> Result<Vec<Expired>, StoreError> {
+    pub(super) fn take_turn(&mut self, store: &Store, time: u64) -> Result<Vec<Expired>, StoreError> {
         let started = Instant::now();
         if self.from.is_none() {
-            (self.next, self.took) = (u64::MAX, Duration::ZERO);
+            (self.next, self.elapsed) = (u64::MAX, Duration::ZERO);
         }
         let (mut found, mut next) = (Vec::new(), self.next);
         let mut budget = TurnBudget { topics: MAX_TOPICS, events: MAX_EVENTS, bytes: MAX_BYTES };
-        let stopped = store.walk(self.from.as_deref(), |name, row, age, mut events| {
+        let stopped = store.scan(self.from.as_deref(), |name, row, age, mut events| {
             // The newest event stays, however old it is.
             let Some(newest) = events.next_back().transpose()?.map(|(key, _)| key.value().1) else {
                 return Ok(budget.topic(name));
@@ -101,13 +101,13 @@ impl IdleTrim {
             Ok(budget.topic(name))
         })?;
         self.next = next;
-        self.took += started.elapsed();
+        self.elapsed += started.elapsed();
         let now = Instant::now();
         self.from = stopped;
         self.at = if self.from.is_some() {
             Some(now + TURN_PAUSE)
         } else {
-            let pause = PASS_PAUSE.max(self.took * 50);
+            let pause = PASS_PAUSE.max(self.elapsed * 50);
             (self.next != u64::MAX).then(|| {
                 let wait = Duration::from_millis(self.next.saturating_sub(time)).min(Duration::from_hours(24));
                 now + wait.max(pause)
@@ -116,8 +116,8 @@ impl IdleTrim {
         Ok(found)
     }
 
-    /// Removes the events that [`IdleTrim::look`] has found.
-    pub(super) fn forget(tables: &mut Tables<'_>, found: &[Expired]) -> Result<(), StoreError> {
+    /// Removes the events that [`IdleTrim::take_turn`] has found.
+    pub(super) fn remove(tables: &mut Tables<'_>, found: &[Expired]) -> Result<(), StoreError> {
         for Expired { name, number, upto } in found {
             if let Some(row) = tables.topic(name)?
                 && row.number == *number
@@ -200,8 +200,8 @@ mod tests {
 
     /// Takes a turn at this hour and returns the number of topics that it has trimmed.
     fn turn(trim: &mut IdleTrim, store: &SharedStore, hour: u64) -> usize {
-        let found = store.read(|store| trim.look(store, hour * AN_HOUR)).unwrap();
-        store.write(|store| store.write(true, |tables| IdleTrim::forget(tables, &found))).unwrap();
+        let found = store.read(|store| trim.take_turn(store, hour * AN_HOUR)).unwrap();
+        store.write(|store| store.write(true, |tables| IdleTrim::remove(tables, &found))).unwrap();
         found.len()
     }
 
@@ -286,17 +286,17 @@ mod tests {
     fn a_publish_schedules_a_pass() {
         let now = Instant::now();
         let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
-        trim.expect(5_000, u64::MAX, now);
+        trim.schedule(5_000, u64::MAX, now);
         assert_eq!(trim.at(), None);
-        trim.expect(5_000, 65_000, now);
+        trim.schedule(5_000, 65_000, now);
         assert_eq!(trim.at(), Some(now + Duration::from_mins(1)));
         // Not later, not at once, and not at a time that overflows the clock.
-        trim.expect(5_000, 66_000, now);
+        trim.schedule(5_000, 66_000, now);
         assert_eq!(trim.at(), Some(now + Duration::from_mins(1)));
-        trim.expect(5_000, 5_000, now);
+        trim.schedule(5_000, 5_000, now);
         assert_eq!(trim.at(), Some(now + PASS_PAUSE));
         let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
-        trim.expect(0, u64::MAX - 1, now);
+        trim.schedule(0, u64::MAX - 1, now);
         assert!(trim.at().is_some_and(|at| at > now + Duration::from_hours(1)));
     }
 }

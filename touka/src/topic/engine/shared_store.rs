@@ -128,11 +128,11 @@ impl SharedStore {
         done
     }
 
-    /// Makes sure that the store can be written. After a failed write, this opens the file again and `settle` brings it
-    /// up to date in one transaction. Returns whether that was necessary.
+    /// Makes sure that the store can be written. After a failed write, this opens the file again and `reconcile`
+    /// brings it up to date in one transaction. Returns whether that was necessary.
     pub(super) fn make_writable(
         &self,
-        settle: impl FnOnce(&Store) -> Result<(), StoreError>,
+        reconcile: impl FnOnce(&Store) -> Result<(), StoreError>,
     ) -> Result<bool, StoreError> {
         match &*self.lock_shared() {
             StoreState::Lost => return Err(StoreError::Taken),
@@ -153,7 +153,7 @@ impl SharedStore {
             if !known.is(store.identity()) {
                 return Err(StoreError::Taken);
             }
-            settle(&store)?;
+            reconcile(&store)?;
             *stage = Stage::Open(store);
             Ok(true)
         });

@@ -97,7 +97,7 @@ impl Store {
     /// Visits the topics in the order of their names, from this name on, until `look` breaks.
     ///
     /// `look` gets the name and the row of a topic, the maximum age of its events, and its events.
-    pub(super) fn walk<B>(
+    pub(super) fn scan<B>(
         &self,
         from: Option<&str>,
         mut look: impl FnMut(&str, Row, u64, Events<'_>) -> Result<ControlFlow<B>, StoreError>,

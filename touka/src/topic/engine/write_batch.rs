@@ -150,7 +150,7 @@ fn milliseconds(time: Duration) -> u64 {
 
 /// Makes the events of a topic on disk equal to those of its log. Only differences are written: a disk that was full
 /// may have little free space.
-pub(super) fn settle(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), StoreError> {
+pub(super) fn reconcile(tables: &mut Tables<'_>, log: &SharedLog) -> Result<(), StoreError> {
     let (now, time) = (Instant::now(), unix_time());
     // The entries share their bytes with the log, so copying them is cheap, and the lock is free while redb writes. Only
     // this thread appends. Events that are trimmed meanwhile may stay on the disk.
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_can_be_used_while_it_is_settled() {
+    fn a_log_can_be_used_while_it_is_reconciled() {
         let ((stopped, is_stopped), (goes_on, go_on)) = (channel(), channel());
         let is_armed = Arc::new(AtomicBool::new(false));
         let memory = InMemoryBackend::new();
@@ -262,13 +262,13 @@ mod tests {
                 assert_eq!(log.lock().log.entries().count(), 40);
                 goes_on.send(()).unwrap();
             });
-            let settled = store.write(true, |tables| {
+            let reconciled = store.write(true, |tables| {
                 is_armed.store(true, Ordering::SeqCst);
-                settle(tables, log)?;
-                assert!(!is_armed.load(Ordering::SeqCst), "nothing was written while it was settled");
+                reconcile(tables, log)?;
+                assert!(!is_armed.load(Ordering::SeqCst), "nothing was written while it was reconciled");
                 Ok(())
             });
-            settled.unwrap();
+            reconciled.unwrap();
         });
         let read = store.read(
             "a",

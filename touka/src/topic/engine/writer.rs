@@ -12,7 +12,7 @@ use super::idle_trim::IdleTrim;
 use super::record::unix_time;
 use super::shared_store::SharedStore;
 use super::store::Store;
-use super::write_batch::{Publish, Remove, WriteJob, address, age, batches, send_answer, settle};
+use super::write_batch::{Publish, Remove, WriteJob, address, age, batches, reconcile, send_answer};
 use crate::topic::disk::Durability;
 use crate::topic::shared_log::SharedLog;
 
@@ -28,7 +28,7 @@ const MAX_FLUSH_RETRY: Duration = Duration::from_secs(30);
 const FLUSH_AFTER: Duration = Duration::from_millis(100);
 
 /// How long a turn of [`IdleTrim`] waits for the queue to be empty. Then it is taken in any case.
-const TRIM_PATIENCE: Duration = Duration::from_secs(1);
+const MAX_TRIM_WAIT: Duration = Duration::from_secs(1);
 
 /// The maximum pause after a failure to open the file again.
 const MAX_REOPEN_PAUSE: Duration = Duration::from_secs(1);
@@ -42,7 +42,7 @@ pub(super) struct Writer {
     store: Arc<SharedStore>,
     /// The topics whose events on disk may differ from those of their logs, by the address of the log: after a failed
     /// write, or before a flush. The reference keeps the hub from evicting the topic.
-    unsettled: HashMap<usize, Arc<SharedLog>>,
+    unreconciled: HashMap<usize, Arc<SharedLog>>,
     /// The maximum age of each topic's events as written to the file, by the address of the topic's log. The weak
     /// reference keeps the address from being reused.
     ages: HashMap<usize, (Weak<SharedLog>, u64)>,
@@ -63,7 +63,7 @@ impl Writer {
             path,
             durability,
             store,
-            unsettled: HashMap::new(),
+            unreconciled: HashMap::new(),
             ages: HashMap::new(),
             prune_ages_at: 1024,
             flush_at: None,
@@ -88,7 +88,7 @@ impl Writer {
                     if let Some(remove) = remove {
                         self.remove(remove);
                     }
-                    self.flush_and_trim(TRIM_PATIENCE);
+                    self.flush_and_trim(MAX_TRIM_WAIT);
                 }
                 Err(RecvTimeoutError::Timeout) => self.flush_and_trim(Duration::ZERO),
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -130,16 +130,17 @@ impl Writer {
         }
     }
 
-    /// Makes sure that the file can be written. After a failure it is opened again, and the unsettled topics are written.
+    /// Makes sure that the file can be written. After a failure it is opened again, and the unreconciled topics are
+    /// written.
     fn make_writable(&mut self, what: &str) -> Result<(), DiskFault> {
         let started = Instant::now();
         let made = self.store.make_writable(|store| {
-            store.write(true, |tables| self.unsettled.values().try_for_each(|log| settle(tables, log)))
+            store.write(true, |tables| self.unreconciled.values().try_for_each(|log| reconcile(tables, log)))
         });
         match made {
             Ok(reopened) => {
                 if reopened {
-                    self.settled();
+                    self.mark_reconciled();
                 }
                 Ok(())
             }
@@ -151,8 +152,8 @@ impl Writer {
     }
 
     /// Records that the events on disk are those of the logs.
-    fn settled(&mut self) {
-        self.unsettled.clear();
+    fn mark_reconciled(&mut self) {
+        self.unreconciled.clear();
         self.flush_at = None;
         self.flush_retry = FLUSH_RETRY;
     }
@@ -189,13 +190,13 @@ impl Writer {
         });
         if let Err(fault) = written {
             for (batch, ..) in batches {
-                self.unsettled.insert(batch.address, Arc::clone(&batch.log));
+                self.unreconciled.insert(batch.address, Arc::clone(&batch.log));
                 batch.fail(&fault);
             }
             return;
         }
         if durably {
-            self.settled();
+            self.mark_reconciled();
         } else {
             self.flush_at.get_or_insert_with(|| Instant::now() + FLUSH_AFTER);
         }
@@ -203,9 +204,9 @@ impl Writer {
             if is_new {
                 self.remember_age(&batch.log, age);
             }
-            self.trim.expect(time, time.saturating_add(age), Instant::now());
+            self.trim.schedule(time, time.saturating_add(age), Instant::now());
             if !durably {
-                self.unsettled.insert(batch.address, Arc::clone(&batch.log));
+                self.unreconciled.insert(batch.address, Arc::clone(&batch.log));
             }
             batch.finish(now);
         }
@@ -228,14 +229,14 @@ impl Writer {
         match &removed {
             Ok(()) if is_removed => {}
             Ok(()) => {
-                self.settled();
+                self.mark_reconciled();
                 self.ages.remove(&address(&log));
                 log.remove();
             }
             // The transaction may have been committed all the same. Settling brings the events back. A topic that is not
             // loaded has none in memory; it is loaded with those that the file has.
             Err(_) if log.loaded.initialized() => {
-                self.unsettled.insert(address(&log), Arc::clone(&log));
+                self.unreconciled.insert(address(&log), Arc::clone(&log));
             }
             Err(_) => {}
         }
@@ -254,12 +255,12 @@ impl Writer {
 
     /// Writes the acknowledged events that are not on the disk yet.
     fn flush(&mut self) {
-        if self.unsettled.is_empty() {
+        if self.unreconciled.is_empty() {
             self.flush_at = None;
             return;
         }
         match self.write(WRITING, |store| store.write(true, |_| Ok(()))) {
-            Ok(()) => self.settled(),
+            Ok(()) => self.mark_reconciled(),
             Err(fault) => {
                 tracing::error!(target: "touka::topic", "{fault:?}");
                 self.flush_at = Some(Instant::now() + self.flush_retry);
@@ -276,13 +277,13 @@ impl Writer {
             return;
         }
         let trim = &mut self.trim;
-        let found = match self.store.read(|store| trim.look(store, unix_time())) {
+        let found = match self.store.read(|store| trim.take_turn(store, unix_time())) {
             Ok(found) if found.is_empty() => return,
-            Ok(found) => self.write(WRITING, |store| store.write(true, |tables| IdleTrim::forget(tables, &found))),
+            Ok(found) => self.write(WRITING, |store| store.write(true, |tables| IdleTrim::remove(tables, &found))),
             Err(error) => Err(error.of("cannot look for old events in", &self.path)),
         };
         match found {
-            Ok(()) => self.settled(),
+            Ok(()) => self.mark_reconciled(),
             Err(fault) => {
                 tracing::error!(target: "touka::topic", "{fault:?}");
                 self.trim.give_up(Instant::now());

@@ -1,4 +1,4 @@
-//! [`last_words`], the last bytes of a stream.
+//! [`last_bytes`], the last bytes of a stream.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ const RETRY_RANGE: (Duration, Duration) = (Duration::from_secs(1), Duration::fro
 /// The `retry:` line has no blank line after it: some clients report a block without data as an event, and a
 /// blank line would complete an event that the end of the stream has cut in two. With `whole_blocks` it has
 /// one: a caller whose stream is inside an event passes `false`.
-pub(crate) fn last_words(
+pub(crate) fn last_bytes(
     reason: CloseReason,
     last: Option<&Event>,
     ending: impl FnOnce() -> Option<Event>,
@@ -48,35 +48,35 @@ pub(crate) fn last_words(
 mod tests {
     use super::*;
 
-    fn said(reason: CloseReason, last: Option<&Event>, whole_blocks: bool) -> String {
+    fn text(reason: CloseReason, last: Option<&Event>, whole_blocks: bool) -> String {
         let ending = || Some(Event::data("").event("done").id("done"));
-        let words = last_words(reason, last, ending, whole_blocks);
-        String::from_utf8(words.into()).expect("text")
+        let bytes = last_bytes(reason, last, ending, whole_blocks);
+        String::from_utf8(bytes.into()).expect("text")
     }
 
     #[test]
-    fn a_normal_end_and_a_shutdown_have_their_own_last_words() {
-        assert_eq!(said(CloseReason::Completed, None, false), "id: done\nevent: done\ndata: \n\n");
-        let farewell = said(CloseReason::Shutdown, None, false);
-        let delay = farewell.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix('\n')).expect("one line");
+    fn a_normal_end_and_a_shutdown_have_their_own_last_bytes() {
+        assert_eq!(text(CloseReason::Completed, None, false), "id: done\nevent: done\ndata: \n\n");
+        let line = text(CloseReason::Shutdown, None, false);
+        let delay = line.strip_prefix("retry: ").and_then(|rest| rest.strip_suffix('\n')).expect("one line");
         assert!((1000..=3000).contains(&delay.parse::<u32>().expect("a number")), "{delay}");
         for reason in [CloseReason::Expired, CloseReason::Failed, CloseReason::Disconnected, CloseReason::Lagged] {
-            assert_eq!(said(reason, None, false), "");
+            assert_eq!(text(reason, None, false), "");
         }
     }
 
     #[test]
     fn the_event_about_the_end_comes_first() {
         let last = Event::data("sorry").event("error");
-        assert_eq!(said(CloseReason::Failed, Some(&last), false), "event: error\ndata: sorry\n\n");
-        assert!(said(CloseReason::Shutdown, Some(&last), false).starts_with("event: error\ndata: sorry\n\nretry: "));
+        assert_eq!(text(CloseReason::Failed, Some(&last), false), "event: error\ndata: sorry\n\n");
+        assert!(text(CloseReason::Shutdown, Some(&last), false).starts_with("event: error\ndata: sorry\n\nretry: "));
     }
 
     #[test]
     fn whole_blocks_end_with_a_blank_line() {
-        assert!(said(CloseReason::Shutdown, None, true).ends_with("\n\n"));
+        assert!(text(CloseReason::Shutdown, None, true).ends_with("\n\n"));
         let comment = Event::new().comment("bye");
-        assert_eq!(said(CloseReason::Expired, Some(&comment), true), ": bye\n\n");
-        assert_eq!(said(CloseReason::Expired, Some(&Event::new()), true), "");
+        assert_eq!(text(CloseReason::Expired, Some(&comment), true), ": bye\n\n");
+        assert_eq!(text(CloseReason::Expired, Some(&Event::new()), true), "");
     }
 }

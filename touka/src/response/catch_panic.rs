@@ -1,4 +1,4 @@
-//! [`survive`], which turns the panic of a handler into a response.
+//! [`catch_panic`], which turns the panic of a handler into a response.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,14 +12,14 @@ use super::refusal::refusal;
 use crate::stream::{Panic, catch, drop_guarded, log_panic};
 
 pin_project! {
-    struct Survive<F> {
+    struct CatchPanic<F> {
         // Dropped as soon as it is ready or has panicked: a future that has panicked is not polled again.
         #[pin]
         future: Option<F>,
         line: &'static str,
     }
 
-    impl<F> PinnedDrop for Survive<F> {
+    impl<F> PinnedDrop for CatchPanic<F> {
         fn drop(this: Pin<&mut Self>) {
             let mut future = this.project().future;
             if let Err(panic) = catch(|| future.set(None)) {
@@ -31,12 +31,12 @@ pin_project! {
 
 /// Waits for user code that answers a request. A panic in it, or before its future existed, becomes a 500 with
 /// this line and affects no other request.
-pub(crate) async fn survive<F>(line: &'static str, started: Result<F, Panic>) -> Response
+pub(crate) async fn catch_panic<F>(line: &'static str, started: Result<F, Panic>) -> Response
 where
     F: Future<Output = Response>,
 {
     match started {
-        Ok(future) => Survive { future: Some(future), line }.await,
+        Ok(future) => CatchPanic { future: Some(future), line }.await,
         Err(panic) => panicked(line, panic),
     }
 }
@@ -46,7 +46,7 @@ fn panicked(line: &str, panic: Panic) -> Response {
     refusal(StatusCode::INTERNAL_SERVER_ERROR, line)
 }
 
-impl<F: Future<Output = Response>> Future for Survive<F> {
+impl<F: Future<Output = Response>> Future for CatchPanic<F> {
     type Output = Response;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Response> {

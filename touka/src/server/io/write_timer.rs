@@ -1,4 +1,4 @@
-//! [`Waiting`], the write timeout of a client to which writes are blocked.
+//! [`WriteWait`], the write timeout of a client to which writes are blocked.
 
 use std::future::Future;
 use std::io;
@@ -15,20 +15,20 @@ use crate::server::meter;
 /// It starts when writes become blocked, and restarts with each byte taken. The caller reports progress and
 /// waits until [`due`](Self::due).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::server) struct Waiting {
+pub(in crate::server) struct WriteWait {
     since: Instant,
 }
 
-impl Waiting {
+impl WriteWait {
     /// Starts the timeout: the client has taken nothing since this time.
     pub(in crate::server) fn begin(since: Instant) -> Self {
-        meter::waited();
+        meter::count_stall();
         Self { since }
     }
 
     /// Restarts the timeout: the client took bytes at this time.
     #[cfg(feature = "http2")]
-    pub(in crate::server) fn took(&mut self, at: Instant) {
+    pub(in crate::server) fn restart(&mut self, at: Instant) {
         self.since = self.since.max(at);
     }
 
@@ -38,31 +38,31 @@ impl Waiting {
     }
 }
 
-/// [`Waiting`] with a timer.
+/// [`WriteWait`] with a timer.
 #[derive(Debug)]
-pub(in crate::server) struct Patience {
-    waiting: Waiting,
+pub(in crate::server) struct WriteTimer {
+    wait: WriteWait,
     longest: Duration,
     /// `None` if the timeout never expires.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patience {
+impl WriteTimer {
     /// Starts the timeout: the client has taken nothing since this time.
     pub(in crate::server) fn begin(since: Instant, longest: Duration) -> Self {
-        let waiting = Waiting::begin(since);
-        Self { waiting, longest, timer: waiting.due(longest).map(|due| Box::pin(sleep_until(due))) }
+        let wait = WriteWait::begin(since);
+        Self { wait, longest, timer: wait.due(longest).map(|due| Box::pin(sleep_until(due))) }
     }
 
     /// Restarts the timeout: the client took bytes at this time.
     #[cfg(feature = "http2")]
-    pub(in crate::server) fn took(&mut self, at: Instant) {
-        self.waiting.took(at);
+    pub(in crate::server) fn restart(&mut self, at: Instant) {
+        self.wait.restart(at);
     }
 
     /// Ready when the timeout has expired.
-    pub(in crate::server) fn poll_over(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let (Some(timer), Some(due)) = (&mut self.timer, self.waiting.due(self.longest)) else { return Poll::Pending };
+    pub(in crate::server) fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let (Some(timer), Some(due)) = (&mut self.timer, self.wait.due(self.longest)) else { return Poll::Pending };
         loop {
             ready!(timer.as_mut().poll(cx));
             if due <= timer.deadline() {
@@ -102,25 +102,25 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_time_counts_from_the_last_byte_taken() {
         let (start, second) = (Instant::now(), Duration::from_secs(1));
-        let mut patience = Patience::begin(start, second * 10);
-        let over = timeout(second * 9, poll_fn(|cx| patience.poll_over(cx))).await;
+        let mut timer = WriteTimer::begin(start, second * 10);
+        let over = timeout(second * 9, poll_fn(|cx| timer.poll_expired(cx))).await;
         assert!(over.is_err(), "over after 9 s");
         #[cfg(feature = "http2")]
         {
-            patience.took(start + second * 5);
+            timer.restart(start + second * 5);
             // An older time changes nothing.
-            patience.took(start + second);
-            let over = timeout(second * 5, poll_fn(|cx| patience.poll_over(cx))).await;
+            timer.restart(start + second);
+            let over = timeout(second * 5, poll_fn(|cx| timer.poll_expired(cx))).await;
             assert!(over.is_err(), "over 9 s after the last byte");
         }
-        poll_fn(|cx| patience.poll_over(cx)).await;
-        assert!(Instant::now() >= patience.waiting.due(second * 10).expect("a time"));
+        poll_fn(|cx| timer.poll_expired(cx)).await;
+        assert!(Instant::now() >= timer.wait.due(second * 10).expect("a time"));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_time_that_no_clock_has_is_never_over() {
-        let mut patience = Patience::begin(Instant::now(), Duration::MAX);
-        let over = timeout(Duration::from_hours(24 * 365), poll_fn(|cx| patience.poll_over(cx))).await;
+        let mut timer = WriteTimer::begin(Instant::now(), Duration::MAX);
+        let over = timeout(Duration::from_hours(24 * 365), poll_fn(|cx| timer.poll_expired(cx))).await;
         assert!(over.is_err());
     }
 
