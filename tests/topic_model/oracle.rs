@@ -46,6 +46,18 @@ pub(crate) struct Reader {
     pub(crate) several: bool,
     /// The topic's body has ended, and none has begun since.
     pub(crate) ended: bool,
+    pub(crate) start: Start,
+}
+
+/// How a reader that got no event yet takes it that its next one is trimmed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// It came without an id, for the retained events up to this position: they become fewer.
+    History(usize),
+    /// It came with an id: it gets a gap event.
+    Returning,
+    /// It came for the next event, or has got one: it lags.
+    Begun,
 }
 
 /// A reader's next result.
@@ -170,16 +182,24 @@ impl ExpectedTopic {
             return self.next(reader);
         }
         let behind = self.len() - seen;
+        if seen < self.trimmed && matches!(reader.start, Start::History(to) if self.trimmed <= to) {
+            reader.seen = self.trimmed;
+            return self.next(reader);
+        }
         let far = reader.caught_up && on_lag != OnLag::Latest && reader.max_lag.is_some_and(|most| behind > most);
         if far || seen < self.trimmed {
             let to = match on_lag {
                 OnLag::Skip => self.len(),
                 OnLag::Latest => self.trimmed,
+                _ if reader.start == Start::Returning && seen < self.trimmed => self.trimmed,
                 _ => return Next::Closed,
             };
             let to = end.map_or(to, |(at, _)| to.min(at.max(self.trimmed)));
             reader.seen = to;
             let misses = self.misses(on_lag, seen, to) || end.is_some_and(|(at, _)| self.is_replaced_after(at));
+            if misses {
+                reader.start = Start::Begun;
+            }
             return if misses { Next::Lagged(to) } else { self.next(reader) };
         }
         if seen == self.len() {
@@ -190,7 +210,11 @@ impl ExpectedTopic {
         reader.seen = seen + 1;
         // A newer event after the reader's end is not for this reader.
         let is_replaced = self.newer(seen).is_some_and(|newer| end.is_none_or(|(at, _)| newer < at));
-        if on_lag == OnLag::Latest && is_replaced { self.next(reader) } else { Next::Event(seen) }
+        if on_lag == OnLag::Latest && is_replaced {
+            return self.next(reader);
+        }
+        reader.start = Start::Begun;
+        Next::Event(seen)
     }
 }
 

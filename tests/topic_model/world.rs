@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use touka::topic::OnLag;
 use touka::{CloseReason, Event, EventId, EventStream, Hub, Topic};
 
-use crate::oracle::{Composite, ExpectedTopic, Next, Reader};
+use crate::oracle::{Composite, ExpectedTopic, Next, Reader, Start};
 use crate::{CLIENTS, From, Step, TOPICS};
 
 /// The library and the expected results.
@@ -87,7 +87,9 @@ impl World {
                 // Which of several topics has been read to its end cannot be observed from outside.
                 let max_lag = max_lag.filter(|_| follows.len() == 1);
                 let several = follows.len() > 1;
-                let reader = Reader { seen: 0, caught_up: false, on_lag, max_lag, ends: 0, several, ended: false };
+                let start = Start::Begun;
+                let reader =
+                    Reader { seen: 0, caught_up: false, on_lag, max_lag, ends: 0, several, ended: false, start };
                 let readers = vec![reader; follows.len()];
                 self.clients[client] = Client { follows, readers, ..Client::default() };
                 self.connect(client, from);
@@ -119,6 +121,7 @@ impl World {
             ends: expected_topic.ends(),
             several: false,
             ended: false,
+            start: Start::Begun,
         };
         let greeting = vec![Greeting { reason: None, topic: None, from: None, positions: vec![head] }];
         self.clients[index] = Client { follows: vec![topic], readers: vec![reader], greeting, ..Client::default() };
@@ -183,6 +186,7 @@ impl World {
             }
             _ => None,
         };
+        let ends = heads.clone();
         let (id, positions, greeting) = match (from, known) {
             (From::Garbage, _) => {
                 let id = "1.of-another-kind".to_owned();
@@ -209,8 +213,14 @@ impl World {
             (From::Earliest, None) => (None, tails.clone(), vec![greet(None, None, None, &tails)]),
             (_, None) => (None, heads.clone(), vec![greet(None, None, None, &heads)]),
         };
-        for (reader, position) in client.readers.iter_mut().zip(positions) {
+        for (nth, position) in positions.into_iter().enumerate() {
+            let reader = &mut client.readers[nth];
             (reader.seen, reader.caught_up, reader.ended) = (position, false, false);
+            reader.start = match (&id, from) {
+                (Some(_), _) => Start::Returning,
+                (None, From::Earliest) => Start::History(ends[nth]),
+                (None, _) => Start::Begun,
+            };
         }
         for (reader, &topic) in client.readers.iter_mut().zip(&client.follows) {
             reader.ends = expected_topics[topic].ends();

@@ -20,8 +20,8 @@ use crate::event::Event;
 #[non_exhaustive]
 pub enum OnLag {
     /// Closes the stream with [`Lagged`](crate::CloseReason::Lagged). The client reconnects with its last id and gets
-    /// the events that are still retained. A client that comes with an id, and whose next event is trimmed before its
-    /// stream has read any, gets a `gap` event instead: it might be closed at each of its attempts.
+    /// the events that are still retained. A client that comes with an id, and whose next event is trimmed before it
+    /// got any, gets a `gap` event instead: it might be closed at each of its attempts.
     #[default]
     Disconnect,
     /// Sends a `gap` event and continues with the next event that is published.
@@ -39,8 +39,8 @@ pub(crate) struct LagRule {
     pub(super) most: Option<(u64, u64)>,
 }
 
-/// What becomes of events that are trimmed after a subscriber came, and before its first look into the log. Without an
-/// answer of its own, a topic that is busy, or whose handler publishes before its stream is read, would close each stream
+/// What becomes of events that are trimmed after a subscriber came, and before it got any. Without an answer of its
+/// own, a topic that is busy, or whose handler publishes before its stream is read, would close each stream
 /// of [`OnLag::Disconnect`] at once, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
@@ -49,7 +49,7 @@ pub(super) enum Start {
     History(u64),
     /// The subscriber has an id: a `gap` event tells it.
     Returning,
-    /// The subscriber begins with the next event, or has looked into the log: it lags.
+    /// The subscriber begins with the next event, or has got one: it lags.
     Begun,
 }
 
@@ -118,7 +118,6 @@ impl Cursor {
                 return Ahead::End(end.reason, end.last.clone());
             }
             let ends_at = end.map(|end| end.at);
-            let start = mem::replace(&mut self.start, Start::Begun);
             if self.seen.offset >= log.head().offset {
                 self.caught_up = true;
                 return Ahead::Nothing;
@@ -129,11 +128,11 @@ impl Cursor {
                 self.seen = log.tail();
                 continue;
             }
-            if trimmed && matches!(start, Start::History(to) if log.tail().offset <= to) {
+            if trimmed && matches!(self.start, Start::History(to) if log.tail().offset <= to) {
                 self.seen = log.tail();
                 continue;
             }
-            if trimmed && start == Start::Returning && self.rule.on_lag == OnLag::Disconnect {
+            if trimmed && self.start == Start::Returning && self.rule.on_lag == OnLag::Disconnect {
                 return self.skip(log, log.tail());
             }
             if trimmed || self.is_too_far_behind(log) {
@@ -147,6 +146,7 @@ impl Cursor {
             if is_superseded && self.rule.on_lag == OnLag::Latest {
                 continue;
             }
+            self.start = Start::Begun;
             return Ahead::Event(&entry.event);
         }
     }
@@ -171,6 +171,7 @@ impl Cursor {
 
     /// Moves the cursor to this mark, past events that the subscriber misses.
     fn skip<'l>(&mut self, log: &Log, to: Mark) -> Ahead<'l> {
+        self.start = Start::Begun;
         // Events after the end of the generation are not missed.
         let to = self.generation.end().filter(|end| end.at < to.offset).map_or(to, |end| log.mark(end.at));
         Ahead::Skipped { from: mem::replace(&mut self.seen, to), to }
