@@ -195,6 +195,8 @@ impl World {
             }
             (_, Some((id, mut positions))) => {
                 let mut greeting = Vec::new();
+                // A gap moves the position of its own topic. One that misses nothing stays, until an event moves it.
+                let mut so_far = positions.clone();
                 for (nth, &tail) in tails.iter().enumerate() {
                     if positions[nth] < tail {
                         let seen = std::mem::replace(&mut positions[nth], tail);
@@ -202,7 +204,8 @@ impl World {
                             continue;
                         }
                         let topic = (tails.len() > 1).then(|| client.follows[nth]);
-                        greeting.push(greet(Some("trimmed"), topic, Some(id.clone()), &positions));
+                        so_far[nth] = tail;
+                        greeting.push(greet(Some("trimmed"), topic, Some(id.clone()), &so_far));
                     }
                 }
                 if greeting.is_empty() {
