@@ -51,7 +51,7 @@ async fn sent(headers: HeaderMap, events: EventSender) {
     let _ = events.send(headers["x-trace"].to_str().unwrap_or_default()).await;
 }
 
-#[sse_handler(head = state(&hub)?)]
+#[sse_handler(head = state(hub)?)]
 #[route(GET, "/stopped")]
 async fn stopped(State(hub): State<Hub>) -> Result<EventStream, StatusCode> {
     emit!(format!("{hub:?}"));
