@@ -39,7 +39,7 @@ fn held(count: &Count) -> impl Fn() -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_stream_ends_after_the_chosen_event_and_the_connection_goes_on() {
+async fn a_connection_goes_on_after_the_chosen_event() {
     for park in FORMS {
         let mut scene = Scene::new(park).await;
         let mut other = scene.client("/a").await;
@@ -143,7 +143,7 @@ async fn a_test_that_panics_ends_its_own_stream() {
     }
 }
 
-/// The closure is dropped with its stream, whoever ends it, and a panic in its `Drop` costs nobody else anything.
+/// The closure is dropped at each kind of end, and a panic in its `Drop` affects no other stream.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_test_is_dropped_with_its_stream() {
     for park in FORMS {

@@ -49,14 +49,20 @@ pub(crate) struct Reader {
     pub(crate) start: Start,
 }
 
-/// How a reader that got no event yet takes it that its next one is trimmed.
+impl Reader {
+    pub(crate) const fn new(on_lag: OnLag, max_lag: Option<usize>, several: bool) -> Self {
+        Self { seen: 0, caught_up: false, on_lag, max_lag, ends: 0, several, ended: false, start: Start::Begun }
+    }
+}
+
+/// A reader's claim to the events that are trimmed before it got any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Start {
-    /// It came without an id, for the retained events up to this position: they become fewer.
+    /// Without an id, the retained events up to this position: they may become fewer.
     History(usize),
-    /// It came with an id: it gets a gap event.
+    /// With an id, all events after it: a gap event tells what is missed.
     Returning,
-    /// It came for the next event, or has got one: it lags.
+    /// The next event, or another one after some: the reader lags.
     Begun,
 }
 

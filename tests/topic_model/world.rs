@@ -87,10 +87,7 @@ impl World {
                 // Which of several topics has been read to its end cannot be observed from outside.
                 let max_lag = max_lag.filter(|_| follows.len() == 1);
                 let several = follows.len() > 1;
-                let start = Start::Begun;
-                let reader =
-                    Reader { seen: 0, caught_up: false, on_lag, max_lag, ends: 0, several, ended: false, start };
-                let readers = vec![reader; follows.len()];
+                let readers = vec![Reader::new(on_lag, max_lag, several); follows.len()];
                 self.clients[client] = Client { follows, readers, ..Client::default() };
                 self.connect(client, from);
             }
@@ -112,17 +109,7 @@ impl World {
     fn feed(&mut self, index: usize, topic: usize) {
         let expected_topic = &self.expected_topics[topic];
         let head = expected_topic.len();
-        let on_lag = OnLag::Disconnect;
-        let reader = Reader {
-            seen: head,
-            caught_up: false,
-            on_lag,
-            max_lag: None,
-            ends: expected_topic.ends(),
-            several: false,
-            ended: false,
-            start: Start::Begun,
-        };
+        let reader = Reader { seen: head, ends: expected_topic.ends(), ..Reader::new(OnLag::Disconnect, None, false) };
         let greeting = vec![Greeting { reason: None, topic: None, from: None, positions: vec![head] }];
         self.clients[index] = Client { follows: vec![topic], readers: vec![reader], greeting, ..Client::default() };
         let (end, ended) = oneshot::channel();

@@ -7,7 +7,7 @@ use touka::{EventStream, Hub, Router, Topic, route, routes};
 
 const RETAINED: usize = 3;
 
-/// Publishes so many events after it has subscribed, as a chat that says who has come.
+/// Publishes `count` events after the subscription, as a chat that says who has come.
 #[route(GET, "/earliest?{count}")]
 async fn earliest(State(hub): State<Hub>, count: usize, from: LastEventId) -> Result<EventStream, HubError> {
     let stream = hub.topic("a")?.subscribe(from).earliest().await?;

@@ -39,17 +39,17 @@ pub(crate) struct LagRule {
     pub(super) most: Option<(u64, u64)>,
 }
 
-/// What becomes of events that are trimmed after a subscriber came, and before it got any. Without an answer of its
-/// own, a topic that is busy, or whose handler publishes before its stream is read, would close each stream
-/// of [`OnLag::Disconnect`] at once, again and again.
+/// The claim of a subscriber to events that are trimmed before it got any.
+///
+/// With [`OnLag`] alone, a topic that is busy, or whose handler publishes before its stream is read, would close each
+/// stream of [`OnLag::Disconnect`] at once, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Start {
-    /// The subscriber begins with the retained events, up to this offset. They may become fewer: no promise was made
-    /// about them.
+    /// The retained events up to this offset, which may become fewer: the subscriber came without an id.
     History(u64),
-    /// The subscriber has an id: a `gap` event tells it.
+    /// All events after the subscriber's id. A `gap` event tells what is missed.
     Returning,
-    /// The subscriber begins with the next event, or has got one: it lags.
+    /// The events after the next one, or after one that was handed out. The subscriber lags if it misses any.
     Begun,
 }
 
