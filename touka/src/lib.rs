@@ -195,3 +195,8 @@ struct Credentials;
 #[cfg(all(doctest, feature = "axum", feature = "macros"))]
 #[doc = include_str!("../../docs/axum.md")]
 struct InAxum;
+
+/// The examples of the guide for apps with axum's `Sse`, compiled.
+#[cfg(all(doctest, feature = "axum", feature = "macros", feature = "testing"))]
+#[doc = include_str!("../../docs/from-axum.md")]
+struct FromAxum;
