@@ -35,8 +35,8 @@ use crate::error::{Error, Result};
 ///
 /// # Events without data
 /// A client that follows the standard dispatches nothing for an event without data. Some popular clients,
-/// however, report a block without data as an event: a phantom event, with empty data. `docs/clients.md` in
-/// the repository lists them.
+/// however, report a block without data as an event: a phantom event, with empty data. The
+/// [guide to clients](crate::guides::clients) lists them.
 ///
 /// | the event has | on the wire | at every client | use |
 /// |---|---|---|---|
