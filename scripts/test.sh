@@ -164,7 +164,7 @@ stage_doc() {
     cargo doc --workspace --no-deps --all-features
     # A link to a file that touka/src/guides/links.md does not define leads nowhere in rustdoc.
     local links
-    links=$(grep -rnoE 'href="[^":]*(\.md[#"]|\.\./(examples|tests|touka)/)[^"]*' "${CARGO_TARGET_DIR:-target}/doc/touka/guides" || true)
+    links=$(grep -rnoE 'href="([^":#]*\.md[#"]|\.\./(examples|tests|touka)/)[^"]*' "${CARGO_TARGET_DIR:-target}/doc/touka/guides" || true)
     [[ -z $links ]] || fail "links of the guides that touka/src/guides/links.md does not define:"$'\n'"$links"
 }
 

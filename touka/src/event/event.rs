@@ -87,6 +87,13 @@ impl Event {
     }
 
     /// Creates an event with a text from the source as its data, without an allocation.
+    ///
+    /// ```
+    /// use touka::Event;
+    ///
+    /// const HELLO: Event = Event::from_static("hello");
+    /// assert_eq!(HELLO.to_string(), "data: hello\n\n");
+    /// ```
     pub const fn from_static(text: &'static str) -> Self {
         Self { comment: None, retry: None, id: None, event: None, data: Some(Cow::Borrowed(text)) }
     }
@@ -180,6 +187,14 @@ impl Event {
     }
 
     /// Sets the time that the client waits before it reconnects, in whole milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use touka::Event;
+    ///
+    /// assert_eq!(Event::data("x").retry(Duration::from_secs(3)).to_string(), "retry: 3000\ndata: x\n\n");
+    /// assert_eq!(Event::new().retry(Duration::from_secs(3)).to_string(), "retry: 3000\n");
+    /// ```
     #[must_use]
     pub fn retry(mut self, delay: Duration) -> Self {
         self.retry = Some(millis(delay));
@@ -187,6 +202,12 @@ impl Event {
     }
 
     /// Sets the comment, which no client shows. Each line of it becomes a comment line.
+    ///
+    /// ```
+    /// use touka::Event;
+    ///
+    /// assert_eq!(Event::data("x").comment("a\nb").to_string(), ": a\n: b\ndata: x\n\n");
+    /// ```
     #[must_use]
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(Cow::Owned(text.into()));

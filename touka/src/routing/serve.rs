@@ -7,6 +7,20 @@ use crate::server::{IntoListener, Server};
 impl<S> Router<S> {
     /// Serves the app: [`Server::serve`] with the defaults.
     ///
+    /// ```no_run
+    /// use touka::{Router, route, routes};
+    ///
+    /// #[route(GET, "/")]
+    /// async fn index() -> &'static str {
+    ///     "hello"
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> touka::Result<()> {
+    ///     Router::new().mount(routes![index]).serve("127.0.0.1:3000").await
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// The address cannot be opened.
     pub async fn serve(self, address: impl IntoListener) -> Result<()>

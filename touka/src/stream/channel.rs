@@ -92,6 +92,16 @@ impl<T> EventSender<T> {
 
     /// Waits until the stream has ended, and returns the reason: the client has left, the server is shutting
     /// down, and so on.
+    ///
+    /// ```
+    /// use touka::{CloseReason, Event, EventSender, EventStream};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let (events, stream): (EventSender<Event>, EventStream<Event>) = EventStream::channel(8);
+    /// drop(stream);
+    /// assert_eq!(events.closed().await, CloseReason::Disconnected);
+    /// # });
+    /// ```
     pub async fn closed(&self) -> CloseReason {
         self.link.gone().await
     }
@@ -115,10 +125,32 @@ impl<T> fmt::Debug for EventSender<T> {
 }
 
 /// The error of a send to a stream that has ended. Holds the event.
+///
+/// ```
+/// use touka::{EventSender, EventStream};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let (events, stream): (EventSender<String>, EventStream<String>) = EventStream::channel(8);
+/// drop(stream);
+/// let error = events.send("hello").await.unwrap_err();
+/// assert_eq!(error.0, "hello");
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// The error of a send that did not wait. Holds the event.
+///
+/// ```
+/// use touka::stream::TrySendError;
+/// use touka::{EventSender, EventStream};
+///
+/// let (events, stream): (EventSender<String>, EventStream<String>) = EventStream::channel(1);
+/// assert!(events.try_send("one").is_ok());
+/// assert_eq!(events.try_send("two"), Err(TrySendError::Full("two".to_owned())));
+/// drop(stream);
+/// assert_eq!(events.try_send("three"), Err(TrySendError::Closed("three".to_owned())));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The queue is full: the client is slower than the events.
