@@ -70,7 +70,8 @@ impl Event {
         Self { comment: None, retry: None, id: None, event: None, data: None }
     }
 
-    /// Creates an event with this text as its data.
+    /// Creates an event with this text as its data. For an event that exists, use
+    /// [`with_data`](Self::with_data).
     ///
     /// CRLF, LF and a lone CR each end a line. All arrive as LF, because the protocol has no other.
     /// Everything else arrives unchanged, and so does the empty text. Text whose CRs matter goes through
@@ -131,7 +132,9 @@ impl Event {
     /// assert_eq!(event, Event::data("x").id(7));
     /// ```
     #[must_use]
-    #[doc(alias = "data")] // rustc suggests this method for `Event::new().data("x")`
+    // For search. rustc suggests an alias for `Event::new().data("x")` only if no method has a similar name, and
+    // `as_data` has.
+    #[doc(alias = "data")]
     pub fn with_data(mut self, text: impl Into<String>) -> Self {
         self.data = Some(Cow::Owned(text.into()));
         self
