@@ -124,7 +124,13 @@ mod error;
 pub mod event;
 pub mod extract;
 // The pages' examples need these features. `doc` is set for doc tests too.
-#[cfg(all(doc, any(not(doctest), all(feature = "axum", feature = "disk", feature = "macros", feature = "testing"))))]
+#[cfg(all(
+    doc,
+    any(
+        not(doctest),
+        all(feature = "axum", feature = "disk", feature = "macros", feature = "testing", feature = "tls")
+    )
+))]
 #[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod guides;
 pub mod response;

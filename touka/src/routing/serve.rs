@@ -22,7 +22,10 @@ impl<S> Router<S> {
     /// ```
     ///
     /// # Errors
-    /// The address cannot be opened.
+    /// As [`Server::serve`].
+    ///
+    /// # Cancellation
+    /// As [`Server::serve`].
     pub async fn serve(self, address: impl IntoListener) -> Result<()>
     where
         Self: StateGiven<S>,

@@ -65,6 +65,9 @@ impl<T> EventSender<T> {
     ///
     /// # Errors
     /// The queue stayed full, or the stream has ended. The error holds the event.
+    ///
+    /// # Cancellation
+    /// If the future is dropped before it is ready, nothing is sent.
     pub async fn send_timeout(&self, event: impl Into<T>, longest: Duration) -> Result<(), TrySendError<T>> {
         // Reserves first, so that the event is never lost to the timeout.
         let event = event.into();
@@ -91,7 +94,10 @@ impl<T> EventSender<T> {
     }
 
     /// Waits until the stream has ended, and returns the reason: the client has left, the server is shutting
-    /// down, and so on.
+    /// down, and so on. Ready at once if it has ended.
+    ///
+    /// # Cancellation
+    /// Nothing is lost if the future is dropped: the next call returns the same reason.
     ///
     /// ```
     /// use touka::{CloseReason, Event, EventSender, EventStream};
