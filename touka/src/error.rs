@@ -14,6 +14,13 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// The `is_*` methods tell its kind. Its text is for people and may change;
 /// [`source`](StdError::source) has the cause.
+///
+/// ```
+/// use touka::EventName;
+///
+/// let error = EventName::new("two\nlines").unwrap_err();
+/// assert!(error.is_field());
+/// ```
 pub struct Error(Box<Inner>);
 
 struct Inner {
@@ -160,6 +167,17 @@ impl StdError for Error {
 ///
 /// The first reason stays. A client that leaves because the server has closed its stream does not
 /// change it.
+///
+/// ```
+/// use std::sync::mpsc;
+/// use touka::{CloseReason, EventStream};
+///
+/// let (ended, reason) = mpsc::channel();
+/// let stream: EventStream = EventStream::once("hello").on_close(move |reason| ended.send(reason).unwrap());
+/// drop(stream);
+/// assert_eq!(reason.recv(), Ok(CloseReason::Disconnected));
+/// assert_eq!(CloseReason::Disconnected.to_string(), "disconnected");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CloseReason {

@@ -72,8 +72,21 @@
 //! spans, and provides axum's `ConnectInfo`. Under axum's own server a graceful shutdown waits for every
 //! stream; [`Handle::layer`](server::Handle::layer) ends them.
 //!
+//! # Guides
+//!
+//! | page | about |
+//! |---|---|
+//! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, OpenAI's API, shutdown, scale |
+//! | [`guides::topics`] | topics |
+//! | [`guides::axum`], [`guides::from_axum`] | touka in an axum app, and the way from axum's `Sse` |
+//! | [`guides::deploying`], [`guides::observability`] | proxies, systemd, containers, TLS; logs and metrics |
+//! | [`guides::credentials`] | streams that end with a session or a token |
+//! | [`guides::clients`] | clients that deviate from the standard |
+//! | [`guides::from_go`] | the way from Go's touka |
+//!
 //! # Layout
 //!
+//! - [`guides`]: a page for each subject.
 //! - [`event`]: one event, its fields and its wire form.
 //! - [`stream`]: from an emitting body to an [`EventStream`], with its keep-alive and its end.
 //! - [`topic`]: logs of events that many clients follow, each from its own position.
@@ -103,11 +116,24 @@
 //!
 //! This crate has no unsafe code, and its macros generate none.
 
+// docs.rs sets `docsrs`: each item shows the feature that it needs.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 #[doc(hidden)]
 pub mod __private;
 mod error;
 pub mod event;
 pub mod extract;
+// The pages' examples need these features. `doc` is set for doc tests too.
+#[cfg(all(
+    doc,
+    any(
+        not(doctest),
+        all(feature = "axum", feature = "disk", feature = "macros", feature = "testing", feature = "tls")
+    )
+))]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
+pub mod guides;
 pub mod response;
 pub mod routing;
 pub mod server;
@@ -173,30 +199,5 @@ pub use touka_macros::IntoEvent;
 
 /// The examples of the README, compiled.
 #[cfg(all(doctest, feature = "macros"))]
-#[doc = include_str!("../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
-
-/// The examples of the guide to clients, compiled.
-#[cfg(all(doctest, feature = "macros"))]
-#[doc = include_str!("../../docs/clients.md")]
-struct Clients;
-
-/// The examples of the guide to topics, compiled.
-#[cfg(all(doctest, feature = "macros", feature = "disk"))]
-#[doc = include_str!("../../docs/topics.md")]
-struct Topics;
-
-/// The examples of the guide to credentials, compiled.
-#[cfg(all(doctest, feature = "macros"))]
-#[doc = include_str!("../../docs/credentials.md")]
-struct Credentials;
-
-/// The examples of the guide for axum apps, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "macros"))]
-#[doc = include_str!("../../docs/axum.md")]
-struct InAxum;
-
-/// The programs of the cookbook, compiled.
-#[cfg(all(doctest, feature = "axum", feature = "macros"))]
-#[doc = include_str!("../../docs/cookbook.md")]
-struct Cookbook;

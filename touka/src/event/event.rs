@@ -35,8 +35,8 @@ use crate::error::{Error, Result};
 ///
 /// # Events without data
 /// A client that follows the standard dispatches nothing for an event without data. Some popular clients,
-/// however, report a block without data as an event: a phantom event, with empty data. `docs/clients.md` in
-/// the repository lists them.
+/// however, report a block without data as an event: a phantom event, with empty data. The
+/// [guide to clients](crate::guides::clients) lists them.
 ///
 /// | the event has | on the wire | at every client | use |
 /// |---|---|---|---|
@@ -70,7 +70,8 @@ impl Event {
         Self { comment: None, retry: None, id: None, event: None, data: None }
     }
 
-    /// Creates an event with this text as its data.
+    /// Creates an event with this text as its data. For an event that exists, use
+    /// [`with_data`](Self::with_data).
     ///
     /// CRLF, LF and a lone CR each end a line. All arrive as LF, because the protocol has no other.
     /// Everything else arrives unchanged, and so does the empty text. Text whose CRs matter goes through
@@ -87,6 +88,13 @@ impl Event {
     }
 
     /// Creates an event with a text from the source as its data, without an allocation.
+    ///
+    /// ```
+    /// use touka::Event;
+    ///
+    /// const HELLO: Event = Event::from_static("hello");
+    /// assert_eq!(HELLO.to_string(), "data: hello\n\n");
+    /// ```
     pub const fn from_static(text: &'static str) -> Self {
         Self { comment: None, retry: None, id: None, event: None, data: Some(Cow::Borrowed(text)) }
     }
@@ -124,7 +132,9 @@ impl Event {
     /// assert_eq!(event, Event::data("x").id(7));
     /// ```
     #[must_use]
-    #[doc(alias = "data")] // rustc suggests this method for `Event::new().data("x")`
+    // For search. rustc suggests an alias for `Event::new().data("x")` only if no method has a similar name, and
+    // `as_data` has.
+    #[doc(alias = "data")]
     pub fn with_data(mut self, text: impl Into<String>) -> Self {
         self.data = Some(Cow::Owned(text.into()));
         self
@@ -180,6 +190,14 @@ impl Event {
     }
 
     /// Sets the time that the client waits before it reconnects, in whole milliseconds.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use touka::Event;
+    ///
+    /// assert_eq!(Event::data("x").retry(Duration::from_secs(3)).to_string(), "retry: 3000\ndata: x\n\n");
+    /// assert_eq!(Event::new().retry(Duration::from_secs(3)).to_string(), "retry: 3000\n");
+    /// ```
     #[must_use]
     pub fn retry(mut self, delay: Duration) -> Self {
         self.retry = Some(millis(delay));
@@ -187,6 +205,12 @@ impl Event {
     }
 
     /// Sets the comment, which no client shows. Each line of it becomes a comment line.
+    ///
+    /// ```
+    /// use touka::Event;
+    ///
+    /// assert_eq!(Event::data("x").comment("a\nb").to_string(), ": a\n: b\ndata: x\n\n");
+    /// ```
     #[must_use]
     pub fn comment(mut self, text: impl Into<String>) -> Self {
         self.comment = Some(Cow::Owned(text.into()));

@@ -71,6 +71,16 @@ impl EventId {
     }
 
     /// Returns the id as a number, if it is one: `"7"` is, `"07"` is not.
+    ///
+    /// ```
+    /// use touka::EventId;
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// assert_eq!(EventId::new("7")?.as_u64(), Some(7));
+    /// assert_eq!(EventId::new("07")?.as_u64(), None);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn as_u64(&self) -> Option<u64> {
         match self.0 {
             Id::Number(number) => Some(number),

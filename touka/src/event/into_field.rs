@@ -10,6 +10,13 @@ use super::name::EventName;
 /// Values that [`Event::event`](crate::Event::event) takes: whatever converts into an [`EventName`].
 ///
 /// A `String` may hold a line break and does not convert: [`EventName::new`] checks it.
+///
+/// ```
+/// use touka::{Event, EventName};
+///
+/// const TICK: EventName = EventName::from_static("tick");
+/// assert_eq!(Event::data("1").event("tick"), Event::data("1").event(TICK));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the name of an event",
     label = "neither a literal nor an `EventName`",
@@ -31,6 +38,14 @@ impl<V: Into<EventName>> IntoEventName for V {
 ///
 /// A `String` may hold a line break and does not convert: [`EventId::new`] checks it. `M` tells the two kinds apart
 /// and is inferred.
+///
+/// ```
+/// use touka::{Event, EventId};
+///
+/// let row: Option<u64> = Some(7);
+/// assert_eq!(Event::data("x").id(row), Event::data("x").id(7));
+/// assert_eq!(Event::data("x").id("7"), Event::data("x").id(EventId::from(7)));
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the id of an event",
     label = "not a whole number, a literal, an `EventId` or an `Option` of one of them",

@@ -70,6 +70,18 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for ConnectInfo {
 }
 
 /// The answer where the client has no address, or the server does not provide it: 500.
+///
+/// ```
+/// use touka::extract::{ConnectInfo, FromRequestParts};
+/// use touka::http::{Request, StatusCode};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// // No server has put an address into this request.
+/// let (mut parts, ()) = Request::new(()).into_parts();
+/// let error = ConnectInfo::from_request_parts(&mut parts, &()).await.unwrap_err();
+/// assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct ConnectInfoRejection(());
 

@@ -33,6 +33,29 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The answer to a body that is not what the handler takes.
+///
+/// ```
+/// use touka::extract::{Json, JsonRejection};
+/// use touka::response::StatusCode;
+/// use touka::route;
+///
+/// /// Answers with a text of its own.
+/// #[route(POST, "/orders")]
+/// async fn order(order: Result<Json<u32>, JsonRejection>) -> (StatusCode, String) {
+///     match order {
+///         Ok(Json(number)) => (StatusCode::CREATED, format!("order {number}")),
+///         Err(error) if error.is_data() => (StatusCode::BAD_REQUEST, "an order is a number".into()),
+///         Err(error) => (error.status(), error.body_text()),
+///     }
+/// }
+/// # use touka::{body::Body, extract::FromRequest, http::Request};
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # let request = Request::post("/").header("content-type", "application/json").body(Body::from("true")).unwrap();
+/// # let error = Json::<u32>::from_request(request, &()).await.unwrap_err();
+/// # assert!(error.is_data() && !error.is_syntax());
+/// # assert_eq!(order(Err(error)).await.1, "an order is a number");
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct JsonRejection(Kind);
 

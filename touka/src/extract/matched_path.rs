@@ -75,6 +75,18 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for MatchedPath {
 }
 
 /// The answer where no route has matched the request: 500.
+///
+/// ```
+/// use touka::extract::{FromRequestParts, MatchedPath};
+/// use touka::http::{Request, StatusCode};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// // No router has matched this request.
+/// let (mut parts, ()) = Request::new(()).into_parts();
+/// let error = MatchedPath::from_request_parts(&mut parts, &()).await.unwrap_err();
+/// assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct MatchedPathRejection(());
 

@@ -13,6 +13,18 @@ use crate::response::refusal;
 ///
 /// Its text names the place, the parameter and the reason, as in ``query parameter `since`: it is
 /// missing``.
+///
+/// ```
+/// use touka::extract::QueryParams;
+/// use touka::http::Request;
+///
+/// let (parts, ()) = Request::get("/log?level=high").body(()).unwrap().into_parts();
+/// let query = QueryParams::from_parts(&parts);
+/// let error = query.parse::<u8>("level").unwrap_err();
+/// assert!(error.is_query() && error.is_invalid());
+/// assert_eq!(error.to_string(), r#"query parameter `level`: "high" is not a valid u8: invalid digit found in string"#);
+/// assert!(query.parse::<u64>("since").unwrap_err().is_missing());
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParamRejection {
     place: Place,

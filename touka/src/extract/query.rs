@@ -53,6 +53,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
 /// The answer to a query that is not what the handler takes: 400.
 ///
 /// Its text names the parameter and the reason, as in ``query: missing field `room` ``.
+///
+/// ```
+/// use serde::Deserialize;
+/// use touka::extract::{Query, QueryRejection};
+/// use touka::route;
+///
+/// #[derive(Deserialize)]
+/// struct Page {
+///     number: u32,
+/// }
+///
+/// /// Shows the first page if the query names none.
+/// #[route(GET, "/news")]
+/// async fn news(page: Result<Query<Page>, QueryRejection>) -> Result<String, QueryRejection> {
+///     let number = match page {
+///         Ok(Query(page)) => page.number,
+///         Err(error) if error.is_missing() => 1,
+///         Err(error) => return Err(error),
+///     };
+///     Ok(format!("page {number}"))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryRejection(Fault);
 

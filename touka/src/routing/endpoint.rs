@@ -19,6 +19,19 @@ use crate::server::add_axum_routes;
 pub(super) type ResponseFuture = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// The service that the layers of a [`Router`](super::Router) wrap. It answers every request.
+///
+/// ```
+/// use touka::Router;
+/// use touka::routing::Endpoint;
+/// use tower_layer::{Layer, layer_fn};
+///
+/// /// A layer that changes nothing. A layer of tower-http is used in the same way.
+/// fn nothing() -> impl Layer<Endpoint, Service = Endpoint> + Send + Sync + 'static {
+///     layer_fn(|inner: Endpoint| inner)
+/// }
+///
+/// let app: Router = Router::new().layer(nothing());
+/// ```
 #[derive(Clone)]
 pub struct Endpoint(Arc<dyn Fn(Request) -> ResponseFuture + Send + Sync>);
 

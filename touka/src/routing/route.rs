@@ -72,6 +72,16 @@ impl<S> Route<S> {
 
     /// Makes a route for every method, also for those that are not standard. At the same path, a route for one
     /// method has precedence.
+    ///
+    /// ```
+    /// use touka::Router;
+    /// use touka::extract::Request;
+    /// use touka::routing::Route;
+    ///
+    /// let echo = Route::any("/echo", |request: Request, _state: ()| async move { request.into_body() });
+    /// assert_eq!(echo.method(), None);
+    /// let app: Router = Router::new().mount([echo]);
+    /// ```
     pub fn any<H, F>(path: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Request, S) -> F + Send + Sync + 'static,

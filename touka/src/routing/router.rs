@@ -250,6 +250,18 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     /// Gives the handlers their state. The result can be served, or can take routes that need a
     /// state of another type.
+    ///
+    /// ```
+    /// use touka::extract::State;
+    /// use touka::{Router, route, routes};
+    ///
+    /// #[route(GET, "/")]
+    /// async fn index(State(name): State<&'static str>) -> &'static str {
+    ///     name
+    /// }
+    ///
+    /// let app: Router = Router::new().mount(routes![index]).with_state("shop");
+    /// ```
     #[must_use]
     pub fn with_state<S2: Clone + Send + Sync + 'static>(self, state: S) -> Router<S2> {
         let plan = Arc::unwrap_or_clone(self.plan).bind(&state);

@@ -7,8 +7,25 @@ use crate::server::{IntoListener, Server};
 impl<S> Router<S> {
     /// Serves the app: [`Server::serve`] with the defaults.
     ///
+    /// ```no_run
+    /// use touka::{Router, route, routes};
+    ///
+    /// #[route(GET, "/")]
+    /// async fn index() -> &'static str {
+    ///     "hello"
+    /// }
+    ///
+    /// #[tokio::main]
+    /// async fn main() -> touka::Result<()> {
+    ///     Router::new().mount(routes![index]).serve("127.0.0.1:3000").await
+    /// }
+    /// ```
+    ///
     /// # Errors
-    /// The address cannot be opened.
+    /// As [`Server::serve`].
+    ///
+    /// # Cancellation
+    /// As [`Server::serve`].
     pub async fn serve(self, address: impl IntoListener) -> Result<()>
     where
         Self: StateGiven<S>,

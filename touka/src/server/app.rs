@@ -26,6 +26,23 @@ use crate::extract::peer;
 ///   a client of a Unix socket, which has no address, it is called with `0.0.0.0:0`.
 ///
 /// `Kind` distinguishes the two, and is inferred by the compiler.
+///
+/// ```no_run
+/// use std::net::SocketAddr;
+/// use touka::Server;
+/// use touka::server::App;
+///
+/// /// Serves any app with the settings of this program.
+/// async fn run<Kind>(app: impl App<Kind>) -> touka::Result<()> {
+///     Server::new().max_connections(1_000).serve("127.0.0.1:3000", app).await
+/// }
+///
+/// # async fn all() -> touka::Result<()> {
+/// run(touka::Router::new()).await?;
+/// run(axum::Router::new()).await?;
+/// run(axum::Router::new().into_make_service_with_connect_info::<SocketAddr>()).await
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be served",
     label = "not an app",

@@ -73,6 +73,16 @@ impl Server {
     ///
     /// If the proxy connects for itself, or for a client without an address (`LOCAL`, `UNKNOWN`), requests
     /// count as the proxy's own, and no header that names a client is read.
+    ///
+    /// ```
+    /// use touka::Server;
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let server = Server::new().trust_proxies(["10.0.0.2"])?.proxy_protocol(true);
+    /// # drop(server);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn proxy_protocol(mut self, on: bool) -> Self {
         self.shared.proxies.protocol = on;
         self

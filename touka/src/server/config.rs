@@ -73,6 +73,16 @@ impl Limits {
 }
 
 /// Which subscriptions a server parks: see [`Server::park`](crate::Server::park).
+///
+/// ```no_run
+/// use touka::Server;
+/// use touka::server::Park;
+///
+/// # async fn run(app: axum::Router) -> touka::Result<()> {
+/// // The router is axum's, so the default parks none of its subscriptions.
+/// Server::new().park(Park::Always).serve("127.0.0.1:3000", app).await
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Park {

@@ -68,6 +68,21 @@ impl Handle {
     }
 
     /// Begins a graceful shutdown, as a signal does. A second call cuts all connections at once.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use touka::Server;
+    ///
+    /// # async fn run(app: touka::Router) -> touka::Result<()> {
+    /// let server = Server::new();
+    /// let handle = server.handle();
+    /// tokio::spawn(async move {
+    ///     tokio::time::sleep(Duration::from_secs(60)).await;
+    ///     handle.shutdown();
+    /// });
+    /// server.serve("127.0.0.1:3000", app).await
+    /// # }
+    /// ```
     pub fn shutdown(&self) {
         if self.is_shutting_down() {
             self.cut();

@@ -27,6 +27,14 @@ use crate::server::stream::content_type::is_event_stream;
 
 /// A tower layer that lists the event streams that pass through it, and ends them on request of its [`Handle`].
 /// Created by [`Handle::layer`].
+///
+/// ```
+/// use touka::server::Handle;
+///
+/// let handle = Handle::new();
+/// let app: axum::Router = axum::Router::new().layer(handle.layer());
+/// assert_eq!(handle.count(), 0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct HandleLayer {
     shared: Arc<Shared>,

@@ -136,6 +136,20 @@ impl Drop for StreamEntry {
 /// One open event stream of a server, as listed by [`Handle::streams`](super::Handle::streams).
 ///
 /// An `OpenStream` that is kept keeps only this entry in memory, not the stream.
+///
+/// ```
+/// use std::time::Duration;
+/// use touka::server::{Handle, OpenStream};
+///
+/// /// Prints the streams that have been open for a day: path, client, events and bytes.
+/// fn print_old(handle: &Handle) {
+///     let is_old = |stream: &OpenStream| stream.age() > Duration::from_secs(24 * 60 * 60);
+///     for stream in handle.streams().into_iter().filter(is_old) {
+///         println!("{} {:?} {:?} {}", stream.path(), stream.peer(), stream.events(), stream.bytes());
+///     }
+/// }
+/// # print_old(&Handle::new());
+/// ```
 #[derive(Clone)]
 pub struct OpenStream(Arc<Inner>);
 

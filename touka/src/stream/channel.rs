@@ -65,6 +65,9 @@ impl<T> EventSender<T> {
     ///
     /// # Errors
     /// The queue stayed full, or the stream has ended. The error holds the event.
+    ///
+    /// # Cancellation
+    /// If the future is dropped before it is ready, nothing is sent.
     pub async fn send_timeout(&self, event: impl Into<T>, longest: Duration) -> Result<(), TrySendError<T>> {
         // Reserves first, so that the event is never lost to the timeout.
         let event = event.into();
@@ -91,7 +94,20 @@ impl<T> EventSender<T> {
     }
 
     /// Waits until the stream has ended, and returns the reason: the client has left, the server is shutting
-    /// down, and so on.
+    /// down, and so on. Ready at once if it has ended.
+    ///
+    /// # Cancellation
+    /// Nothing is lost if the future is dropped: the next call returns the same reason.
+    ///
+    /// ```
+    /// use touka::{CloseReason, Event, EventSender, EventStream};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let (events, stream): (EventSender<Event>, EventStream<Event>) = EventStream::channel(8);
+    /// drop(stream);
+    /// assert_eq!(events.closed().await, CloseReason::Disconnected);
+    /// # });
+    /// ```
     pub async fn closed(&self) -> CloseReason {
         self.link.ended().await
     }
@@ -115,10 +131,32 @@ impl<T> fmt::Debug for EventSender<T> {
 }
 
 /// The error of a send to a stream that has ended. Holds the event.
+///
+/// ```
+/// use touka::{EventSender, EventStream};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// let (events, stream): (EventSender<String>, EventStream<String>) = EventStream::channel(8);
+/// drop(stream);
+/// let error = events.send("hello").await.unwrap_err();
+/// assert_eq!(error.0, "hello");
+/// # });
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct SendError<T>(pub T);
 
 /// The error of a send that did not wait. Holds the event.
+///
+/// ```
+/// use touka::stream::TrySendError;
+/// use touka::{EventSender, EventStream};
+///
+/// let (events, stream): (EventSender<String>, EventStream<String>) = EventStream::channel(1);
+/// assert!(events.try_send("one").is_ok());
+/// assert_eq!(events.try_send("two"), Err(TrySendError::Full("two".to_owned())));
+/// drop(stream);
+/// assert_eq!(events.try_send("three"), Err(TrySendError::Closed("three".to_owned())));
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum TrySendError<T> {
     /// The queue is full: the client is slower than the events.

@@ -76,6 +76,18 @@ impl<T> fmt::Debug for Emitter<T> {
 }
 
 /// The future of [`Emitter::emit`].
+///
+/// ```
+/// use touka::EventStream;
+///
+/// let stream: EventStream = EventStream::generate(|out| async move {
+///     tokio::select! {
+///         taken = out.emit("hello") => assert!(taken),
+///         () = tokio::time::sleep(std::time::Duration::from_secs(5)) => {} // the client reads slowly
+///     }
+/// });
+/// # drop(stream);
+/// ```
 #[must_use = "an event is sent only when the future is awaited"]
 pub struct Emit<'a, T> {
     slot: &'a Slot<T>,

@@ -97,6 +97,14 @@ impl<T> EventStream<T> {
     ///
     /// On the wire: the line `:`, without a blank line, between two events. No client reports it.
     /// [`whole_blocks`](Self::whole_blocks) adds the blank line.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use touka::EventStream;
+    ///
+    /// let stream: EventStream = EventStream::once("hello").keep_alive(Duration::from_secs(5));
+    /// let silent: EventStream = EventStream::once("hello").keep_alive(None);
+    /// ```
     #[must_use]
     pub fn keep_alive(mut self, interval: impl Into<Option<Duration>>) -> Self {
         self.options.keep_alive = interval.into();
@@ -210,6 +218,18 @@ impl<T> EventStream<T> {
 
     /// Calls a function once when the stream has ended, with the reason. The function runs in a `drop`, so it
     /// must not block.
+    ///
+    /// ```
+    /// use touka::EventStream;
+    ///
+    /// async fn prices() -> EventStream {
+    ///     EventStream::generate(|out| async move {
+    ///         out.emit("120").await;
+    ///     })
+    ///     .on_close(|reason| println!("prices ended: {reason}"))
+    /// }
+    /// # drop(prices());
+    /// ```
     #[must_use]
     pub fn on_close(mut self, then: impl FnOnce(CloseReason) + Send + 'static) -> Self {
         self.lifecycle.on_close(then);

@@ -8,7 +8,8 @@ use super::event_stream::EventStream;
 use super::recheck::Recheck;
 use crate::event::Event;
 
-/// The end of a stream by its credential. `docs/credentials.md` describes reconnects, tokens and logouts.
+/// The end of a stream by its credential. The [guide to credentials](crate::guides::credentials) describes
+/// reconnects, tokens and logouts.
 impl<T> EventStream<T> {
     /// Ends the stream at this time: the expiry of a session or a token. Exactly then, unlike
     /// [`max_lifetime`](Self::max_lifetime).

@@ -148,6 +148,21 @@ where
 
 impl<T: Send + 'static> EventStream<T> {
     /// Creates a stream from an async body that cannot fail. The body runs when the stream is first polled.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use touka::{Event, EventStream};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let stream: EventStream = EventStream::generate(|out| async move {
+    ///     for number in 1..=2 {
+    ///         out.emit(Event::data("tick").id(number)).await;
+    ///     }
+    /// });
+    /// let events: Vec<Event> = stream.collect().await;
+    /// assert_eq!(events, [Event::data("tick").id(1), Event::data("tick").id(2)]);
+    /// # });
+    /// ```
     pub fn generate<B>(body: impl FnOnce(Emitter<T>) -> B) -> Self
     where
         B: Future<Output = ()> + Send + 'static,
@@ -216,6 +231,22 @@ impl<T: Send + 'static> EventStream<T> {
 
     /// Creates a stream from another `Stream` that can fail. An error before its first item is returned as
     /// the `Err`, a later one ends the stream with an `error` event, as with [`EventStream::try_generate`].
+    ///
+    /// ```
+    /// use futures_util::stream;
+    /// use touka::EventStream;
+    /// use touka::response::StatusCode;
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let lines = stream::iter([Ok("one"), Err(StatusCode::BAD_GATEWAY)]);
+    /// let opened: Result<EventStream, StatusCode> = EventStream::from_try_stream(lines).await;
+    /// assert!(opened.is_ok()); // the error comes later: an `error` event of the status 502
+    ///
+    /// let failed: Result<EventStream, StatusCode> =
+    ///     EventStream::from_try_stream(stream::iter([Err::<&str, _>(StatusCode::BAD_GATEWAY)])).await;
+    /// assert_eq!(failed.unwrap_err(), StatusCode::BAD_GATEWAY);
+    /// # });
+    /// ```
     pub fn from_try_stream<S, V, E>(stream: S) -> Opening<T, E>
     where
         S: Stream<Item = Result<V, E>> + Send + 'static,

@@ -27,6 +27,29 @@ const OPEN_AFTER: Duration = Duration::from_secs(1);
 /// error.
 ///
 /// Dropping the future drops the body: a client that leaves while the head is held cancels the work.
+///
+/// ```
+/// use std::time::Duration;
+/// use touka::response::StatusCode;
+/// use touka::{Event, EventStream};
+///
+/// async fn report(name: String) -> Result<EventStream, StatusCode> {
+///     EventStream::try_generate(|out| async move {
+///         if name != "july" {
+///             return Err(StatusCode::NOT_FOUND);
+///         }
+///         out.emit("12 sales").await;
+///         Ok(())
+///     })
+///     .open_after(Duration::from_secs(5))
+///     .on_error(|status| Event::data(status.as_str()).event("failed"))
+///     .await
+/// }
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # assert_eq!(report("june".into()).await.unwrap_err(), StatusCode::NOT_FOUND);
+/// # assert!(report("july".into()).await.is_ok());
+/// # });
+/// ```
 #[must_use = "the body runs only when this is awaited"]
 pub struct Opening<T, E> {
     body: Option<Pin<Box<dyn Fallible<T, E>>>>,

@@ -174,6 +174,18 @@ impl<T: Send + 'static> EventStream<T> {
     ///
     /// Events are taken from the queue as the client reads. `capacity` is the number of events that fit in
     /// it, at least one. No task is spawned: the caller decides what sends, and for how long.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use touka::{EventSender, EventStream};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+    /// let (events, stream): (EventSender<String>, EventStream<String>) = EventStream::channel(8);
+    /// events.send("hello").await.unwrap();
+    /// drop(events); // the end of the stream
+    /// assert_eq!(stream.collect::<Vec<_>>().await, ["hello"]);
+    /// # });
+    /// ```
     pub fn channel(capacity: usize) -> (EventSender<T>, Self) {
         let link = Link::default();
         let (sender, queue) = mpsc::channel(capacity.max(1));

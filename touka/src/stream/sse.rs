@@ -84,6 +84,7 @@
 ///   emit are `Send`.
 /// - A `yield` within the calls of `sse!`, and of macros called `stream!`, `try_stream!`, `gen!` or `quote!`,
 ///   belongs to that macro.
+#[cfg_attr(docsrs, doc(cfg(feature = "macros")))]
 #[macro_export]
 macro_rules! sse {
     ($($body:tt)*) => {

@@ -10,6 +10,18 @@ use super::event_stream::EventStream;
 use crate::event::Event;
 
 /// The argument of a callback, which writes its events with it.
+///
+/// ```
+/// use touka::{EventWriter, sse_handler};
+///
+/// #[sse_handler(callback)]
+/// async fn countdown(mut left: u32, out: &mut EventWriter) -> bool {
+///     out.write(left.to_string()).await;
+///     left -= 1;
+///     left > 0
+/// }
+/// # drop(countdown(3));
+/// ```
 pub struct EventWriter<T = Event> {
     out: Emitter<T>,
 }

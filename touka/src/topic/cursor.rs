@@ -16,6 +16,21 @@ use crate::event::Event;
 /// A subscriber has no queue of its own: it is a position in the topic's log. It lags when the event that it would
 /// read next is no longer retained, or when it is further behind than
 /// [`Subscribe::max_lag`](super::Subscribe::max_lag) allows.
+///
+/// ```
+/// use touka::topic::OnLag;
+/// use touka::{Event, EventStream, Hub};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), touka::HubError> {
+/// let prices = Hub::memory().topic::<Event>("prices")?;
+/// prices.publish_keyed("tea", "120").await?;
+/// // A client that falls behind gets the newest price of each good.
+/// let stream: EventStream = prices.subscribe(None).on_lag(OnLag::Latest).await?;
+/// # drop(stream);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnLag {

@@ -74,6 +74,16 @@ impl<P: AsRef<Path>> From<P> for Disk {
 /// | `Eventual` | 17,000 to 25,000 | 150,000 to 210,000 |
 ///
 /// On a disk with a slower `fsync`, the first line is lower in proportion. The second hardly changes.
+///
+/// ```no_run
+/// use touka::Hub;
+/// use touka::topic::{Disk, Durability};
+///
+/// # fn run() -> Result<(), touka::HubError> {
+/// let hub = Hub::open(Disk::new("clicks.touka").durability(Durability::Eventual))?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {

@@ -19,6 +19,19 @@ use crate::error::Error;
 /// | [`is_too_large`](Self::is_too_large) | 413 |
 /// | [`is_too_many_topics`](Self::is_too_many_topics) | 503 |
 /// | others | 500 |
+///
+/// ```
+/// use touka::response::{IntoResponse, StatusCode};
+/// use touka::{Event, Hub};
+///
+/// let hub = Hub::memory();
+/// let _prices = hub.topic::<u32>("prices");
+/// assert!(hub.topic::<String>("prices").unwrap_err().is_type());
+///
+/// let error = hub.topic::<Event>("").unwrap_err();
+/// assert!(error.is_name());
+/// assert_eq!(error.into_response().status(), StatusCode::BAD_REQUEST);
+/// ```
 pub struct HubError(Box<Inner>);
 
 struct Inner {

@@ -127,6 +127,22 @@ async fn deserted(log: &SharedLog) {
 /// The result of a feed's body: nothing, a `Result<(), E>` whose error is a response, or `!` for a body that never ends.
 ///
 /// Of an error, subscribers are sent its status only, as with any handler that fails.
+///
+/// ```
+/// use touka::extract::{LastEventId, State};
+/// use touka::{EventStream, Hub, HubError, route};
+///
+/// #[route(GET, "/numbers")]
+/// async fn numbers(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
+///     let topic = hub.topic("numbers")?.fed_by(|topic| async move {
+///         for number in 1..=3 {
+///             topic.publish(number.to_string()).await?;
+///         }
+///         Ok::<(), HubError>(())
+///     });
+///     topic.subscribe(from).await
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the body of `fed_by` cannot end with `{Self}`",
     label = "expected nothing, or a `Result<(), E>` whose error is a response",

@@ -15,6 +15,24 @@ use crate::event::{Event, EventId, EventName};
 ///
 /// A stream continues where the client gets every event that is available and none that it is known to have seen.
 /// [`Subscribe::on_gap`](super::Subscribe::on_gap) overrides that.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use touka::topic::GapReason;
+/// use touka::{Event, EventId, Hub};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> touka::Result<()> {
+/// let news = Hub::memory().topic::<Event>("news")?;
+/// // An id of another server.
+/// let mut stream = news.subscribe(EventId::new("A-17")?).await?;
+/// let gap = stream.next().await.unwrap();
+/// assert_eq!(gap.as_event().unwrap(), "gap");
+/// assert!(gap.as_data().unwrap().starts_with(r#"{"reason":"malformed","from":"A-17""#));
+/// assert_eq!(GapReason::Malformed.as_str(), "malformed");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum GapReason {

@@ -24,6 +24,9 @@ use crate::stream::EventStream;
 /// A builder for a subscription, which subscribes when it is awaited. [`Topic::subscribe`](super::Topic::subscribe)
 /// and [`Hub::subscribe`](crate::Hub::subscribe) return it.
 ///
+/// In memory it is ready at once and cannot fail. On disk it reads a topic that is not in memory, and fails with a
+/// [`HubError`] if that cannot be read. If the future is dropped before it is ready, there is no subscription.
+///
 /// ```
 /// use touka::extract::{LastEventId, State};
 /// use touka::topic::OnLag;

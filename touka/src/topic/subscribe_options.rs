@@ -9,6 +9,18 @@ use crate::event::{Event, EventId};
 /// The position at which a stream continues after a gap.
 ///
 /// Without it, each reason has a position of its own: [`GapReason`] lists them.
+///
+/// ```
+/// use touka::extract::{LastEventId, State};
+/// use touka::topic::OnGap;
+/// use touka::{EventStream, Hub, HubError, route};
+///
+/// /// Its page fetches the current state after a gap, so older events are of no use to it.
+/// #[route(GET, "/orders")]
+/// async fn orders(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
+///     hub.topic("orders")?.subscribe(from).on_gap(OnGap::Live).await
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnGap {

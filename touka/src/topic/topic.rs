@@ -103,6 +103,22 @@ impl<T> Topic<T> {
     ///
     /// In a response whose body is not wrapped, over HTTP/1.1 in cleartext by touka's own [`Server`](crate::Server), a
     /// subscription needs no task: see [`Server::park`](crate::Server::park).
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use touka::{Event, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), touka::HubError> {
+    /// let news = Hub::memory().topic::<Event>("news")?;
+    /// let first = news.publish("one").await?;
+    /// let second = news.publish("two").await?;
+    /// // A client that has seen the first event. The stream opens with its position.
+    /// let events: Vec<Event> = news.subscribe(first.clone()).await?.take(2).collect().await;
+    /// assert_eq!(events, [Event::new().id(first), Event::data("two").id(second)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn subscribe(&self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
         Subscribe::new(self.engine.clone(), vec![Arc::clone(&self.log)], from.into(), None)
     }
@@ -113,6 +129,18 @@ impl<T: IntoEvent> Topic<T> {
     /// subscriber that is not too slow gets it.
     ///
     /// Events of one topic have one order, which is the same for all subscribers.
+    ///
+    /// ```
+    /// use touka::{Event, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), touka::HubError> {
+    /// let news = Hub::memory().topic::<Event>("news")?;
+    /// let id = news.publish(Event::data("touka 0.1 is out").event("release")).await?;
+    /// println!("published as {id}");
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// The event cannot be encoded, or has more than 16 MiB ([`HubError::is_event`]); the topic was removed
@@ -134,6 +162,18 @@ impl<T: IntoEvent> Topic<T> {
     ///
     /// A key has at most 256 bytes. It is stored with its event and counts in the bytes of the [`Retention`]. It is not
     /// sent to clients.
+    ///
+    /// ```
+    /// use touka::{Event, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), touka::HubError> {
+    /// let prices = Hub::memory().topic::<Event>("prices")?;
+    /// prices.publish_keyed("tea", "120").await?;
+    /// prices.publish_keyed("tea", "125").await?; // supersedes 120
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// As [`Topic::publish`]; also if the key is too long ([`HubError::is_key`]).
@@ -205,6 +245,20 @@ impl<T> fmt::Debug for Topic<T> {
 }
 
 /// A topic that one body feeds for all its subscribers. [`Topic::fed_by`] returns it.
+///
+/// ```
+/// use touka::topic::Fed;
+/// use touka::{Event, Topic};
+///
+/// fn with_clock(topic: &Topic) -> Fed {
+///     topic.fed_by(|topic| async move {
+///         while topic.publish("tick").await.is_ok() {
+///             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+///         }
+///     })
+/// }
+/// # drop(with_clock(&touka::Hub::memory().topic("clock").unwrap()));
+/// ```
 #[must_use = "the body runs when there is a subscriber"]
 pub struct Fed<T = Event> {
     engine: Engine,

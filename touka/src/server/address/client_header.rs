@@ -7,6 +7,17 @@ use http::{HeaderMap, HeaderName};
 
 /// The header in which trusted proxies name their client, for
 /// [`Server::client_header`](crate::server::Server::client_header).
+///
+/// ```
+/// use touka::Server;
+/// use touka::server::ClientHeader;
+///
+/// # fn main() -> touka::Result<()> {
+/// let server = Server::new().trust_proxies(["10.0.0.0/8"])?.client_header(ClientHeader::Forwarded);
+/// # drop(server);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientHeader {
