@@ -54,8 +54,10 @@
 //! - `refusal`: touka's errors as responses.
 //! - `html`, `json`, `redirect`: a response each.
 //! - `answer`, `survive`: a service's and a handler's response, whatever happens.
+//! - `bodiless`: a response of which only the head is sent.
 
 mod answer;
+mod bodiless;
 mod body;
 #[cfg(test)]
 mod body_tests;
@@ -77,6 +79,7 @@ pub use json::Json;
 pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
+pub(crate) use bodiless::{forbids_body, without_body};
 pub(crate) use head::{WholeBlocks, WriteTimeout};
 pub(crate) use refusal::{FAILED, refusal};
 pub(crate) use subscribed::{Parts, Ticket};
