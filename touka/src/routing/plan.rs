@@ -68,6 +68,12 @@ impl<S> Clone for Fallback<S> {
 impl<S: Clone + Send + Sync + 'static> Plan<S> {
     #[track_caller]
     pub(super) fn add(&mut self, route: Route<S>) {
+        assert!(
+            route.path().starts_with('/'),
+            "the path {:?} of {} is not valid: it must begin with `/`",
+            route.path(),
+            route.name()
+        );
         let node = self.node(&route);
         if let Some(twin) = self.twin(node, &route) {
             panic!(
@@ -156,12 +162,14 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
         let index = own.unwrap_or(self.fallbacks.len());
         for path in [prefix.clone(), format!("{prefix}/"), format!("{prefix}/{{*{REST}}}")] {
             if let Err(error) = self.fallback_tree.insert(path, index) {
-                match error {
-                    matchit::InsertError::Conflict { .. } => {
-                        panic!("two routers nested under {prefix:?} have a fallback: remove one of them")
-                    }
-                    error => panic!("the prefix {prefix:?} is not valid: {error}"),
-                }
+                let matchit::InsertError::Conflict { with } = error else {
+                    panic!("the prefix {prefix:?} is not valid: {error}")
+                };
+                let other = with.strip_suffix(&format!("{{*{REST}}}")).unwrap_or(&with).trim_end_matches('/');
+                assert!(other != prefix, "two routers nested under {prefix:?} have a fallback: remove one of them");
+                panic!(
+                    "the routers nested under {other:?} and {prefix:?} have fallbacks for the same paths: remove one of them"
+                );
             }
         }
         self.fallbacks.insert(index, fallback);
