@@ -272,6 +272,14 @@ fn routers_that_conflict_are_named() {
         message(|| Router::new().nest("/files/{*path}", routes![index])),
         "the prefix \"/files/{*path}\" must not have a capture of several segments: give it to the routes"
     );
+    assert_eq!(
+        message(|| Router::new().nest("/of/{name}", routes![seen])),
+        "the path \"/of/{name}/seen/{name}\" of routers::seen has the capture `name` twice: give one of them another name"
+    );
+    assert_eq!(
+        message(move || Router::new().nest("/{id}", Router::new().nest("/{id}", with_fallback()))),
+        "the prefix \"/{id}/{id}\" has the capture `id` twice: give one of them another name"
+    );
     for path in ["", "in"] {
         let route = move || Route::new(Method::GET, path, |_, ()| async {}).named("by hand");
         let expected = format!("the path {path:?} of by hand is not valid: it must begin with `/`");

@@ -68,7 +68,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Panics
     /// Two routes answer the same method and path, or their paths cannot be told apart; the
-    /// message names both handlers. Or a path does not begin with `/`, or is not valid. This happens when the app starts, not while it runs.
+    /// message names both handlers. Or a path does not begin with `/`, has two captures of one name, or is not
+    /// valid. This happens when the app starts, not while it runs.
     #[must_use]
     #[track_caller]
     pub fn mount(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
