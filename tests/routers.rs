@@ -4,6 +4,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use support::Count;
 use touka::extract::{MatchedPath, OriginalUri, Params, State};
 use touka::response::IntoResponse;
+use touka::routing::Route;
 use touka::testing::TestApp;
 use touka::{Router, route, routes, sse_handler};
 use tower_http::cors::CorsLayer;
@@ -83,6 +84,29 @@ async fn a_fallback_takes_extractors_state_and_no_matched_path() {
     assert_eq!(app.get("/x").events().await.next_event().await.expect("an event").data, "/x");
     let app = TestApp::new(Router::new().fallback(|| async { "first" }).fallback(|body: String| async { body }));
     assert_eq!(app.post("/x").body("second").send().await.text().await, "second");
+}
+
+/// As with axum's router, which touka's tests have as the oracle.
+#[tokio::test(start_paused = true)]
+async fn the_response_to_head_is_that_to_get_without_body() {
+    async fn text() -> &'static str {
+        "text"
+    }
+    let ours = Router::new().mount([Route::new(Method::GET, "/text", |_, ()| text())]).fallback(text);
+    let theirs = axum::Router::new().route("/text", axum::routing::get(text)).fallback(text);
+    let (ours, theirs) = (TestApp::new(ours), TestApp::new(theirs));
+    for path in ["/text", "/nowhere"] {
+        for app in [&ours, &theirs] {
+            let head = app.request(Method::HEAD, path).send().await;
+            assert_eq!((head.status().as_u16(), head.header("content-length")), (200, Some("4")), "{path}");
+            assert_eq!(head.text().await, "", "{path}");
+        }
+    }
+    let app = TestApp::new(Router::new().mount([Route::new(Method::POST, "/text", |_, ()| text())]));
+    for (path, status) in [("/text", 405), ("/nowhere", 404)] {
+        let head = app.request(Method::HEAD, path).send().await;
+        assert_eq!((head.status().as_u16(), head.text().await.as_str()), (status, ""), "{path}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,6 +264,28 @@ fn routers_that_conflict_are_named() {
         message(|| Router::new().mount(routes![index]).merge(routes![index])),
         "routers::index and routers::index both answer GET /: give one of them another path or method"
     );
+    assert_eq!(
+        message(move || Router::new().nest("/in", with_fallback().nest("/{id}", with_fallback()))),
+        "the routers nested under \"/in/{id}\" and \"/in\" have fallbacks for the same paths: remove one of them"
+    );
+    assert_eq!(
+        message(|| Router::new().nest("/files/{*path}", routes![index])),
+        "the prefix \"/files/{*path}\" must not have a capture of several segments: give it to the routes"
+    );
+    assert_eq!(
+        message(|| Router::new().nest("/of/{name}", routes![seen])),
+        "the path \"/of/{name}/seen/{name}\" of routers::seen has the capture `name` twice: give one of them another name"
+    );
+    assert_eq!(
+        message(move || Router::new().nest("/{id}", Router::new().nest("/{id}", with_fallback()))),
+        "the prefix \"/{id}/{id}\" has the capture `id` twice: give one of them another name"
+    );
+    for path in ["", "in"] {
+        let route = move || Route::new(Method::GET, path, |_, ()| async {}).named("by hand");
+        let expected = format!("the path {path:?} of by hand is not valid: it must begin with `/`");
+        assert_eq!(message(move || Router::new().mount([route()])), expected);
+        assert_eq!(message(move || Router::new().nest("/in", [route()])), expected);
+    }
     for prefix in ["", "/", "in", "/in/"] {
         assert!(message(move || Router::new().nest(prefix, routes![index])).starts_with("the prefix \""), "{prefix}");
     }

@@ -171,6 +171,21 @@ async fn handles_of_a_removed_topic_publish_nothing() {
     .await;
 }
 
+/// A client has the position with which its stream opened.
+#[tokio::test]
+async fn a_removed_topic_without_events_has_new_ids() {
+    on_each(async |hub| {
+        let mut stream = topic(&hub, "a").subscribe(None).await.unwrap();
+        let position = stream.next().await.unwrap().as_id().unwrap().clone();
+        assert!(hub.remove("a").await.unwrap());
+        publish(&hub, "a", "1").await;
+        assert!(hub.topic_of(&position).await.unwrap().is_none());
+        let gap = topic(&hub, "a").subscribe(position).await.unwrap().next().await.unwrap();
+        assert!(gap.as_event().is_some_and(|name| name == "gap"), "{gap:?}");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn the_file_has_no_event_of_a_removed_topic() {
     let folder = Folder::new();

@@ -12,6 +12,7 @@ mod handle;
 mod handle_layer;
 mod http2;
 mod metrics;
+mod no_body;
 mod overload;
 mod panicking_apps;
 mod panics;

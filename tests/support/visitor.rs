@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode, Version};
+use http::{HeaderMap, Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
@@ -64,7 +64,16 @@ impl Visitor {
     /// # Errors
     /// The connection is closed, or the request was refused without a response.
     pub async fn try_get(&mut self, path: &str, headers: &[(&str, &str)]) -> hyper::Result<Answer> {
-        let request = Request::builder();
+        self.request(Method::GET, path, headers).await
+    }
+
+    /// Sends a HEAD, and waits for the head of the response.
+    pub async fn head(&mut self, path: &str) -> Answer {
+        self.request(Method::HEAD, path, &[]).await.expect("a response")
+    }
+
+    async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> hyper::Result<Answer> {
+        let request = Request::builder().method(method);
         // HTTP/2 takes the host from the URI, HTTP/1.1 from the header.
         let request = match self.sender {
             Sender::Http1(_) => request.uri(path).header("host", "test"),

@@ -1,8 +1,9 @@
 //! Locks that ignore poisoning.
 //!
 //! A lock is poisoned when a thread panics while holding it, because the value may be half changed. Here it never
-//! is: user code does not run under a lock, or its panic is caught before it reaches the guard. Refusing to lock
-//! after a panic would turn the failure of one stream into the failure of all.
+//! is: user code does not run under a lock, or its panic is caught before it reaches the guard: the slot of a
+//! stream catches the panic of an event's encoding. Refusing to lock after a panic would turn the failure of one
+//! stream into the failure of all.
 
 #[cfg(touka_shuttle)]
 use shuttle::sync as primitives;
@@ -11,7 +12,7 @@ use std::sync as primitives;
 use std::sync::PoisonError;
 
 pub(crate) use primitives::MutexGuard;
-#[cfg(feature = "disk")]
+#[cfg(any(feature = "disk", feature = "tls"))]
 pub(crate) use primitives::{RwLockReadGuard, RwLockWriteGuard};
 
 /// A mutex whose [`lock`](Self::lock) returns the guard, poisoned or not.
@@ -33,11 +34,11 @@ impl<T> Mutex<T> {
 }
 
 /// A reader-writer lock whose methods return the guard, poisoned or not.
-#[cfg(feature = "disk")]
+#[cfg(any(feature = "disk", feature = "tls"))]
 #[derive(Debug)]
 pub(crate) struct RwLock<T>(primitives::RwLock<T>);
 
-#[cfg(feature = "disk")]
+#[cfg(any(feature = "disk", feature = "tls"))]
 impl<T> RwLock<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(primitives::RwLock::new(value))

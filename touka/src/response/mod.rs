@@ -55,8 +55,10 @@
 //! - `refusal`: touka's errors as responses.
 //! - `html`, `json`, `redirect`: a response each.
 //! - `answer`, `catch_panic`: a service's and a handler's response, whatever happens.
+//! - `bodiless`: a response of which only the head is sent.
 
 mod answer;
+mod bodiless;
 mod body;
 #[cfg(test)]
 mod body_tests;
@@ -79,6 +81,7 @@ pub use json::Json;
 pub use redirect::Redirect;
 
 pub(crate) use answer::answer;
+pub(crate) use bodiless::{forbids_body, without_body};
 pub(crate) use catch_panic::catch_panic;
 pub(crate) use head::Head;
 pub(crate) use refusal::{FAILED, refusal};

@@ -68,6 +68,19 @@ impl<S> Clone for Fallback<S> {
 impl<S: Clone + Send + Sync + 'static> Plan<S> {
     #[track_caller]
     pub(super) fn add(&mut self, route: Route<S>) {
+        assert!(
+            route.path().starts_with('/'),
+            "the path {:?} of {} is not valid: it must begin with `/`",
+            route.path(),
+            route.name()
+        );
+        if let Some(capture) = repeated_capture(route.path()) {
+            panic!(
+                "the path {:?} of {} has the capture `{capture}` twice: give one of them another name",
+                route.path(),
+                route.name()
+            );
+        }
         let node = self.node(&route);
         if let Some(twin) = self.twin(node, &route) {
             panic!(
@@ -153,15 +166,20 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
             self.fallbacks.push(fallback);
             return;
         }
+        if let Some(capture) = repeated_capture(prefix) {
+            panic!("the prefix {prefix:?} has the capture `{capture}` twice: give one of them another name");
+        }
         let index = own.unwrap_or(self.fallbacks.len());
         for path in [prefix.clone(), format!("{prefix}/"), format!("{prefix}/{{*{REST}}}")] {
             if let Err(error) = self.fallback_tree.insert(path, index) {
-                match error {
-                    matchit::InsertError::Conflict { .. } => {
-                        panic!("two routers nested under {prefix:?} have a fallback: remove one of them")
-                    }
-                    error => panic!("the prefix {prefix:?} is not valid: {error}"),
-                }
+                let matchit::InsertError::Conflict { with } = error else {
+                    panic!("the prefix {prefix:?} is not valid: {error}")
+                };
+                let other = with.strip_suffix(&format!("{{*{REST}}}")).unwrap_or(&with).trim_end_matches('/');
+                assert!(other != prefix, "two routers nested under {prefix:?} have a fallback: remove one of them");
+                panic!(
+                    "the routers nested under {other:?} and {prefix:?} have fallbacks for the same paths: remove one of them"
+                );
             }
         }
         self.fallbacks.insert(index, fallback);
@@ -212,6 +230,15 @@ impl Plan<()> {
         let routed = Endpoint::new(move |request| table.answer(request));
         Group::apply(&self.layers, routed)
     }
+}
+
+/// The first name that two captures of a path have. Handlers read captures by name, so one of them would be hidden.
+fn repeated_capture(path: &str) -> Option<String> {
+    // `{{` stands for the character.
+    let path = path.replace("{{", "");
+    let captures = path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let names: Vec<&str> = captures.map(|capture| capture.trim_start_matches('*')).collect();
+    names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then(|| (*name).to_owned()))
 }
 
 impl Fallback<()> {

@@ -68,7 +68,8 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     ///
     /// # Panics
     /// Two routes answer the same method and path, or their paths cannot be told apart; the
-    /// message names both handlers. This happens when the app starts, not while it runs.
+    /// message names both handlers. Or a path does not begin with `/`, has two captures of one name, or is not
+    /// valid. This happens when the app starts, not while it runs.
     #[must_use]
     #[track_caller]
     pub fn mount(mut self, routes: impl IntoIterator<Item = Route<S>>) -> Self {
@@ -107,14 +108,19 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     /// - A request for `/api` is for the nested route `/`. One for `/api/` is for no route.
     ///
     /// # Panics
-    /// As [`Router::mount`]. Also if the prefix does not begin with `/` or ends with one, or if another router
-    /// with a fallback is nested under the same prefix. To nest under `/`, use [`Router::merge`].
+    /// As [`Router::mount`]. Also if the prefix does not begin with `/`, ends with one, or has a capture of several
+    /// segments, as `/{*rest}` is. To nest under `/`, use [`Router::merge`]. Also if two routers with a fallback are
+    /// nested under the same prefix, or one under `/a` and one under `/a/{capture}`.
     #[must_use]
     #[track_caller]
     pub fn nest(mut self, prefix: &str, router: impl Into<Self>) -> Self {
         assert!(
             prefix.starts_with('/') && !prefix.ends_with('/'),
             "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
+        );
+        assert!(
+            !prefix.replace("{{", "").contains("{*"),
+            "the prefix {prefix:?} must not have a capture of several segments: give it to the routes"
         );
         self.plan_mut().absorb(Arc::unwrap_or_clone(router.into().plan), prefix);
         self

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum_core::body::Body;
 use axum_core::extract::Request;
 use axum_core::response::Response;
 use http::header::ALLOW;
@@ -10,7 +9,7 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::endpoint::{Endpoint, ResponseFuture, ready};
 use crate::extract::{MatchedPath, OriginalUri, Params};
-use crate::response::refusal;
+use crate::response::{refusal, without_body};
 
 /// The capture for the rest of a path under the prefix of a nested router. A user cannot write this name in a
 /// route's path for a parameter of a function.
@@ -38,7 +37,14 @@ pub(super) struct Node {
 }
 
 impl Table {
-    pub(super) fn answer(&self, mut request: Request) -> ResponseFuture {
+    /// Answers a request. The answer to HEAD is a head alone, also that of a fallback.
+    pub(super) fn answer(&self, request: Request) -> ResponseFuture {
+        let head = request.method() == Method::HEAD;
+        let answer = self.route(request);
+        if head { Box::pin(async { without_body(answer.await) }) } else { answer }
+    }
+
+    fn route(&self, mut request: Request) -> ResponseFuture {
         let Ok(matched) = self.tree.at(request.uri().path()) else { return self.fall_back(request) };
         let Some(Node { path, methods, not_allowed }) = self.nodes.get(*matched.value) else {
             return self.fall_back(request);
@@ -46,16 +52,14 @@ impl Table {
         let find = |wanted: Option<&Method>| {
             methods.iter().find_map(|(method, endpoint)| (method.as_ref() == wanted).then_some(endpoint))
         };
-        let head = request.method() == Method::HEAD;
-        let get = || if head { find(Some(&Method::GET)) } else { None };
+        let get = || if request.method() == Method::HEAD { find(Some(&Method::GET)) } else { None };
         let Some(endpoint) = find(Some(request.method())).or_else(get).or_else(|| find(None)) else {
             return not_allowed.answer(request);
         };
         let params = Params::decode(matched.params.iter());
         request.extensions_mut().insert(params);
         request.extensions_mut().insert(MatchedPath(Arc::clone(path)));
-        let answer = endpoint.answer(request);
-        if head { Box::pin(async { without_body(answer.await) }) } else { answer }
+        endpoint.answer(request)
     }
 
     /// Answers a request whose path no route has.
@@ -83,11 +87,6 @@ impl Table {
         let allowed = allowed.join(", ");
         Endpoint::new(move |request| ready(not_allowed(&request, &allowed)))
     }
-}
-
-/// Drops the body, since the request was for the head alone. A stream without a reader must not wait for one.
-fn without_body(response: Response) -> Response {
-    response.map(|_| Body::empty())
 }
 
 fn not_found(request: &Request) -> Response {

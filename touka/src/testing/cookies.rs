@@ -34,19 +34,20 @@ impl CookieJar {
         let mut cookies = self.0.lock();
         let now = Instant::now();
         cookies.retain(|cookie| cookie.expires.is_none_or(|expires| expires > now));
-        let sent: Vec<_> = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok()).collect();
+        let sent: Vec<_> = headers.get_all(COOKIE).iter().map(HeaderValue::as_bytes).collect();
         let is_sent = |name: &str| {
-            let pairs = sent.iter().flat_map(|value| value.split(';'));
-            pairs.filter_map(|pair| pair.split_once('=')).any(|(other, _)| other.trim() == name)
+            let pairs = sent.iter().flat_map(|value| value.split(|byte| *byte == b';'));
+            let mut names = pairs.map(|pair| pair.split(|byte| *byte == b'=').next().unwrap_or_default());
+            names.any(|other| other.trim_ascii() == name.as_bytes())
         };
         let goes =
             |cookie: &&Cookie| cookie.host == host && path_matches(&cookie.path, uri.path()) && !is_sent(&cookie.name);
         let mut kept: Vec<_> = cookies.iter().filter(goes).collect();
         // The sort is stable: of two cookies with equally long paths, the older one is sent first.
         kept.sort_by_key(|cookie| std::cmp::Reverse(cookie.path.len()));
-        let kept = kept.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value));
-        let pairs = sent.iter().map(|&value| value.to_owned()).chain(kept).collect::<Vec<_>>().join("; ");
-        if let Ok(value) = HeaderValue::from_bytes(pairs.as_bytes())
+        let kept = kept.iter().map(|cookie| format!("{}={}", cookie.name, cookie.value).into_bytes());
+        let pairs = sent.iter().map(|value| value.to_vec()).chain(kept).collect::<Vec<_>>().join(&b"; "[..]);
+        if let Ok(value) = HeaderValue::from_bytes(&pairs)
             && !pairs.is_empty()
         {
             headers.insert(COOKIE, value);
@@ -81,19 +82,22 @@ impl Cookie {
         if name.is_empty() {
             return None;
         }
-        let (mut path, mut max_age, mut expires) = (default_path(request_path), None, None);
+        let (mut path, mut max_age, mut expires, mut is_foreign) = (default_path(request_path), None, None, false);
         for attribute in parts {
             let (key, value) = attribute.split_once('=').unwrap_or((attribute, ""));
             let value = value.trim();
             match key.trim().to_ascii_lowercase().as_str() {
                 "path" if value.starts_with('/') => path = value,
                 "path" => path = default_path(request_path),
-                "domain" if value.is_empty() || value.trim_start_matches('.').eq_ignore_ascii_case(host) => {}
-                "domain" => return None,
-                "max-age" => max_age = value.parse::<i64>().ok().or(max_age),
-                "expires" => expires = httpdate::parse_http_date(value).ok().or(expires),
+                "domain" if value.is_empty() => {}
+                "domain" => is_foreign = !value.trim_start_matches('.').eq_ignore_ascii_case(host),
+                "max-age" => max_age = parse_max_age(value).or(max_age),
+                "expires" => expires = parse_date(value).or(expires),
                 _ => {}
             }
+        }
+        if is_foreign {
+            return None;
         }
         // `Max-Age` takes precedence. A time that has passed is a life of zero.
         let life = match (max_age, expires) {
@@ -114,6 +118,19 @@ impl Cookie {
     fn is_same_as(&self, other: &Self) -> bool {
         (&self.name, &self.host, &self.path) == (&other.name, &other.host, &other.path)
     }
+}
+
+/// Reads a `Max-Age`. A number that is too large is the largest one.
+fn parse_max_age(value: &str) -> Option<i64> {
+    let digits = value.strip_prefix('-').unwrap_or(value);
+    let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+    is_number.then(|| value.parse().unwrap_or(if digits == value { i64::MAX } else { i64::MIN }))
+}
+
+/// Reads the date of an `Expires`, also in the form of Netscape: `Thu, 01-Jan-1970 00:00:00 GMT`.
+fn parse_date(value: &str) -> Option<SystemTime> {
+    let parse = httpdate::parse_http_date;
+    parse(value).or_else(|_| parse(&value.replace('-', " "))).ok()
 }
 
 /// The host that a request goes to, without its port.
@@ -196,13 +213,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn cookies_expire() {
         let jar = CookieJar::default();
-        for over in ["Max-Age=0", "max-age=-1", &format!("Expires={PAST}"), &format!("Max-Age=0; Expires={FUTURE}")] {
+        for over in [
+            "Max-Age=0",
+            "max-age=-1",
+            "Max-Age=-99999999999999999999",
+            &format!("Expires={PAST}"),
+            "Expires=Thu, 01-Jan-1970 00:00:00 GMT",
+            &format!("Max-Age=0; Expires={FUTURE}"),
+        ] {
             set(&jar, "/", &["a=1"]);
             assert_eq!(sent(&jar, "/"), "a=1");
             set(&jar, "/", &[&format!("a=; {over}")]);
             assert_eq!(sent(&jar, "/"), "", "{over}");
         }
-        for later in [&format!("Expires={FUTURE}"), &format!("Max-Age=60; Expires={PAST}"), "Max-Age=x", "Expires=x"] {
+        for later in [
+            &format!("Expires={FUTURE}"),
+            &format!("Max-Age=60; Expires={PAST}"),
+            &format!("Max-Age=99999999999999999999; Expires={PAST}"),
+            "Max-Age=x",
+            "Max-Age=+0",
+            "Expires=x",
+        ] {
             set(&jar, "/", &[&format!("a=1; {later}")]);
             assert_eq!(sent(&jar, "/"), "a=1", "{later}");
         }
@@ -219,6 +250,9 @@ mod tests {
         set(&jar, "/", &["a=1", "b=2; Domain=LocalHost", "c=3; Domain=.localhost", "d=4; Domain=example.com"]);
         assert_eq!(sent_to(&jar, "localhost:8080", "/"), "a=1; b=2; c=3");
         assert_eq!(sent_to(&jar, "example.com", "/"), "");
+        // The last `Domain` counts.
+        set(&jar, "/", &["e=5; Domain=example.com; Domain=localhost", "f=6; Domain=localhost; Domain=example.com"]);
+        assert_eq!(sent_to(&jar, "localhost", "/"), "a=1; b=2; c=3; e=5");
     }
 
     #[tokio::test]
@@ -237,5 +271,9 @@ mod tests {
         headers.append(COOKIE, HeaderValue::from_static("d=4"));
         jar.add_to(&mut headers, &Uri::from_static("/"));
         assert_eq!(headers.get_all(COOKIE).iter().collect::<Vec<_>>(), ["c=3; a=other; d=4; b=2"]);
+        let mut headers = request("localhost");
+        headers.append(COOKIE, HeaderValue::from_bytes(b"a=\xe2\x82\xac\xff").unwrap());
+        jar.add_to(&mut headers, &Uri::from_static("/"));
+        assert_eq!(headers[COOKIE], b"a=\xe2\x82\xac\xff; b=2"[..]);
     }
 }

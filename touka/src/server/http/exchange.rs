@@ -23,7 +23,7 @@ use super::overload::{overload, too_many_bodies};
 use super::pieces::Pieces;
 use super::request_body::RequestBody;
 use crate::extract::Peer;
-use crate::response::{answer, refusal};
+use crate::response::{FAILED, answer, forbids_body, refusal, without_body};
 use crate::server::address::client_header::Malformed;
 use crate::server::meter::RequestTimer;
 use crate::server::open_streams::bounded;
@@ -36,6 +36,7 @@ use crate::server::state::sent::Sent;
 use crate::server::stream::body::ServerBody;
 use crate::server::stream::content_type::is_event_stream;
 use crate::server::stream::{self, Leaving, may_leave};
+use crate::stream::drop_guarded;
 
 /// A service that can serve the requests of a connection.
 pub(crate) trait Serve:
@@ -77,6 +78,7 @@ pub(in crate::server) fn hyper_service<V: Serve>(
             // Bounded, since the span and the list of streams keep it.
             let path = bounded(request.uri().path()).into_owned();
             let connect = request.method() == Method::CONNECT;
+            let head = request.method() == Method::HEAD;
             let said = stream::Request::new(&request, &call.conn);
             let parks = may_park(&request, said.closes(), &call.conn);
             let timer = RequestTimer::new(request.method());
@@ -92,6 +94,9 @@ pub(in crate::server) fn hyper_service<V: Serve>(
                 });
                 answer.await
             };
+            if http2 {
+                response = fit_http2(response, head);
+            }
             timer.record(&response);
             if let Some(leftover) = leftover.as_mut().filter(|_| !is_event_stream(response.headers())) {
                 leftover.finish().await;
@@ -113,6 +118,18 @@ pub(in crate::server) fn hyper_service<V: Serve>(
             Ok::<_, Infallible>(response.map(|body| Pieces::new(body, sent, leftover)))
         })
     })
+}
+
+/// Turns a response into one that HTTP/2 allows. hyper checks this for HTTP/1.1 only, and a client that gets another one
+/// closes the stream, or the connection with all its streams.
+fn fit_http2(mut response: Response, head: bool) -> Response {
+    let status = response.status();
+    if status.is_informational() {
+        tracing::error!(target: "touka::server", %status, "HTTP/2 has no final response with this status");
+        drop_guarded(response);
+        response = refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED);
+    }
+    if head || forbids_body(response.status()) { without_body(response) } else { response }
 }
 
 /// Inserts the client's address into the extensions, for extractors.

@@ -62,18 +62,21 @@ impl<'t> Tables<'t> {
     }
 
     /// Removes a topic with all its events.
+    ///
+    /// The removal is counted for a topic without events, too: clients may have its position.
     pub(super) fn remove(&mut self, name: &str) -> Result<(), StoreError> {
-        let Some(row) = self.topic(name)? else { return Ok(()) };
         let mut file = self.writing.open_table(FILE)?;
         if file.get(NEXT_NUMBER)?.is_none() {
             // Until now numbers were counts of topics, which a removal makes ambiguous.
             file.insert(NEXT_NUMBER, self.topics.len()?)?;
             file.insert(FORMAT, FORMAT_WITH_REMOVALS)?;
         }
-        self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |_, _| false)?;
-        self.topics.remove(name)?;
-        self.writing.open_table(AGES)?.remove(row.number)?;
-        self.writing.open_table(EPOCHS)?.remove(row.epoch.bits())?;
+        if let Some(row) = self.topic(name)? {
+            self.events.retain_in((row.number, 0)..=(row.number, u64::MAX), |_, _| false)?;
+            self.topics.remove(name)?;
+            self.writing.open_table(AGES)?.remove(row.number)?;
+            self.writing.open_table(EPOCHS)?.remove(row.epoch.bits())?;
+        }
         let mut removals = self.writing.open_table(REMOVALS)?;
         let before = removals.get(bucket(name))?.map_or(0, |removals| removals.value());
         removals.insert(bucket(name), before + 1)?;
