@@ -76,7 +76,7 @@
 //!
 //! | page | about |
 //! |---|---|
-//! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, OpenAI's API, shutdown, scale |
+//! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, chat completions, shutdown, scale |
 //! | [`guides::topics`] | topics |
 //! | [`guides::axum`], [`guides::from_axum`] | touka in an axum app, and the way from axum's `Sse` |
 //! | [`guides::deploying`], [`guides::observability`] | proxies, systemd, containers, TLS; logs and metrics |

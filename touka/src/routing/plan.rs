@@ -1,5 +1,6 @@
 //! [`Plan`], the contents of a router before it serves.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::endpoint::Endpoint;
@@ -14,6 +15,8 @@ pub(super) struct Plan<S> {
     tree: matchit::Router<usize>,
     /// For each number in `tree`, the routes of that path, as indices.
     nodes: Vec<Vec<usize>>,
+    /// The number of each path in `tree`. The tree finds paths of requests, and not patterns.
+    numbers: HashMap<String, usize>,
     fallbacks: Vec<Fallback<S>>,
     /// The fallbacks of nested routers by prefix, as indices.
     fallback_tree: matchit::Router<usize>,
@@ -37,6 +40,7 @@ impl<S> Default for Plan<S> {
             routes: Vec::new(),
             tree: matchit::Router::new(),
             nodes: Vec::new(),
+            numbers: HashMap::new(),
             fallbacks: Vec::new(),
             fallback_tree: matchit::Router::new(),
             layers: Vec::new(),
@@ -51,6 +55,7 @@ impl<S> Clone for Plan<S> {
             routes: self.routes.clone(),
             tree: self.tree.clone(),
             nodes: self.nodes.clone(),
+            numbers: self.numbers.clone(),
             fallbacks: self.fallbacks.clone(),
             fallback_tree: self.fallback_tree.clone(),
             layers: self.layers.clone(),
@@ -98,15 +103,16 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
     /// The number of the route's path, which is made if no route has it yet.
     #[track_caller]
     fn node(&mut self, route: &Route<S>) -> usize {
-        let same_path = |node: &Vec<usize>| node.iter().any(|&other| self.routes[other].path() == route.path());
-        if let Some(known) = self.nodes.iter().position(same_path) {
-            return known;
+        if let Some(known) = self.numbers.get(route.path()) {
+            return *known;
         }
         if let Err(error) = self.tree.insert(route.path(), self.nodes.len()) {
             self.reject(route, &error);
         }
+        let number = self.nodes.len();
+        self.numbers.insert(route.path().to_owned(), number);
         self.nodes.push(Vec::new());
-        self.nodes.len() - 1
+        number
     }
 
     /// The route that answers the same method at the same path.
@@ -195,6 +201,7 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
             routes: self.routes.into_iter().map(|route| route.bind(state.clone())).collect(),
             tree: self.tree,
             nodes: self.nodes,
+            numbers: self.numbers,
             fallbacks: fallbacks.collect(),
             fallback_tree: self.fallback_tree,
             layers: self.layers,
