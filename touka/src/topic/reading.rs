@@ -5,7 +5,7 @@ use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
-use super::subscription::Subscription;
+use super::end_test::EndTest;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::stream::{Failure, Step, guarded};
@@ -24,8 +24,9 @@ pub(super) trait Reader: Send + Sized {
     /// The next item, or the end of the stream. No lock is held when this returns.
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
 
-    /// The subscription that this reader is, if it reads one topic.
-    fn into_subscription(self) -> Option<Subscription> {
+    /// What a server can take out of the stream of this reader, which ends with this call. `None` for a reader that only
+    /// a body can serve.
+    fn into_parts(self, _test: EndTest) -> Option<Box<dyn Any + Send>> {
         None
     }
 }

@@ -105,8 +105,8 @@ impl Reader for Subscription {
         next
     }
 
-    fn into_subscription(self) -> Option<Subscription> {
-        Some(self)
+    fn into_parts(self, test: EndTest) -> Option<Box<dyn Any + Send>> {
+        Some(Box::new(TakenSubscription { subscription: self, test: Some(test) }))
     }
 }
 

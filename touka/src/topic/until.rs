@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use super::end_test::EndTest;
 use super::reading::{FromEvent, Reader, TopicItem, to_value};
-use super::subscription::TakenSubscription;
 use crate::stream::{Failure, Out, Source, Step};
 
 /// The source of a stream that ends after the first published event for which the test is true.
@@ -61,7 +60,6 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
 
     fn take_subscription(mut self: Pin<&mut Self>) -> Option<Box<dyn Any + Send>> {
         let (reader, test) = self.reader.take()?;
-        let subscription = reader.into_subscription()?;
-        Some(Box::new(TakenSubscription { subscription, test: Some(test) }))
+        reader.into_parts(test)
     }
 }
