@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::endpoint::Endpoint;
 use super::group::{Group, LayerFn, Wrap, wrap};
 use super::route::{BoxedHandler, Route};
-use super::table::{Node, REST, Table};
+use super::table::{PathRoutes, REST, Table};
 
 /// The routes, fallbacks and layers of a [`Router`](super::Router).
 pub(super) struct Plan<S> {
@@ -14,7 +14,7 @@ pub(super) struct Plan<S> {
     /// The routes by path, kept up to date so that a conflict panics where the route is mounted.
     tree: matchit::Router<usize>,
     /// For each number in `tree`, the routes of that path, as indices.
-    nodes: Vec<Vec<usize>>,
+    paths: Vec<Vec<usize>>,
     /// The number of each path in `tree`. The tree finds paths of requests, and not patterns.
     numbers: HashMap<String, usize>,
     fallbacks: Vec<Fallback<S>>,
@@ -39,7 +39,7 @@ impl<S> Default for Plan<S> {
         Self {
             routes: Vec::new(),
             tree: matchit::Router::new(),
-            nodes: Vec::new(),
+            paths: Vec::new(),
             numbers: HashMap::new(),
             fallbacks: Vec::new(),
             fallback_tree: matchit::Router::new(),
@@ -54,7 +54,7 @@ impl<S> Clone for Plan<S> {
         Self {
             routes: self.routes.clone(),
             tree: self.tree.clone(),
-            nodes: self.nodes.clone(),
+            paths: self.paths.clone(),
             numbers: self.numbers.clone(),
             fallbacks: self.fallbacks.clone(),
             fallback_tree: self.fallback_tree.clone(),
@@ -86,7 +86,7 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
                 route.name()
             );
         }
-        let node = self.node(&route);
+        let node = self.number_of(&route);
         if let Some(twin) = self.twin(node, &route) {
             panic!(
                 "{} and {} both answer {} {}: give one of them another path or method",
@@ -96,28 +96,28 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
                 route.path()
             );
         }
-        self.nodes[node].push(self.routes.len());
+        self.paths[node].push(self.routes.len());
         self.routes.push(route);
     }
 
     /// The number of the route's path, which is made if no route has it yet.
     #[track_caller]
-    fn node(&mut self, route: &Route<S>) -> usize {
+    fn number_of(&mut self, route: &Route<S>) -> usize {
         if let Some(known) = self.numbers.get(route.path()) {
             return *known;
         }
-        if let Err(error) = self.tree.insert(route.path(), self.nodes.len()) {
+        if let Err(error) = self.tree.insert(route.path(), self.paths.len()) {
             self.reject(route, &error);
         }
-        let number = self.nodes.len();
+        let number = self.paths.len();
         self.numbers.insert(route.path().to_owned(), number);
-        self.nodes.push(Vec::new());
+        self.paths.push(Vec::new());
         number
     }
 
     /// The route that answers the same method at the same path.
     fn twin(&self, node: usize, route: &Route<S>) -> Option<&Route<S>> {
-        let others = self.nodes[node].iter().map(|&other| &self.routes[other]);
+        let others = self.paths[node].iter().map(|&other| &self.routes[other]);
         others.into_iter().find(|other| other.method() == route.method())
     }
 
@@ -200,7 +200,7 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
         Plan {
             routes: self.routes.into_iter().map(|route| route.bind(state.clone())).collect(),
             tree: self.tree,
-            nodes: self.nodes,
+            paths: self.paths,
             numbers: self.numbers,
             fallbacks: fallbacks.collect(),
             fallback_tree: self.fallback_tree,
@@ -225,11 +225,11 @@ impl Plan<()> {
             let around = first.iter().flat_map(|route| &route.wraps).filter(|wrap| !wrap.is_for_routes());
             let not_allowed =
                 wrap(Table::not_allowed(methods.iter().filter_map(|(method, _)| method.as_ref())), around);
-            Node { path: first.map_or("", Route::path).into(), methods, not_allowed }
+            PathRoutes { path: first.map_or("", Route::path).into(), methods, not_allowed }
         };
         let table = Table {
             tree: self.tree.clone(),
-            nodes: self.nodes.iter().map(node).collect(),
+            paths: self.paths.iter().map(node).collect(),
             fallbacks: self.fallbacks.iter().map(Fallback::endpoint).collect(),
             fallback_tree: self.fallback_tree.clone(),
             fallback: self.fallbacks.iter().find(|fallback| fallback.prefix.is_empty()).map(Fallback::endpoint),

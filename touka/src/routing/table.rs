@@ -19,7 +19,7 @@ pub(super) const REST: &str = "-rest-";
 pub(super) struct Table {
     pub(super) tree: matchit::Router<usize>,
     /// The values in the tree are indices of this.
-    pub(super) nodes: Vec<Node>,
+    pub(super) paths: Vec<PathRoutes>,
     pub(super) fallbacks: Vec<Endpoint>,
     /// The prefixes of nested routers that have a fallback, with indices of `fallbacks`.
     pub(super) fallback_tree: matchit::Router<usize>,
@@ -28,7 +28,7 @@ pub(super) struct Table {
 }
 
 /// One path with the endpoint of each of its methods.
-pub(super) struct Node {
+pub(super) struct PathRoutes {
     pub(super) path: Arc<str>,
     /// The method is `None` for the endpoint that answers all other methods.
     pub(super) methods: Vec<(Option<Method>, Endpoint)>,
@@ -46,7 +46,7 @@ impl Table {
 
     fn route(&self, mut request: Request) -> ResponseFuture {
         let Ok(matched) = self.tree.at(request.uri().path()) else { return self.fall_back(request) };
-        let Some(Node { path, methods, not_allowed }) = self.nodes.get(*matched.value) else {
+        let Some(PathRoutes { path, methods, not_allowed }) = self.paths.get(*matched.value) else {
             return self.fall_back(request);
         };
         let find = |wanted: Option<&Method>| {

@@ -11,15 +11,15 @@ use tokio::time::timeout;
 const LINGER_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A status, and a line that describes the fault.
-pub(in crate::server) struct Answer(StatusCode, String);
+pub(in crate::server) struct PlainError(StatusCode, String);
 
 /// Returns the response to a request whose head did not arrive in time.
-pub(in crate::server) fn late() -> Answer {
-    Answer(StatusCode::REQUEST_TIMEOUT, "the request's head took too long".to_owned())
+pub(in crate::server) fn late() -> PlainError {
+    PlainError(StatusCode::REQUEST_TIMEOUT, "the request's head took too long".to_owned())
 }
 
 /// Returns the response to a request that hyper could not parse; `None` if the client just left, or sent nothing.
-pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
+pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<PlainError> {
     let error = failure.downcast_ref::<hyper::Error>()?;
     let status = if error.is_parse_too_large() {
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
@@ -28,11 +28,14 @@ pub(in crate::server) fn unreadable(failure: &BoxError) -> Option<Answer> {
     } else {
         return None;
     };
-    Some(Answer(status, format!("the request cannot be parsed: {error}")))
+    Some(PlainError(status, format!("the request cannot be parsed: {error}")))
 }
 
 /// Writes the response to a request that the service never saw, and closes the connection.
-pub(in crate::server) async fn explain(mut stream: impl AsyncRead + AsyncWrite + Unpin, Answer(status, line): Answer) {
+pub(in crate::server) async fn explain(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    PlainError(status, line): PlainError,
+) {
     let answer = format!(
         "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{line}\n",
         line.len() + 1,

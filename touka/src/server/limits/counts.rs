@@ -9,10 +9,10 @@ use crate::sync::Mutex;
 
 /// The number of connections and requests, in all and by network. Clones share the counts.
 #[derive(Clone, Debug, Default)]
-pub(in crate::server) struct Counts(Arc<Mutex<StreamTable>>);
+pub(in crate::server) struct Counts(Arc<Mutex<CountTable>>);
 
 #[derive(Debug, Default)]
-struct StreamTable {
+struct CountTable {
     all: Tally,
     /// Networks with a count of zero are removed, so that the map does not grow with every address seen.
     by_network: HashMap<Network, Tally>,

@@ -14,9 +14,9 @@ use crate::stream::guarded;
 impl Parked {
     /// Polls the credential, and ends the stream if the credential is no longer valid.
     pub(super) fn poll_credential(&mut self) {
-        let Self { client: Client { endings: Some(endings), span, .. }, node, .. } = self else { return };
+        let Self { client: Client { endings: Some(endings), span, .. }, key_waker, .. } = self else { return };
         let Some(credential) = &mut endings.credential else { return };
-        let waker = Waker::from(Arc::clone(node));
+        let waker = Waker::from(Arc::clone(key_waker));
         // Within the stream's span, for what the user's futures log.
         let polled = span.in_scope(|| credential.poll(&mut Context::from_waker(&waker)));
         if let Poll::Ready(failure) = polled {

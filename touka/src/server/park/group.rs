@@ -4,14 +4,14 @@ use std::mem;
 use std::sync::Arc;
 use std::task::Waker;
 
-use super::node::Node;
+use super::inbox::KeyWaker;
 use super::window::Window;
 use crate::topic::{Mark, SharedLog, WaiterSlot};
 
 #[derive(Debug)]
 pub(super) struct Group {
     log: Arc<SharedLog>,
-    pub(super) node: Arc<Node>,
+    pub(super) key_waker: Arc<KeyWaker>,
     /// Whether the group is queued for its turn to be written to.
     pub(super) is_due: bool,
     waker: Waker,
@@ -27,14 +27,14 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(log: Arc<SharedLog>, node: Arc<Node>) -> Self {
+    pub(super) fn new(log: Arc<SharedLog>, key_waker: Arc<KeyWaker>) -> Self {
         let state = log.lock();
         let (seen, seen_ends) = (state.log.head(), state.log.ends());
         drop(state);
-        let waker = Waker::from(Arc::clone(&node));
+        let waker = Waker::from(Arc::clone(&key_waker));
         Self {
             log,
-            node,
+            key_waker,
             is_due: false,
             waker,
             slot: WaiterSlot::NONE,

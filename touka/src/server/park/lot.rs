@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
-use super::node::Inbox;
+use super::inbox::Inbox;
 use super::offer::Offer;
 use super::run::run;
 use crate::server::shared::Shared;

@@ -9,7 +9,7 @@
 //!
 //! - `offer`: which responses are parked, and what is taken out of them.
 //! - `lot`: the shards of a server. `run`: the task of a shard. `shard`, `turn`: the work of a shard in one turn.
-//! - `node`: a shard's inbox, and the wakers that queue keys in it. `signal`: the flag of a queued key.
+//! - `inbox`: a shard's inbox, and the wakers that queue keys in it. `signal`: the flag of a queued key.
 //! - `group`: the clients of one topic in a shard. `window`: the bytes that are written to them.
 //! - `client`: one client. `leaving`: how its connection closes, or goes back to hyper. `parked`: the client at its place
 //!   in a shard. `output`: what is being written to its socket. `ending`, `endings`: how its stream ends.
@@ -21,9 +21,9 @@ mod client;
 mod ending;
 mod endings;
 mod group;
+mod inbox;
 mod leaving;
 mod lot;
-mod node;
 mod offer;
 mod output;
 mod parked;

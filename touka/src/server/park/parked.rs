@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::node::Node;
+use super::inbox::KeyWaker;
 use super::window::{Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
@@ -29,7 +29,7 @@ const MAX_WRITES: usize = 32;
 pub(super) struct Parked {
     pub(super) client: Client,
     /// Wakes the shard for this connection.
-    pub(super) node: Arc<Node>,
+    pub(super) key_waker: Arc<KeyWaker>,
     /// The index of its group in the shard.
     pub(super) group: usize,
     /// The index of this client among the members of its group.
@@ -118,7 +118,7 @@ impl Parked {
             }
         }
         // Other clients have their turn first; there may be more to write.
-        self.node.notify();
+        self.key_waker.notify();
         Progress::CaughtUp
     }
 
@@ -194,10 +194,10 @@ impl Parked {
             // The kernel must not time out before the write timeout.
             set_user_timeout(&self.client.socket, self.client.write_time);
         }
-        let waker = Waker::from(Arc::clone(&self.node));
+        let waker = Waker::from(Arc::clone(&self.key_waker));
         match self.client.socket.poll_write_ready(&mut Context::from_waker(&waker)) {
             Poll::Pending => {}
-            Poll::Ready(Ok(())) => self.node.notify(),
+            Poll::Ready(Ok(())) => self.key_waker.notify(),
             Poll::Ready(Err(_)) => return Progress::Left,
         }
         Progress::Blocked
@@ -206,7 +206,7 @@ impl Parked {
     /// Checks whether the client is still there, and buffers what it sends for the time after the stream. A client
     /// that sends more than `max_bytes` bytes is dropped: without further reads, its end would not be noticed.
     pub(super) fn read_ahead(&mut self, max_bytes: usize) -> Progress {
-        let waker = Waker::from(Arc::clone(&self.node));
+        let waker = Waker::from(Arc::clone(&self.key_waker));
         let mut cx = Context::from_waker(&waker);
         let mut read = [0; 512];
         for _ in 0..MAX_READS {
@@ -223,7 +223,7 @@ impl Parked {
                 Err(_) => return Progress::Left,
             }
         }
-        self.node.notify();
+        self.key_waker.notify();
         Progress::CaughtUp
     }
 

@@ -8,7 +8,7 @@ use std::task::Poll;
 use tokio::task::unconstrained;
 
 use super::client::Client;
-use super::node::Inbox;
+use super::inbox::Inbox;
 use super::shard::Shard;
 use super::turn::Turn;
 use crate::server::shared::Shared;

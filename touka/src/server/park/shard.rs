@@ -12,7 +12,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::client::Client;
 use super::group::Group;
-use super::node::{Inbox, Key, MAX_KEPT_CAPACITY, Node};
+use super::inbox::{Inbox, Key, KeyWaker, MAX_KEPT_CAPACITY};
 use super::parked::{Parked, Progress};
 use super::phase::Phase;
 use super::slots::Slots;
@@ -132,14 +132,15 @@ impl Shard {
         let log = &client.subscription.log;
         let address = Arc::as_ptr(log).addr();
         let number = *self.by_log.entry(address).or_insert_with(|| {
-            self.groups.insert_with(|number| Group::new(Arc::clone(log), Node::new(&self.inbox, Key::Group(number))))
+            self.groups
+                .insert_with(|number| Group::new(Arc::clone(log), KeyWaker::new(&self.inbox, Key::Group(number))))
         });
         client.life.apply_shutdown(&self.shared);
         let Some(group) = self.groups.get_mut(number) else { return client.leave() };
         let index = self.sockets.insert_with(|index| {
-            let node = Node::new(&self.inbox, Key::Socket(index));
-            client.entry.closing().register(&Waker::from(Arc::clone(&node)));
-            Parked { client, node, group: number, member: group.add(index) }
+            let key_waker = KeyWaker::new(&self.inbox, Key::Socket(index));
+            client.entry.closing().register(&Waker::from(Arc::clone(&key_waker)));
+            Parked { client, key_waker, group: number, member: group.add(index) }
         });
         let due = self.sockets.get_mut(index).and_then(|parked| parked.due());
         self.enqueue(number);
@@ -156,13 +157,13 @@ impl Shard {
         match key {
             Key::Group(number) => {
                 let Some(group) = self.groups.get_mut(number) else { return };
-                group.node.acknowledge();
+                group.key_waker.acknowledge();
                 self.enqueue(number);
             }
             Key::Socket(index) => {
                 let max_bytes = self.shared.limits.head_bytes;
                 self.visit(index, |parked, now| {
-                    parked.node.acknowledge();
+                    parked.key_waker.acknowledge();
                     if parked.client.entry.closing().is_requested() {
                         parked.end(CloseReason::Shutdown, None);
                     }
@@ -231,7 +232,7 @@ impl Shard {
             {
                 moved.member = member;
                 // The walk may have passed this index already.
-                moved.node.notify();
+                moved.key_waker.notify();
             }
             if group.is_empty() {
                 self.by_log.remove(&Arc::as_ptr(&parked.client.subscription.log).addr());

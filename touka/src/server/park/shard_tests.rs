@@ -15,7 +15,7 @@ use tracing::{Metadata, Subscriber};
 
 use super::client;
 use super::endings::Endings;
-use super::node::Inbox;
+use super::inbox::Inbox;
 use super::output::Output;
 use super::shard::Shard;
 use super::turn::Turn;

@@ -41,7 +41,7 @@ pub(super) struct Piece {
 
 /// The result of a write from a window.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct WindowWrite {
     /// The position of the socket after the write; an event that was written in part counts as seen.
     pub(super) seen: Mark,
     /// The unwritten rest of the last event: a slice of the window's bytes.
@@ -100,9 +100,9 @@ impl Window {
     }
 
     /// Returns the result of writing `length` bytes to a socket that was at `seen`.
-    pub(super) fn written(&self, seen: Mark, length: usize) -> Written {
+    pub(super) fn written(&self, seen: Mark, length: usize) -> WindowWrite {
         let start = self.pieces.iter().find(|piece| piece.mark == seen).map_or(0, |piece| piece.end);
-        let mut written = Written { seen, rest: Bytes::new(), events: 0, bytes: 0 };
+        let mut written = WindowWrite { seen, rest: Bytes::new(), events: 0, bytes: 0 };
         let (mut from, until) = (start, start.saturating_add(length));
         for piece in self.pieces.iter().filter(|piece| piece.end > start) {
             if until <= from {

@@ -27,20 +27,20 @@ const FINISH_TIMEOUT: Duration = Duration::from_secs(1);
 /// response.
 #[derive(Debug)]
 pub(in crate::server) struct Leftover {
-    state: State,
+    state: BodyRest,
     conn: Arc<ConnectionState>,
 }
 
 impl Drop for Leftover {
     fn drop(&mut self) {
-        if matches!(self.state, State::Draining { .. }) {
+        if matches!(self.state, BodyRest::Draining { .. }) {
             self.give_up();
         }
     }
 }
 
 #[derive(Debug)]
-enum State {
+enum BodyRest {
     /// The handler holds the body.
     Handled(Arc<Mutex<Shared>>),
     /// The rest is being read.
@@ -80,7 +80,7 @@ impl Leftover {
         let awaits_continue = expects_continue(request.headers());
         let leftover = shared.clone().map(|shared| {
             // Boxed, so that a connection does not pay for it when there is none.
-            Box::new(Self { state: State::Handled(shared), conn: Arc::clone(conn) })
+            Box::new(Self { state: BodyRest::Handled(shared), conn: Arc::clone(conn) })
         });
         (request.map(|body| Handled { body: Some(body), shared, bytes: 0, is_read: false, awaits_continue }), leftover)
     }
@@ -88,7 +88,7 @@ impl Leftover {
     /// Reads and drops the available bytes of the rest.
     pub(in crate::server) fn poll_drain(&mut self, cx: &mut Context<'_>) {
         self.take(Some(cx));
-        let State::Draining { body, bytes, deadline } = &mut self.state else { return };
+        let BodyRest::Draining { body, bytes, deadline } = &mut self.state else { return };
         let most = self.conn.shared.limits.body_bytes as u64;
         loop {
             // A body whose declared length exceeds the limit is not read at all.
@@ -100,7 +100,7 @@ impl Leftover {
                 Poll::Pending => break,
                 Poll::Ready(Some(Ok(frame))) => *bytes += frame.data_ref().map_or(0, Bytes::len) as u64,
                 Poll::Ready(Some(Err(_)) | None) => {
-                    self.state = State::Over;
+                    self.state = BodyRest::Over;
                     return;
                 }
             }
@@ -113,7 +113,7 @@ impl Leftover {
     pub(in crate::server) async fn finish(&mut self) {
         let finished = poll_fn(|cx| {
             self.poll_drain(cx);
-            if matches!(self.state, State::Draining { .. }) { Poll::Pending } else { Poll::Ready(()) }
+            if matches!(self.state, BodyRest::Draining { .. }) { Poll::Pending } else { Poll::Ready(()) }
         });
         if timeout(FINISH_TIMEOUT, finished).await.is_err() {
             self.give_up();
@@ -125,26 +125,26 @@ impl Leftover {
         self.take(None);
         let most = self.conn.shared.limits.body_bytes as u64;
         match &self.state {
-            State::Draining { body, bytes, .. } => bytes.saturating_add(body.size_hint().lower()) > most,
-            State::Handled(_) | State::Over => self.conn.is_unread(),
+            BodyRest::Draining { body, bytes, .. } => bytes.saturating_add(body.size_hint().lower()) > most,
+            BodyRest::Handled(_) | BodyRest::Over => self.conn.is_unread(),
         }
     }
 
     /// Whether no rest of the body is left to read.
     pub(in crate::server) fn is_over(&mut self) -> bool {
         self.take(None);
-        matches!(self.state, State::Over)
+        matches!(self.state, BodyRest::Over)
     }
 
     /// Stops reading. hyper then stops as well, and closes the connection after the response.
     fn give_up(&mut self) {
         self.conn.set_unread();
-        self.state = State::Over;
+        self.state = BodyRest::Over;
     }
 
     /// Takes the body over if its handler has dropped it.
     fn take(&mut self, cx: Option<&Context<'_>>) {
-        let State::Handled(shared) = &self.state else { return };
+        let BodyRest::Handled(shared) = &self.state else { return };
         let mut shared = lock(shared);
         let state = match std::mem::take(&mut shared.dropped) {
             Dropped::No => {
@@ -157,13 +157,13 @@ impl Leftover {
             }
             Dropped::Unread(body, bytes) => {
                 let deadline = Box::pin(sleep(self.conn.shared.limits.body_time));
-                State::Draining { body, bytes, deadline }
+                BodyRest::Draining { body, bytes, deadline }
             }
-            Dropped::Read => State::Over,
+            Dropped::Read => BodyRest::Over,
             Dropped::NeverAsked => {
                 // The client may send the body without being asked.
                 self.conn.set_unread();
-                State::Over
+                BodyRest::Over
             }
         };
         drop(shared);

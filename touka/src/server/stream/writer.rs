@@ -42,7 +42,7 @@ pub(in crate::server) struct Writer<I, A>(Option<Live<I, A>>);
 struct Live<I, A> {
     /// Dropped at its end: what a handler holds is released before its client sees the end.
     body: Option<ServerBody<Body>>,
-    state: State,
+    state: WriterState,
     unwritten: Unwritten,
     wire: MaybeTls<I>,
     /// The bytes that the client has sent since its request: the beginning of the next one.
@@ -64,7 +64,7 @@ struct Live<I, A> {
 }
 
 #[derive(Debug)]
-enum State {
+enum WriterState {
     /// The head waits for the first frame, to be written with it if the body has one at once.
     Opening,
     /// The body is polled for frames.
@@ -97,7 +97,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Writer<I, A> {
         let Leaving { head, body, closes } = leaving;
         Self(Some(Live {
             body: Some(body),
-            state: State::Opening,
+            state: WriterState::Opening,
             unwritten: Unwritten::new(head),
             wire,
             sent: sent.into(),
@@ -198,7 +198,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
             if is_over {
                 self.collects = false;
             }
-            if !matches!(self.state, State::Opening) && !self.collects {
+            if !matches!(self.state, WriterState::Opening) && !self.collects {
                 self.blocked = true;
                 ready!(self.poll_write(cx))?;
                 self.blocked = false;
@@ -212,17 +212,19 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
             if is_over {
                 break;
             }
-            let is_last = matches!(self.state, State::Ending) && self.is_last();
+            let is_last = matches!(self.state, WriterState::Ending) && self.is_last();
             match &mut self.state {
-                State::Opening | State::Streaming => ready!(self.poll_body(cx)),
-                State::Ending if is_last => self.state = State::Closing,
-                State::Ending => return Poll::Ready(Ok(End::Next)),
-                State::Closing => {
+                WriterState::Opening | WriterState::Streaming => ready!(self.poll_body(cx)),
+                WriterState::Ending if is_last => self.state = WriterState::Closing,
+                WriterState::Ending => return Poll::Ready(Ok(End::Next)),
+                WriterState::Closing => {
                     self.blocked = true;
                     ready!(Pin::new(&mut self.wire).poll_shutdown(cx))?;
                     return Poll::Ready(Ok(End::Closed));
                 }
-                State::Failing(error) => return Poll::Ready(Err(mem::replace(error, io::ErrorKind::Other.into()))),
+                WriterState::Failing(error) => {
+                    return Poll::Ready(Err(mem::replace(error, io::ErrorKind::Other.into())));
+                }
             }
         }
         // Yields with `yield_now`, which lets the runtime poll its sockets first; a plain wake does not.
@@ -252,7 +254,7 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
 
     /// Polls the body for its next frame, or its end.
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let opens = matches!(mem::replace(&mut self.state, State::Streaming), State::Opening);
+        let opens = matches!(mem::replace(&mut self.state, WriterState::Streaming), WriterState::Opening);
         let Some(body) = &mut self.body else { return Poll::Ready(()) };
         match Pin::new(&mut *body).poll_frame(cx) {
             // The unwritten bytes are written, and the body is polled once more.
@@ -268,21 +270,21 @@ impl<I: Io, A: Again<(MaybeTls<I>, Arc<ConnectionState>)>> Live<I, A> {
                 self.unwritten.put(data, is_last);
                 self.collects = may_wait && self.unwritten.has_capacity();
                 if is_last {
-                    self.end(State::Ending);
+                    self.end(WriterState::Ending);
                 }
             }
             Poll::Ready(None) => {
                 self.unwritten.put_last();
-                self.end(State::Ending);
+                self.end(WriterState::Ending);
             }
-            Poll::Ready(Some(Err(error))) => self.end(State::Failing(io::Error::other(error))),
+            Poll::Ready(Some(Err(error))) => self.end(WriterState::Failing(io::Error::other(error))),
         }
         Poll::Ready(())
     }
 
     /// Drops the body, once its last bytes are queued. The stream is gone before they are written: a client that
     /// has read them may request the capacity that the stream held.
-    fn end(&mut self, state: State) {
+    fn end(&mut self, state: WriterState) {
         self.state = state;
         self.collects = false;
         drop_guarded(self.body.take());

@@ -1,4 +1,4 @@
-//! [`Inbox`], the queues through which a shard is notified, and [`Node`], the wakers that fill it.
+//! [`Inbox`], the queues through which a shard is notified, and [`KeyWaker`], the wakers that fill it.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -102,14 +102,14 @@ impl Inbox {
 
 /// The waker of one socket or group. It notifies the shard that the socket or group belongs to.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(super) struct KeyWaker {
     inbox: Arc<Inbox>,
     key: Key,
     /// Raised while the key is queued in the inbox.
     queued: Signal,
 }
 
-impl Node {
+impl KeyWaker {
     pub(super) fn new(inbox: &Arc<Inbox>, key: Key) -> Arc<Self> {
         Arc::new(Self { inbox: Arc::clone(inbox), key, queued: Signal::new() })
     }
@@ -127,7 +127,7 @@ impl Node {
     }
 }
 
-impl Wake for Node {
+impl Wake for KeyWaker {
     fn wake(self: Arc<Self>) {
         self.notify();
     }
