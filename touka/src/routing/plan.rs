@@ -86,8 +86,8 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
                 route.name()
             );
         }
-        let node = self.number_of(&route);
-        if let Some(twin) = self.twin(node, &route) {
+        let number = self.number_of(&route);
+        if let Some(twin) = self.twin(number, &route) {
             panic!(
                 "{} and {} both answer {} {}: give one of them another path or method",
                 twin.name(),
@@ -96,7 +96,7 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
                 route.path()
             );
         }
-        self.paths[node].push(self.routes.len());
+        self.paths[number].push(self.routes.len());
         self.routes.push(route);
     }
 
@@ -116,8 +116,8 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
     }
 
     /// The route that answers the same method at the same path.
-    fn twin(&self, node: usize, route: &Route<S>) -> Option<&Route<S>> {
-        let others = self.paths[node].iter().map(|&other| &self.routes[other]);
+    fn twin(&self, number: usize, route: &Route<S>) -> Option<&Route<S>> {
+        let others = self.paths[number].iter().map(|&other| &self.routes[other]);
         others.into_iter().find(|other| other.method() == route.method())
     }
 
@@ -214,7 +214,7 @@ impl Plan<()> {
     /// Builds the service that answers requests.
     pub(super) fn build(&self) -> Endpoint {
         let around_routes = Wrap::routes(self.route_layers.clone());
-        let node = |routes: &Vec<usize>| {
+        let number = |routes: &Vec<usize>| {
             let routes = routes.iter().map(|&index| &self.routes[index]);
             let first = routes.clone().next();
             let endpoint = |route: &Route| {
@@ -229,7 +229,7 @@ impl Plan<()> {
         };
         let table = Table {
             tree: self.tree.clone(),
-            paths: self.paths.iter().map(node).collect(),
+            paths: self.paths.iter().map(number).collect(),
             fallbacks: self.fallbacks.iter().map(Fallback::endpoint).collect(),
             fallback_tree: self.fallback_tree.clone(),
             fallback: self.fallbacks.iter().find(|fallback| fallback.prefix.is_empty()).map(Fallback::endpoint),

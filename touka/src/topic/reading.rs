@@ -24,8 +24,8 @@ pub(super) trait Reader: Send + Sized {
     /// The next item, or the end of the stream. No lock is held when this returns.
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
 
-    /// What a server can take out of the stream of this reader, which ends with this call. `None` for a reader that only
-    /// a body can serve.
+    /// Returns the parts that a server serves without the stream, which ends with this call. `None` for a reader that
+    /// needs a body.
     fn into_parts(self, _test: EndTest) -> Option<Box<dyn Any + Send>> {
         None
     }
