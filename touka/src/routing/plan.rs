@@ -214,7 +214,7 @@ impl Plan<()> {
     /// Builds the service that answers requests.
     pub(super) fn build(&self) -> Endpoint {
         let around_routes = Wrap::routes(self.route_layers.clone());
-        let number = |routes: &Vec<usize>| {
+        let of_path = |routes: &Vec<usize>| {
             let routes = routes.iter().map(|&index| &self.routes[index]);
             let first = routes.clone().next();
             let endpoint = |route: &Route| {
@@ -229,7 +229,7 @@ impl Plan<()> {
         };
         let table = Table {
             tree: self.tree.clone(),
-            paths: self.paths.iter().map(number).collect(),
+            paths: self.paths.iter().map(of_path).collect(),
             fallbacks: self.fallbacks.iter().map(Fallback::endpoint).collect(),
             fallback_tree: self.fallback_tree.clone(),
             fallback: self.fallbacks.iter().find(|fallback| fallback.prefix.is_empty()).map(Fallback::endpoint),
