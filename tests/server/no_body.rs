@@ -19,6 +19,11 @@ async fn text() -> &'static str {
 #[route(POST, "/post")]
 async fn post() {}
 
+#[route(GET, "/stream")]
+async fn stream() -> EventStream {
+    EventStream::once("here")
+}
+
 /// Answers every request with the status that its path names, and with a stream that stays open.
 #[derive(Clone)]
 struct Careless;
@@ -46,7 +51,7 @@ impl tower_service::Service<Request> for Careless {
 
 #[tokio::test]
 async fn the_response_to_head_has_no_body() {
-    let router = Running::serve(Router::new().mount(routes![text, post])).await;
+    let router = Running::serve(Router::new().mount(routes![text, post, stream])).await;
     let careless = Running::serve(Careless).await;
     for version in [Version::HTTP_11, Version::HTTP_2] {
         let mut visitor = Visitor::connect(router.address, version).await;
@@ -56,8 +61,14 @@ async fn the_response_to_head_has_no_body() {
             assert!(answer.header("content-length").is_some_and(|length| length != "0"), "{version:?} {path}");
             assert_eq!(answer.bytes().await.expect("a clean end"), None, "{version:?} {path}");
         }
+        // The length of a stream is not known, whether the router or the server drops its body.
+        let mut answer = visitor.head("/stream").await;
+        assert_eq!(answer.header("content-type"), Some("text/event-stream"), "{version:?}");
+        assert_eq!(answer.header("content-length"), None, "{version:?}");
+        assert_eq!(answer.bytes().await.expect("a clean end"), None, "{version:?}");
         let mut visitor = Visitor::connect(careless.address, version).await;
         let mut answer = visitor.head("/200").await;
+        assert_eq!(answer.header("content-length"), None, "{version:?}");
         assert_eq!(answer.bytes().await.expect("a clean end"), None, "{version:?}");
         assert_eq!(visitor.get("/200", &[]).await.data().await, "0", "the connection goes on");
     }

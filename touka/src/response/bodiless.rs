@@ -10,9 +10,11 @@ use crate::stream::{drop_guarded, guarded};
 
 /// Drops the body and keeps its length in the head, if it is known and the status allows a body. A stream without a
 /// reader must not wait for one.
+///
+/// A body that is at its end has no length to keep: it may be what this function has left of another one.
 pub(crate) fn without_body(response: Response) -> Response {
     let (mut head, body) = response.into_parts();
-    let length = guarded("the size of a body", || body.size_hint().exact()).flatten();
+    let length = guarded("the size of a body", || body.size_hint().exact().filter(|_| !body.is_end_stream())).flatten();
     drop_guarded(body);
     if let Some(length) = length
         && !forbids_body(head.status)
