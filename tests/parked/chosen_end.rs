@@ -10,6 +10,11 @@ use crate::scene::{App, FORMS, PATIENCE, Scene};
 
 const REQUEST: &str = "GET /chosen HTTP/1.1\r\nhost: test\r\n\r\n";
 
+/// The request of a client that comes back with this id.
+fn request_after(id: &str) -> String {
+    REQUEST.replace("\r\n\r\n", &format!("\r\nlast-event-id: {id}\r\n\r\n"))
+}
+
 /// Counts its calls. The event with the data `last` is the last one, and `bad` makes it panic, as does its `Drop` after
 /// `fragile`.
 pub(crate) fn test(app: &App) -> impl FnMut(&Event) -> bool + Send + use<> {
@@ -59,7 +64,7 @@ async fn a_connection_goes_on_after_the_chosen_event() {
             }
             assert_eq!((scene.tested.swap(0, Ordering::Relaxed), scene.topic.subscribers()), (3, 1));
             // The same connection, from the newest position on.
-            client.send(REQUEST.replace("\r\n\r\n", &format!("\r\nlast-event-id: {id}\r\n\r\n"))).await;
+            client.send(request_after(&id)).await;
             assert_eq!(client.head().await.status(), 200);
             scene.is_in_form();
         }
@@ -136,7 +141,7 @@ async fn a_test_that_panics_ends_its_own_stream() {
             assert_eq!(client.next().await.unwrap(), None);
             assert_eq!(scene.ended().await, CloseReason::Panicked);
             assert_eq!(other.data().await, "next");
-            client.send(REQUEST.replace("\r\n\r\n", &format!("\r\nlast-event-id: {id}\r\n\r\n"))).await;
+            client.send(request_after(&id)).await;
             assert_eq!((client.head().await.status(), client.data().await.as_str()), (200, "next"));
             scene.is_in_form();
         }

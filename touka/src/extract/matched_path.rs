@@ -9,7 +9,7 @@ use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::request::Parts;
 
-use crate::response::{FAILED, refusal};
+use crate::response::{FAILED, StreamExtension, refusal};
 
 /// The path of the route that answers this request, with the prefixes it is nested under: `/rooms/{room}`. Metrics
 /// and spans have it as `route`.
@@ -34,6 +34,21 @@ impl MatchedPath {
     /// The path as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Records the path of a response for metrics and spans, and for its stream if it is one.
+    pub(crate) fn record(self, extensions: &mut http::Extensions) {
+        if let Some(link) = StreamExtension::link_of(extensions) {
+            link.set_route(&self.0);
+        }
+        extensions.insert(self);
+    }
+
+    /// Records the path, unless a router further inside has recorded its own.
+    pub(crate) fn record_outer(self, extensions: &mut http::Extensions) {
+        if extensions.get::<Self>().is_none() {
+            self.record(extensions);
+        }
     }
 
     /// The path that a router has put into a request's extensions: touka's, or axum's around it.

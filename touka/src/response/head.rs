@@ -21,7 +21,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 impl<T: IntoEvent + Send + 'static> IntoResponse for EventStream<T> {
     fn into_response(mut self) -> Response {
         let head = self.take_head().map_or_else(stream_head, |head| *head);
-        if head.extensions().get::<StreamHead>().is_none() {
+        if !is_of_a_stream(&head) {
             // The parts that the handler has added could not be: this response says so.
             return head;
         }
@@ -81,8 +81,7 @@ impl<T> EventStream<T> {
     #[must_use]
     pub fn head(mut self, parts: impl IntoResponseParts) -> Self {
         let head = self.take_head().map_or_else(stream_head, |head| *head);
-        let is_whole = head.extensions().get::<StreamHead>().is_some();
-        self.set_head(if is_whole { (parts, head).into_response() } else { head });
+        self.set_head(if is_of_a_stream(&head) { (parts, head).into_response() } else { head });
         self
     }
 }
@@ -113,6 +112,10 @@ impl EventStream {
 #[derive(Clone, Copy, Debug)]
 struct StreamHead;
 
+fn is_of_a_stream(head: &Response) -> bool {
+    head.extensions().get::<StreamHead>().is_some()
+}
+
 /// Parts that are made into a stream's head already, and own what they need.
 #[derive(Debug)]
 pub struct Head(Response);
@@ -128,7 +131,7 @@ impl IntoResponseParts for Head {
     type Error = Response;
 
     fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Response> {
-        if self.0.extensions().get::<StreamHead>().is_none() {
+        if !is_of_a_stream(&self.0) {
             return Err(self.0);
         }
         let (head, _) = self.0.into_parts();

@@ -143,6 +143,20 @@ impl<S: Clone + Send + Sync + 'static> Plan<S> {
         self.fallbacks.push(Fallback { prefix: String::new(), handler, wraps: Vec::new() });
     }
 
+    /// Takes over the routes and fallbacks of another router, under a prefix.
+    #[track_caller]
+    pub(super) fn nest(&mut self, other: Self, prefix: &str) {
+        assert!(
+            prefix.starts_with('/') && !prefix.ends_with('/'),
+            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
+        );
+        assert!(
+            !captures(prefix).iter().any(|capture| capture.starts_with('*')),
+            "the prefix {prefix:?} must not have a capture of several segments: give it to the routes"
+        );
+        self.absorb(other, prefix);
+    }
+
     /// Takes over the routes and fallbacks of another router, under a prefix or beside the own ones.
     #[track_caller]
     pub(super) fn absorb(&mut self, other: Self, prefix: &str) {
@@ -239,12 +253,17 @@ impl Plan<()> {
     }
 }
 
-/// The first name that two captures of a path have. Handlers read captures by name, so one of them would be hidden.
-fn repeated_capture(path: &str) -> Option<String> {
+/// The captures of a path, without their braces. One of several segments begins with `*`.
+fn captures(path: &str) -> Vec<String> {
     // `{{` stands for the character.
     let path = path.replace("{{", "");
-    let captures = path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    let names: Vec<&str> = captures.map(|capture| capture.trim_start_matches('*')).collect();
+    path.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0.to_owned())).collect()
+}
+
+/// The first name that two captures of a path have. Handlers read captures by name, so one of them would be hidden.
+fn repeated_capture(path: &str) -> Option<String> {
+    let captures = captures(path);
+    let names: Vec<&str> = captures.iter().map(|capture| capture.trim_start_matches('*')).collect();
     names.iter().enumerate().find_map(|(index, name)| names[..index].contains(name).then(|| (*name).to_owned()))
 }
 

@@ -11,7 +11,7 @@ use http::Method;
 use super::endpoint::{Endpoint, ResponseFuture};
 use super::group::Wrap;
 use crate::extract::MatchedPath;
-use crate::response::{StreamExtension, catch_panic};
+use crate::response::catch_panic;
 use crate::stream::catch;
 
 /// A handler with its type erased.
@@ -58,10 +58,7 @@ impl<S> Route<S> {
                 let answer = answer.map(|answer| async { answer.await.into_response() });
                 let mut response = catch_panic("the handler of this path failed", answer).await;
                 if let Some(matched) = matched {
-                    if let Some(link) = StreamExtension::link_of(response.extensions()) {
-                        link.set_route(&matched.0);
-                    }
-                    response.extensions_mut().insert(matched);
+                    matched.record(response.extensions_mut());
                 }
                 response
             })

@@ -114,15 +114,7 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
     #[must_use]
     #[track_caller]
     pub fn nest(mut self, prefix: &str, router: impl Into<Self>) -> Self {
-        assert!(
-            prefix.starts_with('/') && !prefix.ends_with('/'),
-            "the prefix {prefix:?} must begin with `/` and not end with one, as in \"/api\""
-        );
-        assert!(
-            !prefix.replace("{{", "").contains("{*"),
-            "the prefix {prefix:?} must not have a capture of several segments: give it to the routes"
-        );
-        self.plan_mut().absorb(Arc::unwrap_or_clone(router.into().plan), prefix);
+        self.plan_mut().nest(Arc::unwrap_or_clone(router.into().plan), prefix);
         self
     }
 

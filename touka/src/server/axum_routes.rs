@@ -71,7 +71,6 @@ mod layer {
     use tower_service::Service;
 
     use crate::extract::{MatchedPath, axum_path};
-    use crate::response::StreamExtension;
 
     /// A layer that reports the matched route of an `axum::Router` to touka's server, for the `route` of
     /// metrics, spans and [`OpenStream`](crate::server::OpenStream).
@@ -153,14 +152,8 @@ mod layer {
         fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
             let this = self.project();
             let mut response = ready!(this.inner.poll(cx))?;
-            // A touka router inside has reported its own route.
-            if let Some(path) = this.path.take()
-                && response.extensions().get::<MatchedPath>().is_none()
-            {
-                if let Some(link) = StreamExtension::link_of(response.extensions()) {
-                    link.set_route(&path.0);
-                }
-                response.extensions_mut().insert(path);
+            if let Some(path) = this.path.take() {
+                path.record_outer(response.extensions_mut());
             }
             Poll::Ready(Ok(response))
         }

@@ -127,13 +127,8 @@ impl RequestInfo {
         }
         // The body is watched here, so the server must not take it out of the response.
         StreamExtension::take_ticket(response.extensions_mut());
-        if let Some(route) = self.route.take()
-            && response.extensions().get::<MatchedPath>().is_none()
-        {
-            if let Some(link) = StreamExtension::link_of(response.extensions()) {
-                link.set_route(&route.0);
-            }
-            response.extensions_mut().insert(route);
+        if let Some(route) = self.route.take() {
+            route.record_outer(response.extensions_mut());
         }
         // The connection belongs to another server: this state stands in for it.
         let call = Call::begin(&ConnectionState::new(Arc::clone(&self.shared), self.peer, false));

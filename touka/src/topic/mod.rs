@@ -57,7 +57,8 @@ pub use subscribe::Subscribe;
 pub use subscribe_options::OnGap;
 pub use topic::{Fed, Topic};
 
-pub(crate) use cursor::{Ahead, lagged};
+pub(crate) use cursor::{Ahead, Cursor, lagged};
+pub(crate) use encoded::Encoded;
 pub(crate) use end_test::EndTest;
 pub(crate) use log::Log;
 pub(crate) use position::Mark;

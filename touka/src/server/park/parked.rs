@@ -10,13 +10,13 @@ use tokio::time::Instant;
 
 use super::client::Client;
 use super::inbox::KeyWaker;
-use super::window::{Building, Window};
+use super::window::{Added, Building, Window};
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::server::io::chunk;
 use crate::server::io::socket::{set_user_timeout, write_now};
 use crate::stream::last_bytes;
-use crate::topic::{Ahead, Mark, lagged};
+use crate::topic::Mark;
 
 /// The maximum number of reads per visit: a client that floods its socket must not delay the others.
 const MAX_READS: usize = 8;
@@ -129,17 +129,10 @@ impl Parked {
         let mut end = None;
         let state = self.client.subscription.log.lock();
         while !window.is_full() {
-            let before = cursor.seen();
-            match cursor.step(&state.log) {
-                Ahead::Event(event) => {
-                    if !window.put_chunk(event.chunk(), event.wire_len(), cursor.seen()) {
-                        cursor.skip_to(before);
-                        break;
-                    }
-                }
-                Ahead::Skipped { from, to } => window.put_own(&lagged(&state.log, from, to), to),
-                Ahead::Nothing => break,
-                Ahead::End(reason, last) => {
+            match window.step(cursor, &state.log) {
+                Added::Event(_) | Added::Gap => {}
+                Added::Nothing => break,
+                Added::End(reason, last) => {
                     end = Some((reason, last));
                     break;
                 }

@@ -1,11 +1,8 @@
 //! The events of a [`Parked`] client whose handler chooses the last of them.
 
-use bytes::Bytes;
-
 use super::parked::Parked;
-use super::window::Building;
+use super::window::{Added, Building};
 use crate::stream::Failure;
-use crate::topic::{Ahead, Subscription, lagged};
 
 impl Parked {
     /// Whether each event must be tested before the next one is read.
@@ -24,16 +21,21 @@ impl Parked {
         let mut window = Building::new(seen, client.subscription.cursor.ends());
         let mut end = test.take_end();
         while end.is_none() && !window.is_full() {
-            match read(&mut client.subscription, &mut window) {
-                // Without the log's lock, and within the stream's span: the test is user code.
-                Next::Event(wire) => client.span.in_scope(|| {
-                    test.is_last(&wire);
-                    end = test.take_end();
-                }),
-                Next::Notice => {}
-                Next::Nothing => break,
-                Next::End(failure) => end = Some(failure),
-            }
+            let subscription = &mut client.subscription;
+            let state = subscription.log.lock();
+            let wire = match window.step(&mut subscription.cursor, &state.log) {
+                Added::Event(event) => event.wire(),
+                Added::Gap => continue,
+                Added::Nothing => break,
+                Added::End(reason, last) => {
+                    end = Some(Failure { reason, event: last.map(Box::new) });
+                    break;
+                }
+            };
+            // The test is user code: it runs without the log's lock, and within the stream's span.
+            drop(state);
+            client.span.in_scope(|| test.is_last(&wire));
+            end = test.take_end();
         }
         if let Some(endings) = &mut client.endings {
             endings.test = Some(test);
@@ -46,38 +48,5 @@ impl Parked {
             self.end(failure.reason, failure.event.as_deref());
         }
         end.is_some() || !is_empty
-    }
-}
-
-/// The outcome of reading one item into a window.
-enum Next {
-    /// A published event, which is in the window.
-    Event(Bytes),
-    /// A `gap`, which is in the window.
-    Notice,
-    /// No event for now, or the next one belongs into another window.
-    Nothing,
-    End(Failure),
-}
-
-/// Reads the next item of the client's topic into the window.
-fn read(subscription: &mut Subscription, window: &mut Building) -> Next {
-    let Subscription { log, cursor, .. } = subscription;
-    let before = cursor.seen();
-    let state = log.lock();
-    match cursor.step(&state.log) {
-        Ahead::Event(event) => {
-            if window.put_chunk(event.chunk(), event.wire_len(), cursor.seen()) {
-                return Next::Event(event.wire());
-            }
-            cursor.skip_to(before);
-            Next::Nothing
-        }
-        Ahead::Skipped { from, to } => {
-            window.put_own(&lagged(&state.log, from, to), to);
-            Next::Notice
-        }
-        Ahead::Nothing => Next::Nothing,
-        Ahead::End(reason, last) => Next::End(Failure { reason, event: last.map(Box::new) }),
     }
 }

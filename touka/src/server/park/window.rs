@@ -2,8 +2,10 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::error::CloseReason;
+use crate::event::Event;
 use crate::server::io::chunk;
-use crate::topic::{Log, Mark};
+use crate::topic::{Ahead, Cursor, Encoded, Log, Mark, lagged};
 
 /// The size at which a window is full. The same bound as that of a frame: a burst takes few writes, and a socket
 /// that is full leaves little behind.
@@ -131,6 +133,18 @@ pub(super) struct Building {
     ends: u64,
 }
 
+/// The addition of one step of a cursor to a window.
+pub(super) enum Added<'l> {
+    /// A published event.
+    Event(&'l Encoded),
+    /// A `gap` event.
+    Gap,
+    /// No event for now, or the next one belongs in the next window.
+    Nothing,
+    /// The end of the stream, after this last event. It is not in the window.
+    End(CloseReason, Option<Event>),
+}
+
 impl Building {
     pub(super) fn new(from: Mark, ends: u64) -> Self {
         Self { from, bytes: BytesMut::new(), large: None, pieces: Vec::new(), ends }
@@ -140,8 +154,28 @@ impl Building {
         self.large.is_some() || self.bytes.len() >= WINDOW_BYTES
     }
 
+    /// Takes the cursor one step through the log, and adds what is there.
+    pub(super) fn step<'l>(&mut self, cursor: &mut Cursor, log: &'l Log) -> Added<'l> {
+        let before = cursor.seen();
+        match cursor.step(log) {
+            Ahead::Event(event) if self.put_chunk(event.chunk(), event.wire_len(), cursor.seen()) => {
+                Added::Event(event)
+            }
+            Ahead::Event(_) => {
+                cursor.skip_to(before);
+                Added::Nothing
+            }
+            Ahead::Skipped { from, to } => {
+                self.put_own(&lagged(log, from, to), to);
+                Added::Gap
+            }
+            Ahead::Nothing => Added::Nothing,
+            Ahead::End(reason, last) => Added::End(reason, last),
+        }
+    }
+
     /// Adds an event. Returns `false` if it belongs in the next window: a large one that is not the first.
-    pub(super) fn put_chunk(&mut self, chunk: &Bytes, wire: usize, mark: Mark) -> bool {
+    fn put_chunk(&mut self, chunk: &Bytes, wire: usize, mark: Mark) -> bool {
         if chunk.len() < LARGE_EVENT {
             self.bytes.extend_from_slice(chunk);
         } else if self.pieces.is_empty() {
@@ -155,7 +189,7 @@ impl Building {
     }
 
     /// Adds an event of the server's own.
-    pub(super) fn put_own(&mut self, event: &crate::Event, mark: Mark) {
+    fn put_own(&mut self, event: &Event, mark: Mark) {
         let wire = chunk::put_event(event, &mut self.bytes);
         self.pieces.push(Piece { end: self.bytes.len(), mark, wire, published: false });
     }
