@@ -52,7 +52,8 @@
 //! A [`Topic`] is one log of events: publish to it from anywhere, and return its
 //! [`subscribe`](Topic::subscribe) from a handler. Per topic, every subscriber sees events in publish order, each at
 //! most once; a subscriber that reconnects with its last id within the retention misses none; if that cannot
-//! be proven, it gets a `gap` event first. A [`Hub`] has the topics of an app, in memory or on disk.
+//! be proven, it gets a `gap` event first. A [`Hub`] has the topics of an app: in memory, on disk, or
+//! on a Redis that several processes share.
 //!
 //! # An existing axum app
 //!
@@ -78,6 +79,7 @@
 //! |---|---|
 //! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, chat completions, shutdown, scale |
 //! | [`guides::topics`] | topics |
+//! | [`guides::scaling`] | several processes with one Redis |
 //! | [`guides::axum`], [`guides::from_axum`] | touka in an axum app, and the way from axum's `Sse` |
 //! | [`guides::deploying`], [`guides::observability`] | proxies, systemd, containers, TLS; logs and metrics |
 //! | [`guides::credentials`] | streams that end with a session or a token |
@@ -109,6 +111,11 @@
 //! `ConnectInfo`. Only this feature depends on axum.
 //!
 //! `disk` (off): [`Hub`]s that keep the events of their topics in a file, by redb.
+//!
+//! `redis` (off): [`Hub`]s that keep the events of their topics on a Redis, for any number of processes. TLS to Redis
+//! needs the feature `tls` too.
+//!
+//! `nats` (off): the same on NATS servers with `JetStream`.
 //!
 //! `metrics` (off): metrics of streams and requests, for the `metrics` facade.
 //!

@@ -17,6 +17,10 @@ macro_rules! guides {
         #[doc = include_str!("links.md")]
         #[cfg_attr(feature = "axum", doc = "[`AxumRoutes`]: crate::server::AxumRoutes")]
         #[cfg_attr(not(feature = "axum"), doc = "[`AxumRoutes`]: crate#features")]
+        #[cfg_attr(feature = "redis", doc = "[redis-options]: crate::topic::Redis")]
+        #[cfg_attr(not(feature = "redis"), doc = "[redis-options]: crate#features")]
+        #[cfg_attr(feature = "nats", doc = "[nats-options]: crate::topic::Nats")]
+        #[cfg_attr(not(feature = "nats"), doc = "[nats-options]: crate#features")]
         ///
         #[doc = include_str!(concat!("../../docs/", $page))]
         pub mod $name {}
@@ -28,6 +32,8 @@ guides! {
     cookbook: "cookbook.md",
     /// Logs of events that many clients follow, each from its own position.
     topics: "topics.md",
+    /// One app in several processes, with one Redis or NATS behind them.
+    scaling: "scaling.md",
     /// Handlers, routers and streams in an axum app, under either server.
     axum: "axum.md",
     /// The way from `axum::response::Sse`, name by name and step by step.

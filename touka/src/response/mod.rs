@@ -84,6 +84,6 @@ pub(crate) use answer::answer;
 pub(crate) use bodiless::{forbids_body, without_body};
 pub(crate) use catch_panic::catch_panic;
 pub(crate) use head::Head;
-pub(crate) use refusal::{FAILED, refusal};
+pub(crate) use refusal::{FAILED, refusal, stream_later};
 pub(crate) use stream_extension::StreamExtension;
 pub(crate) use subscribed::Parts;

@@ -1,5 +1,6 @@
 //! [`Handle`], the controls of a server.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -7,6 +8,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::open_streams::{OpenStream, OpenStreams};
+use crate::sync::Mutex;
 
 /// Controls a running server: lists and closes its streams, and shuts it down.
 ///
@@ -41,6 +43,17 @@ pub struct Handle {
     pub(super) cut: CancellationToken,
     /// Deadline of the last stream that the shutdown ends. Set when the first stream asks.
     drain_deadline: Arc<OnceLock<Instant>>,
+    ready_check: Arc<Mutex<Option<ReadyCheck>>>,
+}
+
+/// A condition for new clients.
+#[derive(Clone)]
+struct ReadyCheck(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl fmt::Debug for ReadyCheck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReadyCheck")
+    }
 }
 
 impl Handle {
@@ -88,6 +101,33 @@ impl Handle {
             self.cut();
         }
         self.begin_shutdown();
+    }
+
+    /// Whether the server should get new clients, for a health check: the shutdown has not begun, and the check of
+    /// [`set_ready_check`](Self::set_ready_check) returns true.
+    ///
+    /// ```
+    /// use touka::extract::State;
+    /// use touka::response::StatusCode;
+    /// use touka::route;
+    /// use touka::server::Handle;
+    ///
+    /// #[route(GET, "/ready")]
+    /// async fn ready(State(handle): State<Handle>) -> StatusCode {
+    ///     if handle.is_ready() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE }
+    /// }
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        let check = self.ready_check.lock().clone();
+        !self.is_shutting_down() && check.is_none_or(|check| check.0())
+    }
+
+    /// Sets a condition of [`is_ready`](Self::is_ready), such as [`Hub::is_ready`](crate::Hub::is_ready). It replaces an
+    /// earlier one, and runs at each call.
+    pub fn set_ready_check(&self, check: impl Fn() -> bool + Send + Sync + 'static) {
+        let replaced = self.ready_check.lock().replace(ReadyCheck(Arc::new(check)));
+        // The destructor of a check is user code: it runs without the lock.
+        drop(replaced);
     }
 
     /// Begins the shutdown, if it has not begun.

@@ -35,11 +35,11 @@ pub(crate) fn drop_guarded<V>(value: V) -> bool {
 /// Drops values of the user one by one. All are dropped even if a destructor panics: a second panic during
 /// the unwinding of a first would abort the process.
 #[derive(Default)]
-pub(super) struct Dropping(Option<Panic>);
+pub(crate) struct Dropping(Option<Panic>);
 
 impl Dropping {
     /// Runs code that drops one of the values.
-    pub(super) fn run(&mut self, code: impl FnOnce()) {
+    pub(crate) fn run(&mut self, code: impl FnOnce()) {
         match (catch(code), &self.0) {
             (Ok(()), _) => {}
             (Err(panic), None) => self.0 = Some(panic),
@@ -49,7 +49,7 @@ impl Dropping {
     }
 
     /// Resumes the first panic, if there was one.
-    pub(super) fn finish(self) {
+    pub(crate) fn finish(self) {
         if let Some(panic) = self.0 {
             resume_unwind(panic);
         }

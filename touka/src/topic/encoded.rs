@@ -7,14 +7,16 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::HubError;
 use super::position::Position;
-use crate::event::IntoEvent;
+use crate::event::{EventId, IntoEvent};
 
 /// The maximum size of an event in bytes. Events are kept in memory as a whole.
 const MAX_EVENT: usize = 16 * 1024 * 1024;
 
-/// An encoded event that has no position yet.
+/// An encoded event that is being published and has no position yet.
+///
+/// [`Draft::to_bytes`] is what an engine stores, and [`Stored::new`](super::stored::Stored::new) takes it back.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub struct Draft {
     wire: BytesMut,
     /// The range of the line with the event's own id. If it has none, the empty range where the id belongs: after a
     /// comment and a `retry`.
@@ -36,15 +38,36 @@ impl Draft {
         Ok(Self { wire, id })
     }
 
+    /// The event with this id.
+    pub(super) fn with_id(&self, id: &EventId) -> Bytes {
+        let id = id.to_string();
+        let (before, after) = (&self.wire[..self.id.start], &self.wire[self.id.end..]);
+        let mut wire = BytesMut::with_capacity(self.wire.len() + id.len() + 6);
+        wire.put_slice(before);
+        wire.put_slice(b"id: ");
+        wire.put_slice(id.as_bytes());
+        wire.put_u8(b'\n');
+        wire.put_slice(if after.is_empty() { b"\n" } else { after });
+        wire.freeze()
+    }
+
     /// A draft from the bytes of an event without its id.
-    #[cfg(feature = "disk")]
     pub(crate) fn stored(wire: &[u8]) -> Self {
         let id = id_line(wire);
         Self { wire: wire.into(), id }
     }
 
+    /// The bytes of the event for storage, without its id: readers get the event with its position instead. An event has
+    /// at most 16 MiB.
+    pub fn to_bytes(&self) -> Bytes {
+        let mut wire = BytesMut::with_capacity(self.wire.len() - self.id.len());
+        wire.put_slice(&self.wire[..self.id.start]);
+        wire.put_slice(&self.wire[self.id.end..]);
+        wire.freeze()
+    }
+
     /// The bytes before the id and those after it.
-    #[cfg(feature = "disk")]
+    #[cfg(any(feature = "disk", feature = "redis", feature = "nats"))]
     pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
         (&self.wire[..self.id.start], &self.wire[self.id.end..])
     }
@@ -119,6 +142,15 @@ impl Encoded {
         Self { chunk: chunk.freeze(), wire, id: short(id_start)..short(id_end) }
     }
 
+    /// The number of bytes that the event with these bytes, which lack the id, takes in a log.
+    #[cfg(feature = "disk")]
+    pub(crate) fn len_of(wire: &[u8], offset: u64) -> usize {
+        let line = MAX_ID_LINE - 20 + itoa::Buffer::new().format(offset).len();
+        let blank_line = usize::from(self::id_line(wire).end == wire.len());
+        let length = wire.len() + line + blank_line;
+        length + format!("{length:x}").len() + 4
+    }
+
     /// The event as a chunk.
     pub(crate) const fn chunk(&self) -> &Bytes {
         &self.chunk
@@ -132,13 +164,6 @@ impl Encoded {
     /// The event itself. It shares the bytes of the chunk.
     pub(crate) fn wire(&self) -> Bytes {
         self.chunk.slice(range(&self.wire))
-    }
-
-    /// The bytes before the id and those after it.
-    #[cfg(feature = "disk")]
-    pub(crate) fn without_id(&self) -> (&[u8], &[u8]) {
-        let (wire, own) = (range(&self.wire), range(&self.id));
-        (&self.chunk[wire.start..own.start], &self.chunk[own.end..wire.end])
     }
 
     /// Appends the event to `buf`, with another line for its id.

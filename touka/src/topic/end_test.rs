@@ -33,6 +33,11 @@ impl EndTest {
         self.end.is_some()
     }
 
+    /// Whether the last event was tested.
+    pub(super) const fn is_over(&self) -> bool {
+        self.end.is_some()
+    }
+
     /// Takes the end of the stream, once its last event was tested.
     pub(crate) const fn take_end(&mut self) -> Option<Failure> {
         self.end.take()

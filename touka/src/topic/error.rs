@@ -18,6 +18,8 @@ use crate::error::Error;
 /// | [`is_removed`](Self::is_removed) | 410 |
 /// | [`is_too_large`](Self::is_too_large) | 413 |
 /// | [`is_too_many_topics`](Self::is_too_many_topics) | 503 |
+/// | [`is_unavailable`](Self::is_unavailable) of a subscription | 200: a stream that ends at once, with a reconnection time |
+/// | [`is_unavailable`](Self::is_unavailable), [`is_unknown`](Self::is_unknown) | 503 |
 /// | others | 500 |
 ///
 /// ```
@@ -39,6 +41,8 @@ struct Inner {
     /// The operation that failed, and the remedy if one is known.
     text: String,
     source: Option<BoxError>,
+    /// Whether a client wanted to subscribe.
+    of_stream: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,11 +56,29 @@ pub(super) enum Kind {
     Removed,
     #[cfg(feature = "disk")]
     Storage,
+    Unavailable,
+    Unknown,
 }
 
 impl HubError {
     pub(super) fn new(kind: Kind, text: String, source: Option<BoxError>) -> Self {
-        Self(Box::new(Inner { kind, text, source }))
+        Self(Box::new(Inner { kind, text, source, of_stream: false }))
+    }
+
+    /// A copy of the error for another caller, without its cause.
+    pub(super) fn repeat(&self) -> Self {
+        Self::new(self.0.kind, self.0.text.clone(), None)
+    }
+
+    /// The error of a client that wanted to subscribe.
+    pub(super) fn of_stream(mut self) -> Self {
+        self.0.of_stream = true;
+        self
+    }
+
+    /// Whether the client gets a stream later if it reconnects.
+    pub(crate) fn is_stream_for_later(&self) -> bool {
+        self.0.of_stream && self.0.kind == Kind::Unavailable
     }
 
     pub(super) fn name(name: &str, reason: &str) -> Self {
@@ -96,19 +118,77 @@ impl HubError {
         Self::new(Kind::TooLarge, text, None)
     }
 
+    /// The event exceeds a limit of the server that keeps the events.
+    #[cfg(feature = "nats")]
+    pub(super) fn too_large_for_server(bytes: usize, most: usize, setting: &str) -> Self {
+        let text = format!(
+            "an event of {bytes} bytes is too large for the server that keeps the events: the maximum is {most}, by its \
+             setting `{setting}`; raise that, or send a reference to the data"
+        );
+        Self::new(Kind::TooLarge, text, None)
+    }
+
     pub(super) fn key(bytes: usize, most: usize) -> Self {
         let text =
             format!("a key of {bytes} bytes is too long: the maximum is {most}; use a hash of it, or a shorter name");
         Self::new(Kind::Key, text, None)
     }
 
-    pub(super) fn removed(name: &str) -> Self {
-        Self::new(Kind::Removed, Self::removed_text(name), None)
+    /// The error of an [`Engine`](super::engine::Engine) for a publish to a topic that was removed:
+    /// [`is_removed`](Self::is_removed) is true.
+    pub fn removed(topic: &str) -> Self {
+        Self::new(Kind::Removed, Self::removed_text(topic), None)
+    }
+
+    /// The error of an [`Engine`](super::engine::Engine) that cannot be used: nothing was published.
+    /// [`is_unavailable`](Self::is_unavailable) is true.
+    ///
+    /// The text is that of the source: state what has failed, where, and the remedy. Operators read it in the log; clients
+    /// do not get it.
+    ///
+    /// ```
+    /// use touka::HubError;
+    ///
+    /// let error = HubError::unavailable("the database at db.internal does not answer: is it running?");
+    /// assert!(error.is_unavailable());
+    /// ```
+    pub fn unavailable(source: impl Into<BoxError>) -> Self {
+        let source = source.into();
+        Self::new(Kind::Unavailable, source.to_string(), Some(source))
+    }
+
+    /// The error of an [`Engine`](super::engine::Engine) that does not know whether it has published an event: the request
+    /// was sent, and no answer has come. [`is_unknown`](Self::is_unknown) is true.
+    pub fn unknown(topic: &str, source: impl Into<BoxError>) -> Self {
+        Self::unknown_publish(topic, Some(source.into()))
+    }
+
+    /// The engine has panicked in this method.
+    pub(super) fn engine_panicked(method: &str) -> Self {
+        let text = format!("the engine of the hub has panicked in `{method}`: the log has its message");
+        Self::new(Kind::Unavailable, text, None)
+    }
+
+    /// The tokio runtime of an operation has shut down.
+    pub(super) fn no_runtime() -> Self {
+        Self::new(
+            Kind::Unavailable,
+            "the engine of the hub was not asked: the tokio runtime has shut down".into(),
+            None,
+        )
     }
 
     pub(super) fn removed_text(name: &str) -> String {
         let shown: String = name.chars().take(40).collect();
         format!("the topic {shown:?} was removed; `Hub::topic` creates it anew")
+    }
+
+    /// The outcome of a publish cannot be known.
+    pub(super) fn unknown_publish(name: &str, source: Option<BoxError>) -> Self {
+        let shown: String = name.chars().take(40).collect();
+        let text =
+            format!("an event of the topic {shown:?} may have been published or not: the engine has not answered");
+        Self::new(Kind::Unknown, text, source)
     }
 
     /// Returns true if the name cannot be a topic's, or if there are too few or too many names for one stream.
@@ -131,7 +211,7 @@ impl HubError {
         matches!(self.0.kind, Kind::Event | Kind::TooLarge)
     }
 
-    /// Returns true if the event is larger than 16 MiB. It was not published.
+    /// Returns true if the event is larger than 16 MiB, or than the server that keeps the events allows. It was not published.
     pub fn is_too_large(&self) -> bool {
         self.0.kind == Kind::TooLarge
     }
@@ -151,6 +231,18 @@ impl HubError {
     #[cfg(feature = "disk")]
     pub fn is_storage(&self) -> bool {
         self.0.kind == Kind::Storage
+    }
+
+    /// Returns true if the server or the engine that keeps the events cannot be used: it is away, refuses access, or has
+    /// rejected a command. Nothing was published.
+    pub fn is_unavailable(&self) -> bool {
+        self.0.kind == Kind::Unavailable
+    }
+
+    /// Returns true if the event may have been published or not: the server that keeps the events has got it and has not
+    /// answered in time.
+    pub fn is_unknown(&self) -> bool {
+        self.0.kind == Kind::Unknown
     }
 }
 

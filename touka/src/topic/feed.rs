@@ -1,4 +1,4 @@
-//! [`Feed`], one body that publishes to a topic for all its subscribers.
+//! [`start_feed`], which runs one body that publishes to a topic for all its subscribers.
 
 use std::convert::Infallible;
 use std::future::{Future, poll_fn};
@@ -9,63 +9,162 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::engine::{HubEngine, Lead};
+use super::error::HubError;
+use super::feed_body::FeedBody;
 use super::shared_log::SharedLog;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Abort, Failure, HandlerError, Panic, catch, contained};
+use crate::stream::{Abort, Failure, Panic, catch, contained};
 
 /// The time that a body continues to run after its last subscriber has left, so that reloading a page does not
 /// restart it.
 const FEED_LINGER: Duration = Duration::from_secs(5);
 
-/// The body of a feed, ready to start.
-pub(super) struct Feed(Box<dyn FnOnce() -> Running + Send>);
+/// Why a body does not run any more, or has not started.
+enum Stop {
+    /// The body has ended by itself. The right is held until all processes know of the end: without it the end would not
+    /// count.
+    Ended(Result<(), Failure>, Lead),
+    /// The topic has no subscriber, or the feed has ended on another node.
+    Left,
+    /// Another process has the right to run the feed.
+    Lost,
+    /// The engine has failed to give the right.
+    NoLead(HubError),
+    /// This process has the right, and no body: the last one was dropped when the right was lost.
+    NoBody,
+}
 
-/// The body of a feed, until it ends by itself.
-type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
+/// Runs a body on a task of its own, until it ends or has had no subscriber for [`FEED_LINGER`]. The caller has marked the
+/// topic as fed by this number.
+///
+/// If processes share the engine, the body runs when no other of them runs one, and its end is that of all of their streams.
+/// A process that loses the right to run its body waits for the right again, as long as it has subscribers: the next holder
+/// may die. Its body cannot go on after the events of another one. So it then runs one of a later subscriber, if it has one,
+/// or else ends the streams of its subscribers, which come back with bodies.
+pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<SharedLog>, number: u64) {
+    let feeding = Feeding { log: Arc::clone(log), number, runs: true };
+    let engine = Arc::clone(engine);
+    let (task, _ended) = contained(async move {
+        // Declared first, so that it is dropped after the body even if the task is cancelled.
+        let feeding = feeding;
+        let log = Arc::clone(&feeding.log);
+        let mut left = pin!(left(&log, number));
+        let mut body = Some(body);
+        loop {
+            match run(body.take(), &engine, &log, number, left.as_mut()).await {
+                Stop::Ended(ended, lead) => return end(ended, &lead, feeding, &engine).await,
+                Stop::Left => return feeding.unmark(),
+                Stop::Lost => {}
+                Stop::NoLead(error) => {
+                    tracing::error!(
+                        target: "touka::topic",
+                        topic = log.name(),
+                        ?error,
+                        "a feed cannot run, and the streams of its subscribers end"
+                    );
+                    return feeding.end(CloseReason::Shutdown, None);
+                }
+                Stop::NoBody => {
+                    tracing::info!(
+                        target: "touka::topic",
+                        topic = log.name(),
+                        "this process runs the feed again, and ends the streams of its subscribers, who bring another body"
+                    );
+                    return feeding.end(CloseReason::Shutdown, None);
+                }
+            }
+        }
+    });
+    tokio::spawn(task);
+}
 
-impl Feed {
-    pub(super) fn new<B, O>(body: impl FnOnce() -> B + Send + 'static) -> Self
-    where
-        B: Future<Output = O> + Send + 'static,
-        O: FeedResult,
-    {
-        Self(Box::new(|| {
-            let body = body();
-            Box::pin(async move { body.await.into_result().map_err(|error| Abort::Error(error).into_failure()) })
-        }))
+/// Keeps a body in reserve for the present feed of a topic, in place of an earlier one. One of the two is dropped: no lock may
+/// be held, since its destructor is user code and may use this topic.
+pub(super) fn keep_spare_body(log: &SharedLog, body: FeedBody) {
+    // In statements of their own, so that the lock is released before a body is dropped.
+    let feed = log.lock().feed();
+    let Some(number) = feed else { return };
+    let replaced = log.spare_body.put(number, body);
+    let is_fed = log.lock().is_fed_by(number);
+    // A feed that has ended meanwhile has looked for the body before it was here.
+    let unused = if is_fed { None } else { log.spare_body.take(number) };
+    drop((replaced, unused));
+}
+
+/// Ends the streams of all subscribers, because the body has ended.
+async fn end(ended: Result<(), Failure>, lead: &Lead, feeding: Feeding, engine: &HubEngine) {
+    let log = Arc::clone(&feeding.log);
+    let (reason, last) = match ended {
+        Ok(()) => (CloseReason::Completed, None),
+        Err(failure) => (failure.reason, failure.event.map(|event| *event)),
+    };
+    match engine.end_feed(&log, lead, reason, last.as_ref()).await {
+        Ok(true) => feeding.unmark(),
+        Ok(false) => feeding.end(reason, last),
+        Err(error) => {
+            tracing::error!(
+                target: "touka::topic",
+                topic = log.name(),
+                ?error,
+                "a feed has ended, and streams of other processes may not be told"
+            );
+            feeding.end(reason, last);
+        }
     }
+}
 
-    /// Runs the body on a task of its own, until it ends or has had no subscriber for [`FEED_LINGER`]. The caller has
-    /// marked the topic as fed.
-    pub(super) fn start(self, log: &Arc<SharedLog>) {
-        let feeding = Feeding { log: Arc::clone(log), runs: true };
-        let (task, _ended) = contained(async move {
-            // Declared first, so that it is dropped after the body even if the task is cancelled.
-            let feeding = feeding;
-            let log = Arc::clone(&feeding.log);
-            // Created in an `async` block, where its panic is caught like those of its polls.
-            let body = async move { (self.0)().await };
-            let mut body = pin!(body);
-            let mut deserted = pin!(deserted(&log));
-            let ended = poll_fn(|cx| {
-                if deserted.as_mut().poll(cx).is_ready() {
-                    return Poll::Ready(None);
-                }
-                // Not polled again after a panic: what the panic left half done is only dropped.
-                match catch(|| body.as_mut().poll(cx)) {
-                    Ok(polled) => polled.map(Some),
-                    Err(panic) => Poll::Ready(Some(Err(panicked(panic)))),
-                }
-            })
-            .await;
-            match ended {
-                None => feeding.unmark(),
-                Some(Ok(())) => feeding.end(CloseReason::Completed, None),
-                Some(Err(failure)) => feeding.end(failure.reason, failure.event.map(|event| *event)),
+/// Waits for the right to run the feed, and runs the body. Without one, runs that of a later subscriber.
+async fn run(
+    body: Option<FeedBody>,
+    engine: &HubEngine,
+    log: &Arc<SharedLog>,
+    number: u64,
+    mut left: Pin<&mut impl Future<Output = ()>>,
+) -> Stop {
+    let mut leading = pin!(engine.lead(log));
+    let lead = poll_fn(|cx| {
+        if left.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(None));
+        }
+        leading.as_mut().poll(cx).map_ok(Some)
+    });
+    let lead = match lead.await {
+        Ok(Some(lead)) => lead,
+        Ok(None) => return Stop::Left,
+        Err(error) => return Stop::NoLead(error),
+    };
+    let Some(body) = body.or_else(|| log.spare_body.take(number)) else { return Stop::NoBody };
+    let mut body = pin!(body.run());
+    loop {
+        // Before the check, so that no change is missed between the two.
+        let mut changes = lead.changes();
+        if lead.is_lost() {
+            return Stop::Lost;
+        }
+        let mut changed = pin!(changes.next());
+        let step = poll_fn(|cx| {
+            if left.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Some(None));
+            }
+            if changed.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            if !lead.is_held() {
+                return Poll::Pending;
+            }
+            // Not polled again after a panic: what the panic left half done is only dropped.
+            match catch(|| body.as_mut().poll(cx)) {
+                Ok(polled) => polled.map(|ended| Some(Some(ended))),
+                Err(panic) => Poll::Ready(Some(Some(Err(panicked(panic))))),
             }
         });
-        tokio::spawn(task);
+        match step.await {
+            None => {}
+            Some(None) => return Stop::Left,
+            Some(Some(ended)) => return Stop::Ended(ended, lead),
+        }
     }
 }
 
@@ -75,33 +174,46 @@ impl Feed {
 /// streams, and the next subscriber starts a body again.
 struct Feeding {
     log: Arc<SharedLog>,
+    /// The number of the feed. Another one may have started since.
+    number: u64,
     runs: bool,
 }
 
 impl Feeding {
     /// Ends the streams of all subscribers, because the body has ended.
     fn end(mut self, reason: CloseReason, last: Option<Event>) {
-        self.runs = false;
-        self.log.change(|state| {
-            state.fed = false;
-            state.log.end(reason, last);
-        });
+        self.stop(Some((reason, last)));
     }
 
-    /// Disarms the guard. The topic is no longer marked as fed.
+    /// The topic is no longer marked as fed.
     fn unmark(mut self) {
-        self.runs = false;
+        self.stop(None);
+    }
+
+    fn stop(&mut self, end: Option<(CloseReason, Option<Event>)>) {
+        let number = self.number;
+        if std::mem::replace(&mut self.runs, false) {
+            self.log.change_if(|state| {
+                let is_current = state.is_fed_by(number);
+                if !is_current {
+                    return ((), false);
+                }
+                state.stop_feed();
+                let ends = end.is_some();
+                if let Some((reason, last)) = end {
+                    state.log.end(reason, last);
+                }
+                ((), ends)
+            });
+        }
     }
 }
 
 impl Drop for Feeding {
     fn drop(&mut self) {
-        if self.runs {
-            self.log.change(|state| {
-                state.fed = false;
-                state.log.end(CloseReason::Shutdown, None);
-            });
-        }
+        self.stop(Some((CloseReason::Shutdown, None)));
+        // After the topic is unmarked: later bodies are not kept for this feed.
+        drop(self.log.spare_body.take(self.number));
     }
 }
 
@@ -109,88 +221,34 @@ fn panicked(panic: Panic) -> Failure {
     Abort::<Infallible>::Panic(panic).into_failure()
 }
 
-/// Completes when there has been no subscriber for [`FEED_LINGER`], or when the log is closed. The topic is then no
-/// longer marked as fed, so the next subscriber starts a body.
-async fn deserted(log: &SharedLog) {
+/// Completes when there has been no subscriber for [`FEED_LINGER`], when the log is closed, or when the feed has ended on
+/// another node. The topic is then no longer marked as fed, so the next subscriber starts a body.
+async fn left(log: &SharedLog, number: u64) {
     loop {
-        log.deserted.notified().await;
+        let mut deserted = pin!(log.deserted.notified());
+        let mut ended = pin!(log.feed_ended.notified());
+        let has_ended = poll_fn(|cx| {
+            if deserted.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(false);
+            }
+            ended.as_mut().poll(cx).map(|()| true)
+        });
+        if has_ended.await {
+            if log.lock().is_fed_by(number) {
+                // The end of an earlier feed.
+                continue;
+            }
+            return;
+        }
         // A notification within the time means that a subscriber has come and left again: the time starts anew.
         while !log.is_closed() && timeout(FEED_LINGER, log.deserted.notified()).await.is_ok() {}
         let mut state = log.lock();
+        if !state.is_fed_by(number) {
+            return;
+        }
         if state.subscribers == 0 || state.log.is_closed() {
-            state.fed = false;
+            state.stop_feed();
             return;
         }
     }
-}
-
-/// The result of a feed's body: nothing, a `Result<(), E>` whose error is a response, or `!` for a body that never ends.
-///
-/// Of an error, subscribers are sent its status only, as with any handler that fails.
-///
-/// ```
-/// use touka::extract::{LastEventId, State};
-/// use touka::{EventStream, Hub, HubError, route};
-///
-/// #[route(GET, "/numbers")]
-/// async fn numbers(State(hub): State<Hub>, from: LastEventId) -> Result<EventStream, HubError> {
-///     let topic = hub.topic("numbers")?.fed_by(|topic| async move {
-///         for number in 1..=3 {
-///             topic.publish(number.to_string()).await?;
-///         }
-///         Ok::<(), HubError>(())
-///     });
-///     topic.subscribe(from).await
-/// }
-/// ```
-#[diagnostic::on_unimplemented(
-    message = "the body of `fed_by` cannot end with `{Self}`",
-    label = "expected nothing, or a `Result<(), E>` whose error is a response",
-    note = "to use `?`, end the body with `Ok::<(), E>(())`, where `E` is axum's `IntoResponse`, such as `HubError`"
-)]
-pub trait FeedResult: Send + 'static {
-    /// The type of the error.
-    type Error: HandlerError;
-
-    /// Converts the value to a `Result`.
-    ///
-    /// # Errors
-    /// The body has failed.
-    fn into_result(self) -> Result<(), Self::Error>;
-}
-
-impl FeedResult for () {
-    type Error = Infallible;
-
-    fn into_result(self) -> Result<(), Infallible> {
-        Ok(())
-    }
-}
-
-#[diagnostic::do_not_recommend]
-impl<E: HandlerError> FeedResult for Result<(), E> {
-    type Error = E;
-
-    fn into_result(self) -> Self {
-        self
-    }
-}
-
-/// A body that loops forever has the type `!`, which stable Rust can only name as the result of a function.
-impl FeedResult for <fn() -> ! as Returns>::Output {
-    type Error = Infallible;
-
-    fn into_result(self) -> Result<(), Infallible> {
-        self
-    }
-}
-
-/// A function type, as a means to name its result.
-pub trait Returns {
-    /// The type of the result.
-    type Output;
-}
-
-impl<T> Returns for fn() -> T {
-    type Output = T;
 }

@@ -1,5 +1,8 @@
 //! The `gap` event, which tells a client that it may have missed events, and its [`GapReason`].
 
+use std::sync::Arc;
+
+use super::snapshot_id::within_snapshot;
 use crate::event::{Event, EventId, EventName};
 
 /// The reason why a client may have missed events.
@@ -9,9 +12,10 @@ use crate::event::{Event, EventId, EventName};
 /// | `malformed` | the client's id is not an id of a topic | with the next event |
 /// | `foreign` | the id belongs to another log: another topic's, or the topic was created anew | at the oldest retained event |
 /// | `future` | the log has lost its newest events, and the client has seen some of them | with the next event |
-/// | `trimmed` | the events after the client's id are no longer retained | at the oldest retained event |
+/// | `trimmed` | the events after the client's id are no longer retained, or are damaged in the hub's file | at the oldest retained event, or after the damaged ones |
 /// | `forked` | the log has lost its newest events, and other events have taken their offsets | with the next event |
 /// | `lagged` | the client was too slow, and the topic has skipped events for it; or its next event was trimmed while it connected | as its [`OnLag`](super::OnLag) says; the oldest retained event |
+/// | `interrupted` | the client was cut off before it had all events of a [snapshot](super::OnGap::snapshot) | with the next event |
 ///
 /// A stream continues where the client gets every event that is available and none that it is known to have seen.
 /// [`Subscribe::on_gap`](super::Subscribe::on_gap) overrides that.
@@ -42,12 +46,14 @@ pub enum GapReason {
     Foreign,
     /// The log has lost its newest events.
     Future,
-    /// The events after the client's id are no longer retained.
+    /// The events after the client's id are no longer retained, or are damaged in the hub's file.
     Trimmed,
     /// The log has lost its newest events, and other events have taken their offsets.
     Forked,
     /// The client was too slow.
     Lagged,
+    /// The client was cut off before it had all events of a snapshot.
+    Interrupted,
 }
 
 impl GapReason {
@@ -60,6 +66,7 @@ impl GapReason {
             Self::Trimmed => "trimmed",
             Self::Forked => "forked",
             Self::Lagged => "lagged",
+            Self::Interrupted => "interrupted",
         }
     }
 }
@@ -72,9 +79,34 @@ pub(super) fn gap(reason: GapReason, from: &EventId, resumed_at: &EventId) -> Ev
     event(&Data { reason: reason.as_str(), topic: None, from, resumed_at }, resumed_at)
 }
 
-/// The `gap` event of one topic on a stream that follows several.
-pub(super) fn gap_of(topic: &str, reason: GapReason, from: &EventId, resumed_at: &EventId) -> Event {
-    event(&Data { reason: reason.as_str(), topic: Some(topic), from, resumed_at }, resumed_at)
+/// A gap that a reader has found.
+#[derive(Debug)]
+pub(super) struct Gap {
+    pub(super) reason: GapReason,
+    /// The topic, on a stream that follows several. `None` if the gap concerns all of them.
+    pub(super) topic: Option<Arc<str>>,
+    pub(super) from: EventId,
+    pub(super) resumed_at: EventId,
+}
+
+impl Gap {
+    /// The `gap` event of a stream that continues at once.
+    pub(super) fn into_event(self) -> Event {
+        let id = self.resumed_at.clone();
+        self.with_id(&id)
+    }
+
+    /// The `gap` event of a stream that continues with a snapshot at this position. Its id does not resume there: a client
+    /// that is cut off after this event still needs the snapshot.
+    pub(super) fn into_event_before_snapshot(mut self, at: &EventId) -> Event {
+        self.resumed_at = at.clone();
+        self.with_id(&within_snapshot(at))
+    }
+
+    fn with_id(&self, id: &EventId) -> Event {
+        let Self { reason, topic, from, resumed_at } = self;
+        event(&Data { reason: reason.as_str(), topic: topic.as_deref(), from, resumed_at }, id)
+    }
 }
 
 struct Data<'a> {

@@ -90,8 +90,7 @@ impl Generations {
         }
     }
 
-    /// Moves the end of a log that was closed before its events were loaded: they come before the end.
-    #[cfg(feature = "disk")]
+    /// Moves the end of a closed log whose events are replaced: the new ones come before the end.
     pub(super) fn move_close(&mut self, at: u64) {
         let end = self.current.end().filter(|_| self.closed);
         if let Some(End { reason, last, .. }) = end {

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::engine::Engine;
+use super::engine::HubEngine;
 use super::error::HubError;
 use super::janitor;
 use super::merged_position::MAX_TOPICS;
 use super::position::Position;
 use super::retention::Retention;
 use super::shared_log::SharedLog;
+use super::snapshot_id::named_position;
 use super::subscribe::Subscribe;
 use super::topic::Topic;
 use super::topic_table::{HubSettings, Swept, TopicTable};
@@ -42,63 +43,18 @@ const MAX_NAME: usize = 255;
 pub struct Hub(Arc<Inner>);
 
 struct Inner {
-    engine: Engine,
+    engine: Arc<HubEngine>,
     table: Arc<Mutex<TopicTable>>,
 }
 
 impl Hub {
     /// A hub whose topics are kept in the memory of this process, with the default settings.
     pub fn memory() -> Self {
-        Self::new(Engine::memory(), HubSettings::default())
+        Self::new(HubEngine::memory(), HubSettings::default())
     }
 
-    /// A hub whose topics are kept in a file and survive the process, with the default settings.
-    ///
-    /// Clients that reconnect to another process, or to this machine after a restart, continue with their ids.
-    ///
-    /// The file is created if there is none; its folder must exist. One hub at a time has it open and locked, also while
-    /// the disk is full. A publish that was acknowledged is in the file, even if the process is killed, unless
-    /// [`Durability`](super::Durability) says otherwise. Subscribers see no event before it is acknowledged.
-    ///
-    /// Each topic is read into memory when it is first used. Events that leave it by its [`Retention`] leave the file
-    /// with the next publish. Events that are too old leave it without a publish, even in topics that are not in use, by
-    /// the age that the topic's retention had at its last publish. The newest event stays. Space in the file is reused;
-    /// [`Disk::compact`](super::Disk::compact) returns it to the file system.
-    ///
-    /// Publishes are queued in memory while the disk is busy, up to 32 MiB. A publish beyond that waits in its caller's
-    /// future. A publish whose future was dropped is dropped, unless it is being written already.
-    ///
-    /// This reads and verifies the whole file on the calling thread: open a hub before you serve. Dropping the last of
-    /// the hub's clones and topics blocks until all published events are written. Then the file can be opened again.
-    ///
-    /// # Errors
-    /// The file cannot be created, read or written; it is open already; it is damaged; or it is not a file of this
-    /// version of touka. [`HubError::is_storage`] is true for all of them. A file that exists opens on a full disk,
-    /// too, for reading.
-    ///
-    /// When a write fails later, the publishes in it get an error, and none of their events is published. Readers are
-    /// not affected: topics are loaded from the file as before. When the disk can be written again, publishing works
-    /// again without a restart. While the file is not at its path, because it was moved, removed or replaced, every
-    /// publish is refused. If another hub has opened the file after a failure, which is possible only where the file
-    /// system has no locks, publishes are refused for good.
-    ///
-    /// ```no_run
-    /// use touka::{Hub, Router};
-    ///
-    /// #[tokio::main]
-    /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    ///     let hub = Hub::open("events.touka")?;
-    ///     Router::new().with_state(hub).serve("127.0.0.1:3000").await?;
-    ///     Ok(())
-    /// }
-    /// ```
-    #[cfg(feature = "disk")]
-    pub fn open(disk: impl Into<super::Disk>) -> Result<Self, HubError> {
-        Ok(Self::new(Engine::open(disk.into())?, HubSettings::default()))
-    }
-
-    pub(super) fn new(engine: Engine, settings: HubSettings) -> Self {
-        let table = TopicTable::new(engine.is_lasting(), Arc::clone(engine.epochs()), settings);
+    pub(super) fn new(engine: Arc<HubEngine>, settings: HubSettings) -> Self {
+        let table = TopicTable::new(engine.kind(), Arc::clone(engine.epochs()), settings);
         Self(Arc::new(Inner { engine, table: Arc::new(Mutex::new(table)) }))
     }
 
@@ -191,10 +147,11 @@ impl Hub {
     /// # }
     /// ```
     pub async fn topic_of(&self, id: &EventId) -> Result<Option<Topic>, HubError> {
-        let Some(Position { epoch, .. }) = Position::parse(id) else { return Ok(None) };
-        let known = self.lock().with_epoch(epoch);
+        let Some(Position { epoch, .. }) = named_position(id) else { return Ok(None) };
+        let found = self.lock().with_epoch(epoch);
+        let known = found.filter(|(_, is_known)| *is_known);
         let log = match known {
-            Some(log) => log,
+            Some((log, _)) => log,
             None => match self.0.engine.name_of(epoch).await? {
                 Some(name) => self.log(&name)?,
                 None => return Ok(None),
@@ -215,7 +172,8 @@ impl Hub {
     /// answer 204, which makes an `EventSource` stop. The retention of the removed topic and its type are forgotten.
     ///
     /// # Errors
-    /// On disk: the file cannot be written. Then the topic is as before.
+    /// On disk: the file cannot be written. Then the topic is as before, except that events may be gone if the disk has
+    /// failed in the middle.
     ///
     /// # Cancellation
     /// If this future is dropped before it is ready, the topic may be removed or not.
@@ -226,9 +184,9 @@ impl Hub {
             self.lock().forget_retention(name);
             return Ok(false);
         }
-        let log = self.lock().topic_to_remove(name);
-        // A topic that is loaded is restored if writing fails half-way. One that cannot be loaded can still be removed.
-        let _ = self.0.engine.load(&log).await;
+        let mut swept = Swept::default();
+        let log = self.lock().topic_to_remove(name, &mut swept);
+        drop(swept);
         self.0.engine.remove(&log).await?;
         self.lock().forget(&log);
         Ok(true)
@@ -273,7 +231,26 @@ impl Hub {
         if logs.is_empty() {
             return Err(HubError::too_many_merged(MAX_TOPICS));
         }
-        Ok(Subscribe::new(self.0.engine.clone(), logs, from.into(), None))
+        Ok(Subscribe::new(Arc::clone(&self.0.engine), logs, from.into(), None))
+    }
+
+    /// Whether events that other processes publish arrive here, for a health check. Always true in memory and on disk.
+    ///
+    /// On a server that processes share, it is false while there is no connection to it, and while this process does not
+    /// hear what it publishes itself: after a failover, a process may listen to a server that no process publishes to, with
+    /// all connections intact. Streams stay open meanwhile and catch up later. A load balancer that asks for
+    /// [`Handle::is_ready`](crate::server::Handle::is_ready) sends new clients elsewhere.
+    ///
+    /// ```
+    /// use touka::{Hub, Server};
+    ///
+    /// let (hub, server) = (Hub::memory(), Server::new());
+    /// let (handle, topics) = (server.handle(), hub.clone());
+    /// handle.set_ready_check(move || topics.is_ready());
+    /// assert!(handle.is_ready());
+    /// ```
+    pub fn is_ready(&self) -> bool {
+        self.0.engine.is_ready()
     }
 
     /// The names of the topics in the memory of this process, sorted.
@@ -311,7 +288,7 @@ impl Hub {
 
     fn handle<T: 'static>(&self, log: Arc<SharedLog>) -> Result<Topic<T>, HubError> {
         log.bind_type::<T>()?;
-        Ok(Topic::new(self.0.engine.clone(), log))
+        Ok(Topic::new(Arc::clone(&self.0.engine), log))
     }
 
     fn log(&self, name: &str) -> Result<Arc<SharedLog>, HubError> {

@@ -1,20 +1,26 @@
 //! [`Log`], the retained events of one topic.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cache::CacheShare;
 use super::encoded::{Draft, Encoded};
-use super::gap::GapReason;
-use super::generation::{End, Generation, Generations};
+use super::event_keys::EventKeys;
+use super::generation::Generations;
+use super::key_index::KeyIndex;
+use super::log_entry::LogEntry;
+use super::log_version::LogVersion;
 use super::position::{Epoch, Mark, Position, Tag};
 use super::retention::Retention;
-use crate::error::CloseReason;
-use crate::event::{Event, EventId};
-use crate::stream::random;
+use super::trimmed_marks::TrimmedMarks;
+use crate::event::EventId;
 
-/// The newest events of a topic, at consecutive offsets, and the mark before the first of them.
+/// The newest events of a topic, and the mark before the first of them.
+///
+/// Each event is the successor of the one before it. Offsets increase, and an engine may leave some out: readers find
+/// the next event by the mark of the last one.
 ///
 /// It has no lock and no clock: [`SharedLog`](super::SharedLog) adds those. [`Generations`] determine where it ends.
 #[derive(Debug)]
@@ -30,54 +36,33 @@ pub(crate) struct Log {
     /// The bytes of all events that were ever appended, keys included.
     written: u64,
     retention: Retention,
+    /// The log's share of the hub's caches, if an engine keeps the topic's events. Then the log is a cache: the engine may
+    /// have events from before the tail.
+    cache: Option<CacheShare>,
+    /// The mark before the oldest event that the engine has. `None` unless this process alone decides what is retained.
+    pub(super) kept: Option<Mark>,
+    /// The number of times that the events were replaced: see [`Log::replace`].
+    resets: u64,
+    /// The number of ends of feeds that the engine has told of. `None` until it has told anything.
+    pub(super) engine_ends: Option<u64>,
     /// The offset of the last event that was trimmed while it was the newest of its key, or had no key.
     lost: u64,
     /// The highest offset of an event that supersedes a trimmed one.
     newest_superseding: u64,
-    /// The tags of the events that were trimmed last, from the lost one on: proof that a client has seen one of them.
+    /// The marks of the events that were trimmed last, from the lost one on: proof that a client has seen one of them.
     /// Empty if the epoch is proof enough.
-    trimmed: VecDeque<Tag>,
-    /// The offset of the newest event of each key.
-    keys: HashMap<Arc<str>, u64>,
-    generations: Generations,
+    trimmed: TrimmedMarks,
+    keys: KeyIndex,
+    pub(super) generations: Generations,
 }
 
-/// The maximum number of tags of trimmed events that a log keeps.
-const MAX_TRIMMED_TAGS: usize = 4096;
-
-/// One event of a log.
-#[derive(Debug)]
-pub(crate) struct LogEntry {
-    pub(crate) event: Encoded,
-    pub(crate) tag: Tag,
-    /// The offset of the next event with the same key, if there is one.
-    pub(crate) superseded_by: Option<u64>,
-    key: Option<Arc<str>>,
-    /// The value of [`Log::written`] before this event.
-    start: u64,
-    /// The time at which the event was published.
-    pub(crate) since: Instant,
-}
-
-#[cfg(feature = "disk")]
-impl LogEntry {
-    pub(crate) const fn key(&self) -> Option<&Arc<str>> {
-        self.key.as_ref()
-    }
-}
-
-/// The mark at which a client continues, and the gap that it is notified of.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Resumed {
-    /// The mark of the last event that the client has seen, or is treated as having seen.
-    pub(crate) seen: Mark,
-    pub(crate) gap: Option<GapReason>,
-}
+/// The time for which an idempotency key counts.
+pub(super) const ONCE_WINDOW: Duration = Duration::from_mins(10);
 
 impl Log {
     /// An empty log with a random epoch.
     pub(crate) fn new(retention: Retention) -> Self {
-        Self { is_own_epoch: true, ..Self::begin(Epoch::from_bits(random()), retention) }
+        Self { is_own_epoch: true, ..Self::begin(Epoch::random(), retention) }
     }
 
     /// An empty log with an epoch that another process may have used.
@@ -90,27 +75,41 @@ impl Log {
             entries: VecDeque::new(),
             written: 0,
             retention,
+            cache: None,
+            kept: None,
+            resets: 0,
+            engine_ends: None,
             lost: 0,
             newest_superseding: 0,
-            trimmed: VecDeque::new(),
-            keys: HashMap::new(),
+            trimmed: TrimmedMarks::default(),
+            keys: KeyIndex::default(),
             generations: Generations::default(),
         }
     }
 
-    /// A log that continues where another process has stopped. No event up to `tail` is retained.
-    #[cfg(feature = "disk")]
+    /// Makes the log a cache of events that an engine keeps.
+    pub(super) fn set_cache(&mut self, share: CacheShare) {
+        self.cache = Some(share);
+    }
+
+    /// A log that continues where another process has stopped. No event up to `tail` is in it.
     pub(crate) fn resumed(epoch: Epoch, tail: Mark, retention: Retention) -> Self {
         // The other process may have trimmed events that were the newest of their keys.
         Self { tail, head: tail, lost: tail.offset, ..Self::begin(epoch, retention) }
     }
 
-    /// Replaces the events by those that an engine has loaded. The retention and the generations stay.
-    #[cfg(feature = "disk")]
-    pub(crate) fn load(&mut self, mut loaded: Self, now: Instant) {
+    /// Replaces the events by those that the engine has. The retention, the cache and the generations stay.
+    ///
+    /// Each reader compares its position with the new events before it reads on, as a client does that reconnects.
+    pub(crate) fn replace(&mut self, mut loaded: Self, now: Instant) {
         loaded.retention = self.retention;
+        loaded.cache = self.cache.take();
+        loaded.resets = self.resets + 1;
         loaded.generations = std::mem::take(&mut self.generations);
         loaded.generations.move_close(loaded.head.offset);
+        if let Some(cache) = &mut loaded.cache {
+            cache.set(loaded.written - loaded.entries.front().map_or(loaded.written, |first| first.start));
+        }
         loaded.trim(now);
         *self = loaded;
     }
@@ -122,51 +121,32 @@ impl Log {
 
     /// Draws a tag and returns the position of the event after `newest`.
     pub(crate) fn position_after(epoch: Epoch, newest: Mark) -> Position {
-        let tag = Tag::from_bits((random() >> 32) as u32);
-        Position { epoch, mark: Mark { offset: newest.offset + 1, tag } }
+        Position { epoch, mark: newest.next() }
     }
 
     /// Appends an event and trims the log.
-    pub(crate) fn append(&mut self, draft: &Draft, key: Option<&str>, now: Instant) -> Position {
+    pub(crate) fn append(&mut self, draft: &Draft, keys: EventKeys<'_>, now: Instant) -> Position {
         let position = self.next_position();
-        self.push(position.mark, Encoded::new(draft, position), key, now);
+        self.push(position.mark, Encoded::new(draft, position), keys, now);
         self.trim(now);
         position
     }
 
-    /// Appends an event that has its mark already: the one after the head.
-    pub(crate) fn push(&mut self, mark: Mark, event: Encoded, key: Option<&str>, since: Instant) {
-        debug_assert_eq!(mark.offset, self.head.offset + 1);
-        let key = key.map(|key| self.supersede(key, mark.offset));
-        let length = event.len() as u64 + key.as_ref().map_or(0, |key| key.len() as u64);
-        let start = self.written;
-        self.entries.push_back(LogEntry { event, tag: mark.tag, superseded_by: None, key, start, since });
-        self.written += length;
-        self.head = mark;
-    }
-
-    /// Marks the previous event of this key as superseded, and returns the key, shared with it.
-    fn supersede(&mut self, key: &str, offset: u64) -> Arc<str> {
-        let key = match self.keys.get_key_value(key) {
-            Some((key, _)) => Arc::clone(key),
-            None => key.into(),
-        };
-        if let Some(before) = self.keys.insert(Arc::clone(&key), offset)
-            && let Some(entry) = self.index(before).and_then(|index| self.entries.get_mut(index))
-        {
-            entry.superseded_by = Some(offset);
+    /// Appends an event that has its mark already, as the successor of the head.
+    pub(crate) fn push(&mut self, mark: Mark, event: Encoded, keys: EventKeys<'_>, since: Instant) {
+        debug_assert!(mark.offset > self.head.offset);
+        let (keys, superseded) = self.keys.insert(keys, mark);
+        if let Some(entry) = superseded.and_then(|offset| self.index(offset)).and_then(|at| self.entries.get_mut(at)) {
+            entry.superseded_by = Some(mark.offset);
         }
-        key
-    }
-
-    /// Ends the streams of all present readers. Readers that come later get later events.
-    pub(crate) fn end(&mut self, reason: CloseReason, last: Option<Event>) {
-        self.generations.end(End { at: self.head.offset, reason, last });
-    }
-
-    /// Ends the streams of all readers, present and future.
-    pub(crate) fn close(&mut self, reason: CloseReason) {
-        self.generations.close(End { at: self.head.offset, reason, last: None });
+        let length = event.len() as u64 + keys.len() as u64;
+        let start = self.written;
+        self.entries.push_back(LogEntry { mark, event, superseded_by: None, keys, start, since });
+        self.written += length;
+        if let Some(cache) = &mut self.cache {
+            cache.add(length);
+        }
+        self.head = mark;
     }
 
     pub(crate) const fn set_retention(&mut self, retention: Retention) {
@@ -179,7 +159,7 @@ impl Log {
 
     /// Removes the events that exceed the retention. The newest event stays.
     pub(crate) fn trim(&mut self, now: Instant) {
-        let Retention { events, bytes, age } = self.retention;
+        let Retention { events, bytes, age } = self.bounds();
         while let Some(first) = self.entries.front()
             && self.entries.len() > 1
         {
@@ -188,13 +168,26 @@ impl Log {
             if self.entries.len() <= events && kept <= bytes && !old {
                 break;
             }
+            let is_retained = self.entries.len() <= self.retention.events && kept <= self.retention.bytes && !old;
             self.trim_first();
+            if !is_retained && self.kept.is_some() {
+                self.set_kept(self.tail);
+            }
         }
+    }
+
+    /// The bounds of the events in memory: the retention, and for a cache its own.
+    pub(crate) fn bounds(&self) -> Retention {
+        self.cache.as_ref().map_or(self.retention, |cache| cache.within(self.retention))
     }
 
     fn trim_first(&mut self) {
         let Some(entry) = self.entries.pop_front() else { return };
-        self.tail = Mark { offset: self.tail.offset + 1, tag: entry.tag };
+        self.tail = entry.mark;
+        if let Some(cache) = &mut self.cache {
+            let next = self.entries.front().map_or(self.written, |next| next.start);
+            cache.remove(next - entry.start);
+        }
         if let Some(newer) = entry.superseded_by {
             self.newest_superseding = self.newest_superseding.max(newer);
         } else {
@@ -202,23 +195,19 @@ impl Log {
             self.trimmed.clear();
         }
         if !self.is_own_epoch {
-            if self.trimmed.len() == MAX_TRIMMED_TAGS {
-                self.trimmed.pop_front();
-            }
-            self.trimmed.push_back(entry.tag);
+            self.trimmed.push(entry.mark);
         }
-        if let Some(key) = entry.key
-            && self.keys.get(&key) == Some(&self.tail.offset)
-        {
-            self.keys.remove(&key);
-        }
+        self.keys.remove(entry.keys, entry.mark);
     }
 
     /// Takes all events out, as if they had been trimmed.
     pub(crate) fn take_events(&mut self) -> VecDeque<LogEntry> {
         (self.tail, self.lost) = (self.head, self.head.offset);
-        self.keys = HashMap::new();
-        self.trimmed = VecDeque::new();
+        self.keys = KeyIndex::default();
+        self.trimmed = TrimmedMarks::default();
+        if let Some(cache) = &mut self.cache {
+            cache.set(0);
+        }
         std::mem::take(&mut self.entries)
     }
 
@@ -226,12 +215,30 @@ impl Log {
         self.epoch
     }
 
+    #[cfg(feature = "disk")]
+    pub(crate) const fn is_own_epoch(&self) -> bool {
+        self.is_own_epoch
+    }
+
     pub(crate) const fn head(&self) -> Mark {
         self.head
     }
 
+    /// The mark before the first event.
     pub(crate) const fn tail(&self) -> Mark {
         self.tail
+    }
+
+    /// The position of the event with this idempotency key, if one was published within [`ONCE_WINDOW`].
+    pub(super) fn published_once(&self, once: &str, now: Instant) -> Option<Position> {
+        let mark = self.keys.once(once)?;
+        let entry = &self.entries[self.index(mark.offset)?];
+        (now.saturating_duration_since(entry.since) < ONCE_WINDOW).then(|| self.position(mark))
+    }
+
+    /// The offset of the newest event with this key, if it is retained.
+    pub(super) fn newest_of(&self, key: &str) -> Option<u64> {
+        self.keys.newest(key)
     }
 
     /// Whether every trimmed event after `seen` is superseded by an event that the reader will get: one up to `end`.
@@ -239,19 +246,13 @@ impl Log {
         seen >= self.lost && end.is_none_or(|end| end >= self.newest_superseding)
     }
 
-    /// The current generation.
-    pub(crate) const fn generation(&self) -> &Arc<Generation> {
-        self.generations.current()
+    pub(crate) fn version(&self) -> LogVersion {
+        LogVersion { ends: self.generations.ends(), resets: self.resets }
     }
 
-    /// The number of generations that have ended.
-    pub(crate) fn ends(&self) -> u64 {
-        self.generations.ends()
-    }
-
-    /// Whether the log is closed: readers get only the events from before the closing.
-    pub(crate) const fn is_closed(&self) -> bool {
-        self.generations.is_closed()
+    /// Whether the log is a cache of events that an engine keeps.
+    pub(crate) const fn is_cache(&self) -> bool {
+        self.cache.is_some()
     }
 
     /// The time at which all events have exceeded the retention's age; `None` for never. [`Log::trim`] keeps the newest
@@ -275,72 +276,64 @@ impl Log {
         Position { epoch: self.epoch, mark }
     }
 
-    /// The event at this offset, if it is retained.
-    pub(crate) fn get(&self, offset: u64) -> Option<&LogEntry> {
-        self.entries.get(self.index(offset)?)
+    /// The first retained event after this offset.
+    pub(crate) fn next_after(&self, seen: u64) -> Option<&LogEntry> {
+        self.entries.get(self.index_after(seen))
     }
 
-    /// The retained events, the oldest first.
-    #[cfg(feature = "disk")]
-    pub(crate) fn entries(&self) -> impl Iterator<Item = (Mark, &LogEntry)> {
-        let first = self.tail.offset + 1;
-        (first..).zip(&self.entries).map(|(offset, entry)| (Mark { offset, tag: entry.tag }, entry))
+    /// The retained events after this offset, the oldest first.
+    pub(crate) fn after(&self, seen: u64) -> impl ExactSizeIterator<Item = &LogEntry> {
+        self.entries.range(self.index_after(seen)..)
     }
 
+    /// The index of the first event after this offset.
+    fn index_after(&self, seen: u64) -> usize {
+        // Offsets are consecutive nearly always: then the index follows from the offset.
+        let next = seen.saturating_add(1);
+        let first = self.entries.front().map_or(0, |first| first.mark.offset);
+        let guess = usize::try_from(next.saturating_sub(first)).unwrap_or(usize::MAX);
+        match self.entries.get(guess) {
+            Some(entry) if entry.mark.offset == next => guess,
+            _ => self.entries.partition_point(|entry| entry.mark.offset <= seen),
+        }
+    }
+
+    /// The index of the event at this offset, if it is retained.
     fn index(&self, offset: u64) -> Option<usize> {
-        usize::try_from(offset.checked_sub(self.tail.offset + 1)?).ok()
-    }
-
-    /// The number of events and of bytes that a reader is behind.
-    pub(crate) fn behind(&self, seen: u64) -> (u64, u64) {
-        let bytes = self.get(seen + 1).map_or(0, |next| self.written - next.start);
-        (self.head.offset.saturating_sub(seen), bytes)
-    }
-
-    /// The mark at which a client continues that has seen the event at this position.
-    ///
-    /// The tag proves that the client has seen this event, and not another one with the same offset. That is why the
-    /// tail has a tag, too.
-    ///
-    /// With `latest`, events that are superseded do not count as missed.
-    pub(crate) fn resume(&self, position: Position, latest: bool) -> Resumed {
-        let Position { epoch, mark } = position;
-        self.resume_where(mark.offset, epoch == self.epoch, |tag| tag == mark.tag, latest)
-    }
-
-    /// [`Log::resume`] for a position with a truncated epoch and tag.
-    pub(crate) fn resume_where(
-        &self,
-        offset: u64,
-        same_epoch: bool,
-        is_tag: impl Fn(Tag) -> bool,
-        latest: bool,
-    ) -> Resumed {
-        let gap = |reason, seen| Resumed { seen, gap: Some(reason) };
-        if !same_epoch {
-            return gap(GapReason::Foreign, self.tail);
-        }
-        if offset > self.head.offset {
-            return gap(GapReason::Future, self.head);
-        }
-        if offset < self.tail.offset {
-            let spared = latest && offset >= self.lost && self.is_proven(offset, is_tag);
-            return Resumed { seen: self.tail, gap: (!spared).then_some(GapReason::Trimmed) };
-        }
-        let seen = self.mark(offset);
-        if is_tag(seen.tag) { Resumed { seen, gap: None } } else { gap(GapReason::Forked, self.head) }
-    }
-
-    /// Whether the client has seen the event of this log at this offset, which is trimmed.
-    fn is_proven(&self, offset: u64, is_tag: impl Fn(Tag) -> bool) -> bool {
-        let back = usize::try_from(self.tail.offset - offset).unwrap_or(usize::MAX);
-        let tag = self.trimmed.len().checked_sub(back.saturating_add(1)).and_then(|index| self.trimmed.get(index));
-        self.is_own_epoch || tag.is_some_and(|&tag| is_tag(tag))
+        let index = self.index_after(offset.checked_sub(1)?);
+        self.entries.get(index).filter(|entry| entry.mark.offset == offset).map(|_| index)
     }
 
     /// The mark of the event at this offset: a retained one, or the tail.
-    pub(crate) fn mark(&self, offset: u64) -> Mark {
-        self.get(offset).map_or(self.tail, |entry| Mark { offset, tag: entry.tag })
+    pub(crate) fn mark(&self, offset: u64) -> Option<Mark> {
+        match self.index(offset) {
+            Some(index) => Some(self.entries[index].mark),
+            None => Some(self.tail).filter(|tail| tail.offset == offset),
+        }
+    }
+
+    /// Whether the log has the event with this mark, or had one at its offset: the marks before the tail are forgotten.
+    pub(super) fn has(&self, mark: Mark) -> bool {
+        mark.offset < self.tail.offset || self.mark(mark.offset) == Some(mark)
+    }
+
+    /// Whether the events after this mark are those after this offset: none is missing, and the mark is of this history.
+    pub(super) fn follows(&self, seen: Mark) -> bool {
+        match self.after(seen.offset).len() {
+            0 => seen == self.head,
+            after if after == self.entries.len() => seen == self.tail,
+            after => self.entries[self.entries.len() - after - 1].mark == seen,
+        }
+    }
+
+    /// The number of bytes of the events after this offset that are in memory.
+    pub(super) fn bytes_after(&self, seen: u64) -> u64 {
+        self.next_after(seen).map_or(0, |next| self.written - next.start)
+    }
+
+    /// Whether a client has seen the event of this log at this offset, which is trimmed.
+    pub(super) fn is_proven(&self, offset: u64, is_tag: impl Fn(Tag) -> bool) -> bool {
+        self.is_own_epoch || self.trimmed.has(offset, is_tag)
     }
 
     /// The event id of a mark.

@@ -6,16 +6,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{BufMut, Bytes, BytesMut};
-use tokio::time::Instant;
 
-use super::cursor::{Ahead, Cursor};
+use super::beginning::{Begun, begin};
+use super::claim::Claim;
+use super::cursor::Ahead;
 use super::encoded::Encoded;
-use super::gap::{GapReason, gap, gap_of};
+use super::engine::HubEngine;
+use super::error::HubError;
+use super::gap::{Gap, GapReason};
 use super::merged_position::{MergedPosition, ShortPosition, list_hash};
-use super::reading::{FromEvent, Reader, TopicItem, poll_value};
+use super::position::Position;
+use super::reading::{FromEvent, Notice, Reader, TopicItem, poll_value};
 use super::shared_log::{LogState, SharedLog};
+use super::snapshot_id::snapshot_at;
 use super::subscribe_options::SubscribeOptions;
-use super::waiters::WaiterSlot;
+use super::subscription::{Subscription, Want};
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
 use crate::stream::{Failure, FrameBuffer, Out, Source, Step};
@@ -28,75 +33,67 @@ pub(super) struct Merged {
     followed: Vec<Followed>,
     position: MergedPosition,
     list_hash: u16,
-    /// The events that are sent before any published event, the first one last.
-    notices: Vec<Event>,
+    /// The notices before any published event, in reverse order.
+    notices: Vec<Notice>,
     /// The index of the topic that is read next. Topics take turns, so a busy one does not starve the others.
     turn: usize,
 }
 
 /// One of the topics.
 struct Followed {
-    log: Arc<SharedLog>,
-    cursor: Cursor,
-    slot: WaiterSlot,
+    subscription: Subscription,
     /// Whether its feed has ended while this stream followed it, and has not started again.
     ended: bool,
 }
 
-impl Drop for Followed {
-    fn drop(&mut self) {
-        self.log.leave(&mut self.slot);
-    }
-}
-
 impl Merged {
-    /// Subscribes to the topics, each of which is loaded.
-    pub(super) fn subscribe(logs: Vec<Arc<SharedLog>>, from: Option<&EventId>, options: &SubscribeOptions) -> Self {
+    /// Subscribes to the topics.
+    pub(super) async fn subscribe(
+        engine: &Arc<HubEngine>,
+        logs: &[Arc<SharedLog>],
+        from: Option<&EventId>,
+        options: &SubscribeOptions,
+    ) -> Result<Self, HubError> {
         let list_hash = list_hash(logs.iter().map(|log| log.name()));
-        let known = from.and_then(|id| MergedPosition::parse(id, list_hash, logs.len()));
-        let now = Instant::now();
-        let (mut positions, mut reasons) = (Vec::new(), Vec::new());
-        let mut follow = |(index, log): (usize, Arc<SharedLog>)| {
-            let mut state = log.lock();
-            state.touch();
-            state.subscribers += 1;
-            state.log.trim(now);
-            let epoch = state.log.epoch();
-            let seen = match &known {
-                Some(MergedPosition(known)) => {
-                    let part = known[index];
-                    let is_tag = |tag| part.has_tag(tag);
-                    let resumed = state.log.resume_where(part.offset(), part.is_in(epoch), is_tag, options.is_latest());
-                    reasons.extend(resumed.gap.map(|reason| (index, reason)));
-                    options.after(&state.log, &resumed)
-                }
-                None => options.first(&state.log, from.is_some()),
+        let parse = |id: &EventId| MergedPosition::parse(id, list_hash, logs.len());
+        let known = from.and_then(parse);
+        let is_interrupted = from.and_then(snapshot_at).as_ref().and_then(parse).is_some();
+        let (mut followed, mut positions, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+        for (index, log) in logs.iter().enumerate() {
+            let claim = match (from, &known) {
+                (None, _) => Claim::Nothing,
+                (Some(_), None) if is_interrupted => Claim::Interrupted,
+                (Some(_), None) => Claim::Malformed,
+                (Some(_), Some(MergedPosition(parts))) => Claim::Short(parts[index]),
             };
-            positions.push(ShortPosition::new(epoch, seen));
-            let cursor = options.cursor(seen, &state.log, from.is_some());
-            drop(state);
-            Followed { log, cursor, slot: WaiterSlot::NONE, ended: false }
-        };
-        let followed: Vec<_> = logs.into_iter().enumerate().map(&mut follow).collect();
+            let Begun { subscription, seen, gap, .. } = begin(engine, log, claim, options, false).await?;
+            positions.push(ShortPosition::new(seen.epoch, seen.mark));
+            reasons.extend(gap.map(|reason| (index, reason)));
+            followed.push(Followed { subscription, ended: false });
+        }
         let position = MergedPosition(positions);
         let id = position.to_id(list_hash);
         let notices = match (from, &known) {
-            (None, _) => vec![options.opening(&id)],
-            (Some(from), None) => vec![gap(GapReason::Malformed, from, &id)],
+            (None, _) => vec![Notice::Position(options.opening(&id))],
+            (Some(from), None) => {
+                let reason = if is_interrupted { GapReason::Interrupted } else { GapReason::Malformed };
+                vec![Notice::Gap(Gap { reason, topic: None, from: from.clone(), resumed_at: id })]
+            }
             (Some(from), Some(MergedPosition(before))) => {
                 // Each gap event moves the position of its own topic only. So a client that is cut off between two of
                 // them gets the rest when it comes back.
                 let mut so_far = MergedPosition(before.clone());
                 let gap_of_topic = |(index, reason): (usize, GapReason)| {
                     so_far.0[index] = position.0[index];
-                    gap_of(followed[index].log.name(), reason, from, &so_far.to_id(list_hash))
+                    let topic = Some(Arc::clone(logs[index].shared_name()));
+                    Notice::Gap(Gap { reason, topic, from: from.clone(), resumed_at: so_far.to_id(list_hash) })
                 };
                 let mut gaps: Vec<_> = reasons.into_iter().map(gap_of_topic).collect();
                 gaps.reverse();
-                if gaps.is_empty() { vec![options.opening(&id)] } else { gaps }
+                if gaps.is_empty() { vec![Notice::Position(options.opening(&id))] } else { gaps }
             }
         };
-        Self { followed, position, list_hash, notices, turn: 0 }
+        Ok(Self { followed, position, list_hash, notices, turn: 0 })
     }
 }
 
@@ -112,49 +109,45 @@ enum Turn {
 impl Merged {
     /// Reads one topic until `take` returns false. `take` runs under the topic's lock.
     fn read(&mut self, index: usize, waker: &Waker, mut take: impl FnMut(TopicItem) -> bool) -> Turn {
-        // A waker is the reader's code: it is cloned before the lock is taken and dropped after its release.
-        let mut waker = Some(waker.clone());
         let Self { followed, position, list_hash, .. } = self;
-        let Followed { log: shared, cursor, slot, ended } = &mut followed[index];
-        let mut state = shared.lock();
-        let LogState { log, waiters, fed, .. } = &mut *state;
-        let mut wait = |slot: &mut WaiterSlot| {
-            if let Some(own) = waker.take() {
-                waker = waiters.wait(slot, own);
-            }
-            Turn::Waits
-        };
-        loop {
-            let ahead = cursor.step(log);
+        let Followed { subscription, ended } = &mut followed[index];
+        let name = Arc::clone(subscription.log.shared_name());
+        let mut turn = Turn::Waits;
+        subscription.read(waker, |state, cursor, ahead| {
+            let LogState { log, fed, .. } = state;
             let before = position.0[index];
             position.0[index] = ShortPosition::new(log.epoch(), cursor.seen());
             let item = match ahead {
                 Ahead::Event(event) => TopicItem::Published(with_id(event, &position.to_id(*list_hash))),
-                Ahead::Skipped { .. } => {
-                    let now = position.to_id(*list_hash);
+                Ahead::Skipped { reason, .. } => {
+                    let resumed_at = position.to_id(*list_hash);
                     let after = mem::replace(&mut position.0[index], before);
                     let from = position.to_id(*list_hash);
                     position.0[index] = after;
-                    TopicItem::Notice(gap_of(shared.name(), GapReason::Lagged, &from, &now))
+                    TopicItem::Notice(Notice::Gap(Gap { reason, topic: Some(Arc::clone(&name)), from, resumed_at }))
                 }
-                Ahead::Nothing => {
+                Ahead::Nothing | Ahead::Behind => {
                     *ended &= !*fed;
-                    return wait(slot);
+                    return Want::Wait;
                 }
                 // The other topics may have more, and so may this one if another body feeds it.
                 Ahead::End(CloseReason::Completed, _) => {
                     *ended = true;
-                    if cursor.join_generation(log) {
-                        continue;
-                    }
-                    return wait(slot);
+                    return if cursor.join_generation(log) { Want::More } else { Want::Wait };
                 }
-                Ahead::End(reason, last) => return Turn::Ends(reason, last),
+                Ahead::End(reason, last) => {
+                    turn = Turn::Ends(reason, last);
+                    return Want::Enough;
+                }
             };
-            if !take(item) {
-                return Turn::Sends;
+            if take(item) {
+                Want::More
+            } else {
+                turn = Turn::Sends;
+                Want::Enough
             }
-        }
+        });
+        turn
     }
 
     /// Gives each topic its turn, until `take` returns false.
@@ -177,13 +170,13 @@ impl Merged {
     /// Fills the buffer with events.
     fn fill<T>(&mut self, waker: &Waker, buffer: &mut FrameBuffer<T>) -> Poll<Step<Failure>> {
         if let Some(notice) = self.notices.pop() {
-            buffer.append_own(&notice);
+            buffer.append_own(&notice.into_event());
             return Poll::Ready(Step::Event);
         }
         self.poll_topics(waker, |item| {
             match item {
                 TopicItem::Published(event) => buffer.append_encoded(event),
-                TopicItem::Notice(event) => buffer.append_own(&event),
+                TopicItem::Notice(notice) => buffer.append_own(&notice.into_event()),
             }
             !buffer.is_full()
         })
@@ -203,6 +196,20 @@ impl Reader for Merged {
             }
         }
         next.map_or(Poll::Pending, |item| Poll::Ready(Ok(item)))
+    }
+
+    fn restart(&mut self) -> (EventId, Vec<Gap>) {
+        let mut gaps = Vec::new();
+        for notice in self.notices.drain(..).rev() {
+            if let Notice::Gap(gap) = notice {
+                gaps.push(gap);
+            }
+        }
+        for (followed, position) in self.followed.iter_mut().zip(&mut self.position.0) {
+            let Position { epoch, mark } = followed.subscription.restart_at_head();
+            *position = ShortPosition::new(epoch, mark);
+        }
+        (self.position.to_id(self.list_hash), gaps)
     }
 }
 

@@ -6,61 +6,98 @@
 //! # Layout
 //! Each file imports only from those above it:
 //!
-//! - `error`, `retention`, `position`: errors, bounds, and the ids of events
-//! - `encoded`, `gap`, `generation`, `log`, `cursor`: one log, without a lock: its events, its ends, its readers
+//! - `error`, `retention`, `position`, `snapshot_id`, `gap`, `generation`: errors, bounds, the ids of events, gaps, and the ends of logs
+//! - `encoded`, `event_keys`, `stored`, `log_entry`: one event, as subscribers get it, as an engine has it, and in a log
+//! - `cache`, `key_index`, `trimmed_marks`, `log_version`, `log`, `log_ends`, `log_kept`: one log, without a lock
+//! - `resume`, `on_gap`, `on_lag`: where a client continues in a log
+//! - `feed_result`, `feed_body`: the body of a feed
 //! - `waiters`, `shared_log`, `epoch_index`: a log that is shared by readers and writers, and found by an id
 //! - `disk`, `engine/`: where events are kept
-//! - `reading`, `subscription`, `subscribe_options`, `merged_position`, `merged`, `until`: the sources of streams
+//! - `history`, `cursor`: events that only the engine has, and how a reader moves through a log
+//! - `end_test`, `reading`, `until`: what a stream reads, and its last event
+//! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
+//!   where they begin
+//! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
 //! - `feed`, `subscribe`, `topic`: the handle of a topic
 //! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction
 
+mod beginning;
+mod cache;
+mod claim;
 mod cursor;
 #[cfg(feature = "disk")]
 mod disk;
 mod encoded;
 mod end_test;
-mod engine;
+pub mod engine;
 mod epoch_index;
 mod error;
+mod event_keys;
 mod feed;
+mod feed_body;
+mod feed_result;
 mod gap;
 mod generation;
+mod history;
 mod hub;
 mod hub_builder;
 mod janitor;
+mod key_index;
 mod log;
+mod log_ends;
+mod log_entry;
+mod log_kept;
+mod log_version;
 mod merged;
 mod merged_position;
+mod on_gap;
+mod on_lag;
 mod position;
 mod reading;
+mod resume;
 mod retention;
 mod shared_log;
+mod snapshot;
+mod snapshot_id;
+mod snapshot_pace;
+mod snapshot_source;
+#[cfg(test)]
+mod snapshot_tests;
+mod stored;
 mod subscribe;
 mod subscribe_options;
 mod subscription;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a topic, the file the topic")]
 mod topic;
 mod topic_table;
+mod trimmed_marks;
 mod until;
 mod waiters;
 
-pub use cursor::OnLag;
+pub use cache::Cache;
 #[cfg(feature = "disk")]
 pub use disk::{Disk, Durability};
+#[cfg(feature = "nats")]
+pub use engine::nats::Nats;
+#[cfg(feature = "redis")]
+pub use engine::redis::Redis;
 pub use error::HubError;
-pub use feed::FeedResult;
+pub use feed_result::FeedResult;
 pub use gap::GapReason;
 pub use hub::Hub;
 pub use hub_builder::HubBuilder;
+pub use on_gap::OnGap;
+pub use on_lag::OnLag;
 pub use retention::Retention;
+pub use snapshot::{GapRule, Snapshot, SnapshotResult};
 pub use subscribe::Subscribe;
-pub use subscribe_options::OnGap;
 pub use topic::{Fed, Topic};
 
-pub(crate) use cursor::{Ahead, Cursor, lagged};
+pub(crate) use cursor::{Ahead, Cursor, skipped};
 pub(crate) use encoded::Encoded;
 pub(crate) use end_test::EndTest;
 pub(crate) use log::Log;
+pub(crate) use log_version::LogVersion;
 pub(crate) use position::Mark;
 pub(crate) use shared_log::SharedLog;
 pub(crate) use subscription::{Subscription, TakenSubscription};

@@ -3,57 +3,109 @@
 use std::fmt;
 
 use crate::event::EventId;
+use crate::stream::random;
 
-/// The position of one event in one topic's log.
+/// The position of one event in one topic's log, for an [`Engine`](super::engine::Engine).
 ///
-/// As an event id it is `1.<epoch>.<offset>.<tag>`, with letters, digits and dots only, which headers, queries and CORS
-/// rules all allow. It is opaque to users. The `1` is the version of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
-    pub(crate) epoch: Epoch,
-    pub(crate) mark: Mark,
+/// Clients get it as the id of the event: `1.<epoch>.<offset>.<tag>`, with letters, digits and dots only, which headers,
+/// queries and CORS rules all allow. The `1` is the version of the format. The text is opaque to users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Position {
+    /// The epoch of the log.
+    pub epoch: Epoch,
+    /// The mark of the event in the log.
+    pub mark: Mark,
 }
 
 /// The offset of an event in its log, and the random tag that distinguishes it from another event with this offset: one
 /// that was written after the log had lost its newest events.
 ///
-/// The mark before the first event is all zeros.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Mark {
-    /// The first event has offset 1. Offsets are consecutive.
-    pub(crate) offset: u64,
-    pub(crate) tag: Tag,
+/// The mark before the first event is all zeros: [`Mark::default`].
+///
+/// ```
+/// use touka::topic::engine::Mark;
+///
+/// let first = Mark::default().next();
+/// assert_eq!((first.offset, first.next().offset), (1, 2));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Mark {
+    /// The number of the event. The first event has an offset of at least 1, and each later one a higher offset than the
+    /// one before. An engine may leave offsets out.
+    pub offset: u64,
+    /// The random bits of the event.
+    pub tag: Tag,
 }
 
-/// The identity of a log: a random number, which changes when a log begins anew.
+/// The identity of a log: a random number, which changes when the log begins anew, for example after its topic was removed.
+/// Two logs have different epochs.
+///
+/// ```
+/// use touka::topic::engine::Epoch;
+///
+/// let epoch = Epoch::random();
+/// assert_eq!(Epoch::from_bits(epoch.bits()), epoch);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Epoch(u64);
+pub struct Epoch(u64);
 
-/// The random bits of one event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Tag(u32);
+/// The random bits of one event. They distinguish it from another event that got its offset after a store has lost it.
+///
+/// ```
+/// use touka::topic::engine::Tag;
+///
+/// let tag = Tag::random();
+/// assert_eq!(Tag::from_bits(tag.bits()), tag);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Tag(u32);
 
 const EPOCH_DIGITS: usize = 8;
 const TAG_DIGITS: usize = 6;
 const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
+impl Mark {
+    /// Draws a tag, and returns the mark of the event after this one.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self { offset: self.offset.saturating_add(1), tag: Tag::random() }
+    }
+}
+
 impl Epoch {
-    /// An epoch from random bits, reduced to those that its text can represent.
-    pub(crate) const fn from_bits(bits: u64) -> Self {
+    /// Draws an epoch.
+    pub fn random() -> Self {
+        Self::from_bits(random())
+    }
+
+    /// The epoch of these bits: those of [`Epoch::bits`], or any random ones. Of other numbers, the remainder of a
+    /// division by 62^8 is used, which the id of an event has space for.
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits % 62_u64.pow(8))
     }
 
-    pub(crate) const fn bits(self) -> u64 {
+    /// The bits of the epoch, less than 62^8.
+    pub const fn bits(self) -> u64 {
         self.0
     }
 }
 
 impl Tag {
-    pub(crate) const fn from_bits(bits: u32) -> Self {
+    /// The tag of an event whose record is damaged.
+    pub(crate) const UNKNOWN: Self = Self(0);
+
+    /// Draws a tag.
+    pub fn random() -> Self {
+        Self((random() >> 32) as u32)
+    }
+
+    /// The tag of these bits: those of [`Tag::bits`], or any random ones.
+    pub const fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 
-    pub(crate) const fn bits(self) -> u32 {
+    /// The bits of the tag.
+    pub const fn bits(self) -> u32 {
         self.0
     }
 }

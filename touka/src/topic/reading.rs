@@ -6,8 +6,9 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 
 use super::end_test::EndTest;
+use super::gap::Gap;
 use crate::error::{Error, Result};
-use crate::event::Event;
+use crate::event::{Event, EventId};
 use crate::stream::{Failure, Step, guarded};
 
 /// One item of a topic's stream.
@@ -15,14 +16,34 @@ use crate::stream::{Failure, Step, guarded};
 pub(super) enum TopicItem {
     /// A published event, encoded.
     Published(Bytes),
-    /// A position or a gap.
-    Notice(Event),
+    /// An event of the stream itself.
+    Notice(Notice),
+}
+
+/// An event of the stream itself, which was not published.
+#[derive(Debug)]
+pub(super) enum Notice {
+    /// A position, or a comment instead of it.
+    Position(Event),
+    Gap(Gap),
+}
+
+impl Notice {
+    pub(super) fn into_event(self) -> Event {
+        match self {
+            Self::Position(event) => event,
+            Self::Gap(gap) => gap.into_event(),
+        }
+    }
 }
 
 /// A subscriber of one or several topics, which can be read item by item.
 pub(super) trait Reader: Send + Sized {
     /// The next item, or the end of the stream. No lock is held when this returns.
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
+
+    /// Moves the reader to the newest events. Returns its position there, and the gaps that it has not yielded yet.
+    fn restart(&mut self) -> (EventId, Vec<Gap>);
 
     /// Returns the parts that a server serves without the stream, which ends with this call. `None` for a reader that
     /// needs a body.
@@ -63,9 +84,12 @@ pub(super) fn poll_value<T: 'static>(
 pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
     let wire = match item {
         TopicItem::Published(wire) => wire,
-        // A comment has no meaning in this process.
-        TopicItem::Notice(event) if event.as_id().is_none() && event.as_data().is_none() => return Ok(None),
-        TopicItem::Notice(event) => {
+        TopicItem::Notice(notice) => {
+            let event = notice.into_event();
+            // A comment has no meaning in this process.
+            if event.as_id().is_none() && event.as_data().is_none() {
+                return Ok(None);
+            }
             // If `T` is `Event`, the event is passed on as it is.
             let mut event = Some(event);
             let event: &mut dyn Any = &mut event;

@@ -6,6 +6,9 @@ use std::time::Duration;
 ///
 /// Each method sets a bound, and the tightest one applies. The newest event is always retained.
 ///
+/// In memory, the retained events are those that the process has in memory. In a file or on a server, they are those that
+/// are kept there, and `Cache` bounds the memory.
+///
 /// ```
 /// use std::time::Duration;
 /// use touka::Hub;
@@ -41,18 +44,26 @@ impl Retention {
         self
     }
 
-    /// Sets the maximum age of events. It is applied when the topic is used, so old events may stay in memory a little
-    /// longer.
+    /// Sets the maximum age of events. It is applied when the topic is used, so old events may be kept a little longer.
     #[must_use]
     pub const fn age(mut self, most: Duration) -> Self {
         self.age = most;
         self
     }
 
-    /// Whether this may retain an event that `other` does not.
-    #[cfg(feature = "disk")]
-    pub(super) fn keeps_more_than(&self, other: Self) -> bool {
-        self.events > other.events || self.bytes > other.bytes || self.age > other.age
+    /// The maximum number of events.
+    pub const fn max_events(&self) -> usize {
+        self.events
+    }
+
+    /// The maximum number of bytes.
+    pub const fn max_bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// The maximum age of events.
+    pub const fn max_age(&self) -> Duration {
+        self.age
     }
 }
 

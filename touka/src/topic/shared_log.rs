@@ -1,16 +1,20 @@
 //! [`SharedLog`], a topic's log with its readers and writers.
 
-use std::any::{TypeId, type_name};
+use std::any::{Any, TypeId, type_name};
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Waker;
 
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::encoded::Draft;
 use super::error::HubError;
-use super::log::{Log, LogEntry};
+use super::event_keys::EventKeys;
+use super::feed_body::SpareBody;
+use super::log::Log;
+use super::log_entry::LogEntry;
 use super::position::Position;
 use super::retention::Retention;
 use super::waiters::{WaiterSlot, Waiters};
@@ -25,10 +29,20 @@ pub(crate) struct SharedLog {
     state: Mutex<LogState>,
     /// The type of the values and its name. Set when the topic is first asked for with a type.
     values: OnceLock<(TypeId, &'static str)>,
-    /// Set once the events that the engine has of the topic are in the log.
-    pub(super) loaded: OnceCell<()>,
+    /// Held by the caller that activates the topic. The time and the error of the last failure, for callers that have
+    /// waited for the same attempt.
+    pub(super) activating: tokio::sync::Mutex<Option<(Instant, HubError)>>,
+    /// Whether the events that the engine has of the topic are in the log, and new ones arrive there. Written under the
+    /// log's lock.
+    active: AtomicBool,
+    /// The position of the last event that this process has published.
+    published: Mutex<Option<Position>>,
     /// Notified when the last subscriber of a fed topic has left, or when the log is closed.
     pub(super) deserted: Notify,
+    /// Notified when the feed of the topic has ended on another node.
+    pub(super) feed_ended: Notify,
+    /// A body in reserve for the topic's feed.
+    pub(super) spare_body: SpareBody,
 }
 
 #[derive(Debug)]
@@ -36,8 +50,12 @@ pub(crate) struct LogState {
     pub(crate) log: Log,
     pub(super) waiters: Waiters,
     pub(super) subscribers: usize,
-    /// Whether the body of a feed runs.
+    /// Whether the body of a feed runs, or waits for its turn among those of other nodes.
     pub(super) fed: bool,
+    /// The number of feeds that have started.
+    feeds: u64,
+    /// Guard of the engine, dropped when the log is no longer used. `None` while the topic is not active.
+    lease: Option<Box<dyn Any + Send>>,
     /// Whether the hub has removed the topic. Then nothing is published to this log any more.
     removed: bool,
     /// Whether the retention was set for this topic, and is not its hub's.
@@ -55,13 +73,19 @@ impl SharedLog {
                 waiters: Waiters::default(),
                 subscribers: 0,
                 fed: false,
+                feeds: 0,
+                lease: None,
                 removed: false,
                 own_retention: false,
                 used: Instant::now(),
             }),
             values: OnceLock::new(),
-            loaded: OnceCell::new(),
+            activating: tokio::sync::Mutex::new(None),
+            active: AtomicBool::new(false),
+            published: Mutex::new(None),
             deserted: Notify::new(),
+            feed_ended: Notify::new(),
+            spare_body: SpareBody::default(),
         }
     }
 
@@ -95,14 +119,17 @@ impl SharedLog {
         self.state.lock()
     }
 
-    /// Appends an event and wakes the readers. `None` if the topic is removed.
-    pub(super) fn append(&self, draft: &Draft, key: Option<&str>) -> Option<Position> {
+    /// Appends an event and wakes the readers, unless its idempotency key is known. `None` if the topic is removed.
+    pub(super) fn append(&self, draft: &Draft, keys: EventKeys<'_>) -> Option<Position> {
         let now = Instant::now();
         let mut state = self.lock();
         if state.removed {
             return None;
         }
-        let position = state.log.append(draft, key, now);
+        if let Some(known) = keys.once.and_then(|once| state.log.published_once(once, now)) {
+            return Some(known);
+        }
+        let position = state.log.append(draft, keys, now);
         state.used = now;
         let waiting = state.waiters.take();
         drop(state);
@@ -137,6 +164,64 @@ impl SharedLog {
         sparse.wake();
         // Last, because dropping it runs the reader's code, which may panic.
         drop(waker);
+    }
+
+    /// Whether the topic is active.
+    pub(super) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Marks the topic as active until the lease is dropped with the log.
+    pub(super) fn set_active(&self, lease: impl Any + Send) {
+        let mut state = self.lock();
+        let replaced = state.lease.replace(Box::new(lease));
+        // A topic that is not read for long must not be deactivated before its first reader counts.
+        state.touch();
+        self.active.store(true, Ordering::Release);
+        // A lease is the engine's code, which must not run under the lock.
+        drop(state);
+        drop(replaced);
+    }
+
+    /// Marks the topic as inactive if it has no subscribers, and takes its events out.
+    pub(super) fn deactivate(&self) {
+        let mut state = self.lock();
+        if state.subscribers > 0 {
+            return;
+        }
+        self.active.store(false, Ordering::Release);
+        let (lease, events) = (state.lease.take(), state.log.take_events());
+        drop(state);
+        drop((lease, events));
+    }
+
+    /// The position of an event that the engine has, or had: the newest one that is known. `None` if none is known.
+    pub(super) fn known_position(&self) -> Option<Position> {
+        let published = *self.published.lock();
+        if !self.is_active() {
+            return published;
+        }
+        let state = self.lock();
+        let head = state.log.position(state.log.head());
+        let is_newer = |at: &Position| at.epoch == head.epoch && at.mark.offset > head.mark.offset;
+        published.filter(is_newer).or(Some(head))
+    }
+
+    /// Records the position of an event that this process has published.
+    pub(super) fn set_known_position(&self, position: Position) {
+        *self.published.lock() = Some(position);
+    }
+
+    /// Changes the log, and wakes all readers if the second result is true.
+    pub(super) fn change_if<R>(&self, change: impl FnOnce(&mut LogState) -> (R, bool)) -> R {
+        let mut state = self.lock();
+        let (changed, wakes) = change(&mut state);
+        let waiting = wakes.then(|| state.waiters.take());
+        drop(state);
+        if let Some(waiting) = waiting {
+            waiting.wake();
+        }
+        changed
     }
 
     /// Changes the log and wakes all readers.
@@ -205,6 +290,31 @@ impl LogState {
         self.used = Instant::now();
     }
 
+    /// Marks the topic as fed, unless it is. Returns the number of the feed that the caller must start.
+    pub(super) fn start_feed(&mut self) -> Option<u64> {
+        if self.fed || self.log.is_closed() {
+            return None;
+        }
+        self.fed = true;
+        self.feeds += 1;
+        Some(self.feeds)
+    }
+
+    /// Marks the topic as not fed. Returns whether it was.
+    pub(super) const fn stop_feed(&mut self) -> bool {
+        std::mem::replace(&mut self.fed, false)
+    }
+
+    /// The number of the present feed.
+    pub(super) fn feed(&self) -> Option<u64> {
+        self.fed.then_some(self.feeds)
+    }
+
+    /// Whether this feed has not been stopped.
+    pub(super) const fn is_fed_by(&self, feed: u64) -> bool {
+        self.fed && self.feeds == feed
+    }
+
     pub(super) const fn last_used(&self) -> Instant {
         self.used
     }
@@ -213,7 +323,6 @@ impl LogState {
         self.own_retention
     }
 
-    #[cfg(feature = "disk")]
     pub(super) const fn removed(&self) -> bool {
         self.removed
     }

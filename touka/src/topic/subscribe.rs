@@ -6,20 +6,24 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
-use super::cursor::OnLag;
+use super::beginning::{Begun, begin};
+use super::claim::Claim;
 use super::end_test::EndTest;
-use super::engine::Engine;
+use super::engine::HubEngine;
 use super::error::HubError;
-use super::feed::Feed;
+use super::feed::{keep_spare_body, start_feed};
+use super::feed_body::FeedBody;
+use super::gap::Gap;
 use super::merged::{Merged, MergedSource};
+use super::on_lag::OnLag;
+use super::reading::Notice;
 use super::shared_log::SharedLog;
-use super::subscribe_options::{OnGap, SubscribeOptions};
-use super::subscription::{Subscribed, Subscription};
+use super::snapshot::{GapRule, Snapshot};
+use super::subscribe_options::SubscribeOptions;
+use super::subscription::Subscribed;
 use super::until::Until;
 use crate::event::{Event, EventId, IntoEvent};
-use crate::stream::EventStream;
+use crate::stream::{EventStream, Source};
 
 /// A builder for a subscription, which subscribes when it is awaited. [`Topic::subscribe`](super::Topic::subscribe)
 /// and [`Hub::subscribe`](crate::Hub::subscribe) return it.
@@ -43,16 +47,23 @@ pub struct Subscribe<T = Event> {
     logs: Vec<Arc<SharedLog>>,
     from: Option<EventId>,
     options: SubscribeOptions,
-    engine: Engine,
-    feed: Option<Feed>,
+    engine: Arc<HubEngine>,
+    feed: Option<FeedBody>,
     test: Option<EndTest>,
+    snapshot: Option<Snapshot<T>>,
     // The stream gives out values and owns none yet, so this is `Send` whatever they are.
     gives: PhantomData<fn() -> T>,
 }
 
 impl<T> Subscribe<T> {
-    pub(super) fn new(engine: Engine, logs: Vec<Arc<SharedLog>>, from: Option<EventId>, feed: Option<Feed>) -> Self {
-        Self { logs, from, options: SubscribeOptions::default(), engine, feed, test: None, gives: PhantomData }
+    pub(super) fn new(
+        engine: Arc<HubEngine>,
+        logs: Vec<Arc<SharedLog>>,
+        from: Option<EventId>,
+        feed: Option<FeedBody>,
+    ) -> Self {
+        let (options, test, snapshot) = (SubscribeOptions::default(), None, None);
+        Self { logs, from, options, engine, feed, test, snapshot, gives: PhantomData }
     }
 
     /// Starts a client without an id at the oldest retained event instead of the next one that is published.
@@ -61,15 +72,18 @@ impl<T> Subscribe<T> {
         self
     }
 
-    /// Sets the position at which a stream continues after a gap, whatever its reason.
-    pub const fn on_gap(mut self, on_gap: OnGap) -> Self {
-        self.options.on_gap = Some(on_gap);
+    /// Sets how a stream continues after a gap, whatever its reason: at a position, or with a snapshot of the state.
+    ///
+    /// [`OnGap::snapshot`](super::OnGap::snapshot) has an example. The last call counts.
+    pub fn on_gap(mut self, on_gap: impl GapRule<T>) -> Self {
+        let (on_gap, snapshot) = on_gap.into_parts();
+        (self.options.rule.on_gap, self.snapshot) = (Some(on_gap), snapshot);
         self
     }
 
     /// Sets the policy for a client that is too slow. By default its stream is closed.
     pub const fn on_lag(mut self, on_lag: OnLag) -> Self {
-        self.options.lag.on_lag = on_lag;
+        self.options.rule.on_lag = on_lag;
         self
     }
 
@@ -78,7 +92,7 @@ impl<T> Subscribe<T> {
     /// By default a client may be behind by everything that the topic retains. Bytes are counted as in
     /// [`Retention`](super::Retention), keys included. [`OnLag::Latest`] ignores this limit.
     pub const fn max_lag(mut self, events: u64, bytes: u64) -> Self {
-        self.options.lag.most = Some((events, bytes));
+        self.options.rule.most = Some((events, bytes));
         self
     }
 
@@ -111,7 +125,8 @@ impl<T> Subscribe<T> {
     /// [`Completed`](crate::CloseReason::Completed).
     ///
     /// `is_last` is called once for each published event of the stream, and not for positions and gaps. It gets the event
-    /// as it is sent, with its id. If it panics, this stream ends after the event, as
+    /// as it is sent, with its id. The events of a [snapshot](super::OnGap::snapshot) are tested, too, and the rest of the
+    /// snapshot is sent before the end. If it panics, this stream ends after the event, as
     /// [`Panicked`](crate::CloseReason::Panicked).
     ///
     /// A browser reconnects after the end, with the id of the last event, and then follows the topic until the next such
@@ -142,36 +157,45 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { logs, from, options, engine, feed, test, .. } = self;
-            for log in &logs {
-                engine.load(log).await?;
-            }
+            let Self { logs, from, mut options, engine, feed, test, snapshot, .. } = self;
+            let from = from.as_ref();
+            // The first snapshot takes the place of the retained events.
+            let is_first = from.is_none() && snapshot.as_ref().is_some_and(Snapshot::is_initial);
+            options.earliest &= !is_first;
             let [log] = &logs[..] else {
-                let merged = Merged::subscribe(logs, from.as_ref(), &options);
-                return Ok(EventStream::from_source(match test {
-                    Some(test) => Box::pin(Until::new(merged, test, T::from_event)),
-                    None => Box::pin(MergedSource::new(merged, T::from_event)),
+                let merged = Merged::subscribe(&engine, &logs, from, &options).await.map_err(HubError::of_stream)?;
+                return Ok(EventStream::from_source(match (snapshot, test) {
+                    (Some(snapshot), test) => snapshot.follow(merged, test, is_first, &options),
+                    (None, Some(test)) => Box::pin(Until::new(merged, test, T::from_event)),
+                    (None, None) => Box::pin(MergedSource::new(merged, T::from_event)),
                 }));
             };
-            let mut state = log.lock();
-            state.touch();
-            // Events that are too old may still be in the log: the client must not get them.
-            state.log.trim(Instant::now());
-            let (cursor, opening) = options.begin(&state.log, from.as_ref());
-            state.subscribers += 1;
-            let starts = feed.is_some() && !state.fed && !state.log.is_closed();
-            state.fed |= starts;
-            drop(state);
-            let subscription = Subscription::new(Arc::clone(log), cursor, opening);
+            let begun =
+                begin(&engine, log, Claim::of(from), &options, feed.is_some()).await.map_err(HubError::of_stream)?;
+            let Begun { mut subscription, seen, gap: reason, feed: number } = begun;
+            subscription.set_opening(match (from, reason) {
+                (Some(from), Some(reason)) => {
+                    Notice::Gap(Gap { reason, topic: None, from: from.clone(), resumed_at: seen.to_id() })
+                }
+                _ => Notice::Position(options.opening(&seen.to_id())),
+            });
             // A body that is not started is dropped here, after the lock is released: its destructor is user code,
             // and may use this topic.
-            if let Some(feed) = feed.filter(|_| starts) {
-                feed.start(log);
+            match (feed, number) {
+                (Some(body), Some(number)) => start_feed(body, &engine, log, number),
+                // This process may lose the right to run its body to another one, and get it again.
+                (Some(body), None) if engine.kind().is_shared() => keep_spare_body(log, body),
+                _ => {}
             }
-            Ok(EventStream::subscribed(match test {
+            if let Some(snapshot) = snapshot {
+                return Ok(EventStream::from_source(snapshot.follow(subscription, test, is_first, &options)));
+            }
+            let is_in_log = !subscription.has_history();
+            let source: Pin<Box<dyn Source<T> + Send>> = match test {
                 Some(test) => Box::pin(Until::new(subscription, test, T::from_event)),
                 None => Box::pin(Subscribed::new(subscription, T::from_event)),
-            }))
+            };
+            Ok(if is_in_log { EventStream::subscribed(source) } else { EventStream::from_source(source) })
         })
     }
 }

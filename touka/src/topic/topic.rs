@@ -6,9 +6,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::encoded::Draft;
-use super::engine::Engine;
+use super::engine::HubEngine;
 use super::error::HubError;
-use super::feed::{Feed, FeedResult};
+use super::event_keys::EventKeys;
+use super::feed_body::FeedBody;
+use super::feed_result::FeedResult;
 use super::retention::Retention;
 use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
@@ -65,14 +67,14 @@ const MAX_KEY: usize = 256;
 /// [`GapReason`](super::GapReason) lists the reasons. No id leads to an error status, which would make a browser give up
 /// for good.
 pub struct Topic<T = Event> {
-    engine: Engine,
+    engine: Arc<HubEngine>,
     log: Arc<SharedLog>,
     // A topic takes values and owns none, so it is `Send` and `Sync` whatever they are.
     takes: PhantomData<fn(T)>,
 }
 
 impl<T> Topic<T> {
-    pub(super) const fn new(engine: Engine, log: Arc<SharedLog>) -> Self {
+    pub(super) const fn new(engine: Arc<HubEngine>, log: Arc<SharedLog>) -> Self {
         Self { engine, log, takes: PhantomData }
     }
 
@@ -120,7 +122,7 @@ impl<T> Topic<T> {
     /// # }
     /// ```
     pub fn subscribe(&self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
-        Subscribe::new(self.engine.clone(), vec![Arc::clone(&self.log)], from.into(), None)
+        Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from.into(), None)
     }
 }
 
@@ -154,7 +156,39 @@ impl<T: IntoEvent> Topic<T> {
         event: impl Into<T>, // a topic without a type needs one: `hub.topic::<Event>("name")?`
     ) -> Result<EventId, HubError> {
         let draft = Draft::of(event.into())?;
-        Ok(self.engine.publish(&self.log, draft, None).await?.to_id())
+        Ok(self.engine.publish(&self.log, draft, EventKeys::default()).await?.to_id())
+    }
+
+    /// Publishes an event unless one with this idempotency key was published in the last 10 minutes. Then nothing is
+    /// published, and the id is that of the earlier event. In memory and in a file, a key counts only while its event is
+    /// retained.
+    ///
+    /// A publish whose outcome is not known can be repeated so: its future was dropped, its caller has lost the answer, or
+    /// an engine on another machine has not answered. The keys of a topic are its own. A key has at most 256 bytes, is
+    /// stored with its event and counts in the bytes of the [`Retention`]. It is not sent to clients.
+    ///
+    /// ```
+    /// use touka::{Event, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), touka::HubError> {
+    /// let orders = Hub::memory().topic::<Event>("orders")?;
+    /// let id = orders.publish_once("order-17/paid", "paid").await?;
+    /// assert_eq!(orders.publish_once("order-17/paid", "paid").await?, id);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Topic::publish`]; also if the key is too long ([`HubError::is_key`]).
+    ///
+    /// # Cancellation
+    /// As [`Topic::publish`].
+    pub async fn publish_once(&self, idempotency_key: &str, event: impl Into<T>) -> Result<EventId, HubError> {
+        check_key(idempotency_key)?;
+        let draft = Draft::of(event.into())?;
+        let keys = EventKeys { key: None, once: Some(idempotency_key) };
+        Ok(self.engine.publish(&self.log, draft, keys).await?.to_id())
     }
 
     /// Publishes an event that supersedes earlier events with the same key, such as the position of a cursor or a price.
@@ -181,12 +215,14 @@ impl<T: IntoEvent> Topic<T> {
     /// # Cancellation
     /// As [`Topic::publish`].
     pub async fn publish_keyed(&self, key: &str, event: impl Into<T>) -> Result<EventId, HubError> {
-        if key.len() > MAX_KEY {
-            return Err(HubError::key(key.len(), MAX_KEY));
-        }
+        check_key(key)?;
         let draft = Draft::of(event.into())?;
-        Ok(self.engine.publish(&self.log, draft, Some(key)).await?.to_id())
+        Ok(self.engine.publish(&self.log, draft, EventKeys { key: Some(key), once: None }).await?.to_id())
     }
+}
+
+fn check_key(key: &str) -> Result<(), HubError> {
+    if key.len() > MAX_KEY { Err(HubError::key(key.len(), MAX_KEY)) } else { Ok(()) }
 }
 
 impl<T: Send + 'static> Topic<T> {
@@ -198,6 +234,12 @@ impl<T: Send + 'static> Topic<T> {
     /// subscribers, after the events that were published before, and with the same reason and last event as the stream
     /// of a handler with this body. A later subscriber starts a body again. When the runtime of the body shuts down, the
     /// streams end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown).
+    ///
+    /// On a server that processes share, one of them runs a body at a time. A process that could not reach the server for
+    /// 10 s, or was suspended, loses that right to another process, and its body is dropped. When it gets the right again,
+    /// because the other process has died, it runs the body of a later call; one is kept for that. If there is none, the
+    /// streams of its subscribers end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown), so that their clients
+    /// reconnect and start a body.
     ///
     /// ```
     /// use std::time::Duration;
@@ -224,14 +266,14 @@ impl<T: Send + 'static> Topic<T> {
         O: FeedResult,
     {
         let topic = self.clone();
-        let feed = Feed::new(|| body(topic));
-        Fed { engine: self.engine.clone(), log: Arc::clone(&self.log), feed, gives: PhantomData }
+        let feed = FeedBody::new(|| body(topic));
+        Fed { engine: Arc::clone(&self.engine), log: Arc::clone(&self.log), feed, gives: PhantomData }
     }
 }
 
 impl<T> Clone for Topic<T> {
     fn clone(&self) -> Self {
-        Self::new(self.engine.clone(), Arc::clone(&self.log))
+        Self::new(Arc::clone(&self.engine), Arc::clone(&self.log))
     }
 }
 
@@ -261,9 +303,9 @@ impl<T> fmt::Debug for Topic<T> {
 /// ```
 #[must_use = "the body runs when there is a subscriber"]
 pub struct Fed<T = Event> {
-    engine: Engine,
+    engine: Arc<HubEngine>,
     log: Arc<SharedLog>,
-    feed: Feed,
+    feed: FeedBody,
     gives: PhantomData<fn() -> T>,
 }
 

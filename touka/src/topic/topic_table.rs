@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::cache::{Cache, CacheShare, Caches};
+use super::engine::EngineKind;
 use super::epoch_index::EpochIndex;
 use super::error::HubError;
 use super::position::Epoch;
@@ -18,8 +20,8 @@ use crate::error::CloseReason;
 /// A sweep examines each topic once, a bounded number per turn, and evicts those that are not in use. It starts when it
 /// is due, at the next call of the hub or by the [janitor](super::janitor).
 pub(super) struct TopicTable {
-    /// Whether an engine keeps the events of evicted topics.
-    on_disk: bool,
+    /// The place where the events of evicted topics are kept.
+    kind: EngineKind,
     topics: HashMap<Arc<str>, Arc<SharedLog>>,
     /// The names of all topics, in the order in which sweeps examine them. Those of removed topics are skipped.
     queue: VecDeque<Arc<str>>,
@@ -28,6 +30,8 @@ pub(super) struct TopicTable {
     /// The retentions that were set for single topics that are evicted now.
     retentions: HashMap<Arc<str>, Retention>,
     settings: HubSettings,
+    /// The caches of topics, if an engine keeps the events.
+    caches: Option<Arc<Caches>>,
     epochs: Arc<EpochIndex>,
     closed: bool,
     has_janitor: bool,
@@ -46,11 +50,12 @@ pub(super) struct HubSettings {
     pub(super) retention: Retention,
     pub(super) expiry: Duration,
     pub(super) max_topics: usize,
+    pub(super) cache: Cache,
 }
 
 impl Default for HubSettings {
     fn default() -> Self {
-        Self { retention: Retention::new(), expiry: Duration::from_mins(10), max_topics: 65_536 }
+        Self { retention: Retention::new(), expiry: Duration::from_mins(10), max_topics: 65_536, cache: Cache::new() }
     }
 }
 
@@ -76,13 +81,15 @@ const MIN_QUEUE_PRUNE: usize = 1024;
 pub(super) struct Swept {
     evicted: Vec<Arc<SharedLog>>,
     with_old_events: Vec<Arc<SharedLog>>,
+    /// Topics that have handles and are not read, though an engine delivers their events.
+    unread: Vec<Arc<SharedLog>>,
 }
 
 impl TopicTable {
-    pub(super) fn new(on_disk: bool, epochs: Arc<EpochIndex>, settings: HubSettings) -> Self {
+    pub(super) fn new(kind: EngineKind, epochs: Arc<EpochIndex>, settings: HubSettings) -> Self {
         let now = Instant::now();
         Self {
-            on_disk,
+            kind,
             topics: HashMap::new(),
             queue: VecDeque::new(),
             left: 0,
@@ -91,6 +98,7 @@ impl TopicTable {
             closed: false,
             has_janitor: false,
             sweep_at: now + interval(settings.expiry),
+            caches: (kind != EngineKind::Memory).then(|| Arc::new(Caches::new(settings.cache))),
             settings,
             soonest: None,
             vacancy_at: now,
@@ -132,11 +140,12 @@ impl TopicTable {
         self.topics.get(name).filter(|log| !log.is_removed()).cloned()
     }
 
-    /// The topic in memory whose log has this epoch.
-    pub(super) fn with_epoch(&self, epoch: Epoch) -> Option<Arc<SharedLog>> {
+    /// The log in memory that has this epoch, and whether its topic is in the table: one that was removed may still have
+    /// handles. The caller drops the log after the lock is released: it may be the last reference.
+    pub(super) fn with_epoch(&self, epoch: Epoch) -> Option<(Arc<SharedLog>, bool)> {
         let log = self.epochs.get(epoch)?;
-        // A topic that was removed may still have handles.
-        self.get(log.name()).filter(|known| Arc::ptr_eq(known, &log))
+        let is_known = !log.is_removed() && self.topics.get(log.name()).is_some_and(|known| Arc::ptr_eq(known, &log));
+        Some((log, is_known))
     }
 
     /// The topic with this name, which is created if there is none.
@@ -151,24 +160,29 @@ impl TopicTable {
         if self.topics.len() >= most {
             return Err(HubError::too_many_topics(most));
         }
-        Ok(self.create(name))
+        Ok(self.create(name, swept))
     }
 
     /// The topic with this name, which is created even if there are too many: the caller is about to remove it.
-    pub(super) fn topic_to_remove(&mut self, name: &str) -> Arc<SharedLog> {
-        self.get(name).unwrap_or_else(|| self.create(name))
+    pub(super) fn topic_to_remove(&mut self, name: &str, swept: &mut Swept) -> Arc<SharedLog> {
+        self.get(name).unwrap_or_else(|| self.create(name, swept))
     }
 
-    fn create(&mut self, name: &str) -> Arc<SharedLog> {
+    /// Creates a topic. The log of a removed one of its name is dropped with `swept`, after the table's lock is released:
+    /// the guard of its lease is the engine's code.
+    fn create(&mut self, name: &str, swept: &mut Swept) -> Arc<SharedLog> {
         let log = Arc::new(match self.retentions.remove(name) {
             Some(retention) => SharedLog::with_own_retention(name, retention),
             None => SharedLog::new(name, self.settings.retention),
         });
+        if let Some(caches) = &self.caches {
+            log.lock().log.set_cache(CacheShare::new(Arc::clone(caches)));
+        }
         if self.closed {
             log.close(CloseReason::Shutdown);
         }
         let name = log.shared_name();
-        self.topics.insert(Arc::clone(name), Arc::clone(&log));
+        swept.evicted.extend(self.topics.insert(Arc::clone(name), Arc::clone(&log)));
         self.queue.push_back(Arc::clone(name));
         log
     }
@@ -271,7 +285,9 @@ impl TopicTable {
         drop(state);
         if in_use || !(is_old || never_used) {
             self.soonest = self.soonest.into_iter().chain(expires.filter(|_| !in_use)).min();
-            if has_old_events {
+            if is_old && self.kind != EngineKind::Memory && log.is_active() {
+                swept.unread.push(Arc::clone(log));
+            } else if has_old_events {
                 swept.with_old_events.push(Arc::clone(log));
             }
             self.queue.push_back(name);
@@ -290,7 +306,7 @@ impl TopicTable {
     /// The time at which a topic that is not in use may be evicted.
     fn expires(&self, state: &LogState) -> Option<Instant> {
         let unused = state.last_used().checked_add(self.settings.expiry)?;
-        if self.on_disk {
+        if self.kind != EngineKind::Memory {
             return Some(unused);
         }
         // A client may come back for the events that the retention keeps.
@@ -307,6 +323,7 @@ impl Swept {
     pub(super) fn add(&mut self, other: Self) {
         self.evicted.extend(other.evicted);
         self.with_old_events.extend(other.with_old_events);
+        self.unread.extend(other.unread);
     }
 
     /// Frees the evicted topics, and the events of other topics that are too old.
@@ -314,6 +331,9 @@ impl Swept {
         let now = Instant::now();
         for log in self.with_old_events {
             log.lock().log.trim(now);
+        }
+        for log in self.unread {
+            log.deactivate();
         }
     }
 }

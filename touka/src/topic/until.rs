@@ -36,8 +36,8 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
             };
             let is_last = matches!(&item, TopicItem::Published(wire) if test.is_last(wire));
             match (&mut *out, item) {
-                (Out::Frame(buffer), TopicItem::Notice(event)) => {
-                    buffer.append_own(&event);
+                (Out::Frame(buffer), TopicItem::Notice(notice)) => {
+                    buffer.append_own(&notice.into_event());
                     return Poll::Ready(Step::Event);
                 }
                 (Out::Frame(buffer), TopicItem::Published(event)) => {

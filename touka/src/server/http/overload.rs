@@ -2,17 +2,14 @@
 
 use std::time::Duration;
 
-use axum_core::body::Body;
 use axum_core::response::{IntoResponse, Response};
-use bytes::BytesMut;
 use http::header::{
-    ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    CACHE_CONTROL, CONTENT_TYPE, ORIGIN, RETRY_AFTER, VARY,
+    ACCEPT, ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ORIGIN,
+    RETRY_AFTER, VARY,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
 
-use crate::event::Event;
-use crate::response::refusal;
+use crate::response::{refusal, stream_later};
 use crate::stream::spread;
 
 /// The range of the retry delay. Random, so that rejected clients do not all return at once.
@@ -46,10 +43,7 @@ fn allow(origin: HeaderValue, headers: &mut HeaderMap) {
 fn answer(request: &HeaderMap, line: &str) -> Response {
     let delay = spread(RETRY_RANGE.0, RETRY_RANGE.1);
     if wants_events(request) {
-        let mut wire = BytesMut::new();
-        Event::new().retry(delay).encode(&mut wire);
-        let head = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache, no-transform")];
-        return (head, Body::from(wire.freeze())).into_response();
+        return stream_later(delay);
     }
     unavailable(delay, line)
 }

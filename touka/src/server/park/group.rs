@@ -6,7 +6,7 @@ use std::task::Waker;
 
 use super::inbox::KeyWaker;
 use super::window::Window;
-use crate::topic::{Mark, SharedLog, WaiterSlot};
+use crate::topic::{LogVersion, Mark, SharedLog, WaiterSlot};
 
 #[derive(Debug)]
 pub(super) struct Group {
@@ -20,8 +20,8 @@ pub(super) struct Group {
     members: Vec<usize>,
     /// The position of all members that are not blocked, apart from a walk in progress.
     seen: Mark,
-    /// The number of the log's ends that all members were visited for.
-    seen_ends: u64,
+    /// The version of the log that all members were visited for.
+    version: LogVersion,
     /// The walk in progress: its window, and the index of the next member.
     walk: Option<(Arc<Window>, usize)>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(log: Arc<SharedLog>, key_waker: Arc<KeyWaker>) -> Self {
         let state = log.lock();
-        let (seen, seen_ends) = (state.log.head(), state.log.ends());
+        let (seen, version) = (state.log.head(), state.log.version());
         drop(state);
         let waker = Waker::from(Arc::clone(&key_waker));
         Self {
@@ -40,7 +40,7 @@ impl Group {
             slot: WaiterSlot::NONE,
             members: Vec::new(),
             seen,
-            seen_ends,
+            version,
             walk: None,
         }
     }
@@ -77,16 +77,15 @@ impl Group {
                 self.walk = None;
             }
             let window = self.log.read_or_register(&mut self.slot, &self.waker, |log| {
+                // The log has ended for its present members, or its events were replaced. An empty window visits each, so
+                // that it finds out what that means for it.
+                if mem::replace(&mut self.version, log.version()) != log.version() {
+                    return Some(Window::empty(log.head()));
+                }
                 // Events that are no longer retained were published faster than a walk. Each socket detects
                 // its own gap.
                 let from = if self.seen.offset < log.tail().offset { log.tail() } else { self.seen };
-                let window = Window::after(from, log);
-                if window.is_some() {
-                    return window;
-                }
-                // The log has ended for its present members. An empty window visits each, to learn the reason.
-                let before = mem::replace(&mut self.seen_ends, log.ends());
-                (before != self.seen_ends).then(|| Window::empty(log.head()))
+                Window::after(from, log)
             })?;
             self.walk = Some((Arc::new(window), 0));
         }

@@ -111,6 +111,16 @@ impl Output {
         true
     }
 
+    /// Records that there is nothing to write: a socket that took nothing is not blocked then. Returns `true` if it was
+    /// blocked. What the socket did not take has left the log, as when an engine has lost events.
+    pub(super) fn clear(&mut self) -> bool {
+        let is_cleared = matches!(self, Self::Blocked { rest, .. } if rest.is_empty());
+        if is_cleared {
+            *self = Self::Between;
+        }
+        is_cleared
+    }
+
     /// Begins a keep-alive comment, if that is possible. Returns `false` within an event, while the socket is
     /// blocked, and after the end.
     pub(super) fn keep_alive(&mut self, comment: Bytes) -> bool {

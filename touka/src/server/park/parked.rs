@@ -55,7 +55,7 @@ impl Parked {
         let cursor = &self.client.subscription.cursor;
         let seen = cursor.seen();
         // If the log may have ended for this client, its cursor must step through each event.
-        let is_plain = cursor.is_plain() && cursor.ends() == window.ends && !self.is_tested();
+        let is_plain = cursor.is_plain() && cursor.version() == window.version && !self.is_tested();
         if !is_plain || !self.client.output.is_between() || window.is_empty() || self.client.life.is_over(now).is_some()
         {
             return self.advance(now);
@@ -101,18 +101,19 @@ impl Parked {
                 if self.begin_tested() || self.client.output.is_ending() {
                     continue;
                 }
-                return Progress::CaughtUp;
+                return self.caught_up();
             }
+            let place = self.client.subscription.cursor.place();
             let Some(window) = self.next_window() else {
                 if self.client.output.is_ending() {
                     continue;
                 }
-                return Progress::CaughtUp;
+                return self.caught_up();
             };
             match write(&self.client.socket, window.bytes_after(window.from).unwrap_or_default()) {
                 Ok(length) => self.record_write(&window, window.from, length, now),
                 Err(error) => {
-                    self.client.subscription.cursor.skip_to(window.from);
+                    self.client.subscription.cursor.return_to(place);
                     return self.failed(&error, now);
                 }
             }
@@ -122,10 +123,18 @@ impl Parked {
         Progress::CaughtUp
     }
 
+    /// Records that there is nothing to write. A client that counts as blocked would be left out of the next writes.
+    fn caught_up(&mut self) -> Progress {
+        if self.client.output.clear() {
+            self.client.lifecycle.link().set_blocked(false);
+        }
+        Progress::CaughtUp
+    }
+
     /// Builds the next window for this client alone. Ends the stream if the cursor has reached its end.
     fn next_window(&mut self) -> Option<Window> {
         let cursor = &mut self.client.subscription.cursor;
-        let mut window = Building::new(cursor.seen(), cursor.ends());
+        let mut window = Building::new(cursor.seen(), cursor.version());
         let mut end = None;
         let state = self.client.subscription.log.lock();
         while !window.is_full() {

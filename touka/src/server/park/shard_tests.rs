@@ -73,6 +73,11 @@ impl Scene {
 
     /// Parks a client of a topic, after `change` was applied to its stream.
     async fn park(&self, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
+        self.park_with(Output::new(Bytes::from_static(b"head")), topic, change).await
+    }
+
+    /// Like [`park`](Self::park), for a client in this state.
+    async fn park_with(&self, output: Output, topic: &str, change: impl FnOnce(EventStream) -> EventStream) -> Client {
         let stream = change(self.topic(topic).subscribe(None).await.unwrap());
         let keep_alive = stream.options().keep_alive;
         let SubscriptionParts { subscription, mut credential, lifecycle, .. } = stream.into_subscription().unwrap();
@@ -87,7 +92,7 @@ impl Scene {
         let open = OpenStream::parked("/", Some(peer), lifecycle.link().clone());
         self.inbox.push(client::Client {
             socket: tokio::net::TcpStream::from_std(socket).unwrap(),
-            output: Output::new(Bytes::from_static(b"head")),
+            output,
             sent: Vec::new(),
             subscription,
             lifecycle,
@@ -249,4 +254,20 @@ async fn an_abandoned_shard_drops_all_clients_with_a_reason() {
         assert_eq!(client.0.read(&mut [0]).unwrap_or(0), 0);
         let _ = client.0.write(b"x");
     }
+}
+
+/// The socket took nothing of an event, which has left the log since, because the engine has lost it.
+#[tokio::test]
+async fn a_blocked_client_without_a_next_event_is_not_blocked() {
+    let mut scene = Scene::new(4);
+    let mut output = Output::Between;
+    assert!(output.block(Instant::now()));
+    let mut client = scene.park_with(output, "a", |stream| stream).await;
+    for _ in 0..3 {
+        scene.turn();
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    scene.topic("a").publish("next").await.unwrap();
+    scene.turn();
+    assert!(client.read().contains("data: next"));
 }

@@ -18,7 +18,7 @@ impl Parked {
         let client = &mut self.client;
         let Some(mut test) = client.endings.as_mut().and_then(|endings| endings.test.take()) else { return false };
         let seen = client.subscription.cursor.seen();
-        let mut window = Building::new(seen, client.subscription.cursor.ends());
+        let mut window = Building::new(seen, client.subscription.cursor.version());
         let mut end = test.take_end();
         while end.is_none() && !window.is_full() {
             let subscription = &mut client.subscription;

@@ -5,7 +5,7 @@ use bytes::{Bytes, BytesMut};
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::server::io::chunk;
-use crate::topic::{Ahead, Cursor, Encoded, Log, Mark, lagged};
+use crate::topic::{Ahead, Cursor, Encoded, Log, LogVersion, Mark, skipped};
 
 /// The size at which a window is full. The same bound as that of a frame: a burst takes few writes, and a socket
 /// that is full leaves little behind.
@@ -24,8 +24,8 @@ pub(super) struct Window {
     pub(super) from: Mark,
     bytes: Bytes,
     pieces: Vec<Piece>,
-    /// The number of the log's ends when the window was built: some may lie within it.
-    pub(super) ends: u64,
+    /// The version of the log when the window was built.
+    pub(super) version: LogVersion,
 }
 
 /// One event in a window.
@@ -58,11 +58,12 @@ impl Window {
     /// Builds the window after a position in the log, up to the size of one write. Returns `None` if there is no
     /// event, or if the next one is no longer retained.
     pub(super) fn after(from: Mark, log: &Log) -> Option<Self> {
-        let first = log.get(from.offset + 1)?;
-        if from.offset + 1 == log.head().offset {
+        let mut after = log.after(from.offset).peekable();
+        let first = *after.peek()?;
+        if first.mark == log.head() {
             // Fast path: nearly always there is one event, whose bytes are shared.
             let bytes = first.event.chunk().clone();
-            let mut window = Self { from, bytes, pieces: Vec::new(), ends: log.ends() };
+            let mut window = Self { from, bytes, pieces: Vec::new(), version: log.version() };
             window.pieces.push(Piece {
                 end: window.bytes.len(),
                 mark: log.head(),
@@ -71,11 +72,9 @@ impl Window {
             });
             return Some(window);
         }
-        let mut building = Building::new(from, log.ends());
-        for offset in from.offset + 1..=log.head().offset {
-            let entry = log.get(offset)?;
-            let mark = Mark { offset, tag: entry.tag };
-            if !building.put_chunk(entry.event.chunk(), entry.event.wire_len(), mark) || building.is_full() {
+        let mut building = Building::new(from, log.version());
+        for entry in after {
+            if !building.put_chunk(entry.event.chunk(), entry.event.wire_len(), entry.mark) || building.is_full() {
                 break;
             }
         }
@@ -103,7 +102,9 @@ impl Window {
 
     /// Returns the result of writing `length` bytes to a socket that was at `seen`.
     pub(super) fn written(&self, seen: Mark, length: usize) -> WindowWrite {
-        let start = self.pieces.iter().find(|piece| piece.mark == seen).map_or(0, |piece| piece.end);
+        // The first piece may be a gap to the mark at which the window begins, in another log.
+        let at = self.pieces.iter().find(|piece| piece.mark == seen && seen != self.from);
+        let start = at.map_or(0, |piece| piece.end);
         let mut written = WindowWrite { seen, rest: Bytes::new(), events: 0, bytes: 0 };
         let (mut from, until) = (start, start.saturating_add(length));
         for piece in self.pieces.iter().filter(|piece| piece.end > start) {
@@ -130,7 +131,7 @@ pub(super) struct Building {
     /// The bytes of a large event, which has the window to itself.
     large: Option<Bytes>,
     pieces: Vec<Piece>,
-    ends: u64,
+    version: LogVersion,
 }
 
 /// The addition of one step of a cursor to a window.
@@ -146,8 +147,8 @@ pub(super) enum Added<'l> {
 }
 
 impl Building {
-    pub(super) fn new(from: Mark, ends: u64) -> Self {
-        Self { from, bytes: BytesMut::new(), large: None, pieces: Vec::new(), ends }
+    pub(super) fn new(from: Mark, version: LogVersion) -> Self {
+        Self { from, bytes: BytesMut::new(), large: None, pieces: Vec::new(), version }
     }
 
     pub(super) fn is_full(&self) -> bool {
@@ -165,11 +166,13 @@ impl Building {
                 cursor.skip_to(before);
                 Added::Nothing
             }
-            Ahead::Skipped { from, to } => {
-                self.put_own(&lagged(log, from, to), to);
+            Ahead::Skipped { from, to, reason } => {
+                self.put_own(&skipped(log, from, to, reason), to);
                 Added::Gap
             }
             Ahead::Nothing => Added::Nothing,
+            // Only a stream can wait for the engine. The client comes back for the events with its id, and gets one.
+            Ahead::Behind => Added::End(CloseReason::Lagged, None),
             Ahead::End(reason, last) => Added::End(reason, last),
         }
     }
@@ -196,14 +199,14 @@ impl Building {
 
     pub(super) fn finish(self) -> Window {
         let bytes = self.large.unwrap_or_else(|| self.bytes.freeze());
-        Window { from: self.from, bytes, pieces: self.pieces, ends: self.ends }
+        Window { from: self.from, bytes, pieces: self.pieces, version: self.version }
     }
 }
 
 impl Window {
     /// An empty window at this position.
-    pub(super) const fn empty(at: Mark) -> Self {
-        Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), ends: 0 }
+    pub(super) fn empty(at: Mark) -> Self {
+        Self { from: at, bytes: Bytes::new(), pieces: Vec::new(), version: LogVersion::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -223,19 +226,27 @@ mod tests {
     #[test]
     fn a_large_event_is_alone_and_its_bytes_are_not_copied() {
         let (small, large) = (Bytes::from_static(b"small"), Bytes::from(vec![b'x'; LARGE_EVENT]));
-        let mut building = Building::new(mark(0), 0);
+        let mut building = Building::new(mark(0), LogVersion::default());
         assert!(building.put_chunk(&small, 5, mark(1)) && building.put_chunk(&small, 5, mark(2)));
         assert!(!building.put_chunk(&large, LARGE_EVENT, mark(3)), "a large event is copied");
         let window = building.finish();
         assert_eq!((window.bytes_after(mark(1)), window.to()), (Some(&b"small"[..]), mark(2)));
-        let mut building = Building::new(mark(2), 0);
+        let mut building = Building::new(mark(2), LogVersion::default());
         assert!(building.put_chunk(&large, LARGE_EVENT, mark(3)) && building.is_full());
         let window = building.finish();
         assert_eq!(window.bytes_after(mark(2)).unwrap().as_ptr(), large.as_ptr());
         let written = window.written(mark(2), 1);
         assert_eq!((written.seen, written.events, written.rest.as_ptr()), (mark(3), 1, large[1..].as_ptr()));
+        // A gap to the same mark of another log is not behind the socket's position.
+        let mut building = Building::new(mark(0), LogVersion::default());
+        building.put_own(&Event::data("gap"), mark(0));
+        assert!(building.put_chunk(&small, 5, mark(1)));
+        let window = building.finish();
+        let all = window.bytes_after(mark(0)).unwrap();
+        let written = window.written(mark(0), all.len() - 2);
+        assert_eq!((written.seen, written.events, &written.rest[..]), (mark(1), 1, &b"ll"[..]));
         // An event of the server's own is written like a small one.
-        let mut building = Building::new(mark(2), 0);
+        let mut building = Building::new(mark(2), LogVersion::default());
         building.put_own(&Event::data("gap"), mark(3));
         assert!(!building.put_chunk(&large, LARGE_EVENT, mark(4)));
     }

@@ -1,173 +1,322 @@
-//! [`Engine`], which keeps the logs of a hub.
+//! Engines: places where the events of a hub's topics are kept, and the contract for an engine of your own.
+//!
+//! A hub in memory, in a file, on Redis or on NATS needs nothing of this module. Implement [`Engine`] to keep events on
+//! another store, create hubs with [`HubBuilder::engine`](super::HubBuilder::engine), and run `touka::testing::check_engine`
+//! against them, of the feature `testing`.
+//!
+//! # Logs and stores
+//! Every process has a *log* of each topic that it uses: the newest events, in memory. Streams read from the log only. The
+//! *store* is what processes share, for example a database. The engine stands between them:
+//!
+//! - [`Engine::publish`] gives an event its place in the store.
+//! - The engine of each process learns of new events, and [applies](Tail::apply) them to the log of their topic.
+//! - [`Engine::before`] reads events for clients that need older ones than the log has.
+//!
+//! # Positions
+//! An event is known by its [`Position`]: the [`Epoch`] of its topic, its offset, and a random [`Tag`]. Offset and tag are
+//! its [`Mark`]. Clients get positions as ids and come back with them, to any process, so they must be the same everywhere:
+//!
+//! - Offsets increase in the order of the events. All processes see one order, which the store decides.
+//! - The epoch is drawn when a topic begins, and drawn again after it was removed. An id of another epoch is not of this
+//!   topic: its client gets a gap, `foreign`.
+//! - The tag is drawn for each event. If the store loses its newest events, their offsets are used again; a client that has
+//!   seen a lost event has another tag, and gets a gap, `forked`.
+//!
+//! Each [`Stored`] event also has the mark of its predecessor. With it, a log accepts an event only if no other one is
+//! missing between the two. Offsets alone cannot show that, since a store may leave some out.
+//!
+//! # Activation
+//! A topic is *active* in a process while it has subscribers there, and some time longer. [`Engine::activate`] makes it so,
+//! in two steps:
+//!
+//! 1. Subscribe to the events that the store gets from now on, and apply each of them to the [`Tail`].
+//! 2. Read what the store has, and bring the log in step with it.
+//!
+//! In the other order, an event that comes between the two would be missed. In this order it may come twice, which does no
+//! harm: a tail skips what the log has. The [`Lease`] that is returned ends the subscription when it is dropped.
+//!
+//! # In step
+//! To bring a log in step with the store, read [`Tail::head`] first, then the store, and [compare](Tail::compare) the two:
+//!
+//! | outcome | meaning | then |
+//! |---|---|---|
+//! | [`InStep`](Compared::InStep) | the log has all events | done |
+//! | [`Behind`](Compared::Behind) | the store has more | [apply](Tail::apply) the events after the head, or [reset](Tail::reset) the log |
+//! | [`Diverged`](Compared::Diverged) | the store has lost events that the log has, or was replaced | [reset](Tail::reset) the log |
+//! | [`Moved`](Compared::Moved) | the log has changed meanwhile | repeat |
+//!
+//! A reset replaces the events of the log by those of the store. Readers whose last event is still there continue after it.
+//! The others get a `gap` event.
+//!
+//! Report the last [`FeedEnd`] of the topic in step as well, with [`Tail::end_feed`]: its message may have been lost, too. An
+//! end that the log knows changes nothing.
+//!
+//! Do this when the topic is activated; when [`Tail::apply`] finds a [`Hole`](Applied::Hole) or a
+//! [`Forked`](Applied::Forked) event; and whenever messages may have been lost: after a new connection, and from time to time if
+//! the store delivers without a guarantee. [`Engine::ensure_in_step`] and [`Engine::refresh`] ask for it, too.
+//!
+//! # Publishing
+//! A publish that is ready is in the store. If the store has not answered, the outcome is
+//! [unknown](crate::HubError::unknown), and the app repeats the publish with the same idempotency key: a key that is known
+//! within 10 minutes returns the position of the first event, in all processes.
+//!
+//! # Defaults
+//! An engine needs [`activate`](Engine::activate), [`publish`](Engine::publish) and [`remove`](Engine::remove). Without the
+//! other methods, something is missing:
+//!
+//! | method | without it |
+//! |---|---|
+//! | [`before`](Engine::before) | clients that need older events than the log has get a gap |
+//! | [`refresh`](Engine::refresh) | a client that is faster than the event's way to its new process gets a gap, `future` |
+//! | [`ensure_in_step`](Engine::ensure_in_step) | a client may get events that the store has lost |
+//! | [`has`](Engine::has), [`name_of`](Engine::name_of) | `Hub::get`, `Hub::remove` and `Hub::topic_of` do not find topics that are not in memory |
+//! | [`lead`](Engine::lead), [`end_feed`](Engine::end_feed) | `Topic::fed_by` runs a body in each process |
+//! | [`is_ready`](Engine::is_ready) | the process always counts as ready |
+//!
+//! # Example
+//! Several hubs of one process share a store, as processes share a database. A publish is ready after all logs have the
+//! event, so [`refresh`](Engine::refresh) has nothing to do. Feeds, and bounds of bytes and age, are left out.
+//!
+//! ```
+//! use std::collections::HashMap;
+//! use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+//! use std::time::{SystemTime, UNIX_EPOCH};
+//!
+//! use touka::topic::engine::{
+//!     Applied, Compared, Draft, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, Lease, Mark, NewestEvents, Position,
+//!     Stored, Tail,
+//! };
+//! use touka::{Event, Hub, HubError};
+//!
+//! /// The store: the topics by name.
+//! #[derive(Clone, Debug, Default)]
+//! struct Store(Arc<Mutex<HashMap<String, Kept>>>);
+//!
+//! /// One topic of the store.
+//! #[derive(Debug)]
+//! struct Kept {
+//!     epoch: Epoch,
+//!     /// The mark of the newest event.
+//!     head: Mark,
+//!     events: Vec<Stored>,
+//!     /// The logs in which the topic is active, each with the number of its lease.
+//!     tails: Vec<(u64, Tail)>,
+//!     leases: u64,
+//! }
+//!
+//! impl Default for Kept {
+//!     fn default() -> Self {
+//!         let (events, tails) = (Vec::new(), Vec::new());
+//!         Self { epoch: Epoch::random(), head: Mark::default(), events, tails, leases: 0 }
+//!     }
+//! }
+//!
+//! impl Store {
+//!     fn lock(&self) -> MutexGuard<'_, HashMap<String, Kept>> {
+//!         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+//!     }
+//!
+//!     /// The newest events, as many as a log has memory for.
+//!     fn newest(&self, name: &str, most: usize) -> NewestEvents {
+//!         let mut topics = self.lock();
+//!         let Kept { epoch, head, events, .. } = topics.entry(name.into()).or_default();
+//!         let events = events[events.len().saturating_sub(most)..].to_vec();
+//!         let previous = events.first().map_or(*head, Stored::previous);
+//!         NewestEvents { head: Position { epoch: *epoch, mark: *head }, previous, events, ends: 0 }
+//!     }
+//!
+//!     /// Brings a log in step with the store. No lock is held while the tail is used.
+//!     fn bring_in_step(&self, tail: &Tail) {
+//!         while let (Some(before), Some(bounds)) = (tail.head(), tail.bounds()) {
+//!             let newest = self.newest(tail.topic(), bounds.max_events());
+//!             match tail.compare(before, newest.head) {
+//!                 Compared::InStep | Compared::Gone => return,
+//!                 Compared::Moved => {}
+//!                 Compared::Behind | Compared::Diverged => {
+//!                     if tail.reset(before, newest) {
+//!                         return;
+//!                     }
+//!                 }
+//!             }
+//!         }
+//!     }
+//! }
+//!
+//! /// Guard that ends the delivery to a log.
+//! struct Delivery {
+//!     store: Store,
+//!     name: String,
+//!     lease: u64,
+//! }
+//!
+//! impl Drop for Delivery {
+//!     fn drop(&mut self) {
+//!         if let Some(kept) = self.store.lock().get_mut(&self.name) {
+//!             kept.tails.retain(|(lease, _)| *lease != self.lease);
+//!         }
+//!     }
+//! }
+//!
+//! impl Engine for Store {
+//!     fn activate<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lease> {
+//!         let (name, tail) = (topic.name().to_owned(), topic.tail());
+//!         // First subscribe …
+//!         let lease = {
+//!             let mut topics = self.lock();
+//!             let kept = topics.entry(name.clone()).or_default();
+//!             kept.leases += 1;
+//!             kept.tails.push((kept.leases, tail.clone()));
+//!             kept.leases
+//!         };
+//!         let delivery = Delivery { store: self.clone(), name, lease };
+//!         // … then read.
+//!         self.bring_in_step(&tail);
+//!         EngineFuture::ready(Ok(Lease::new(delivery)))
+//!     }
+//!
+//!     fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position> {
+//!         if topic.is_removed() {
+//!             return EngineFuture::ready(Err(HubError::removed(topic.name())));
+//!         }
+//!         let (event, tails) = {
+//!             let mut topics = self.lock();
+//!             let kept = topics.entry(topic.name().to_owned()).or_default();
+//!             let known = kept.events.iter().find(|event| keys.once.is_some() && event.keys().once == keys.once);
+//!             if let Some(known) = known {
+//!                 return EngineFuture::ready(Ok(known.position()));
+//!             }
+//!             let (previous, mark) = (kept.head, kept.head.next());
+//!             let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+//!             let position = Position { epoch: kept.epoch, mark };
+//!             let event = Stored::of_draft(position, previous, u64::try_from(time).unwrap_or(0), keys, &draft);
+//!             kept.head = mark;
+//!             kept.events.push(event.clone());
+//!             let excess = kept.events.len().saturating_sub(topic.retention().max_events().max(1));
+//!             kept.events.drain(..excess);
+//!             (event, kept.tails.clone())
+//!         };
+//!         for (_, tail) in tails {
+//!             // A publish of another thread may have been faster.
+//!             if matches!(tail.apply([event.clone()]), Applied::Hole | Applied::Forked) {
+//!                 self.bring_in_step(&tail);
+//!             }
+//!         }
+//!         EngineFuture::ready(Ok(event.position()))
+//!     }
+//!
+//!     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
+//!         let removed = self.lock().remove(topic.name());
+//!         for (_, tail) in removed.into_iter().flat_map(|kept| kept.tails) {
+//!             tail.remove();
+//!         }
+//!         topic.tail().remove();
+//!         EngineFuture::ready(Ok(()))
+//!     }
+//!
+//!     fn before<'a>(
+//!         &'a self,
+//!         topic: EngineTopic<'a>,
+//!         from: u64,
+//!         until: u64,
+//!         bytes: usize,
+//!     ) -> EngineFuture<'a, Vec<Stored>> {
+//!         let topics = self.lock();
+//!         let events = topics.get(topic.name()).map_or(&[][..], |kept| &kept.events);
+//!         let (mut page, mut size) = (Vec::new(), 0);
+//!         for event in events.iter().filter(|event| (from + 1..=until).contains(&event.position().mark.offset)) {
+//!             size += event.size();
+//!             if size > bytes && !page.is_empty() {
+//!                 break;
+//!             }
+//!             page.push(event.clone());
+//!         }
+//!         EngineFuture::ready(Ok(page))
+//!     }
+//!
+//!     fn has<'a>(&'a self, name: &'a str) -> EngineFuture<'a, bool> {
+//!         EngineFuture::ready(Ok(self.lock().get(name).is_some_and(|kept| !kept.events.is_empty())))
+//!     }
+//!
+//!     fn name_of(&self, epoch: Epoch) -> EngineFuture<'_, Option<String>> {
+//!         let is_it = |kept: &Kept| kept.epoch == epoch && !kept.events.is_empty();
+//!         let found = self.lock().iter().find(|(_, kept)| is_it(kept)).map(|(name, _)| name.clone());
+//!         EngineFuture::ready(Ok(found))
+//!     }
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), HubError> {
+//! let store = Store::default();
+//! let (one, two) = (Hub::builder().engine(store.clone()), Hub::builder().engine(store));
+//!
+//! // A client of the second hub continues with the id that it got from the first one.
+//! let id = one.topic::<Event>("news")?.publish("first").await?;
+//! let mut stream = two.topic::<Event>("news")?.subscribe(id).await?;
+//! one.topic::<Event>("news")?.publish("second").await?;
+//! # use futures_util::StreamExt;
+//! let opening = stream.next().await.expect("the client's position");
+//! let event = stream.next().await.expect("an event");
+//! assert_eq!((opening.as_data(), event.as_data()), (None, Some("second")));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Layout
-//! The files of the disk engine, each of which imports only from those before it:
+//! Each file imports only from those above it:
 //!
-//! - `disk_fault`: errors of the file; `record`: one event as bytes
-//! - `held_file`: the open and locked file; `overlay`: a file that is repaired in memory only
-//! - `database`: tables and identity; `tables`, `store`: writing and reading them; `shared_store`: a store shared by two threads
-//! - `write_batch`: the events of one topic that are written together; `idle_trim`: expiry of old events
-//! - `writer`, `loader`: the threads that write and read; `guarded_waker`, `disk`: the queues to them, and the engine
+//! - `guarded_waker`, `engine_future`, `lease`, `lead`: what the operations of an engine return
+//! - `applied`, `compared`, `feed_end`, `newest_events`, `tail`, `engine_topic`: the end of a log, where an engine appends
+//!   events, and the topic of an operation
+//! - `engine`: the contract
+//! - `contain`, `on_task`: operations whose panics are errors, and operations that do not depend on their caller
+//! - `shared/`: what the engines of many nodes have in common
+//! - `memory`, `disk/`, `redis/`, `nats/`: the engines
+//! - `engine_kind`, `hub_engine`: an engine as a hub and its topics use it
 
-#[cfg(feature = "disk")]
-mod database;
+mod applied;
+mod compared;
+mod contain;
 #[cfg(feature = "disk")]
 mod disk;
-#[cfg(feature = "disk")]
-mod disk_fault;
+#[expect(clippy::module_inception, reason = "the folder holds the engines, the file their contract")]
+mod engine;
+mod engine_future;
+mod engine_kind;
+mod engine_topic;
+mod feed_end;
 #[cfg(feature = "disk")]
 mod guarded_waker;
-#[cfg(feature = "disk")]
-mod held_file;
-#[cfg(feature = "disk")]
-mod idle_trim;
-#[cfg(feature = "disk")]
-mod loader;
-#[cfg(feature = "disk")]
-mod overlay;
-#[cfg(feature = "disk")]
-mod record;
-#[cfg(all(test, feature = "disk"))]
-mod scratch;
-#[cfg(feature = "disk")]
-mod shared_store;
-#[cfg(feature = "disk")]
-mod store;
-#[cfg(feature = "disk")]
-mod tables;
-#[cfg(feature = "disk")]
-mod write_batch;
-#[cfg(feature = "disk")]
-mod writer;
+mod hub_engine;
+mod lead;
+mod lease;
+mod memory;
+#[cfg(feature = "nats")]
+pub(super) mod nats;
+mod newest_events;
+mod on_task;
+#[cfg(feature = "redis")]
+pub(super) mod redis;
+#[cfg(any(feature = "redis", feature = "nats"))]
+mod shared;
+mod tail;
+#[cfg(test)]
+mod tail_tests;
 
-use std::fmt;
-use std::sync::Arc;
+pub use applied::Applied;
+pub use compared::Compared;
+pub use engine::Engine;
+pub use engine_future::EngineFuture;
+pub use engine_topic::EngineTopic;
+pub use feed_end::FeedEnd;
+pub use lead::{Lead, Standing};
+pub use lease::Lease;
+pub use newest_events::NewestEvents;
+pub use tail::Tail;
 
-#[cfg(feature = "disk")]
-use disk::DiskEngine;
+pub use super::encoded::Draft;
+pub use super::event_keys::EventKeys;
+pub use super::position::{Epoch, Mark, Position, Tag};
+pub use super::stored::Stored;
 
-#[cfg(feature = "disk")]
-use super::disk::Disk;
-use super::encoded::Draft;
-use super::epoch_index::EpochIndex;
-use super::error::HubError;
-use super::position::{Epoch, Position};
-use super::shared_log::SharedLog;
-
-/// The place where events are kept, in addition to the log that every process has in memory and reads from.
-#[derive(Clone)]
-pub(super) struct Engine {
-    backend: Backend,
-    epochs: Arc<EpochIndex>,
-}
-
-#[derive(Clone)]
-enum Backend {
-    /// Keeps nothing in addition to the log.
-    Memory,
-    /// Keeps events in a file.
-    #[cfg(feature = "disk")]
-    Disk(Arc<DiskEngine>),
-}
-
-impl Engine {
-    pub(super) fn memory() -> Self {
-        Self { backend: Backend::Memory, epochs: Arc::default() }
-    }
-
-    #[cfg(feature = "disk")]
-    pub(super) fn open(disk: Disk) -> Result<Self, HubError> {
-        Ok(Self { backend: Backend::Disk(Arc::new(DiskEngine::open(disk)?)), epochs: Arc::default() })
-    }
-
-    pub(super) const fn epochs(&self) -> &Arc<EpochIndex> {
-        &self.epochs
-    }
-
-    /// Whether events survive when their topic leaves memory.
-    pub(super) const fn is_lasting(&self) -> bool {
-        match self.backend {
-            Backend::Memory => false,
-            #[cfg(feature = "disk")]
-            Backend::Disk(_) => true,
-        }
-    }
-
-    /// Loads the events of a topic into its log, unless that was done before.
-    pub(super) async fn load(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
-        let load = async || {
-            match &self.backend {
-                Backend::Memory => {}
-                #[cfg(feature = "disk")]
-                Backend::Disk(disk) => disk.load(log).await?,
-            }
-            self.epochs.insert(log);
-            Ok(())
-        };
-        log.loaded.get_or_try_init(load).await.map(drop)
-    }
-
-    /// Appends an event and returns its position. Then the event is kept, and readers have been woken.
-    pub(super) async fn publish(
-        &self,
-        log: &Arc<SharedLog>,
-        draft: Draft,
-        key: Option<&str>,
-    ) -> Result<Position, HubError> {
-        self.load(log).await?;
-        match &self.backend {
-            Backend::Memory => log.append(&draft, key).ok_or_else(|| HubError::removed(log.name())),
-            #[cfg(feature = "disk")]
-            Backend::Disk(disk) => disk.publish(log, draft, key).await,
-        }
-    }
-
-    /// Whether there are events of a topic that is not in memory.
-    #[cfg_attr(not(feature = "disk"), expect(clippy::unused_async, reason = "reading a file takes time"))]
-    pub(super) async fn has(&self, name: &str) -> Result<bool, HubError> {
-        match &self.backend {
-            Backend::Memory => {
-                let _ = name;
-                Ok(false)
-            }
-            #[cfg(feature = "disk")]
-            Backend::Disk(disk) => disk.has(name).await,
-        }
-    }
-
-    /// The name of the topic whose log has this epoch, if it has events and is not in memory.
-    #[cfg_attr(not(feature = "disk"), expect(clippy::unused_async, reason = "reading a file takes time"))]
-    pub(super) async fn name_of(&self, epoch: Epoch) -> Result<Option<String>, HubError> {
-        match &self.backend {
-            Backend::Memory => {
-                let _ = epoch;
-                Ok(None)
-            }
-            #[cfg(feature = "disk")]
-            Backend::Disk(disk) => disk.name_of(epoch).await,
-        }
-    }
-
-    /// Removes a topic's events and ends its streams. If this fails, the topic is as before.
-    #[cfg_attr(not(feature = "disk"), expect(clippy::unused_async, reason = "writing a file takes time"))]
-    pub(super) async fn remove(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
-        match &self.backend {
-            Backend::Memory => {
-                log.remove();
-                Ok(())
-            }
-            #[cfg(feature = "disk")]
-            Backend::Disk(disk) => disk.remove(log).await,
-        }
-    }
-}
-
-impl fmt::Debug for Engine {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.backend {
-            Backend::Memory => f.write_str("Memory"),
-            #[cfg(feature = "disk")]
-            Backend::Disk(disk) => disk.fmt(f),
-        }
-    }
-}
+pub(super) use engine_kind::EngineKind;
+pub(super) use hub_engine::HubEngine;

@@ -1,0 +1,180 @@
+//! [`WriteBatch`], the events of one topic that are written together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::active::ActiveTopics;
+use super::disk_fault::{DiskFault, StoreError};
+use super::head::{Head, milliseconds};
+use super::journal::Pending;
+use super::record;
+use super::tables::Tables;
+use crate::stream::guarded;
+use crate::topic::encoded::Draft;
+use crate::topic::engine::Tail;
+use crate::topic::event_keys::KeptKeys;
+use crate::topic::log::{Log, ONCE_WINDOW};
+use crate::topic::position::{Mark, Position};
+use crate::topic::retention::Retention;
+use crate::topic::stored::Stored;
+
+/// A job for the writer. Its caller may have dropped its future.
+pub(super) enum WriteJob {
+    Publish(Publish),
+    Remove(Remove),
+}
+
+/// A request to publish an event.
+pub(super) struct Publish {
+    pub(super) tail: Tail,
+    pub(super) retention: Retention,
+    pub(super) draft: Draft,
+    pub(super) keys: KeptKeys,
+    pub(super) answer: oneshot::Sender<Result<Position, DiskFault>>,
+    /// Capacity of the queue, released when the event is written or dropped.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// A request to remove a topic with all its events.
+pub(super) struct Remove {
+    pub(super) tail: Tail,
+    pub(super) answer: oneshot::Sender<Result<(), DiskFault>>,
+    /// Capacity of the queue, released with the job.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
+/// The events of one topic that are written in one transaction.
+pub(super) struct WriteBatch {
+    pub(super) name: Arc<str>,
+    pub(super) head: Head,
+    /// The end of the topic before the batch.
+    before: Head,
+    publishes: Vec<Publish>,
+    /// The positions of the events, once the batch is written.
+    written: Vec<Written>,
+}
+
+/// One event of a batch that is written.
+struct Written {
+    position: Position,
+    /// The mark of the event before it. `None` if the event was published before: its idempotency key is known.
+    previous: Option<Mark>,
+    record: Bytes,
+}
+
+/// Groups events by topic. The events of each topic keep their order. Answers those that cannot be published.
+pub(super) fn batches(
+    publishes: Vec<Publish>,
+    mut head: impl FnMut(&Arc<str>) -> Result<Head, DiskFault>,
+) -> Vec<WriteBatch> {
+    let mut groups = Vec::<(Arc<str>, Vec<Publish>)>::new();
+    let mut known = HashMap::new();
+    for publish in publishes {
+        let name = publish.tail.topic();
+        if publish.tail.is_removed() {
+            let fault = DiskFault::removed(name);
+            send_answer(publish.answer, Err(fault));
+            continue;
+        }
+        let index = *known.entry(Arc::clone(name)).or_insert_with(|| {
+            groups.push((Arc::clone(name), Vec::new()));
+            groups.len() - 1
+        });
+        groups[index].1.push(publish);
+    }
+    let batch = |(name, publishes): (Arc<str>, Vec<Publish>)| match head(&name) {
+        Ok(head) => Some(WriteBatch { name, head, before: head, publishes, written: Vec::new() }),
+        Err(fault) => {
+            fail(publishes, &fault);
+            None
+        }
+    };
+    groups.into_iter().filter_map(batch).collect()
+}
+
+impl WriteBatch {
+    /// The maximum age of the topic's events in milliseconds.
+    pub(super) fn age(&self) -> u64 {
+        self.publishes.last().map_or(u64::MAX, |publish| milliseconds(publish.retention.age))
+    }
+
+    /// Assigns positions to the events and writes them, at this time in milliseconds of Unix time.
+    ///
+    /// Before, events that exceed the retention are removed. Those that exceed it with this batch leave the file with the
+    /// next one: this one may fail.
+    pub(super) fn write(&mut self, tables: &mut Tables<'_>, time: u64) -> Result<(), StoreError> {
+        let Self { name, head, publishes, written, .. } = self;
+        let Some(retention) = publishes.last().map(|publish| publish.retention) else { return Ok(()) };
+        head.trim(tables, name, |head| head.exceeds(&retention, time))?;
+        for Publish { draft, keys, .. } in &*publishes {
+            let epoch = head.epoch;
+            if let (Some(row), Some(once)) = (&head.row, &keys.once)
+                && let Some(mark) = tables.once(row, once, time.saturating_sub(milliseconds(ONCE_WINDOW) - 1))?
+            {
+                written.push(Written { position: Position { epoch, mark }, previous: None, record: Bytes::new() });
+                continue;
+            }
+            let (position, previous) = (Log::position_after(epoch, head.newest), head.newest);
+            let record = record::of_draft(position.mark.tag, time, Some(head.next_start()), keys.as_keys(), draft);
+            head.put(tables, name, position.mark.offset, &record)?;
+            written.push(Written { position, previous: Some(previous), record: record.into() });
+        }
+        head.set_age(tables, milliseconds(retention.age))
+    }
+
+    /// The end of the topic before the batch.
+    pub(super) const fn pending(&self) -> Pending {
+        Pending::after(self.before.epoch, self.before.newest)
+    }
+
+    /// The events of the batch, for the journal.
+    pub(super) fn acknowledged(&self) -> Pending {
+        let is_new = |written: &&Written| written.previous.is_some();
+        let events = self.written.iter().filter(is_new).map(|new| (new.position.mark, new.record.clone())).collect();
+        Pending { events, age: Some(self.age()), ..self.pending() }
+    }
+
+    /// Appends the written events to the log, if the topic is active, and answers the publishers.
+    pub(super) fn finish(self, active: &ActiveTopics, time: u64) {
+        let Self { name, head, before, publishes, written } = self;
+        let tail = active.get(&name);
+        let (mut events, mut answers) = (Vec::new(), Vec::with_capacity(publishes.len()));
+        for (Publish { draft, keys, answer, permit, .. }, Written { position, previous, .. }) in
+            publishes.into_iter().zip(written)
+        {
+            if let Some(previous) = previous.filter(|_| tail.is_some()) {
+                events.push(Stored::of_draft(position, previous, time, keys.as_keys(), &draft));
+            }
+            answers.push((answer, position, permit));
+        }
+        if let Some(tail) = tail {
+            tail.apply(events);
+            if head.tail() != before.tail() {
+                tail.set_kept(Position { epoch: head.epoch, mark: head.tail() });
+            }
+        }
+        for (answer, position, _permit) in answers {
+            send_answer(answer, Ok(position));
+        }
+    }
+
+    /// Answers the publishers that nothing was published.
+    pub(super) fn fail(self, fault: &DiskFault) {
+        fail(self.publishes, fault);
+    }
+}
+
+/// Answers publishers that nothing was published.
+pub(super) fn fail(publishes: Vec<Publish>, fault: &DiskFault) {
+    for publish in publishes {
+        send_answer(publish.answer, Err(fault.clone()));
+    }
+}
+
+/// Answers a caller. That wakes its task, and a waker is user code: its panic must not end the thread.
+pub(super) fn send_answer<A>(sender: oneshot::Sender<A>, answer: A) {
+    guarded("the waker of a task that waits for the disk", || drop(sender.send(answer)));
+}

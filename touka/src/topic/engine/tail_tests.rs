@@ -1,0 +1,68 @@
+use std::sync::Arc;
+
+use super::newest_events::NewestEvents;
+use super::tail::Tail;
+use crate::topic::event_keys::EventKeys;
+use crate::topic::position::{Epoch, Mark, Position, Tag};
+use crate::topic::retention::Retention;
+use crate::topic::shared_log::SharedLog;
+use crate::topic::stored::{Stored, unix_time};
+
+const EPOCH: Epoch = Epoch::from_bits(7);
+
+fn mark(offset: u64) -> Mark {
+    Mark { offset, tag: Tag::from_bits(u32::try_from(offset).unwrap_or(0)) }
+}
+
+fn event(epoch: Epoch, previous: u64, offset: u64) -> Stored {
+    let position = Position { epoch, mark: mark(offset) };
+    Stored::new(position, mark(previous), unix_time(), EventKeys::default(), b"data: x\n\n")
+}
+
+fn newest(previous: u64, events: Vec<Stored>, head: u64, ends: u64) -> NewestEvents {
+    NewestEvents { head: Position { epoch: EPOCH, mark: mark(head) }, previous: mark(previous), events, ends }
+}
+
+fn log() -> (Arc<SharedLog>, Tail) {
+    let log = Arc::new(SharedLog::new("topic", Retention::new()));
+    let tail = Tail::new(&log, &Arc::default());
+    (log, tail)
+}
+
+/// The offset before the first event of a log that was reset.
+fn reset(newest: NewestEvents) -> u64 {
+    let (log, tail) = log();
+    let head = newest.head;
+    assert!(tail.reset(tail.head().unwrap(), newest));
+    assert_eq!(tail.head(), Some(head));
+    log.lock().log.tail().offset
+}
+
+#[test]
+fn a_reset_takes_events_that_follow_each_other() {
+    assert_eq!(reset(newest(2, vec![event(EPOCH, 2, 3), event(EPOCH, 3, 7)], 7, 0)), 2);
+}
+
+#[test]
+fn a_reset_takes_no_events_with_a_hole() {
+    assert_eq!(reset(newest(0, vec![event(EPOCH, 0, 1), event(EPOCH, 2, 3)], 3, 0)), 3);
+    assert_eq!(reset(newest(1, vec![event(EPOCH, 2, 3)], 3, 0)), 3);
+}
+
+#[test]
+fn a_reset_takes_no_events_of_another_epoch() {
+    assert_eq!(reset(newest(0, vec![event(Epoch::from_bits(8), 0, 1)], 1, 0)), 1);
+}
+
+/// The message of an end may come after a read that counts it.
+#[test]
+fn a_reset_hides_no_end_of_a_feed() {
+    let (log, tail) = log();
+    assert!(tail.reset(tail.head().unwrap(), newest(0, Vec::new(), 1, 4)));
+    assert!(tail.reset(tail.head().unwrap(), newest(0, Vec::new(), 2, 5)));
+    assert_eq!(log.lock().log.engine_ends(), Some(4));
+    let other =
+        NewestEvents { head: Position { epoch: Epoch::from_bits(8), mark: mark(1) }, ..newest(0, Vec::new(), 1, 9) };
+    assert!(tail.reset(tail.head().unwrap(), other));
+    assert_eq!(log.lock().log.engine_ends(), Some(9));
+}

@@ -1,0 +1,17 @@
+use touka::topic::{HubError, OnGap};
+use touka::{Event, EventStream, Hub};
+
+#[derive(Clone)]
+struct Db;
+
+async fn load(_db: &Db) -> Vec<Event> {
+    Vec::new()
+}
+
+async fn follow(hub: Hub, db: Db) -> Result<EventStream, HubError> {
+    hub.topic("cart")?.subscribe(None).on_gap(OnGap::snapshot(async || load(&db).await)).await
+}
+
+fn main() {
+    let _ = follow(Hub::memory(), Db);
+}
