@@ -48,8 +48,12 @@ const FORMS: [Form; 13] = [
 
 const CLIENTS: usize = 400;
 
-/// A leak of three bytes per client would exceed this. Random variation is smaller.
+/// A leak of three bytes per client would exceed this.
 const MOST: isize = 1000;
+
+/// A leak adds bytes in each round of clients. A hash table that is full of deleted entries grows in one round
+/// at most: that of the TLS session cache did, from 512 buckets of 49 bytes to 1024.
+const ROUNDS: usize = 3;
 
 /// Connects, reads a little or nothing, and disconnects in one of several ways.
 async fn one_client(scene: &Scene, turn: usize) {
@@ -109,13 +113,24 @@ async fn nothing_stays(form: Form) {
     for turn in 0..CLIENTS {
         one_client(&scene, turn).await;
     }
-    let before = settled(&mut scene, quiet).await;
-    for turn in 0..CLIENTS {
-        one_client(&scene, turn).await;
+    let mut before = settled(&mut scene, quiet).await;
+    let mut grown = Vec::new();
+    while grown.len() < ROUNDS {
+        for turn in 0..CLIENTS {
+            one_client(&scene, turn).await;
+        }
+        let after = settled(&mut scene, quiet).await;
+        grown.push(after - before);
+        if after - before < MOST {
+            break;
+        }
+        before = after;
     }
-    let after = settled(&mut scene, quiet).await;
-    println!("{form:?}: {} bytes", after - before);
-    assert!(after - before < MOST, "{form:?}: {} bytes more after {CLIENTS} clients", after - before);
+    println!("{form:?}: {grown:?} bytes");
+    assert!(
+        grown.last().is_some_and(|bytes| *bytes < MOST),
+        "{form:?}: {grown:?} bytes more after each {CLIENTS} clients"
+    );
     scene.stop();
     scene.stopped().await;
 }

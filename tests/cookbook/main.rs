@@ -14,6 +14,7 @@ use touka::testing::{Events, TestApp, TestRequest};
 use touka::{Hub, Server};
 
 mod axum_shutdown;
+mod cart;
 mod chat;
 mod client_address;
 mod completions;
@@ -30,6 +31,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 fn the_guide_shows_these_programs() {
     for program in [
         include_str!("axum_shutdown.rs"),
+        include_str!("cart.rs"),
         include_str!("chat.rs"),
         include_str!("client_address.rs"),
         include_str!("completions.rs"),
@@ -78,6 +80,25 @@ async fn the_chat_has_history_presence_and_resume() {
     let refused = app.get("/rooms/Den?nick=ada").send().await;
     assert_eq!(refused.status(), 400);
     assert!(refused.text().await.contains("a room has 1 to 20 small letters"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cart_is_sent_first_and_after_a_gap() {
+    let app = TestApp::new(cart::app());
+    let put = |article: &str, quantity: u32| app.put(&format!("/carts/ada/{article}")).json(&quantity).send();
+    assert_eq!(put("tea", 2).await.status(), 204);
+    let cart = event("cart", &json!({"tea": 2}));
+    let mut tab = app.get("/carts/ada").events().await;
+    assert_eq!(next(&mut tab).await, cart);
+    put("milk", 1).await;
+    assert_eq!(next(&mut tab).await, event("changed", &json!({"article": "milk", "quantity": 1})));
+    let mut tab = tab.reconnect().await.expect("the topic goes on");
+    put("tea", 0).await;
+    assert_eq!(next(&mut tab).await, event("changed", &json!({"article": "tea", "quantity": 0})));
+    // With the id of another server.
+    let mut tab = app.get("/carts/ada").header("last-event-id", "7").events().await;
+    assert_eq!(next(&mut tab).await.0, "gap");
+    assert_eq!(next(&mut tab).await, event("cart", &json!({"milk": 1})));
 }
 
 fn with_session(app: &TestApp, path: &str) -> TestRequest {

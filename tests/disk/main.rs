@@ -1,10 +1,15 @@
 //! Topics on disk.
 
+mod cache;
 mod compact;
+mod damage;
 mod faults;
+mod formats;
 mod full;
 mod idle;
-mod loads;
+mod keyed;
 mod moved;
+mod paging;
+mod panics;
 mod queue;
 mod restart;

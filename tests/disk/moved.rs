@@ -14,10 +14,11 @@ async fn start(path: &str) -> Dialogue {
     program
 }
 
-/// A hub with the event `1` in its topic `a`, whose last write has failed.
+/// A hub with the event `1` in its topic `a`, which was read, and whose last write has failed.
 async fn failed(path: &str) -> Dialogue {
     let mut program = start(path).await;
     assert!(program.ask("publish a 1").await.starts_with("ok 1."));
+    assert_eq!(program.ask("read a").await, "1");
     assert_eq!(program.ask("limit 0").await, "ok");
     let large = "x".repeat(3_000_000);
     assert!(program.ask(&format!("publish a {large}")).await.contains("free some space"));

@@ -179,6 +179,32 @@ async fn keys_come_back() {
     node.end().await;
 }
 
+/// An idempotency key counts after a restart, too, and with events that follow each other in one transaction.
+#[tokio::test]
+async fn idempotency_keys_come_back() {
+    let folder = Folder::new();
+    let node = Node::on(folder.path("events"));
+    let topic = node.topic("a");
+    let (one, same) = tokio::join!(topic.publish_once("key", "1"), topic.publish_once("key", "1"));
+    let one = one.expect("no error");
+    assert_eq!(same.expect("no error"), one);
+    let other = topic.publish_once("other", "2").await.expect("no error");
+    drop(topic);
+    node.end().await;
+    let node = Node::on(folder.path("events"));
+    let topic = node.topic("a");
+    assert_eq!(topic.publish_once("key", "1").await.expect("no error"), one);
+    assert_eq!(topic.publish_once("other", "2").await.expect("no error"), other);
+    topic.publish("3").await.expect("no error");
+    let mut events = node.app.get("/all/a").events().await;
+    expect(&mut events, 1..=3).await;
+    // A key is forgotten with its event.
+    topic.set_retention(Retention::new().events(1));
+    assert_ne!(topic.publish_once("key", "4").await.expect("no error"), one);
+    drop((events, topic));
+    node.end().await;
+}
+
 #[tokio::test]
 async fn a_position_in_several_topics_is_valid_after_a_restart() {
     let folder = Folder::new();

@@ -56,18 +56,23 @@ impl Certificate {
         Tls::from_pem_files(self.certificate(), self.key()).expect("a good pair")
     }
 
+    /// The configuration of a client that trusts the certificate.
+    pub fn client_config(&self) -> ClientConfig {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).expect("a root");
+        ClientConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth()
+    }
+
     /// Performs a TLS handshake as a client with these ALPN protocols.
     ///
     /// # Panics
     /// The server has another certificate, or closes the connection.
     pub async fn connect<I: AsyncRead + AsyncWrite + Unpin>(&self, io: I, protocols: &[&[u8]]) -> TlsStream<I> {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.der.clone()).expect("a root");
-        let mut config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        let mut config = self.client_config();
         config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
         let name = ServerName::try_from(NAME).expect("a name");
         TlsConnector::from(Arc::new(config)).connect(name, io).await.expect("the TLS handshake")

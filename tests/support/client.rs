@@ -61,9 +61,17 @@ impl Client {
     /// Connects with a receive buffer of about this many bytes: what the kernel buffers for a client that
     /// does not read.
     pub async fn connect_small(address: SocketAddr, receive_buffer: u32) -> Self {
-        let socket = TcpSocket::new_v4().expect("socket");
-        socket.set_recv_buffer_size(receive_buffer).expect("set the buffer size");
-        Self::over(within(PATIENCE, "connect", socket.connect(address)).await.expect("connect"))
+        Self::try_connect_small(address, receive_buffer).await.expect("connect")
+    }
+
+    /// Like [`connect_small`](Self::connect_small), for a server that may be down.
+    ///
+    /// # Errors
+    /// The server does not accept the connection.
+    pub async fn try_connect_small(address: SocketAddr, receive_buffer: u32) -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_recv_buffer_size(receive_buffer)?;
+        Ok(Self::over(within(PATIENCE, "connect", socket.connect(address)).await?))
     }
 
     /// Connects from an address of this machine's loopback network, which is another peer to the server.
@@ -99,14 +107,23 @@ impl Client {
 
     /// Reads a response's head.
     pub async fn head(&mut self) -> Head {
+        let head = self.try_head().await;
+        head.unwrap_or_else(|error| panic!("no head: {error}: {:?}", self.text()))
+    }
+
+    /// Like [`head`](Self::head), for a server that may close the connection.
+    ///
+    /// # Errors
+    /// The connection broke, or was closed before the head.
+    pub async fn try_head(&mut self) -> io::Result<Head> {
         let end = loop {
             if let Some(end) = find(&self.unread, b"\r\n\r\n") {
                 break end;
             }
-            assert!(self.fill().await.expect("read the head") > 0, "closed before the head: {:?}", self.text());
+            self.fill_more().await?;
         };
         let text = String::from_utf8(self.unread.drain(..end + 4).collect()).expect("a head is text");
-        Head { text: text.trim_end().to_owned() }
+        Ok(Head { text: text.trim_end().to_owned() })
     }
 
     /// The next chunk of the body, as it was framed; `None` at the body's clean end.
@@ -159,13 +176,22 @@ impl Client {
 
     /// A response with a content length: its head and its text.
     pub async fn response(&mut self) -> (Head, String) {
-        let head = self.head().await;
+        let response = self.try_response().await;
+        response.unwrap_or_else(|error| panic!("no response: {error}: {:?}", self.text()))
+    }
+
+    /// Like [`response`](Self::response), for a server that may close the connection.
+    ///
+    /// # Errors
+    /// The connection broke, or was closed before the end of the response.
+    pub async fn try_response(&mut self) -> io::Result<(Head, String)> {
+        let head = self.try_head().await?;
         let length = head.header("content-length").map_or(0, |length| length.parse().expect("a length"));
         while self.unread.len() < length {
-            self.fill_more().await.expect("read the body");
+            self.fill_more().await?;
         }
         let body = self.unread.drain(..length).collect();
-        (head, String::from_utf8(body).expect("the body is text"))
+        Ok((head, String::from_utf8(body).expect("the body is text")))
     }
 
     /// All bytes up to the server's close.

@@ -15,6 +15,8 @@ impl Folder {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let path = env::temp_dir().join(format!("touka-folder-{}-{number}", process::id()));
+        // Left by a killed process with the same id.
+        let _ = fs::remove_dir_all(&path);
         fs::create_dir(&path).expect("make a folder");
         Self(path)
     }

@@ -28,3 +28,16 @@ pub async fn until(longest: Duration, what: &str, is_so: impl Fn() -> bool) -> D
     }
     start.elapsed()
 }
+
+/// Like [`until`], for a condition that has to wait itself, such as for the reply of a server.
+///
+/// # Panics
+/// The condition did not hold in time.
+pub async fn eventually(longest: Duration, what: &str, is_so: impl AsyncFn() -> bool) {
+    let holds = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    within(longest, what, holds).await;
+}

@@ -53,6 +53,12 @@ impl Reader {
     pub(crate) const fn new(on_lag: OnLag, max_lag: Option<usize>, several: bool) -> Self {
         Self { seen: 0, caught_up: false, on_lag, max_lag, ends: 0, several, ended: false, start: Start::Begun }
     }
+
+    /// Moves the reader past the next event, which it gets even if it is trimmed by now.
+    pub(crate) const fn take(&mut self, index: usize) -> Next {
+        (self.seen, self.start) = (index + 1, Start::Begun);
+        Next::Event(index)
+    }
 }
 
 /// A reader's claim to the events that are trimmed before it got any.
@@ -111,6 +117,11 @@ impl ExpectedTopic {
         let bytes = wire + format!("{wire:x}\r\n\r\n").len() + key_len;
         self.events.push(Published { id, key, bytes, lost: false, newer: None });
         self.trim();
+    }
+
+    /// The maximum number of events and of their bytes.
+    pub(crate) const fn limits(&self) -> (usize, usize) {
+        (self.most_events, self.most_bytes)
     }
 
     pub(crate) fn retain(&mut self, events: usize, bytes: usize) -> Retention {
@@ -174,6 +185,20 @@ impl ExpectedTopic {
     /// Whether a reader that moves between two positions misses something.
     pub(crate) fn misses(&self, on_lag: OnLag, from: usize, to: usize) -> bool {
         on_lag != OnLag::Latest || self.events[from..to].iter().any(|event| event.lost)
+    }
+
+    /// The position with this id. The id of the first position is learned here.
+    pub(crate) fn position(&mut self, id: &str) -> usize {
+        if let Some(before) = self.events.iter().position(|event| event.id == id) {
+            return before + 1;
+        }
+        self.assert_id(0, id);
+        0
+    }
+
+    /// Whether each of these events has a newer one with its key.
+    pub(crate) fn is_superseded(&self, mut events: std::ops::Range<usize>) -> bool {
+        events.all(|index| self.newer(index).is_some())
     }
 
     /// Returns what the reader gets next, and moves the reader there.

@@ -9,5 +9,6 @@ mod hub_close;
 mod limits;
 mod merged;
 mod opening_position;
+mod snapshot;
 mod typed;
 mod wakers;

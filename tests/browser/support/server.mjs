@@ -9,12 +9,13 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
 // Long enough for a machine whose cores are all busy.
 const PATIENCE = 60_000;
 
 const PROGRAMS = {
+  cluster: { path: 'examples/cluster', build: 'cargo build -p touka-examples --example cluster' },
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
@@ -57,13 +58,18 @@ export async function freePort() {
   throw new Error('no free port between 15000 and 30000');
 }
 
-// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS, `more` are its
-// arguments after the address.
-export async function start(program, port = 0, ...more) {
+// The path of a program's binary.
+export function built(program) {
   const { path, build } = PROGRAMS[program];
   const binary = join(target(), 'debug', path);
   if (!existsSync(binary)) throw new Error(`${binary} is missing; build it first: ${build}`);
+  return binary;
+}
 
+// Starts a program and waits until it prints its address. `program` is a key of PROGRAMS, `more` are its
+// arguments after the address.
+export async function start(program, port = 0, ...more) {
+  const binary = built(program);
   const child = spawn(binary, [`127.0.0.1:${port}`, ...more], { stdio: ['ignore', 'pipe', 'pipe'] });
   running.add(child);
   const exited = new Promise((resolve, reject) => {
@@ -110,7 +116,7 @@ export async function start(program, port = 0, ...more) {
   };
 }
 
-function withTimeout(promise, message) {
+export function withTimeout(promise, message) {
   let timer;
   const late = new Promise((_, reject) => {
     timer = setTimeout(() => reject(new Error(message())), PATIENCE);

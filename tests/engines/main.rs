@@ -1,0 +1,9 @@
+//! The promises of a hub, on each engine, in good health and with faults.
+
+mod faults;
+mod feeds;
+mod nats_pages;
+mod nats_settings;
+mod own;
+mod redis_settings;
+mod suite;

@@ -1,0 +1,11 @@
+//! An engine that is written with the public contract only, in good health and with faults.
+//!
+//! - `store`: the engine; `faulty`: an engine that fails where a test says
+//! - the other files: the tests
+
+mod activation;
+mod faulty;
+mod panics;
+mod rollback;
+mod store;
+mod suite;

@@ -1,0 +1,320 @@
+//! [`Store`], an engine over a store that several hubs of this process share, as nodes share a server.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+use touka::topic::engine::{
+    Applied, Compared, Draft, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, FeedEnd, Lead, Lease, Mark,
+    NewestEvents, Position, Standing, Stored, Tail,
+};
+use touka::{CloseReason, Event, HubError};
+
+/// An engine over a store. Clones share the store.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Store(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    state: Mutex<State>,
+    /// Notified when a right to run a feed is given up.
+    freed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    topics: HashMap<String, Kept>,
+    /// The holders of the rights to run feeds, by topic.
+    leads: HashMap<String, String>,
+    /// The number of guards that were given out.
+    guards: u64,
+}
+
+/// One topic.
+#[derive(Debug)]
+struct Kept {
+    epoch: Epoch,
+    head: Mark,
+    events: Vec<Record>,
+    /// The events with idempotency keys, which may be trimmed.
+    once: HashMap<String, Position>,
+    ends: u64,
+    tails: Vec<(u64, Tail)>,
+}
+
+/// One event, as a store without types would keep it.
+#[derive(Clone, Debug)]
+struct Record {
+    position: Position,
+    previous: Mark,
+    time: u64,
+    key: Option<String>,
+    wire: Vec<u8>,
+}
+
+impl Record {
+    fn to_stored(&self) -> Stored {
+        let keys = EventKeys { key: self.key.as_deref(), once: None };
+        Stored::new(self.position, self.previous, self.time, keys, &self.wire)
+    }
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        let (events, once, tails) = (Vec::new(), HashMap::new(), Vec::new());
+        Self { epoch: Epoch::random(), head: Mark::default(), events, once, ends: 0, tails }
+    }
+}
+
+impl Kept {
+    fn newest(&self, most: usize) -> NewestEvents {
+        let from = self.events.len().saturating_sub(most);
+        let events: Vec<_> = self.events[from..].iter().map(Record::to_stored).collect();
+        let previous = events.first().map_or(self.head, Stored::previous);
+        NewestEvents { head: Position { epoch: self.epoch, mark: self.head }, previous, events, ends: self.ends }
+    }
+}
+
+impl Store {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The number of logs in which a topic is active.
+    pub(super) fn active(&self, topic: &str) -> usize {
+        self.lock().topics.get(topic).map_or(0, |kept| kept.tails.len())
+    }
+
+    /// Loses the newest events of a topic, as a server does that restarts from a copy.
+    pub(super) fn roll_back(&self, topic: &str, events: usize) {
+        let tails = {
+            let mut state = self.lock();
+            let kept = state.topics.get_mut(topic).expect("a topic");
+            let left = kept.events.len().saturating_sub(events);
+            kept.head = kept.events[left].previous;
+            kept.events.truncate(left);
+            kept.tails.clone()
+        };
+        for (_, tail) in tails {
+            self.bring_in_step(&tail);
+        }
+    }
+
+    /// Brings a log in step with the store.
+    fn bring_in_step(&self, tail: &Tail) {
+        while let (Some(before), Some(bounds)) = (tail.head(), tail.bounds()) {
+            let newest = self.lock().topics.entry(tail.topic().to_string()).or_default().newest(bounds.max_events());
+            match tail.compare(before, newest.head) {
+                Compared::InStep | Compared::Gone => return,
+                Compared::Moved => {}
+                Compared::Behind if tail.apply(newest.events.clone()) == Applied::Done => return,
+                Compared::Behind | Compared::Diverged => {
+                    if tail.reset(before, newest) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn deliver(&self, topic: &str) -> Vec<Tail> {
+        self.lock()
+            .topics
+            .get(topic)
+            .map(|kept| kept.tails.clone())
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(_, tail)| tail)
+            .collect()
+    }
+}
+
+/// Guard that ends the delivery to a log.
+struct Delivery {
+    store: Store,
+    topic: String,
+    number: u64,
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(kept) = self.store.lock().topics.get_mut(&self.topic) {
+            kept.tails.retain(|(number, _)| *number != self.number);
+        }
+    }
+}
+
+/// Guard that gives up the right to run a feed.
+struct Held {
+    store: Store,
+    topic: String,
+    holder: String,
+    /// The end of the channel that extends the right.
+    _extended: watch::Sender<Standing>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.store.lock();
+        if state.leads.get(&self.topic) == Some(&self.holder) {
+            state.leads.remove(&self.topic);
+        }
+        drop(state);
+        self.store.0.freed.notify_waiters();
+    }
+}
+
+impl Engine for Store {
+    fn activate<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lease> {
+        EngineFuture::new(async move {
+            let (name, tail) = (topic.name().to_owned(), topic.tail());
+            let number = {
+                let mut state = self.lock();
+                state.guards += 1;
+                let number = state.guards;
+                state.topics.entry(name.clone()).or_default().tails.push((number, tail.clone()));
+                number
+            };
+            let delivery = Delivery { store: self.clone(), topic: name, number };
+            // Other tasks run between the two steps.
+            tokio::task::yield_now().await;
+            self.bring_in_step(&tail);
+            Ok(Lease::new(delivery))
+        })
+    }
+
+    fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position> {
+        EngineFuture::new(async move {
+            if topic.is_removed() {
+                return Err(HubError::removed(topic.name()));
+            }
+            let record = {
+                let mut state = self.lock();
+                let kept = state.topics.entry(topic.name().to_owned()).or_default();
+                if let Some(known) = keys.once.and_then(|once| kept.once.get(once)) {
+                    return Ok(*known);
+                }
+                let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                let mark = kept.head.next();
+                let record = Record {
+                    position: Position { epoch: kept.epoch, mark },
+                    previous: kept.head,
+                    time: u64::try_from(time).expect("a time of this age"),
+                    key: keys.key.map(str::to_owned),
+                    wire: draft.to_bytes().to_vec(),
+                };
+                kept.head = mark;
+                kept.events.push(record.clone());
+                kept.once.extend(keys.once.map(|once| (once.to_owned(), record.position)));
+                let excess = kept.events.len().saturating_sub(topic.retention().max_events().max(1));
+                kept.events.drain(..excess);
+                record
+            };
+            let event = record.to_stored();
+            for tail in self.deliver(topic.name()) {
+                if matches!(tail.apply([event.clone()]), Applied::Hole | Applied::Forked) {
+                    self.bring_in_step(&tail);
+                }
+            }
+            Ok(event.position())
+        })
+    }
+
+    fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
+        EngineFuture::new(async move {
+            let removed = self.lock().topics.remove(topic.name());
+            for (_, tail) in removed.into_iter().flat_map(|kept| kept.tails) {
+                tail.remove();
+            }
+            topic.tail().remove();
+            Ok(())
+        })
+    }
+
+    fn before<'a>(
+        &'a self,
+        topic: EngineTopic<'a>,
+        from: u64,
+        until: u64,
+        bytes: usize,
+    ) -> EngineFuture<'a, Vec<Stored>> {
+        EngineFuture::new(async move {
+            let state = self.lock();
+            let events = state.topics.get(topic.name()).map_or(&[][..], |kept| &kept.events);
+            let (mut page, mut size) = (Vec::new(), 0);
+            for record in events.iter().filter(|record| (from + 1..=until).contains(&record.position.mark.offset)) {
+                let event = record.to_stored();
+                size += event.size();
+                if size > bytes && !page.is_empty() {
+                    break;
+                }
+                page.push(event);
+            }
+            Ok(page)
+        })
+    }
+
+    fn refresh<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
+        self.bring_in_step(&topic.tail());
+        EngineFuture::ready(Ok(()))
+    }
+
+    fn has<'a>(&'a self, name: &'a str) -> EngineFuture<'a, bool> {
+        EngineFuture::ready(Ok(self.lock().topics.get(name).is_some_and(|kept| !kept.events.is_empty())))
+    }
+
+    fn name_of(&self, epoch: Epoch) -> EngineFuture<'_, Option<String>> {
+        let is_it = |kept: &Kept| kept.epoch == epoch && !kept.events.is_empty();
+        let found = self.lock().topics.iter().find(|(_, kept)| is_it(kept)).map(|(name, _)| name.clone());
+        EngineFuture::ready(Ok(found))
+    }
+
+    fn lead<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lead> {
+        EngineFuture::new(async move {
+            let topic = topic.name().to_owned();
+            loop {
+                let mut freed = std::pin::pin!(self.0.freed.notified());
+                freed.as_mut().enable();
+                {
+                    let mut state = self.lock();
+                    if !state.leads.contains_key(&topic) {
+                        state.guards += 1;
+                        let holder = format!("holder {}", state.guards);
+                        state.leads.insert(topic.clone(), holder.clone());
+                        let until = Standing::Until(Instant::now() + Duration::from_hours(24));
+                        let (extended, standing) = watch::channel(until);
+                        let held = Held { store: self.clone(), topic, holder: holder.clone(), _extended: extended };
+                        return Ok(Lead::new(standing, holder, held));
+                    }
+                }
+                freed.await;
+            }
+        })
+    }
+
+    fn end_feed<'a>(
+        &'a self,
+        topic: EngineTopic<'a>,
+        lead: &'a Lead,
+        reason: CloseReason,
+        last: Option<&'a Event>,
+    ) -> EngineFuture<'a, bool> {
+        EngineFuture::new(async move {
+            let (number, at) = {
+                let mut state = self.lock();
+                if state.leads.get(topic.name()).is_none_or(|holder| holder != lead.holder()) {
+                    return Ok(true);
+                }
+                let kept = state.topics.entry(topic.name().to_owned()).or_default();
+                kept.ends += 1;
+                (kept.ends, kept.head.offset)
+            };
+            for tail in self.deliver(topic.name()) {
+                tail.end_feed(FeedEnd { number, at, reason, last: last.cloned() });
+            }
+            Ok(true)
+        })
+    }
+}
