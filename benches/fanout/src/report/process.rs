@@ -1,14 +1,15 @@
 //! A process that is controlled by lines, and responds with lines.
 
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long the process has to end by itself.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long the process has to end by itself, on a busy machine.
+const FAREWELL: Duration = Duration::from_secs(30);
 
 /// A child process, which ends when this is dropped.
 pub(crate) struct Process {
@@ -21,7 +22,11 @@ pub(crate) struct Process {
 impl Process {
     pub(crate) fn start<I: IntoIterator<Item = String>>(program: &Path, args: I) -> Result<Self, String> {
         let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let started = Command::new(program).args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut command = Command::new(program);
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped());
+        // In a group of its own: Ctrl-C ends this program only, and the end of its input ends the child, which can
+        // clean up then.
+        let started = command.process_group(0).spawn();
         let mut child = started.map_err(|error| format!("cannot start {name}: {error}"))?;
         let (told, lines) = mpsc::channel();
         if let Some(out) = child.stdout.take() {
