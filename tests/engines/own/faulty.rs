@@ -46,6 +46,9 @@ pub(super) enum When {
     Error,
 }
 
+/// The time for which a process has the right to run a feed. It is not extended in a test.
+pub(super) const RIGHT: Duration = Duration::from_hours(24);
+
 impl Faulty {
     pub(super) fn new() -> Self {
         let faults = Faults {
@@ -227,8 +230,9 @@ impl Engine for Faulty {
             EngineFuture::new(async move {
                 let inner = self.store.lead(topic).await?;
                 let holder = inner.holder().to_owned();
-                let until = Standing::Until(Instant::now() + Duration::from_hours(24));
+                let until = Standing::Until(Instant::now() + RIGHT);
                 let (extended, standing) = watch::channel(until);
+                let extended = Some(extended).filter(|_| !self.is_due("extend", When::Error, name));
                 let (faulty, topic) = (self.clone(), name.to_owned());
                 Ok(Lead::new(standing, holder, Guard { faulty, name: "right", topic, _inner: (inner, extended) }))
             })

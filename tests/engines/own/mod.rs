@@ -5,6 +5,7 @@
 
 mod activation;
 mod faulty;
+mod lead;
 mod panics;
 mod rollback;
 mod store;

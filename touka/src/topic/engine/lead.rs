@@ -6,7 +6,7 @@ use std::future::pending;
 use std::sync::Arc;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use crate::stream::drop_guarded;
 
@@ -40,10 +40,10 @@ pub enum Standing {
     /// Choose an earlier time than that at which the store gives the right to another process: clocks run at different
     /// speeds, and a publish of the body may be in flight.
     ///
-    /// If the sender of the standing is dropped, the body is not polled after this time, and the streams of the topic wait.
-    /// Send [`Lost`](Self::Lost) before.
+    /// If the sender of the standing is dropped, the right is [`Lost`](Self::Lost) at this time.
     Until(Instant),
-    /// Another process has it. The body is dropped.
+    /// Another process has it, or may have it. The body is dropped, and the process [asks](super::Engine::lead) for the
+    /// right again while it has subscribers.
     Lost,
 }
 
@@ -77,9 +77,14 @@ impl Lead {
         matches!(*standing.borrow(), Standing::Until(until) if Instant::now() < until)
     }
 
-    /// Whether another process has the right.
+    /// Whether another process has the right, or may have it: nobody extends it any more, and its time is over.
     pub(crate) fn is_lost(&self) -> bool {
-        self.standing.as_ref().is_some_and(|standing| *standing.borrow() == Standing::Lost)
+        let Some(standing) = &self.standing else { return false };
+        let is_extended = standing.has_changed().is_ok();
+        match *standing.borrow() {
+            Standing::Lost => true,
+            Standing::Until(until) => !is_extended && until <= Instant::now(),
+        }
     }
 
     /// The changes from now on.
@@ -99,13 +104,16 @@ pub(crate) struct LeadChanges(Option<watch::Receiver<Standing>>);
 impl LeadChanges {
     /// Waits until the right is extended or lost.
     pub(crate) async fn next(&mut self) {
-        if let Some(standing) = &mut self.0
-            && standing.changed().await.is_ok()
-        {
+        // There is one process only.
+        let Some(standing) = &mut self.0 else { return pending().await };
+        if standing.changed().await.is_ok() {
             return;
         }
-        // There is one process only, or the task that extends the right has ended with its runtime.
-        pending::<()>().await;
+        let last = *standing.borrow();
+        match last {
+            Standing::Until(until) => sleep_until(until).await,
+            Standing::Lost => {}
+        }
     }
 }
 
