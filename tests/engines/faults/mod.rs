@@ -10,6 +10,7 @@
 //! - `oracle`: the check of the promises, from these three
 //! - `server`: a node over HTTP
 //! - `scene`: nodes, clients and publishers of one test
+//! - `bursts`: many publishes at once
 //! - `losses`, `deletions`, `retries`, `pubsub`, `timeouts`, `network`, `failover`: one kind of fault each
 //! - `shards`: slots that move and shards that fail over in a cluster of Redis
 //! - `nats_replicas`: the leader of a replicated stream is killed
@@ -18,6 +19,7 @@
 //! - `processes`: nodes in processes of their own; `stage`: with clients and publishers; `nodes`, `stopped`: their faults
 //! - `seeds`, `nats_seeds`: all of them, mixed
 
+mod bursts;
 mod client;
 mod connection;
 mod contents;

@@ -130,7 +130,8 @@ impl<T: IntoEvent> Topic<T> {
     /// Publishes an event and returns its id. When this is ready, the event is stored as the hub stores events, and every
     /// subscriber that is not too slow gets it.
     ///
-    /// Events of one topic have one order, which is the same for all subscribers.
+    /// Events of one topic have one order, which is the same for all subscribers. Await a publish before the next one if
+    /// their order matters: those that run at the same time may end up in any.
     ///
     /// ```
     /// use touka::{Event, Hub};
@@ -146,7 +147,9 @@ impl<T: IntoEvent> Topic<T> {
     ///
     /// # Errors
     /// The event cannot be encoded, or has more than 16 MiB ([`HubError::is_event`]); the topic was removed
-    /// ([`HubError::is_removed`]); or, on disk, the file cannot be written. The event is not published.
+    /// ([`HubError::is_removed`]); or the file or the server of the hub cannot be used ([`HubError::is_unavailable`]). The
+    /// event is not published. If the server may have it or not, [`HubError::is_unknown`] is true, and
+    /// [`publish_once`](Self::publish_once) is safe to repeat.
     ///
     /// # Cancellation
     /// If this future is dropped before it is ready, the event may be published or not. On disk it is not published if

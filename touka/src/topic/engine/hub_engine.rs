@@ -13,7 +13,7 @@ use super::engine_kind::EngineKind;
 use super::engine_topic::EngineTopic;
 use super::lead::Lead;
 use super::memory::MemoryEngine;
-use super::on_task::on_task;
+use super::on_task::{begun_on_task, on_task};
 use crate::error::CloseReason;
 use crate::event::Event;
 use crate::topic::encoded::Draft;
@@ -147,7 +147,16 @@ impl HubEngine {
         if self.kind == EngineKind::Memory {
             self.activate(log).await?;
         }
-        self.engine.publish(self.topic(log), draft, keys).await
+        match Handle::try_current() {
+            // Publishes wait for places in a queue, so one whose caller stops to poll must not keep its place.
+            Ok(runtime) if self.kind.is_shared() => {
+                let (engine, shared, keys) = (Arc::clone(self), Arc::clone(log), keys.to_kept());
+                let publish = async move { engine.engine.publish(engine.topic(&shared), draft, keys.as_keys()).await };
+                let published = begun_on_task(&runtime, publish).await;
+                published.unwrap_or_else(|| Err(HubError::unknown_publish(log.name(), None)))
+            }
+            _ => self.engine.publish(self.topic(log), draft, keys).await,
+        }
     }
 
     /// See [`Engine::refresh`].

@@ -1,7 +1,8 @@
-//! [`on_task`], which runs a future whether or not its caller polls.
+//! [`on_task`] and [`begun_on_task`], which run a future whether or not its caller polls.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
+use std::task::Poll;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
@@ -21,6 +22,18 @@ where
         Ok(Ok(output)) => Some(output),
         Ok(Err(panic)) => resume_unwind(panic),
         Err(_) => None,
+    }
+}
+
+/// Like [`on_task`], after a first poll by the caller: what futures ask for at first, they ask for in the order of their callers.
+pub(super) async fn begun_on_task<F>(runtime: &Handle, future: F) -> Option<F::Output>
+where
+    F: Future<Output: Send + 'static> + Send + 'static,
+{
+    let mut future = Box::pin(future);
+    match poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => on_task(runtime, future).await,
     }
 }
 

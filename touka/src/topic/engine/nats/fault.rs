@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use async_nats::{ConnectError, ConnectErrorKind};
 
+use crate::topic::engine::shared::attempts::MAX_PUBLISHES;
 use crate::topic::error::{HubError, Kind};
 
 /// An error of the NATS engine. Clones share one text and one cause.
@@ -56,6 +57,14 @@ impl NatsFault {
 
     pub(super) fn unreachable(place: &str, what: &str) -> Self {
         Self::new(FaultKind::Unreachable, format!("cannot reach NATS at {place}: {what}"))
+    }
+
+    /// Too many publishes are in flight. This one was not sent.
+    pub(super) fn no_turn(place: &str) -> Self {
+        let text = format!(
+            "{MAX_PUBLISHES} publishes wait for NATS at {place}, and this one was not sent: publish fewer at a time, or later"
+        );
+        Self::new(FaultKind::Unreachable, text)
     }
 
     /// The first connection could not be opened.

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::api::{Ack, Which};
 use super::fault::NatsFault;
@@ -15,11 +14,9 @@ use crate::event::Event;
 use crate::stream::random;
 use crate::topic::engine::FeedEnd;
 use crate::topic::engine::shared::active::ActiveTopic;
+use crate::topic::engine::shared::attempts::Attempts;
 use crate::topic::engine::shared::leading::{EXTEND_AFTER, Holder, Leases, TIMEOUT};
 use crate::topic::position::Epoch;
-
-/// The pause between two attempts to write the end of a feed.
-const RETRY: Duration = Duration::from_millis(200);
 
 impl Leases for Node {
     type Fault = NatsFault;
@@ -94,16 +91,15 @@ impl Node {
         reason: CloseReason,
         last: &[u8],
     ) -> Result<Option<(Epoch, FeedEnd)>, NatsFault> {
-        let (end, id) = (Instant::now() + self.options.publish_timeout, format!("{:016x}", random()));
+        let (mut attempts, id) = (Attempts::new(self.options.publish_timeout), format!("{:016x}", random()));
         loop {
-            let fault = match self.write_end(topic, holder, reason, last, &id).await {
+            let fault = match self.write_end(topic, holder, reason, last, &id, attempts.deadline()).await {
                 Ok(written) => return Ok(written),
                 Err(fault) => fault,
             };
-            if !fault.is_passing() || Instant::now() + RETRY >= end {
+            if !fault.is_passing() || !attempts.pause().await {
                 return Err(fault);
             }
-            sleep(RETRY).await;
         }
     }
 
@@ -114,8 +110,8 @@ impl Node {
         reason: CloseReason,
         last: &[u8],
         id: &str,
+        deadline: Instant,
     ) -> Result<Option<(Epoch, FeedEnd)>, NatsFault> {
-        let deadline = Instant::now() + TIMEOUT;
         if self.find_lead(topic, deadline).await?.is_some_and(|(found, _)| found != holder) {
             return Ok(None);
         }

@@ -26,6 +26,7 @@ use crate::sync::Mutex;
 use crate::topic::cache::Cache;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::shared::active::ActiveTopics;
+use crate::topic::engine::shared::attempts::MAX_PUBLISHES;
 use crate::topic::engine::shared::clock::Clock;
 use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Health;
@@ -75,6 +76,7 @@ impl NatsEngine {
             clock: Clock::default(),
             health: Health::new(&options.prefix),
             syncs: Semaphore::new(MAX_SYNCS),
+            publishes: Arc::new(Semaphore::new(MAX_PUBLISHES)),
             cache,
             subjects,
             requests,

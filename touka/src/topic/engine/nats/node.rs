@@ -60,6 +60,8 @@ pub(super) struct Node {
     pub(super) clock: Clock,
     pub(super) health: Health,
     pub(super) syncs: Semaphore,
+    /// The turns of publishes.
+    pub(super) publishes: Arc<Semaphore>,
     pub(super) cache: Cache,
 }
 

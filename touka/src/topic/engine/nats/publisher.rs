@@ -1,9 +1,8 @@
 //! Publishing, with retries that never append an event twice.
 
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::api::Ack;
 use super::fault::{FaultKind, NatsFault};
@@ -13,16 +12,10 @@ use super::subjects::token;
 use crate::stream::random;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::EngineTopic;
+use crate::topic::engine::shared::attempts::{Attempts, failed_publish};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Mark, Position, Tag};
-
-/// The time for one attempt. A server that does not answer may have been replaced.
-const ATTEMPT: Duration = Duration::from_secs(2);
-
-/// The pause after a failed attempt. It doubles with each failure up to [`MAX_RETRY`].
-const RETRY: Duration = Duration::from_millis(50);
-const MAX_RETRY: Duration = Duration::from_secs(1);
 
 /// The bytes of a message for its headers, which count in the server's limit.
 const HEADERS: usize = 512;
@@ -42,16 +35,18 @@ impl Node {
             return Err(HubError::removed(topic.name()));
         }
         self.check_size(topic.name(), draft, keys)?;
-        let end = Instant::now() + self.options.publish_timeout;
+        let mut attempts = Attempts::new(self.options.publish_timeout);
+        let Some(_turn) = attempts.turn(&self.publishes).await else {
+            return Err(NatsFault::no_turn(self.requests.link.place()).into());
+        };
         // The id of the message is the same for all attempts: the server stores one of them.
         let id = format!("{:016x}", random());
-        let (mut retry, mut is_unknown) = (RETRY, false);
+        let mut is_unknown = false;
         loop {
-            let deadline = end.min(Instant::now() + ATTEMPT);
-            let fault = match self.send(topic.name(), draft, keys, &id, deadline).await {
+            let fault = match self.send(topic.name(), draft, keys, &id, attempts.deadline()).await {
                 Ok(position) => {
                     topic.set_known_position(position);
-                    self.write_name(topic.name(), position.epoch, deadline).await;
+                    self.write_name(topic.name(), position.epoch, attempts.deadline()).await;
                     return Ok(position);
                 }
                 Err(Failed::Before(fault)) => fault,
@@ -68,16 +63,9 @@ impl Node {
                 // The stream may have been deleted. Then it is created again.
                 self.doubt_streams();
             }
-            if !fault.is_passing() || Instant::now() + retry >= end {
-                // The fault of this attempt says nothing about earlier ones.
-                return Err(if is_unknown {
-                    HubError::unknown_publish(topic.name(), Some(fault.into()))
-                } else {
-                    fault.into()
-                });
+            if !fault.is_passing() || !attempts.pause().await {
+                return Err(failed_publish(topic.name(), is_unknown, fault));
             }
-            sleep(retry).await;
-            retry = (retry * 2).min(MAX_RETRY);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::{Duration, Instant, sleep};
+use tokio::time::Instant;
 
 use super::api::Ack;
 use super::consumer::{Batch, Consumer};
@@ -11,21 +11,17 @@ use super::node::{Latest, Node};
 use super::record::root;
 use super::requests::soon;
 use crate::stream::random;
+use crate::topic::engine::shared::attempts::Attempts;
 use crate::topic::engine::shared::sync::{READ_BYTES, READ_EVENTS};
 use crate::topic::position::{Epoch, Tag};
-
-/// The time for one attempt, and the pause before the next one.
-const ATTEMPT: Duration = Duration::from_secs(2);
-const RETRY: Duration = Duration::from_millis(100);
 
 impl Node {
     /// Removes a topic: begins another log of its name, and deletes the messages of the earlier one.
     pub(super) async fn remove_topic(self: &Arc<Self>, topic: &str) -> Result<(), NatsFault> {
-        let (end, id) = (Instant::now() + self.options.publish_timeout, format!("{:016x}", random()));
+        let (mut attempts, id) = (Attempts::new(self.options.publish_timeout), format!("{:016x}", random()));
         let epoch = Epoch::from_bits(random());
         loop {
-            let deadline = end.min(Instant::now() + ATTEMPT);
-            let fault = match self.begin_anew(topic, epoch, &id, deadline).await {
+            let fault = match self.begin_anew(topic, epoch, &id, attempts.deadline()).await {
                 Ok(Some(sequence)) => {
                     self.epochs.remove(topic);
                     let (node, topic) = (Arc::clone(self), topic.to_owned());
@@ -35,10 +31,9 @@ impl Node {
                 Ok(None) => return Ok(()),
                 Err(fault) => fault,
             };
-            if !fault.is_passing() || Instant::now() + RETRY >= end {
+            if !fault.is_passing() || !attempts.pause().await {
                 return Err(fault);
             }
-            sleep(RETRY).await;
         }
     }
 

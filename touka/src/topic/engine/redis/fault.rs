@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
+use crate::topic::engine::shared::attempts::MAX_PUBLISHES;
 use crate::topic::error::{HubError, Kind};
 
 /// An error of the Redis engine. Clones share one text and one cause.
@@ -82,6 +83,14 @@ impl RedisFault {
 
     pub(super) fn unsuitable(place: &str, what: &str, remedy: &str) -> Self {
         Self::new(FaultKind::Unsuitable, format!("Redis at {place} cannot keep topics: {what}; {remedy}"))
+    }
+
+    /// Too many publishes are in flight. This one was not sent.
+    pub(super) fn no_turn(place: &str) -> Self {
+        let text = format!(
+            "{MAX_PUBLISHES} publishes wait for Redis at {place}, and this one was not sent: publish fewer at a time, or later"
+        );
+        Self::new(FaultKind::Unreachable, text)
     }
 
     pub(super) fn timeout(place: &str) -> Self {

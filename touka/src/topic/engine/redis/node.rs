@@ -20,6 +20,7 @@ use crate::stream::random;
 use crate::topic::cache::Cache;
 use crate::topic::engine::Tail;
 use crate::topic::engine::shared::active::ActiveTopics;
+use crate::topic::engine::shared::attempts::MAX_PUBLISHES;
 use crate::topic::engine::shared::clock::Clock;
 use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Health;
@@ -42,6 +43,8 @@ pub(super) struct Node {
     pub(super) clock: Clock,
     pub(super) health: Health,
     pub(super) syncs: Semaphore,
+    /// The turns of publishes.
+    pub(super) publishes: Arc<Semaphore>,
     /// The bounds of the events that are read when a topic is activated.
     pub(super) cache: Cache,
     /// The place of the server in a cluster. `None` if it has all keys.
@@ -86,6 +89,7 @@ impl Node {
             health,
             options,
             syncs: Semaphore::new(MAX_SYNCS),
+            publishes: Arc::new(Semaphore::new(MAX_PUBLISHES)),
             cache,
             shard,
         }

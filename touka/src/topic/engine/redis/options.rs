@@ -78,6 +78,9 @@ impl Redis {
 
     /// Sets how long a publish waits for Redis, and retries while it is away. The default is 5 seconds, the maximum a
     /// day.
+    ///
+    /// A process sends 1024 publishes at a time. Further ones wait for them, for half of this time at most: then they
+    /// fail with [`is_unavailable`](crate::HubError::is_unavailable), which means that the event was not published.
     #[must_use]
     pub const fn publish_timeout(mut self, timeout: Duration) -> Self {
         self.publish_timeout = at_most(timeout, DAY);

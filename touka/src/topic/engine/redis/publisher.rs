@@ -1,8 +1,9 @@
 //! Publishing, with retries that never append an event twice.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::answer::{PublishAnswer, Published};
 use super::cluster::Place;
@@ -15,6 +16,7 @@ use crate::stream::random;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::Applied;
 use crate::topic::engine::EngineTopic;
+use crate::topic::engine::shared::attempts::{Attempts, failed_publish};
 use crate::topic::engine::shared::sync::request_sync;
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
@@ -24,13 +26,6 @@ use crate::topic::stored::Stored;
 
 /// The time for which Redis keeps the record of a publish that was retried. An attempt without an answer may arrive late.
 const RETRY_WINDOW: Duration = Duration::from_mins(15);
-
-/// The time for one attempt. A server that does not answer may have been replaced.
-const ATTEMPT: Duration = Duration::from_secs(2);
-
-/// The pause after a failed attempt. It doubles with each failure up to [`MAX_RETRY`].
-const RETRY: Duration = Duration::from_millis(50);
-const MAX_RETRY: Duration = Duration::from_secs(1);
 
 impl Nodes {
     /// Publishes an event. While Redis cannot be reached, retries until the timeout of the options.
@@ -43,24 +38,33 @@ impl Nodes {
         if topic.is_removed() {
             return Err(HubError::removed(topic.name()));
         }
-        let end = Instant::now() + self.options().publish_timeout;
+        let mut attempts = Attempts::new(self.options().publish_timeout);
         let tail = topic.tail();
         // This event was there before the first attempt.
         let known = topic.known_position();
+        let mut turn = None;
         let mut event =
             Publishing { topic, draft, keys, known, record: format!("{:016x}", random()), sent: String::new() };
-        let mut retry = RETRY;
         loop {
-            let deadline = end.min(Instant::now() + ATTEMPT);
             let tag = Tag::random().bits().to_string();
             // Another one once the slot of the topic has moved.
             let sent = match self.of(topic.name()) {
-                Ok(node) => event.send(&node, &tag, deadline).await.map(|answer| (node, answer)),
+                Ok(node) => {
+                    if turn.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, &node)) {
+                        let Some(next) = attempts.turn(&node.publishes).await else {
+                            let fault = RedisFault::no_turn(node.connector.place());
+                            return Err(failed_publish(topic.name(), !event.sent.is_empty(), fault));
+                        };
+                        turn = Some((Arc::clone(&node), next));
+                    }
+                    event.send(&node, &tag, attempts.deadline()).await.map(|answer| (node, answer))
+                }
                 Err(fault) => Err(fault),
             };
             let fault = match sent {
                 Ok((node, PublishAnswer::Published(published))) => {
                     topic.set_known_position(published.position);
+                    let deadline = attempts.deadline();
                     node.write_name(topic.name(), published.position.epoch, tail.retention(), deadline).await;
                     if topic.is_active() && !tail.has(published.position) {
                         let Published { position, previous, time, .. } = published;
@@ -85,17 +89,9 @@ impl Nodes {
                 }
                 Outcome::NotExecuted => is_passing(&fault),
             };
-            if !is_passing || Instant::now() + retry >= end {
-                // The fault of this attempt says nothing about earlier ones.
-                let is_unknown = !event.sent.is_empty();
-                return Err(if is_unknown {
-                    HubError::unknown_publish(topic.name(), Some(fault.into()))
-                } else {
-                    fault.into()
-                });
+            if !is_passing || !attempts.pause().await {
+                return Err(failed_publish(topic.name(), !event.sent.is_empty(), fault));
             }
-            sleep(retry).await;
-            retry = (retry * 2).min(MAX_RETRY);
         }
     }
 }
@@ -165,7 +161,8 @@ impl Publishing<'_> {
             known_offset,
             known_tag,
         ];
-        let answer = PUBLISH.run(&node.commands, &[&events, &state, &record], &arguments, deadline).await?;
+        let keys = [&*events, &*state, &*record];
+        let answer = PUBLISH.run(&node.commands, &keys, &arguments, deadline).await?;
         PublishAnswer::parse(&answer).ok_or_else(|| RedisFault::answer(node.connector.place()))
     }
 }
