@@ -44,6 +44,9 @@ impl<'a> EngineTopic<'a> {
 
     /// The position of an event that the engine has, or had: the newest one that this process knows. `None` if it knows
     /// none.
+    ///
+    /// A publish that is sent again, because no answer came, may find the event of its first attempt: only among the events
+    /// after the position that was known before that attempt. An engine need not use it.
     pub fn known_position(&self) -> Option<Position> {
         self.log.known_position()
     }
