@@ -4,6 +4,7 @@ use support::{Fsync, RedisServer, eventually};
 
 use super::client::Client;
 use super::oracle::Faults;
+use super::rounds::rollbacks;
 use super::scene::{Options, PATIENCE, Scene};
 
 /// With an append log that is flushed before each reply, a kill loses nothing, and no client gets a gap.
@@ -109,17 +110,7 @@ async fn clients_come_back_to_a_longer_history() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rollbacks_under_load_are_told() {
     for cached in [1000, 3] {
-        let mut redis = RedisServer::start().await;
-        let scene = Scene::busy(&redis, Options { cached, ..Options::default() }).await;
-        let publishers = scene.publishers(4, 2, 0);
-        for _ in 0..3 {
-            publishers.get_on(50).await;
-            let snapshot = redis.save().await;
-            publishers.get_on(50).await;
-            scene.record.losing(redis.roll_back(&snapshot)).await;
-        }
-        publishers.get_on(200).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::Lose).await;
+        let stage = async |urls: &[String]| Scene::busy_at(urls, Options { cached, ..Options::default() }).await;
+        rollbacks(stage, 2, 0).await;
     }
 }

@@ -1,8 +1,9 @@
 //! Clients that follow several topics on one stream, through faults.
 
-use support::{RedisServer, TcpProxy, eventually};
+use support::{RedisServer, eventually};
 
 use super::oracle::Faults;
+use super::rounds::{cuts, rollbacks};
 use super::scene::{Options, PATIENCE, Scene};
 
 /// Three nodes, three topics, and clients of one of them and of all.
@@ -16,36 +17,14 @@ async fn stage(urls: &[String], cached: usize) -> Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_of_several_topics_miss_nothing() {
     for cached in [1000, 3] {
-        let redis = RedisServer::start().await;
-        let proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(redis.address())).collect();
-        let urls: Vec<_> = proxies.iter().map(|proxy| redis.url_at(proxy.address())).collect();
-        let scene = stage(&urls, cached).await;
-        let publishers = scene.publishers(4, 15, 0);
-        for round in 0..9 {
-            publishers.get_on(30).await;
-            proxies[round % 3].cut().await;
-        }
-        publishers.get_on(30).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::LoseNothing).await;
+        cuts(async |urls: &[String]| stage(urls, cached).await, 15, 0).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rollbacks_are_told_to_clients_of_several_topics() {
     for cached in [1000, 3] {
-        let mut redis = RedisServer::start().await;
-        let scene = stage(&vec![redis.url(); 3], cached).await;
-        let publishers = scene.publishers(4, 16, 0);
-        for _ in 0..3 {
-            publishers.get_on(60).await;
-            let snapshot = redis.save().await;
-            publishers.get_on(60).await;
-            scene.record.losing(redis.roll_back(&snapshot)).await;
-        }
-        publishers.get_on(200).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::Lose).await;
+        rollbacks(async |urls: &[String]| stage(urls, cached).await, 16, 0).await;
     }
 }
 

@@ -10,6 +10,7 @@
 //! - `oracle`: the check of the promises, from these three
 //! - `server`: a node over HTTP
 //! - `scene`: nodes, clients and publishers of one test
+//! - `rounds`: rounds of one fault; `mixed`: runs of many
 //! - `bursts`: many publishes at once
 //! - `losses`, `deletions`, `retries`, `pubsub`, `timeouts`, `network`, `failover`: one kind of fault each
 //! - `shards`: slots that move and shards that fail over in a cluster of Redis
@@ -27,6 +28,7 @@ mod deletions;
 mod failover;
 mod losses;
 mod merged;
+mod mixed;
 pub(crate) mod nats_replicas;
 mod nats_seeds;
 mod network;
@@ -39,6 +41,7 @@ mod pubsub;
 mod random;
 mod record;
 mod retries;
+mod rounds;
 mod scene;
 mod seeds;
 mod server;

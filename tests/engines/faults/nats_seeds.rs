@@ -1,47 +1,28 @@
 //! All faults of NATS, mixed by a seed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{Direction, NatsRelease, NatsServer, NatsStore, TcpProxy};
 use tokio::time::sleep;
 
+use super::mixed::{Mixed, STEPS, for_each_seed};
 use super::oracle::Faults;
-use super::random::{Random, seeds};
-use super::scene::{Options, Scene};
+use super::random::Random;
 
-/// The number of steps of one run.
-const STEPS: usize = 12;
-
-/// The runs of an ordinary test.
-const SEEDS: [u64; 3] = [1, 2, 3];
-
-/// Mixes faults by [`seeds`].
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mixed_faults_of_nats() {
-    mix(NatsRelease::Debian).await;
+    for_each_seed(async |seed| run(seed, NatsRelease::Debian).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mixed_faults_of_the_newest_nats() {
-    mix(NatsRelease::Newest).await;
-}
-
-async fn mix(release: NatsRelease) {
-    for seed in seeds(&SEEDS) {
-        let start = Instant::now();
-        // Shown when the test fails: the last line has the seed.
-        println!("seed {seed}");
-        run(seed, release).await;
-        println!("seed {seed}: {:?}", start.elapsed());
-    }
+    for_each_seed(async |seed| run(seed, NatsRelease::Newest).await).await;
 }
 
 struct Run {
     nats: NatsServer,
-    proxies: Vec<TcpProxy>,
     release: NatsRelease,
-    scene: Scene,
-    random: Random,
+    mixed: Mixed,
     /// Whether the server may lose messages.
     loses: bool,
     /// The store of the beginning, unless the stream was lost since. A later copy would bring lost events back.
@@ -50,39 +31,18 @@ struct Run {
 
 async fn run(seed: u64, release: NatsRelease) {
     let mut random = Random::new(seed);
-    let mut nats = NatsServer::of(release).await;
-    let mut proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(nats.address())).collect();
-    let urls: Vec<_> = proxies.iter().map(|proxy| format!("nats://{}", proxy.address())).collect();
-    let options = Options {
-        cached: [2, 5, 50, 1000][random.below(4)],
-        publish_timeout: random.milliseconds(300, 6000),
-        topics: 3,
-        ..Options::default()
-    };
     let loses = random.below(3) > 0;
-    let mut scene = Scene::new(&urls, options).await;
-    scene.add_clients(seed).await;
-    let kinds = random.below(3);
-    if kinds != 0 {
-        scene.add_merged_clients(seed).await;
-    }
-    if kinds != 1 {
-        scene.add_http_clients(seed).await;
-    }
-    let publishers = scene.publishers(3 + random.below(4), seed, [0, 0, 2000, 6000][random.below(4)]);
-    let store = Some(save(&mut nats, &mut proxies).await);
-    let mut run = Run { nats, proxies, release, scene, random, loses, store };
+    let mut nats = NatsServer::of(release).await;
+    let proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(nats.address())).collect();
+    let urls: Vec<_> = proxies.iter().map(|proxy| format!("nats://{}", proxy.address())).collect();
+    let mut mixed = Mixed::new(proxies, &urls, random, seed).await;
+    let store = Some(save(&mut nats, &mut mixed.proxies).await);
+    let mut run = Run { nats, release, mixed, loses, store };
     for _ in 0..STEPS {
-        publishers.get_on(run.random.below(40)).await;
+        run.mixed.get_on().await;
         run.step().await;
-        sleep(run.random.milliseconds(0, 60)).await;
     }
-    for proxy in &mut run.proxies {
-        proxy.resume();
-    }
-    publishers.get_on(20).await;
-    publishers.stop().await;
-    run.scene.finish(&run.nats, if loses { Faults::Lose } else { Faults::LoseNothing }).await;
+    run.mixed.finish(&run.nats, if loses { Faults::Lose } else { Faults::LoseNothing }).await;
 }
 
 /// Copies the store while no client can publish.
@@ -101,7 +61,7 @@ async fn save(nats: &mut NatsServer, proxies: &mut [TcpProxy]) -> NatsStore {
 
 impl Run {
     async fn step(&mut self) {
-        let Self { nats, proxies, release, scene, random, loses, store } = self;
+        let Self { nats, release, mixed: Mixed { proxies, scene, random, .. }, loses, store } = self;
         let node = random.below(3);
         let step = match (*loses, *release) {
             (false, _) => random.below(10),

@@ -6,6 +6,7 @@ use support::{Direction, RedisServer, TcpProxy, eventually};
 use tokio::time::sleep;
 
 use super::oracle::Faults;
+use super::rounds::cuts;
 use super::scene::{Options, PATIENCE, Scene};
 
 /// A Redis, and three nodes that reach it through a proxy each.
@@ -13,23 +14,15 @@ async fn stage(options: Options) -> (RedisServer, Vec<TcpProxy>, Scene) {
     let redis = RedisServer::start().await;
     let proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(redis.address())).collect();
     let urls: Vec<_> = proxies.iter().map(|proxy| redis.url_at(proxy.address())).collect();
-    let mut scene = Scene::new(&urls, options).await;
-    scene.add_clients(1).await;
+    let scene = Scene::busy_at(&urls, options).await;
     (redis, proxies, scene)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cut_connections_miss_nothing() {
     for cached in [1000, 3] {
-        let (redis, proxies, scene) = stage(Options { cached, ..Options::default() }).await;
-        let publishers = scene.publishers(6, 9, 0);
-        for round in 0..9 {
-            publishers.get_on(20).await;
-            proxies[round % 3].cut().await;
-        }
-        publishers.get_on(30).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::LoseNothing).await;
+        let stage = async |urls: &[String]| Scene::busy_at(urls, Options { cached, ..Options::default() }).await;
+        cuts(stage, 9, 0).await;
     }
 }
 

@@ -1,8 +1,9 @@
 //! Clients over HTTP whose streams are parked, through faults.
 
-use support::{Fsync, RedisServer, TcpProxy, eventually};
+use support::{Fsync, RedisServer, eventually};
 
 use super::oracle::Faults;
+use super::rounds::{cuts, rollbacks};
 use super::scene::{Options, PATIENCE, Scene};
 
 /// Padding with which a few events fill the buffers of a socket.
@@ -19,18 +20,7 @@ async fn stage(urls: &[String], cached: usize) -> Scene {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parked_clients_miss_nothing_when_connections_are_cut() {
     for (cached, padding) in [(1000, LARGE), (3, 0)] {
-        let redis = RedisServer::start().await;
-        let proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(redis.address())).collect();
-        let urls: Vec<_> = proxies.iter().map(|proxy| redis.url_at(proxy.address())).collect();
-        let scene = stage(&urls, cached).await;
-        let publishers = scene.publishers(4, 17, padding);
-        for round in 0..9 {
-            publishers.get_on(30).await;
-            proxies[round % 3].cut().await;
-        }
-        publishers.get_on(30).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::LoseNothing).await;
+        cuts(async |urls: &[String]| stage(urls, cached).await, 17, padding).await;
     }
 }
 
@@ -75,17 +65,6 @@ async fn parked_clients_are_told_of_a_rollback() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rollbacks_under_load_are_told_to_parked_clients() {
     for (cached, padding) in [(1000, 0), (3, LARGE)] {
-        let mut redis = RedisServer::start().await;
-        let scene = stage(&vec![redis.url(); 3], cached).await;
-        let publishers = scene.publishers(4, 19, padding);
-        for _ in 0..3 {
-            publishers.get_on(50).await;
-            let snapshot = redis.save().await;
-            publishers.get_on(50).await;
-            scene.record.losing(redis.roll_back(&snapshot)).await;
-        }
-        publishers.get_on(100).await;
-        publishers.stop().await;
-        scene.finish(&redis, Faults::Lose).await;
+        rollbacks(async |urls: &[String]| stage(urls, cached).await, 19, padding).await;
     }
 }

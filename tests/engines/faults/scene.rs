@@ -96,7 +96,12 @@ impl Scene {
 
     /// Three nodes, a client that stays on each, and two that move between them.
     pub(crate) async fn busy(redis: &RedisServer, options: Options) -> Self {
-        let mut scene = Self::new(&vec![redis.url(); 3], options).await;
+        Self::busy_at(&vec![redis.url(); 3], options).await
+    }
+
+    /// Nodes at these URLs, a client that stays on each, and two that move between them.
+    pub(crate) async fn busy_at(urls: &[String], options: Options) -> Self {
+        let mut scene = Self::new(urls, options).await;
         scene.add_clients(1).await;
         scene
     }

@@ -1,37 +1,22 @@
 //! All faults, mixed by a seed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::{Direction, Fsync, RedisServer, RedisSnapshot, TcpProxy};
 use tokio::time::sleep;
 
+use super::mixed::{Mixed, STEPS, for_each_seed};
 use super::oracle::Faults;
-use super::random::{Random, seeds};
-use super::scene::{Options, Scene};
+use super::random::Random;
 
-/// The number of steps of one run.
-const STEPS: usize = 12;
-
-/// The runs of an ordinary test.
-const SEEDS: [u64; 3] = [1, 2, 3];
-
-/// Mixes faults by [`seeds`].
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn mixed_faults() {
-    for seed in seeds(&SEEDS) {
-        let start = Instant::now();
-        // Shown when the test fails: the last line has the seed.
-        println!("seed {seed}");
-        run(seed).await;
-        println!("seed {seed}: {:?}", start.elapsed());
-    }
+    for_each_seed(run).await;
 }
 
 struct Run {
     redis: RedisServer,
-    proxies: Vec<TcpProxy>,
-    scene: Scene,
-    random: Random,
+    mixed: Mixed,
     has_log: bool,
     /// The newest snapshot. No event that was lost is in it: events that come back would be new to some clients and old to
     /// others.
@@ -45,40 +30,19 @@ async fn run(seed: u64) {
     let redis = if has_log { options.append_log(Fsync::Always).start().await } else { options.start().await };
     let proxies: Vec<_> = (0..3).map(|_| TcpProxy::start(redis.address())).collect();
     let urls: Vec<_> = proxies.iter().map(|proxy| redis.url_at(proxy.address())).collect();
-    let options = Options {
-        cached: [2, 5, 50, 1000][random.below(4)],
-        publish_timeout: random.milliseconds(300, 6000),
-        topics: 3,
-        ..Options::default()
-    };
-    let mut scene = Scene::new(&urls, options).await;
-    scene.add_clients(seed).await;
-    let kinds = random.below(3);
-    if kinds != 0 {
-        scene.add_merged_clients(seed).await;
-    }
-    if kinds != 1 {
-        scene.add_http_clients(seed).await;
-    }
-    let publishers = scene.publishers(3 + random.below(4), seed, [0, 0, 2000, 6000][random.below(4)]);
+    let mixed = Mixed::new(proxies, &urls, random, seed).await;
     let snapshot = redis.save().await;
-    let mut run = Run { redis, proxies, scene, random, has_log, snapshot };
+    let mut run = Run { redis, mixed, has_log, snapshot };
     for _ in 0..STEPS {
-        publishers.get_on(run.random.below(40)).await;
+        run.mixed.get_on().await;
         run.step().await;
-        sleep(run.random.milliseconds(0, 60)).await;
     }
-    for proxy in &mut run.proxies {
-        proxy.resume();
-    }
-    publishers.get_on(20).await;
-    publishers.stop().await;
-    run.scene.finish(&run.redis, Faults::Lose).await;
+    run.mixed.finish(&run.redis, Faults::Lose).await;
 }
 
 impl Run {
     async fn step(&mut self) {
-        let Self { redis, proxies, scene, random, has_log, snapshot } = self;
+        let Self { redis, mixed: Mixed { proxies, scene, random, .. }, has_log, snapshot } = self;
         let node = random.below(3);
         let topic = &scene.topics[random.below(scene.topics.len())];
         let key = |kind: &str| format!("touka:{{{topic}}}:{kind}");

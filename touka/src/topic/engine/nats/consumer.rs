@@ -37,6 +37,9 @@ pub(super) struct Batch {
     pub(super) until: u64,
 }
 
+/// The time without a request after which the server removes a consumer.
+const UNUSED: Duration = Duration::from_secs(5);
+
 /// The time after which the server ends a request for messages that it counts and does not have.
 const EXPIRES: Duration = Duration::from_secs(1);
 
@@ -65,7 +68,7 @@ impl<'a> Consumer<'a> {
                 "ack_policy": "none",
                 "filter_subject": subject,
                 "mem_storage": true,
-                "inactive_threshold": 5_000_000_000_u64,
+                "inactive_threshold": nanos(UNUSED),
             },
         });
         let created = call(requests, &format!("CONSUMER.CREATE.{}", stream.name), &body, deadline)
