@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::fault::{FaultKind, RedisFault};
 use super::keys::Keys;
@@ -28,10 +28,6 @@ use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Readiness;
 use crate::topic::engine::shared::sync::{Source as _, sync};
 use crate::topic::engine::tail::Tail;
-
-/// The pause between two reads of the map. It doubles up to [`MAX_READ_PAUSE`] while the map does not change.
-const READ_PAUSE: Duration = Duration::from_millis(100);
-const MAX_READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// The pause before a topic is looked for again.
 pub(super) const MOVE_PAUSE: Duration = Duration::from_millis(50);
@@ -256,8 +252,8 @@ impl Cluster {
         self.state.lock().nodes.clear();
     }
 
-    /// Reads the map, and moves topics whose slots are on other servers now. Returns whether the map has changed.
-    async fn renew(&self) -> Result<bool, RedisFault> {
+    /// Reads the map, and moves topics whose slots are on other servers now.
+    pub(super) async fn renew(&self) -> Result<(), RedisFault> {
         let is_changed = self.shards.read().await?;
         let mut state = self.state.lock();
         // Before topics are put: a server that has lost all slots and has got some again has new connections.
@@ -276,7 +272,7 @@ impl Cluster {
             let shards = self.shards.count();
             tracing::info!(target: "touka::topic", shards, moved, "slots of the cluster are on other servers now");
         }
-        Ok(is_changed)
+        Ok(())
     }
 }
 
@@ -297,30 +293,6 @@ async fn is_heard(topic: &ActiveTopic, places: &mut watch::Receiver<Option<Place
 /// Whether a command that has failed with this fault may succeed later, on this server or on another one.
 pub(super) fn may_pass(fault: &RedisFault) -> bool {
     fault.is_elsewhere() || fault.kind() == FaultKind::Unreachable
-}
-
-/// Keeps the map up to date: reads it when there is a doubt, and again and again while a server is away.
-pub(super) async fn keep_map(cluster: Weak<Cluster>) {
-    let Some(doubt) = cluster.upgrade().map(|cluster| Arc::clone(cluster.shards.doubt())) else { return };
-    let mut pause = READ_PAUSE;
-    loop {
-        let is_doubted = timeout(MAX_READ_PAUSE, doubt.notified()).await.is_ok();
-        let Some(cluster) = cluster.upgrade() else { return };
-        if cluster.is_ready() && !is_doubted {
-            pause = READ_PAUSE;
-            continue;
-        }
-        match cluster.renew().await {
-            Ok(true) => pause = READ_PAUSE,
-            Ok(false) => pause = MAX_READ_PAUSE.min(pause * 2),
-            Err(fault) => {
-                tracing::debug!(target: "touka::topic", ?fault, "cannot read the slots of the cluster");
-                pause = MAX_READ_PAUSE.min(pause * 2);
-            }
-        }
-        drop(cluster);
-        sleep(pause).await;
-    }
 }
 
 impl fmt::Debug for Cluster {
