@@ -188,7 +188,8 @@ impl Cluster {
         }
     }
 
-    fn add(self: &Arc<Self>, tail: Tail) -> (Following, watch::Receiver<Option<Place>>) {
+    /// Follows a topic on the server that has its slot. The receiver has the current place, and notifies of moves.
+    pub(super) fn add(self: &Arc<Self>, tail: Tail) -> (Following, watch::Receiver<Option<Place>>) {
         let channel: Arc<str> = self.keys.channel(tail.topic()).into();
         let mut state = self.state.lock();
         state.count += 1;
@@ -217,7 +218,10 @@ impl Cluster {
             followed.activation = Some(activation);
             Place { node, topic }
         });
-        followed.place.send_replace(place);
+        if let Some(former) = followed.place.send_replace(place) {
+            // The right to run the feed is given by the new server, which notifies those that have asked it.
+            former.topic.is_lead_free.notify_waiters();
+        }
         true
     }
 
@@ -255,6 +259,12 @@ impl Cluster {
     /// Reads the map, and moves topics whose slots are on other servers now.
     pub(super) async fn renew(&self) -> Result<(), RedisFault> {
         let is_changed = self.shards.read().await?;
+        self.move_topics(is_changed);
+        Ok(())
+    }
+
+    /// Moves topics whose slots are on other servers now.
+    pub(super) fn move_topics(&self, is_changed: bool) {
         let mut state = self.state.lock();
         // Before topics are put: a server that has lost all slots and has got some again has new connections.
         state.nodes.retain(|address, running| {
@@ -272,7 +282,6 @@ impl Cluster {
             let shards = self.shards.count();
             tracing::info!(target: "touka::topic", shards, moved, "slots of the cluster are on other servers now");
         }
-        Ok(())
     }
 }
 

@@ -16,6 +16,8 @@
 
 mod answer;
 mod cluster;
+#[cfg(test)]
+mod cluster_tests;
 mod connection;
 #[cfg(test)]
 mod connection_tests;

@@ -104,7 +104,7 @@ impl Shards {
     }
 
     /// Takes in what a server says. Returns whether the map has changed, and the primaries that are disputed.
-    fn update(&self, view: &View) -> (bool, HashSet<Address>) {
+    pub(super) fn update(&self, view: &View) -> (bool, HashSet<Address>) {
         let mut state = self.state.lock();
         state.disputes.set_silent(&view.asked, false);
         let State { map, disputes, .. } = &mut *state;
