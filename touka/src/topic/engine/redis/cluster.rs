@@ -55,6 +55,8 @@ struct State {
     followed: HashMap<Arc<str>, Followed>,
     /// The number of times that a topic was followed.
     count: u64,
+    /// Whether the hub is closed: no node is added.
+    is_closed: bool,
 }
 
 impl State {
@@ -63,15 +65,21 @@ impl State {
     }
 }
 
-/// A node with its listener, which ends when this is dropped.
+/// A node with its tasks, which end when this is dropped.
 struct Running {
     node: Arc<Node>,
-    listener: AbortHandle,
+    tasks: [AbortHandle; 2],
+}
+
+impl Running {
+    fn stop(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.listener.abort();
+        self.stop();
     }
 }
 
@@ -140,7 +148,7 @@ impl Cluster {
     /// The node of the primary that keeps a topic.
     pub(super) fn node(&self, topic: &str) -> Result<Arc<Node>, RedisFault> {
         let primary = self.shards.primary(&self.keys.channel(topic))?;
-        Ok(self.node_at(&mut self.state.lock(), &primary))
+        self.node_at(&mut self.state.lock(), &primary)
     }
 
     /// The node on which a topic is followed. `None` if it is not.
@@ -204,8 +212,7 @@ impl Cluster {
 
     /// Follows a topic on the primary that has its slot. Returns false if it is followed there already.
     fn put(&self, state: &mut State, channel: &str, followed: &mut Followed) -> bool {
-        let primary = self.shards.primary(channel).ok();
-        let node = primary.map(|primary| self.node_at(state, &primary));
+        let node = self.shards.primary(channel).and_then(|primary| self.node_at(state, &primary)).ok();
         let is_there = followed.place.borrow().as_ref().map(|place| &place.node).map(Arc::as_ptr);
         if is_there == node.as_ref().map(Arc::as_ptr) {
             return false;
@@ -225,22 +232,31 @@ impl Cluster {
         true
     }
 
-    fn node_at(&self, state: &mut State, address: &Address) -> Arc<Node> {
-        let running = state.nodes.entry(address.clone()).or_insert_with(|| {
-            let shard = Shard { shards: Arc::clone(&self.shards), address: address.clone() };
-            let commands = self.shards.commands_at(address);
-            let (options, names) = (self.options.clone(), Arc::clone(&self.names));
-            let node = Arc::new(Node::new(options, self.cache, commands.clone(), names, Some(shard)));
-            let deadline = Instant::now() + self.options.connect_timeout;
-            self.runtime.spawn(async move {
-                if let Ok(connection) = commands.connection(deadline).await {
-                    check_settings(&connection, deadline).await;
-                }
-            });
-            let listener = self.runtime.spawn(listen(Arc::downgrade(&node), None)).abort_handle();
-            Running { node, listener }
+    /// The node of a server.
+    ///
+    /// # Errors
+    /// The hub is closed, and has not used the server.
+    fn node_at(&self, state: &mut State, address: &Address) -> Result<Arc<Node>, RedisFault> {
+        if let Some(running) = state.nodes.get(address) {
+            return Ok(Arc::clone(&running.node));
+        }
+        if state.is_closed {
+            return Err(RedisFault::unreachable(self.shards.place(), "the hub is closed"));
+        }
+        let shard = Shard { shards: Arc::clone(&self.shards), address: address.clone() };
+        let commands = self.shards.commands_at(address);
+        let (options, names) = (self.options.clone(), Arc::clone(&self.names));
+        let node = Arc::new(Node::new(options, self.cache, commands.clone(), names, Some(shard)));
+        let deadline = Instant::now() + self.options.connect_timeout;
+        let checking = self.runtime.spawn(async move {
+            if let Ok(connection) = commands.connection(deadline).await {
+                check_settings(&connection, deadline).await;
+            }
         });
-        Arc::clone(&running.node)
+        let listener = self.runtime.spawn(listen(Arc::downgrade(&node), None));
+        let tasks = [checking.abort_handle(), listener.abort_handle()];
+        state.nodes.insert(address.clone(), Running { node: Arc::clone(&node), tasks });
+        Ok(node)
     }
 
     /// Whether what is published arrives from all servers that this process uses.
@@ -251,9 +267,15 @@ impl Cluster {
         is_ready
     }
 
-    /// Ends the listeners.
+    /// Ends the tasks, and opens no connection any more. Rights to run feeds are given up on those that are open.
     pub(super) fn close(&self) {
-        self.state.lock().nodes.clear();
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        state.nodes.values().for_each(Running::stop);
+        let followed = std::mem::take(&mut state.followed);
+        drop(state);
+        drop(followed);
+        self.shards.close();
     }
 
     /// Reads the map, and moves topics whose slots are on other servers now.

@@ -1,4 +1,4 @@
-//! Tests of [`Cluster`], and of what wakes waiters for the right to run a feed.
+//! Tests of [`Cluster`] and of the other tasks of a hub, and of their end.
 
 use std::net::Ipv4Addr;
 use std::pin::pin;
@@ -8,12 +8,14 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use redis::Value;
 use tokio::net::TcpListener;
-use tokio::time::timeout;
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, timeout};
 
 use super::cluster::Cluster;
 use super::connector::Connector;
 use super::listener::listen;
 use super::node::Node;
+use super::nodes::Nodes;
 use super::options::Redis;
 use super::reconnect::Commands;
 use super::shards::Shards;
@@ -22,6 +24,7 @@ use super::target::Address;
 use super::test_server::TestServer;
 use crate::topic::cache::Cache;
 use crate::topic::engine::Tail;
+use crate::topic::engine::shared::leading::lead;
 use crate::topic::retention::Retention;
 use crate::topic::shared_log::SharedLog;
 
@@ -66,6 +69,20 @@ fn log() -> (Arc<SharedLog>, Tail) {
     (log, tail)
 }
 
+/// Waits until a condition holds.
+async fn eventually(what: &str, condition: impl Fn() -> bool) {
+    let holds = async {
+        while !condition() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(timeout(PATIENCE, holds).await.is_ok(), "{what}");
+}
+
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
+}
+
 /// The messages of the former server end, and the new one may give the right sooner than the wait is over.
 #[tokio::test]
 async fn waiters_for_a_lead_are_woken_by_a_move() {
@@ -102,4 +119,69 @@ async fn waiters_for_a_lead_are_woken_by_a_subscription() {
         server.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
     }
     listener.abort();
+}
+
+#[tokio::test]
+async fn a_closed_cluster_runs_and_connects_nothing() {
+    let ((server, first), (other, second)) = (silent_server().await, silent_server().await);
+    let cluster = cluster(first);
+    let (_log, tail) = log();
+    let (_following, mut places) = cluster.add(tail);
+    let node = cluster.node("topic").unwrap();
+    let commands = node.commands.clone();
+    let waiting = tokio::spawn(async move { commands.connection(Instant::now() + LONG).await.map(drop) });
+    // For the listener, and for commands.
+    let _connections = [server.accept().await.unwrap(), server.accept().await.unwrap()];
+    cluster.close();
+    let fault = timeout(PATIENCE, waiting).await.expect("an error at once").unwrap().unwrap_err();
+    assert!(fault.to_string().contains("the hub is closed"), "{fault}");
+    assert!(places.changed().await.is_err(), "the topic is not followed any more");
+    eventually("the end of all tasks", || tasks() == 0).await;
+
+    // A server that was not used before.
+    cluster.shards().update(&view(second, 2));
+    let fault = cluster.node("topic").unwrap_err();
+    assert!(fault.to_string().contains("the hub is closed"), "{fault}");
+    let commands = cluster.shards().commands_at(&address(second));
+    assert!(commands.connection(Instant::now() + PATIENCE).await.is_err());
+    cluster.move_topics(true);
+    assert_eq!(tasks(), 0);
+    assert!(other.accept().now_or_never().is_none(), "no connection");
+}
+
+/// The right to run a feed is dropped last. It is given up on the connection that is open, and no other one is opened.
+#[tokio::test]
+async fn a_closed_hub_gives_up_its_leads() {
+    let server = TestServer::start_in_cluster_mode();
+    server.cli(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]);
+    eventually("a cluster", || server.cli(&["CLUSTER", "INFO"]).contains("cluster_state:ok")).await;
+    let one = TestServer::start();
+    let urls = [format!("{},127.0.0.1:{}", server.url(), server.port()), one.url()];
+    for (server, url) in [&server, &one].into_iter().zip(urls) {
+        let nodes = Arc::new(Nodes::connect(Redis::new(url), Cache::new()).await.unwrap());
+        assert_eq!(matches!(*nodes, Nodes::Cluster { .. }), server.port() != one.port());
+        let right = lead(&nodes, "topic").await;
+        let key = nodes.keys().lead("topic");
+        assert_eq!(server.cli(&["EXISTS", &key]).trim(), "1");
+        nodes.close();
+        drop(nodes);
+        drop(right);
+        eventually("a right that is given up", || server.cli(&["EXISTS", &key]).trim() == "0").await;
+        eventually("the end of all tasks", || tasks() == 0).await;
+    }
+
+    let nodes = Arc::new(Nodes::connect(Redis::new(one.url()), Cache::new()).await.unwrap());
+    let right = lead(&nodes, "topic").await;
+    nodes.close();
+    let Nodes::One { node, .. } = &*nodes else { panic!("one server has all topics") };
+    let commands = node.commands.clone();
+    one.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+    let is_lost = async {
+        while commands.connection(Instant::now() + LONG).await.is_ok() {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, is_lost).await.expect("a connection that is not replaced");
+    drop((nodes, right));
+    eventually("the end of all tasks", || tasks() == 0).await;
 }

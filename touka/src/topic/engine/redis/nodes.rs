@@ -101,10 +101,13 @@ impl Nodes {
         Ok(Self::Cluster { cluster, keeper })
     }
 
-    /// Ends the tasks.
+    /// Ends the tasks, and opens no connection any more.
     pub(super) fn close(&self) {
         match self {
-            Self::One { listener, .. } => listener.abort(),
+            Self::One { node, listener } => {
+                listener.abort();
+                node.commands.close();
+            }
             Self::Cluster { cluster, keeper } => {
                 keeper.abort();
                 cluster.close();

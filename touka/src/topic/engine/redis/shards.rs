@@ -40,6 +40,7 @@ struct State {
     map: SlotMap,
     disputes: Disputes,
     commands: HashMap<Address, Commands>,
+    is_closed: bool,
 }
 
 impl Shards {
@@ -156,8 +157,23 @@ impl Shards {
 
     /// The connection for commands to a primary.
     pub(super) fn commands_at(&self, address: &Address) -> Commands {
-        let connect = || Commands::new(Arc::new(self.connector.shard(address, &self.doubt)));
-        self.state.lock().commands.entry(address.clone()).or_insert_with(connect).clone()
+        let mut state = self.state.lock();
+        let is_closed = state.is_closed;
+        let connect = || {
+            let commands = Commands::new(Arc::new(self.connector.shard(address, &self.doubt)));
+            if is_closed {
+                commands.close();
+            }
+            commands
+        };
+        state.commands.entry(address.clone()).or_insert_with(connect).clone()
+    }
+
+    /// Opens no connection any more. Those that are open are used until they are lost.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        state.commands.values().for_each(Commands::close);
     }
 
     /// The connection for commands to the primary that keeps a key.
