@@ -112,7 +112,7 @@ impl SlotMap {
             (Host::Asked, Address::Tcp { host, .. }, Some(known)) if is_better(known) => (at(host), false),
             (Host::Asked | Host::Unknown, _, Some(known)) => (known.address.clone(), known.is_guessed),
             (Host::Asked, Address::Tcp { host, .. }, None) => (at(host), !is_own),
-            (Host::Asked | Host::Unknown, _, None) => return None,
+            (_, _, None) => return None,
         };
         Some(Primary { id: claim.id.clone(), address, is_guessed, epoch: claim.epoch })
     }
