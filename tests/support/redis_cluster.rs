@@ -169,24 +169,45 @@ impl RedisCluster {
         if from == to {
             return;
         }
+        let target_id = self.migrate(&slot, from, to).await;
+        // The target first: otherwise no server has the slot for a moment.
+        for server in [to, from] {
+            self.servers[server].command(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await;
+        }
+    }
+
+    /// Like [`move_slot`](Self::move_slot), by commands to all servers: the epoch of the target stays as it is, and may be
+    /// lower than that of the former owner.
+    ///
+    /// # Panics
+    /// The target has the slot already.
+    pub async fn move_slot_by_hand(&self, key: &str, to: usize) {
+        let (slot, from) = (self.slot(key).await, self.owner(key).await);
+        assert_ne!(from, to, "the target has the slot");
+        let target_id = self.migrate(&slot, from, to).await;
+        // The end of an import would give the target a new epoch.
+        self.servers[to].command(&["CLUSTER", "SETSLOT", &slot, "STABLE"]).await;
+        for server in &self.servers {
+            server.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await;
+        }
+    }
+
+    /// Moves all keys of a slot to another primary. Returns the id of the target.
+    async fn migrate(&self, slot: &str, from: usize, to: usize) -> String {
         let (source, target) = (&self.servers[from], &self.servers[to]);
         let id = async |server: &RedisServer| server.command(&["CLUSTER", "MYID"]).await.text().to_owned();
         let (source_id, target_id) = (id(source).await, id(target).await);
-        target.command(&["CLUSTER", "SETSLOT", &slot, "IMPORTING", &source_id]).await;
-        source.command(&["CLUSTER", "SETSLOT", &slot, "MIGRATING", &target_id]).await;
+        target.command(&["CLUSTER", "SETSLOT", slot, "IMPORTING", &source_id]).await;
+        source.command(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &target_id]).await;
         let (host, port) = (target.address().ip().to_string(), target.address().port().to_string());
         loop {
-            let keys = source.command(&["CLUSTER", "GETKEYSINSLOT", &slot, "10"]).await;
+            let keys = source.command(&["CLUSTER", "GETKEYSINSLOT", slot, "10"]).await;
             if keys.list().is_empty() {
-                break;
+                return target_id;
             }
             for key in keys.list() {
                 source.command(&["MIGRATE", &host, &port, key.text(), "0", "60000"]).await;
             }
-        }
-        // The target first: otherwise no server has the slot for a moment.
-        for server in [target, source] {
-            server.command(&["CLUSTER", "SETSLOT", &slot, "NODE", &target_id]).await;
         }
     }
 

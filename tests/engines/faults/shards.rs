@@ -97,6 +97,27 @@ async fn a_topic_without_publishes_is_moved() {
     scene.finish(&cluster, Faults::LoseNothing).await;
 }
 
+/// An operator gives slots to servers whose epochs are lower than those of the former owners.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_that_are_moved_by_hand_miss_nothing() {
+    let cluster = RedisCluster::start().await;
+    let scene = stage(&cluster, Options::default()).await;
+    let publishers = scene.publishers(4, 23, 0);
+    let key = key(&scene.topics[VICTIM]);
+    // The epochs of the servers grow with their number. A move of the usual kind gives its target a greater one.
+    if cluster.owner(&key).await < 2 {
+        cluster.move_slot(&key, 2).await;
+    }
+    for target in [1, 0] {
+        publishers.get_on(60).await;
+        cluster.move_slot_by_hand(&key, target).await;
+    }
+    publishers.get_on(100).await;
+    publishers.stop().await;
+    all_are_acknowledged(&scene);
+    scene.finish(&cluster, Faults::LoseNothing).await;
+}
+
 /// The primary of one shard is killed. Topics of the others go on meanwhile, and those of this one when its replica is
 /// promoted, which has everything.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::fault::{FaultKind, RedisFault};
 use super::keys::Keys;
@@ -28,10 +28,6 @@ use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Readiness;
 use crate::topic::engine::shared::sync::{Source as _, sync};
 use crate::topic::engine::tail::Tail;
-
-/// The pause between two reads of the map. It doubles up to [`MAX_READ_PAUSE`] while the map does not change.
-const READ_PAUSE: Duration = Duration::from_millis(100);
-const MAX_READ_PAUSE: Duration = Duration::from_secs(1);
 
 /// The pause before a topic is looked for again.
 pub(super) const MOVE_PAUSE: Duration = Duration::from_millis(50);
@@ -59,6 +55,8 @@ struct State {
     followed: HashMap<Arc<str>, Followed>,
     /// The number of times that a topic was followed.
     count: u64,
+    /// Whether the hub is closed: no node is added.
+    is_closed: bool,
 }
 
 impl State {
@@ -67,15 +65,21 @@ impl State {
     }
 }
 
-/// A node with its listener, which ends when this is dropped.
+/// A node with its tasks, which end when this is dropped.
 struct Running {
     node: Arc<Node>,
-    listener: AbortHandle,
+    tasks: [AbortHandle; 2],
+}
+
+impl Running {
+    fn stop(&self) {
+        self.tasks.iter().for_each(AbortHandle::abort);
+    }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.listener.abort();
+        self.stop();
     }
 }
 
@@ -144,7 +148,7 @@ impl Cluster {
     /// The node of the primary that keeps a topic.
     pub(super) fn node(&self, topic: &str) -> Result<Arc<Node>, RedisFault> {
         let primary = self.shards.primary(&self.keys.channel(topic))?;
-        Ok(self.node_at(&mut self.state.lock(), &primary))
+        self.node_at(&mut self.state.lock(), &primary)
     }
 
     /// The node on which a topic is followed. `None` if it is not.
@@ -192,7 +196,8 @@ impl Cluster {
         }
     }
 
-    fn add(self: &Arc<Self>, tail: Tail) -> (Following, watch::Receiver<Option<Place>>) {
+    /// Follows a topic on the server that has its slot. The receiver has the current place, and notifies of moves.
+    pub(super) fn add(self: &Arc<Self>, tail: Tail) -> (Following, watch::Receiver<Option<Place>>) {
         let channel: Arc<str> = self.keys.channel(tail.topic()).into();
         let mut state = self.state.lock();
         state.count += 1;
@@ -207,8 +212,7 @@ impl Cluster {
 
     /// Follows a topic on the primary that has its slot. Returns false if it is followed there already.
     fn put(&self, state: &mut State, channel: &str, followed: &mut Followed) -> bool {
-        let primary = self.shards.primary(channel).ok();
-        let node = primary.map(|primary| self.node_at(state, &primary));
+        let node = self.shards.primary(channel).and_then(|primary| self.node_at(state, &primary)).ok();
         let is_there = followed.place.borrow().as_ref().map(|place| &place.node).map(Arc::as_ptr);
         if is_there == node.as_ref().map(Arc::as_ptr) {
             return false;
@@ -221,26 +225,38 @@ impl Cluster {
             followed.activation = Some(activation);
             Place { node, topic }
         });
-        followed.place.send_replace(place);
+        if let Some(former) = followed.place.send_replace(place) {
+            // The right to run the feed is given by the new server, which notifies those that have asked it.
+            former.topic.is_lead_free.notify_waiters();
+        }
         true
     }
 
-    fn node_at(&self, state: &mut State, address: &Address) -> Arc<Node> {
-        let running = state.nodes.entry(address.clone()).or_insert_with(|| {
-            let shard = Shard { shards: Arc::clone(&self.shards), address: address.clone() };
-            let commands = self.shards.commands_at(address);
-            let (options, names) = (self.options.clone(), Arc::clone(&self.names));
-            let node = Arc::new(Node::new(options, self.cache, commands.clone(), names, Some(shard)));
-            let deadline = Instant::now() + self.options.connect_timeout;
-            self.runtime.spawn(async move {
-                if let Ok(connection) = commands.connection(deadline).await {
-                    check_settings(&connection, deadline).await;
-                }
-            });
-            let listener = self.runtime.spawn(listen(Arc::downgrade(&node), None)).abort_handle();
-            Running { node, listener }
+    /// The node of a server.
+    ///
+    /// # Errors
+    /// The hub is closed, and has not used the server.
+    fn node_at(&self, state: &mut State, address: &Address) -> Result<Arc<Node>, RedisFault> {
+        if let Some(running) = state.nodes.get(address) {
+            return Ok(Arc::clone(&running.node));
+        }
+        if state.is_closed {
+            return Err(RedisFault::unreachable(self.shards.place(), "the hub is closed"));
+        }
+        let shard = Shard { shards: Arc::clone(&self.shards), address: address.clone() };
+        let commands = self.shards.commands_at(address);
+        let (options, names) = (self.options.clone(), Arc::clone(&self.names));
+        let node = Arc::new(Node::new(options, self.cache, commands.clone(), names, Some(shard)));
+        let deadline = Instant::now() + self.options.connect_timeout;
+        let checking = self.runtime.spawn(async move {
+            if let Ok(connection) = commands.connection(deadline).await {
+                check_settings(&connection, deadline).await;
+            }
         });
-        Arc::clone(&running.node)
+        let listener = self.runtime.spawn(listen(Arc::downgrade(&node), None));
+        let tasks = [checking.abort_handle(), listener.abort_handle()];
+        state.nodes.insert(address.clone(), Running { node: Arc::clone(&node), tasks });
+        Ok(node)
     }
 
     /// Whether what is published arrives from all servers that this process uses.
@@ -251,14 +267,26 @@ impl Cluster {
         is_ready
     }
 
-    /// Ends the listeners.
+    /// Ends the tasks, and opens no connection any more. Rights to run feeds are given up on those that are open.
     pub(super) fn close(&self) {
-        self.state.lock().nodes.clear();
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        state.nodes.values().for_each(Running::stop);
+        let followed = std::mem::take(&mut state.followed);
+        drop(state);
+        drop(followed);
+        self.shards.close();
     }
 
-    /// Reads the map, and moves topics whose slots are on other servers now. Returns whether the map has changed.
-    async fn renew(&self) -> Result<bool, RedisFault> {
+    /// Reads the map, and moves topics whose slots are on other servers now.
+    pub(super) async fn renew(&self) -> Result<(), RedisFault> {
         let is_changed = self.shards.read().await?;
+        self.move_topics(is_changed);
+        Ok(())
+    }
+
+    /// Moves topics whose slots are on other servers now.
+    pub(super) fn move_topics(&self, is_changed: bool) {
         let mut state = self.state.lock();
         // Before topics are put: a server that has lost all slots and has got some again has new connections.
         state.nodes.retain(|address, running| {
@@ -276,7 +304,6 @@ impl Cluster {
             let shards = self.shards.count();
             tracing::info!(target: "touka::topic", shards, moved, "slots of the cluster are on other servers now");
         }
-        Ok(is_changed)
     }
 }
 
@@ -297,30 +324,6 @@ async fn is_heard(topic: &ActiveTopic, places: &mut watch::Receiver<Option<Place
 /// Whether a command that has failed with this fault may succeed later, on this server or on another one.
 pub(super) fn may_pass(fault: &RedisFault) -> bool {
     fault.is_elsewhere() || fault.kind() == FaultKind::Unreachable
-}
-
-/// Keeps the map up to date: reads it when there is a doubt, and again and again while a server is away.
-pub(super) async fn keep_map(cluster: Weak<Cluster>) {
-    let Some(doubt) = cluster.upgrade().map(|cluster| Arc::clone(cluster.shards.doubt())) else { return };
-    let mut pause = READ_PAUSE;
-    loop {
-        let is_doubted = timeout(MAX_READ_PAUSE, doubt.notified()).await.is_ok();
-        let Some(cluster) = cluster.upgrade() else { return };
-        if cluster.is_ready() && !is_doubted {
-            pause = READ_PAUSE;
-            continue;
-        }
-        match cluster.renew().await {
-            Ok(true) => pause = READ_PAUSE,
-            Ok(false) => pause = MAX_READ_PAUSE.min(pause * 2),
-            Err(fault) => {
-                tracing::debug!(target: "touka::topic", ?fault, "cannot read the slots of the cluster");
-                pause = MAX_READ_PAUSE.min(pause * 2);
-            }
-        }
-        drop(cluster);
-        sleep(pause).await;
-    }
 }
 
 impl fmt::Debug for Cluster {

@@ -244,7 +244,7 @@ async fn the_settings_of_a_server_are_read() {
     let server = TestServer::start_with(&["--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru"]);
     let connection = connector(server.url()).connect().await.unwrap();
     assert!(!check_settings(&connection, soon()).await);
-    let cluster = TestServer::start_with(&["--cluster-enabled", "yes"]);
+    let cluster = TestServer::start_in_cluster_mode();
     let connection = connector(cluster.url()).connect().await.unwrap();
     assert!(check_settings(&connection, soon()).await);
     let view = ask_for_slots(&connection, &Address::Tcp { host: "a".into(), port: 1 }, soon()).await.unwrap();

@@ -14,7 +14,7 @@ use super::options::Redis;
 use super::pushes::{self, PushSender, Pushes};
 use super::requirements::{NamedBy, ask_for_slots, check_hello};
 use super::sentinel::Sentinels;
-use super::slot_map::View;
+use super::slot_view::View;
 use super::socket::Sockets;
 use super::target::{Address, Credentials, Service};
 

@@ -133,11 +133,7 @@ async fn hear(weak: &Weak<Node>, listening: Listening) -> Option<RedisFault> {
             Event::Push(Push::Message { channel, payload }) => node.receive(&probe, &channel, &payload),
             Event::Changed(Err(fault)) => return Some(fault),
             Event::Changed(Ok(Changed { confirmed, refused })) => {
-                for topic in confirmed.iter().filter_map(|channel| node.active.get(channel)) {
-                    topic.confirm();
-                    // What was published before is read after the subscription, so that nothing is missed in between.
-                    request_sync(&node, &topic);
-                }
+                node.gain(&confirmed);
                 match node.lose(&probe, refused.iter().map(|channel| &**channel)) {
                     Ok(lost) => is_refused |= lost,
                     Err(fault) => return Some(fault),
@@ -252,6 +248,17 @@ impl Node {
             }
             Some(Heard::LeadFree) => topic.is_lead_free.notify_waiters(),
             None => tracing::warn!(target: "touka::topic", channel, "a message that is not an event is ignored"),
+        }
+    }
+
+    /// Records that the server sends these channels from now on.
+    fn gain(self: &Arc<Self>, channels: &[Arc<str>]) {
+        for topic in channels.iter().filter_map(|channel| self.active.get(channel)) {
+            topic.confirm();
+            // A message that the right to run the feed is free may have come before: those that wait for it ask again.
+            topic.is_lead_free.notify_waiters();
+            // What was published before is read after the subscription, so that nothing is missed in between.
+            request_sync(self, &topic);
         }
     }
 

@@ -7,9 +7,10 @@ use redis::{Cmd, Value};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::cluster::{Cluster, MOVE_PAUSE, Place, keep_map, may_pass};
+use super::cluster::{Cluster, MOVE_PAUSE, Place, may_pass};
 use super::connector::Connector;
 use super::fault::{FaultKind, RedisFault};
+use super::keep_map::keep_map;
 use super::keys::Keys;
 use super::listener::listen;
 use super::node::Node;
@@ -100,10 +101,13 @@ impl Nodes {
         Ok(Self::Cluster { cluster, keeper })
     }
 
-    /// Ends the tasks.
+    /// Ends the tasks, and opens no connection any more.
     pub(super) fn close(&self) {
         match self {
-            Self::One { listener, .. } => listener.abort(),
+            Self::One { node, listener } => {
+                listener.abort();
+                node.commands.close();
+            }
             Self::Cluster { cluster, keeper } => {
                 keeper.abort();
                 cluster.close();

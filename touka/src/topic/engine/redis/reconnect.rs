@@ -1,7 +1,11 @@
 //! [`Commands`], a connection for commands that is reopened when it is lost.
 
 use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
 use redis::{Cmd, Value};
@@ -33,6 +37,8 @@ struct Shared {
     status: watch::Sender<Status>,
     /// The number of connections that were opened.
     opened: watch::Sender<u64>,
+    /// Whether a connection that is lost is not replaced.
+    is_closed: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -58,7 +64,7 @@ impl Commands {
     /// Creates the handle. The first call opens the connection; [`run`](Self::run) must be called in a tokio runtime.
     pub(super) fn new(connector: Arc<Connector>) -> Self {
         let (status, _) = watch::channel(Status::Down { opening: false, was_up: false, fault: None });
-        Self(Arc::new(Shared { connector, status, opened: watch::Sender::new(0) }))
+        Self(Arc::new(Shared { connector, status, opened: watch::Sender::new(0), is_closed: AtomicBool::new(false) }))
     }
 
     /// Waits for a connection, sends a command and waits for its reply, all until the deadline.
@@ -98,6 +104,19 @@ impl Commands {
         self.0.status.send_replace(Status::Retired);
     }
 
+    /// Opens no connection any more: all calls that wait for one fail. An open one is used until it is lost.
+    pub(super) fn close(&self) {
+        // Before the status is examined: afterwards no attempt begins.
+        self.0.is_closed.store(true, Ordering::Release);
+        self.0.status.send_if_modified(|status| {
+            let is_down = matches!(status, Status::Down { .. });
+            if is_down {
+                *status = Status::Retired;
+            }
+            is_down
+        });
+    }
+
     /// Replaces the connection if the error of a command says so.
     fn examined(&self, fault: RedisFault, connection: &Connection, sent: Instant) -> RedisFault {
         if fault.is_elsewhere() {
@@ -120,7 +139,9 @@ impl Commands {
                 Status::Down { was_up, fault, .. } => (*was_up, fault.clone()),
                 Status::Retired => {
                     let place = self.0.connector.place();
-                    return Err(RedisFault::unreachable(place, "it is no longer a primary of the cluster"));
+                    let is_closed = self.0.is_closed.load(Ordering::Acquire);
+                    let why = if is_closed { "the hub is closed" } else { "it is no longer a primary of the cluster" };
+                    return Err(RedisFault::unreachable(place, why));
                 }
             };
             // Where a name leads to the primary, it leads to a replica for some seconds of a failover.
@@ -140,8 +161,8 @@ impl Shared {
     /// Starts the task that opens a connection, if the current one is closed or is the one that is named as lost, and
     /// if the task does not run yet. Commands in flight on the old connection keep it open until they are done.
     fn reopen(self: &Arc<Self>, lost: Option<(&Connection, &RedisFault)>) {
-        let (mut is_lost, mut pause) = (false, false);
-        let start = self.status.send_if_modified(|status| {
+        let (mut is_lost, mut pause, mut is_closed) = (false, false, false);
+        let is_modified = self.status.send_if_modified(|status| {
             let (was_up, fault) = match status {
                 Status::Up { connection, opened } => {
                     let lost = lost.filter(|(lost, _)| connection.is(lost));
@@ -156,19 +177,34 @@ impl Shared {
                 Status::Down { opening: true, .. } | Status::Retired => return false,
                 Status::Down { was_up, fault, .. } => (*was_up, fault.take()),
             };
-            *status = Status::Down { opening: true, was_up, fault };
+            is_closed = self.is_closed.load(Ordering::Acquire);
+            *status = if is_closed { Status::Retired } else { Status::Down { opening: true, was_up, fault } };
             true
         });
         if is_lost {
             self.connector.doubt();
         }
-        if start {
-            tokio::spawn(open(Opening(Arc::downgrade(self)), Arc::clone(&self.connector), pause));
+        if is_modified && !is_closed {
+            let (status, opening) = (self.status.subscribe(), Opening(Arc::downgrade(self)));
+            tokio::spawn(open_while_used(status, opening, Arc::clone(&self.connector), pause));
         }
     }
 }
 
-/// Opens a connection, however many attempts it takes, unless all `Commands` are dropped.
+/// Opens a connection, until all `Commands` are dropped or retired.
+async fn open_while_used(
+    mut status: watch::Receiver<Status>,
+    opening: Opening,
+    connector: Arc<Connector>,
+    pause: bool,
+) {
+    // Fails when all are dropped.
+    let mut is_retired = pin!(status.wait_for(|status| matches!(status, Status::Retired)));
+    let mut open = pin!(open(opening, connector, pause));
+    poll_fn(|cx| if is_retired.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { open.as_mut().poll(cx) }).await;
+}
+
+/// Opens a connection, however many attempts it takes.
 async fn open(opening: Opening, connector: Arc<Connector>, mut pause: bool) {
     let mut backoff = LEAST_BACKOFF;
     let mut failed = false;

@@ -5,7 +5,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::fault::RedisFault;
-use super::slot_map::View;
+use super::slot_view::View;
 use super::target::Address;
 
 /// The oldest major version: scripts publish with SPUBLISH.

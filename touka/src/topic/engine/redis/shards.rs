@@ -1,6 +1,6 @@
 //! [`Shards`], the primaries of a cluster, with connections for commands.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use super::connector::Connector;
 use super::fault::RedisFault;
 use super::reconnect::Commands;
-use super::slot_map::{SlotMap, View};
+use super::slot_map::{Disputes, SlotMap};
+use super::slot_view::View;
 use super::slots::{slot_of, tag_in};
 use super::target::Address;
 use crate::sync::Mutex;
@@ -37,7 +38,9 @@ pub(super) struct Shards {
 #[derive(Default)]
 struct State {
     map: SlotMap,
+    disputes: Disputes,
     commands: HashMap<Address, Commands>,
+    is_closed: bool,
 }
 
 impl Shards {
@@ -52,42 +55,71 @@ impl Shards {
     }
 
     /// Asks one server after the other for the map, each time another one first: a server that is cut off from the others
-    /// has an old map. Returns whether the map has changed.
+    /// has an old map. If it denies the claim of a primary, that one is asked as well. Returns whether the map has changed.
     pub(super) async fn read(&self) -> Result<bool, RedisFault> {
-        let mut servers: Vec<_> = self.state.lock().map.primaries().cloned().collect();
-        servers.extend(self.connector.seeds().iter().cloned());
-        let (count, time) = (servers.len(), self.connector.connect_timeout());
-        let share = (time / u32::try_from(count.clamp(1, MAX_SHARES)).unwrap_or(1)).min(MAX_SHARE);
-        let (first, end) = (self.reads.fetch_add(1, Ordering::Relaxed), Instant::now() + time);
-        let mut fault = None;
-        for index in (0..count).map(|step| first.wrapping_add(step) % count) {
-            match self.connector.ask_for_slots(&servers[index], share).await {
+        let mut servers = self.servers();
+        let (count, time) = (servers.len().max(1), self.connector.connect_timeout());
+        let share = (time / u32::try_from(count.min(MAX_SHARES)).unwrap_or(1)).min(MAX_SHARE);
+        servers.rotate_left(self.reads.fetch_add(1, Ordering::Relaxed) % count);
+        let mut servers = VecDeque::from(servers);
+        let end = Instant::now() + time;
+        let (mut is_changed, mut fault) = (None, None);
+        while let Some(server) = servers.pop_front() {
+            match self.connector.ask_for_slots(&server, share).await {
                 // A server that has left the cluster, or that the others cannot reach since its start, knows no shard.
-                Ok(view) if view.shards() == 0 => {}
-                Ok(view) => return Ok(self.update(&view)),
-                // An operator can act on a refusal.
-                Err(found) if found.is_lasting() => fault = Some(found),
-                Err(found) => fault = fault.or(Some(found)),
+                Ok(view) if view.shards() == 0 => self.state.lock().disputes.set_silent(&server, true),
+                Ok(view) => {
+                    let (changes, disputed) = self.update(&view);
+                    is_changed = Some(changes || is_changed == Some(true));
+                    // Those that were asked already are not in the queue.
+                    let (next, rest): (Vec<_>, Vec<_>) =
+                        servers.into_iter().partition(|server| disputed.contains(server));
+                    if next.is_empty() {
+                        break;
+                    }
+                    servers = next.into_iter().chain(rest).collect();
+                }
+                Err(found) => {
+                    self.state.lock().disputes.set_silent(&server, true);
+                    // An operator can act on a refusal.
+                    fault = Some(found).filter(|found| fault.is_none() || found.is_lasting()).or(fault);
+                }
             }
             if Instant::now() >= end {
                 break;
             }
         }
-        Err(fault.unwrap_or_else(|| RedisFault::unreachable(self.connector.place(), "its cluster has no shard")))
+        is_changed.ok_or_else(|| {
+            fault.unwrap_or_else(|| RedisFault::unreachable(self.connector.place(), "its cluster has no shard"))
+        })
     }
 
-    fn update(&self, view: &View) -> bool {
+    /// The servers that may know the map: the primaries, and those that the URL names.
+    fn servers(&self) -> Vec<Address> {
         let mut state = self.state.lock();
-        let map = state.map.after(view);
-        let is_kept = |address: &Address| map.primaries().any(|primary| primary == address);
+        let servers = state.map.primaries().chain(self.connector.seeds());
+        let mut seen = HashSet::new();
+        let servers: Vec<_> = servers.filter(|server| seen.insert(*server)).cloned().collect();
+        state.disputes.retain(&servers);
+        servers
+    }
+
+    /// Takes in what a server says. Returns whether the map has changed, and the primaries that are disputed.
+    pub(super) fn update(&self, view: &View) -> (bool, HashSet<Address>) {
+        let mut state = self.state.lock();
+        state.disputes.set_silent(&view.asked, false);
+        let State { map, disputes, .. } = &mut *state;
+        let after = map.after(view, disputes, Instant::now());
+        let disputed = after.disputed(disputes).into_iter().cloned().collect();
+        let is_kept = |address: &Address| after.primaries().any(|primary| primary == address);
         let (kept, retired) = state.commands.drain().partition(|(address, _)| is_kept(address));
         state.commands = kept;
-        let is_changed = state.map != map;
-        state.map = map;
+        let is_changed = state.map != after;
+        state.map = after;
         drop(state);
         let retired: HashMap<Address, Commands> = retired;
         retired.values().for_each(Commands::retire);
-        is_changed
+        (is_changed, disputed)
     }
 
     /// The URL without credentials, for errors and logs.
@@ -125,8 +157,23 @@ impl Shards {
 
     /// The connection for commands to a primary.
     pub(super) fn commands_at(&self, address: &Address) -> Commands {
-        let connect = || Commands::new(Arc::new(self.connector.shard(address, &self.doubt)));
-        self.state.lock().commands.entry(address.clone()).or_insert_with(connect).clone()
+        let mut state = self.state.lock();
+        let is_closed = state.is_closed;
+        let connect = || {
+            let commands = Commands::new(Arc::new(self.connector.shard(address, &self.doubt)));
+            if is_closed {
+                commands.close();
+            }
+            commands
+        };
+        state.commands.entry(address.clone()).or_insert_with(connect).clone()
+    }
+
+    /// Opens no connection any more. Those that are open are used until they are lost.
+    pub(super) fn close(&self) {
+        let mut state = self.state.lock();
+        state.is_closed = true;
+        state.commands.values().for_each(Commands::close);
     }
 
     /// The connection for commands to the primary that keeps a key.

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn keys_are_in_the_slots_that_the_server_says() {
-        let server = TestServer::start_with(&["--cluster-enabled", "yes"]);
+        let server = TestServer::start_in_cluster_mode();
         for key in ["a", "touka:{rooms/7}:events", "touka:epoch:1234567890", "{}a", "a{b", "a}b{c}{d}", "a{{b}}", "é"]
         {
             let slot = server.cli(&["CLUSTER", "KEYSLOT", key]);

@@ -59,6 +59,12 @@ impl TestServer {
         Self { child, folder, port, options }
     }
 
+    /// Starts a server in cluster mode. It has no slots.
+    pub(super) fn start_in_cluster_mode() -> Self {
+        // By default, the second port is too high for some ports that are free.
+        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()])
+    }
+
     pub(super) fn port(&self) -> u16 {
         self.port
     }
