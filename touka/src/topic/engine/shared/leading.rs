@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
+use tokio::task::{AbortHandle, yield_now};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::active::ActiveTopic;
@@ -59,6 +59,11 @@ pub(in crate::topic::engine) async fn lead<L: Leases>(leases: &Arc<L>, topic: &s
         let active = leases.active_topic(topic);
         // Before the question, so that no notification is missed between the answer and the wait.
         let mut is_free = pin!(active.as_ref().map(|active| active.is_lead_free.notified()));
+        if active.as_ref().is_some_and(|active| active.is_left()) {
+            // The topic has moved to another server. Its notification may have come before.
+            yield_now().await;
+            continue;
+        }
         let asked = Instant::now();
         let wait = match leases.ask_for_lead(topic, &held.holder).await {
             Ok(Holder::This) => return held.extend(asked),
