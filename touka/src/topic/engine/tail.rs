@@ -79,6 +79,12 @@ impl Tail {
         Some(self.log.upgrade()?.lock().log.bounds())
     }
 
+    /// Whether the other tail is of the same log.
+    #[cfg(feature = "disk")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.log.ptr_eq(&other.log)
+    }
+
     /// Whether the topic was removed.
     #[cfg(feature = "disk")]
     pub(crate) fn is_removed(&self) -> bool {
