@@ -217,7 +217,7 @@ impl Tail {
             (true, true)
         });
         if replaced && head.epoch != before.epoch {
-            self.epochs.insert(&log);
+            self.epochs.replace(before.epoch, &log);
         }
         replaced
     }
