@@ -70,6 +70,8 @@ mod subscription;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a topic, the file the topic")]
 mod topic;
 mod topic_table;
+#[cfg(test)]
+mod topic_table_tests;
 mod trimmed_marks;
 mod until;
 mod waiters;
