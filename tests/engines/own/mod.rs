@@ -6,6 +6,7 @@
 mod activation;
 mod faulty;
 mod panics;
+mod removal;
 mod rollback;
 mod store;
 mod suite;
