@@ -97,6 +97,12 @@ impl WriteBatch {
         self.publishes.last().map_or(u64::MAX, |publish| milliseconds(publish.retention.age))
     }
 
+    /// The time at which the oldest event of the topic becomes too old, in milliseconds of Unix time. That may be before the
+    /// events of the batch do: the newest event of a topic stays until there is another one.
+    pub(super) fn expires(&self) -> u64 {
+        self.head.oldest().saturating_add(self.age())
+    }
+
     /// Assigns positions to the events and writes them, at this time in milliseconds of Unix time.
     ///
     /// Before, events that exceed the retention are removed. Those that exceed it with this batch leave the file with the

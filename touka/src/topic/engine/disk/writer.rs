@@ -220,7 +220,7 @@ impl Writer {
         }
         for batch in batches {
             self.heads.set(Arc::clone(&batch.name), batch.head);
-            self.trim.schedule(time, time.saturating_add(batch.age()), Instant::now());
+            self.trim.schedule(time, batch.expires(), Instant::now());
             if !durably {
                 let acknowledged = batch.acknowledged();
                 self.unflushed += acknowledged.events.iter().map(|(_, record)| record.len()).sum::<usize>();
