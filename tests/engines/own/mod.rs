@@ -10,3 +10,4 @@ mod removal;
 mod rollback;
 mod store;
 mod suite;
+mod timers;

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(receiver.recv(None), Err(RecvTimeoutError::Disconnected));
     }
 
-    /// A thread that has ended answers nobody, whether a job was queued before or after that.
+    /// A caller learns that the thread has ended, whether its job was queued before or after that.
     #[tokio::test]
     async fn no_caller_waits_for_a_thread_that_has_ended() {
         let (end, ended) = sync_channel::<()>(0);
