@@ -12,6 +12,7 @@ use super::engine_future::EngineFuture;
 use super::engine_kind::EngineKind;
 use super::engine_topic::EngineTopic;
 use super::lead::Lead;
+use super::lease::Lease;
 use super::memory::MemoryEngine;
 use super::on_task::on_task;
 use crate::error::CloseReason;
@@ -93,6 +94,11 @@ impl HubEngine {
     /// Loads the events of a topic into its log, and has new ones delivered to it, unless that was done before.
     pub(in crate::topic) async fn activate(self: &Arc<Self>, log: &Arc<SharedLog>) -> Result<(), HubError> {
         if log.is_active() {
+            return Ok(());
+        }
+        if log.is_removed() {
+            // No event arrives there any more. Another topic may have the name, and would lose its events to this log.
+            log.set_active(Lease::none());
             return Ok(());
         }
         // The thread of a file loads a topic whether or not its callers poll, and once for all of them.

@@ -23,18 +23,23 @@ pub(super) struct ActiveTopic {
 
 impl ActiveTopics {
     /// Adds a topic, or returns it if it is active already. A topic with another log replaces an earlier one of its name.
-    pub(super) fn add(self: &Arc<Self>, tail: Tail) -> Arc<ActiveTopic> {
+    /// `None` if the topic is removed. The caller keeps the log in memory.
+    pub(super) fn add(self: &Arc<Self>, tail: Tail) -> Option<Arc<ActiveTopic>> {
         let mut topics = self.0.lock();
+        // Under the lock: only after a removal, another topic of the name can be here.
+        if tail.is_removed() {
+            return None;
+        }
         let known = topics.get(tail.topic()).and_then(Weak::upgrade);
         if let Some(same) = known.as_ref().filter(|known| known.tail.is_same(&tail)) {
-            return Arc::clone(same);
+            return Some(Arc::clone(same));
         }
         let topic = Arc::new(ActiveTopic { topics: Arc::clone(self), tail, is_loaded: AtomicBool::new(false) });
         topics.insert(Arc::clone(topic.tail.topic()), Arc::downgrade(&topic));
         drop(topics);
         // Its destructor takes the lock.
         drop(known);
-        topic
+        Some(topic)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Arc<ActiveTopic>> {
@@ -73,14 +78,16 @@ mod tests {
     fn a_topic_is_active_until_its_last_reference_is_dropped() {
         let active = Arc::<ActiveTopics>::default();
         let logs = [(); 2].map(|()| Arc::new(SharedLog::new("a", Retention::new())));
-        let [tail, other] = logs.each_ref().map(|log| Tail::new(log, &Arc::<EpochIndex>::default()));
-        let [first, second] = [(); 2].map(|()| active.add(tail.clone()));
+        let [removed, other] = logs.each_ref().map(|log| Tail::new(log, &Arc::<EpochIndex>::default()));
+        let [first, second] = [(); 2].map(|()| active.add(removed.clone()).unwrap());
         assert!(Arc::ptr_eq(&first, &second));
         first.set_loaded();
         drop(first);
         assert!(active.get("a").is_some_and(|known| known.is_loaded()));
         // Another topic with the same name takes its place, and keeps it.
-        let other = active.add(other);
+        removed.remove();
+        let other = active.add(other).unwrap();
+        assert!(active.add(removed).is_none());
         assert!(!other.is_loaded());
         drop(second);
         assert!(active.get("a").is_some_and(|known| Arc::ptr_eq(&known, &other)));

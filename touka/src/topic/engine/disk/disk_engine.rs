@@ -58,7 +58,7 @@ impl DiskEngine {
 
     async fn load(&self, topic: EngineTopic<'_>) -> Result<Lease, HubError> {
         // First, so that no event is missed that is written while the others are read.
-        let active = self.active.add(topic.tail());
+        let Some(active) = self.active.add(topic.tail()) else { return Ok(Lease::none()) };
         let topic = Arc::clone(&active);
         self.ask(&self.loads, |answer| LoadJob::Load(Load { topic, answer })).await?;
         Ok(Lease::new(active))
