@@ -322,3 +322,22 @@ async fn clones_of_a_hub_share_its_settings() {
     assert_eq!(contents(&built, "a").await, ["end"]);
     assert!(built.topic::<Event>("b").unwrap_err().is_too_many_topics());
 }
+
+/// The handle of a removed topic is used after another topic has got its name.
+#[tokio::test]
+async fn a_subscriber_of_a_removed_topic_is_no_reader_of_a_new_one() {
+    on_each(async |hub| {
+        let old = topic(&hub, "a");
+        publish(&hub, "a", "old").await;
+        assert!(hub.remove("a").await.unwrap());
+        let mut stream = topic(&hub, "a").subscribe(None).await.unwrap();
+        let ended: Vec<Event> = old.subscribe(None).await.unwrap().collect().await;
+        assert!(ended.iter().all(|event| event.as_data().is_none()), "{ended:?}");
+        publish(&hub, "a", "new").await;
+        let first = async {
+            stream.by_ref().filter_map(async |event: Event| event.as_data().map(str::to_owned)).boxed().next().await
+        };
+        assert_eq!(timeout(PATIENCE, first).await.expect("an event").as_deref(), Some("new"));
+    })
+    .await;
+}

@@ -13,3 +13,4 @@ mod paging;
 mod panics;
 mod queue;
 mod restart;
+mod unpolled;

@@ -1,13 +1,12 @@
-//! Memory that a hub on disk holds for publishers that are faster than the disk.
+//! The queue of a hub on disk, with publishers that are faster than the disk and that leave.
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt};
 use support::{Dialogue, Folder};
 use touka::{Event, Hub};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_touka-disk-fixture");
 
-/// 600 MiB are offered and given up. The bounds of the queue, of the batch being written and of redb's
-/// cache add up to about 130 MiB.
+/// 600 MiB are offered and given up. The bounds of the batch being written and of redb's cache add up to about 100 MiB.
 #[tokio::test]
 async fn cancelled_publishes_hold_bounded_memory() {
     let folder = Folder::new();
@@ -26,7 +25,7 @@ async fn cancelled_publishes_hold_bounded_memory() {
     assert!(program.ended().await.success());
 }
 
-/// The largest allowed event is larger than what other publishes may hold together.
+/// Events of the largest allowed size are larger than a batch together.
 #[tokio::test]
 async fn the_largest_event_fits_into_the_queue() {
     let folder = Folder::new();
@@ -54,4 +53,28 @@ async fn a_cancelled_publisher_does_not_block_the_queue() {
     }
     drop(waiting);
     topic.publish("small").await.unwrap();
+}
+
+/// Publishes whose futures are dropped are either published or not, in order and once.
+#[tokio::test]
+async fn cancelled_publishes_leave_no_hole() {
+    let folder = Folder::new();
+    let path = folder.path("hub");
+    let hub = Hub::open(&path).unwrap();
+    let topic = hub.topic::<Event>("a").unwrap();
+    let first = topic.publish("0").await.unwrap();
+    for number in 1..100 {
+        let _ = topic.publish(number.to_string()).now_or_never();
+    }
+    let last = topic.publish("100").await.unwrap();
+    drop((topic, hub));
+
+    let topic = Hub::open(&path).unwrap().topic::<Event>("a").unwrap();
+    let events = topic.subscribe(first.clone()).until(|event| event.as_data() == Some("100")).await.unwrap();
+    let events: Vec<Event> = events.filter(|event| std::future::ready(event.as_data().is_some())).collect().await;
+    let offset = |id: &touka::EventId| id.to_string().split('.').nth(2).unwrap().parse::<u64>().unwrap();
+    let offsets = events.iter().map(|event| offset(event.as_id().unwrap()));
+    assert!(offsets.eq(offset(&first) + 1..=offset(&last)), "{events:?}");
+    let numbers = events.iter().map(|event| event.as_data().unwrap().parse::<u32>().unwrap());
+    assert!(numbers.is_sorted_by(|one, next| one < next), "{events:?}");
 }

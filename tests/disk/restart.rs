@@ -2,7 +2,6 @@
 
 use std::fs;
 
-use futures_util::FutureExt;
 use support::Folder;
 use touka::extract::{LastEventId, State};
 use touka::testing::{Events, TestApp};
@@ -332,35 +331,4 @@ async fn a_dropped_hub_first_writes_what_it_has_acknowledged() {
         expect(&mut node.from(&format!("/topics/{durability:?}"), &first.to_string()).await, 1..10).await;
         node.end().await;
     }
-}
-
-/// Publishes whose futures are dropped are either published or not, in order and once.
-#[tokio::test]
-async fn cancelled_publishes_leave_no_hole() {
-    let folder = Folder::new();
-    let path = folder.path("hub");
-    let node = Node::on(&path);
-    let topic = node.topic("a");
-    let first = topic.publish("0").await.unwrap().to_string();
-    for number in 1..100 {
-        let _ = topic.publish(number.to_string()).now_or_never();
-    }
-    let last = topic.publish("100").await.unwrap().to_string();
-    let offset = |id: &str| id.split('.').nth(2).unwrap().parse::<u64>().unwrap();
-    drop(topic);
-    node.end().await;
-
-    let node = Node::on(&path);
-    let mut events = node.from("/topics/a", &first).await;
-    let mut before = 0;
-    for expected in offset(&first) + 1..=offset(&last) {
-        let event = events.next_event().await.unwrap();
-        let number: u32 = event.data.parse().unwrap();
-        assert!(offset(&event.id) == expected && number > before, "{event:?}");
-        before = number;
-    }
-    assert_eq!(before, 100);
-    events.assert_pending().await;
-    drop(events);
-    node.end().await;
 }

@@ -7,6 +7,8 @@ mod activation;
 mod faulty;
 mod lead;
 mod panics;
+mod removal;
 mod rollback;
 mod store;
 mod suite;
+mod timers;

@@ -77,12 +77,6 @@ impl Draft {
     pub(crate) fn len(&self) -> usize {
         self.wire.len()
     }
-
-    /// The memory of the encoded event, in bytes.
-    #[cfg(feature = "disk")]
-    pub(crate) fn capacity(&self) -> usize {
-        self.wire.capacity()
-    }
 }
 
 /// The range of the line with the id, or the empty range where it belongs.

@@ -1,6 +1,7 @@
 //! [`EpochIndex`], the topics of a hub by the epochs of their logs.
 
 use std::collections::HashMap;
+use std::ptr;
 use std::sync::{Arc, Weak};
 
 use super::position::Epoch;
@@ -25,13 +26,26 @@ const MIN_PRUNE: usize = 1024;
 impl EpochIndex {
     /// Adds a topic that has just been loaded.
     pub(super) fn insert(&self, log: &Arc<SharedLog>) {
-        let epoch = log.lock().log.epoch();
         let mut logs = self.0.lock();
+        // Under the lock of the index, so that the last change of the log's epoch is the last one of the index, too.
+        let epoch = log.lock().log.epoch();
         if logs.by_epoch.len() >= logs.prune_at.max(MIN_PRUNE) {
             logs.by_epoch.retain(|_, log| log.strong_count() > 0);
             logs.prune_at = 2 * logs.by_epoch.len();
         }
         logs.by_epoch.insert(epoch, Arc::downgrade(log));
+    }
+
+    /// Adds a topic whose log had another epoch, which it does not have any more.
+    pub(super) fn replace(&self, before: Epoch, log: &Arc<SharedLog>) {
+        self.insert(log);
+        let mut logs = self.0.lock();
+        // The log may have come back to the epoch meanwhile, and another log may have it.
+        let is_stale = before != log.lock().log.epoch();
+        let is_own = logs.by_epoch.get(&before).is_some_and(|known| ptr::eq(known.as_ptr(), Arc::as_ptr(log)));
+        if is_stale && is_own {
+            logs.by_epoch.remove(&before);
+        }
     }
 
     /// The topic whose log has this epoch.

@@ -9,11 +9,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use std::vec;
 
-use tokio::time::sleep;
-
 use super::engine::HubEngine;
 use super::error::HubError;
 use super::log::Log;
+use super::pause::pause;
 use super::position::Mark;
 use super::shared_log::SharedLog;
 use super::stored::Stored;
@@ -128,7 +127,7 @@ async fn request(engine: &HubEngine, log: &Arc<SharedLog>, from: u64, latest: bo
                 tracing::warn!(target: "touka::topic", topic = log.name(), ?error, "a reader waits for older events");
             }
         }
-        sleep(retry).await;
+        pause(retry).await;
         retry = (retry * 2).min(MAX_RETRY);
     }
 }

@@ -188,6 +188,10 @@ impl Hub {
         let log = self.lock().topic_to_remove(name, &mut swept);
         drop(swept);
         self.0.engine.remove(&log).await?;
+        // An engine does this itself, for the topics of all processes. One that does not must not leave readers behind.
+        if !log.is_removed() {
+            log.remove();
+        }
         self.lock().forget(&log);
         Ok(true)
     }

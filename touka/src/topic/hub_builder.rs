@@ -155,8 +155,8 @@ impl Hub {
     /// last publish. The newest event stays. Space in the file is reused; [`Disk::compact`](super::Disk::compact) returns
     /// it to the file system.
     ///
-    /// Publishes are queued in memory while the disk is busy, up to 32 MiB. A publish beyond that waits in its caller's
-    /// future. A publish whose future was dropped is dropped, unless it is being written already.
+    /// Publishes are queued in memory while the disk is busy. A queued publish is dropped with its future, unless it is being
+    /// written already. One whose future is not polled any more is published, and delays no other.
     ///
     /// This reads and verifies the whole file on the calling thread: open a hub before you serve. Dropping the last of
     /// the hub's clones and topics blocks until all published events are written. Then the file can be opened again.

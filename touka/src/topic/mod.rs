@@ -13,7 +13,8 @@
 //! - `feed_result`, `feed_body`: the body of a feed
 //! - `waiters`, `shared_log`, `epoch_index`: a log that is shared by readers and writers, and found by an id
 //! - `disk`, `engine/`: where events are kept
-//! - `history`, `cursor`: events that only the engine has, and how a reader moves through a log
+//! - `pause`, `history`, `cursor`: events that only the engine has, requested again after a pause, and how a reader moves
+//!   through a log
 //! - `end_test`, `reading`, `until`: what a stream reads, and its last event
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
@@ -52,6 +53,7 @@ mod merged;
 mod merged_position;
 mod on_gap;
 mod on_lag;
+mod pause;
 mod position;
 mod reading;
 mod resume;
@@ -70,6 +72,8 @@ mod subscription;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a topic, the file the topic")]
 mod topic;
 mod topic_table;
+#[cfg(test)]
+mod topic_table_tests;
 mod trimmed_marks;
 mod until;
 mod waiters;

@@ -282,10 +282,11 @@ impl TopicTable {
         let has_old_events = state.log.has_old(now);
         let own_retention = state.own_retention().then(|| state.log.retention());
         let never_used = is_full && state.log.is_empty();
+        let is_read = state.subscribers > 0;
         drop(state);
         if in_use || !(is_old || never_used) {
             self.soonest = self.soonest.into_iter().chain(expires.filter(|_| !in_use)).min();
-            if is_old && self.kind != EngineKind::Memory && log.is_active() {
+            if is_old && !is_read && self.kind != EngineKind::Memory && log.is_active() {
                 swept.unread.push(Arc::clone(log));
             } else if has_old_events {
                 swept.with_old_events.push(Arc::clone(log));

@@ -12,6 +12,7 @@ use super::engine_future::EngineFuture;
 use super::engine_kind::EngineKind;
 use super::engine_topic::EngineTopic;
 use super::lead::Lead;
+use super::lease::Lease;
 use super::memory::MemoryEngine;
 use super::on_task::{begun_on_task, on_task};
 use crate::error::CloseReason;
@@ -95,6 +96,16 @@ impl HubEngine {
         if log.is_active() {
             return Ok(());
         }
+        if log.is_removed() {
+            // No event arrives there any more. Another topic may have the name, and would lose its events to this log.
+            log.set_active(Lease::none());
+            return Ok(());
+        }
+        // The thread of a file loads a topic whether or not its callers poll, and once for all of them.
+        #[cfg(feature = "disk")]
+        if self.kind == EngineKind::File {
+            return self.load(log).await;
+        }
         match Handle::try_current() {
             // All callers wait for the one that activates, so this must go on if that one stops to poll.
             Ok(runtime) if self.kind.is_shared() => {
@@ -122,18 +133,16 @@ impl HubEngine {
         {
             return Err(error.repeat());
         }
-        match self.engine.activate(self.topic(log)).await {
-            Ok(lease) => {
-                *failure = None;
-                self.epochs.insert(log);
-                log.set_active(lease);
-                Ok(())
-            }
-            Err(error) => {
-                *failure = Some((Instant::now(), error.repeat()));
-                Err(error)
-            }
-        }
+        let loaded = self.load(log).await;
+        *failure = loaded.as_ref().err().map(|error| (Instant::now(), error.repeat()));
+        loaded
+    }
+
+    async fn load(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
+        let lease = self.engine.activate(self.topic(log)).await?;
+        self.epochs.insert(log);
+        log.set_active(lease);
+        Ok(())
     }
 
     /// Appends an event and returns its position. Then the event is kept, and the readers in this process have been woken

@@ -76,7 +76,7 @@
 //! # Layout
 //! Each file imports only from those above it:
 //!
-//! - `guarded_waker`, `engine_future`, `lease`, `lead`: what the operations of an engine return
+//! - `engine_future`, `lease`, `lead`: what the operations of an engine return
 //! - `applied`, `compared`, `feed_end`, `newest_events`, `tail`, `engine_topic`: the end of a log, where an engine appends
 //!   events, and the topic of an operation
 //! - `engine`: the contract
@@ -96,8 +96,6 @@ mod engine_future;
 mod engine_kind;
 mod engine_topic;
 mod feed_end;
-#[cfg(feature = "disk")]
-mod guarded_waker;
 mod hub_engine;
 mod lead;
 mod lease;

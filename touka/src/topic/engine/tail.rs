@@ -79,6 +79,12 @@ impl Tail {
         Some(self.log.upgrade()?.lock().log.bounds())
     }
 
+    /// Whether the other tail is of the same log.
+    #[cfg(feature = "disk")]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.log.ptr_eq(&other.log)
+    }
+
     /// Whether the topic was removed.
     #[cfg(feature = "disk")]
     pub(crate) fn is_removed(&self) -> bool {
@@ -211,7 +217,7 @@ impl Tail {
             (true, true)
         });
         if replaced && head.epoch != before.epoch {
-            self.epochs.insert(&log);
+            self.epochs.replace(before.epoch, &log);
         }
         replaced
     }

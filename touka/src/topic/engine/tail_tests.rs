@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::newest_events::NewestEvents;
 use super::tail::Tail;
+use crate::topic::epoch_index::EpochIndex;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Mark, Position, Tag};
 use crate::topic::retention::Retention;
@@ -65,4 +66,25 @@ fn a_reset_hides_no_end_of_a_feed() {
         NewestEvents { head: Position { epoch: Epoch::from_bits(8), mark: mark(1) }, ..newest(0, Vec::new(), 1, 9) };
     assert!(tail.reset(tail.head().unwrap(), other));
     assert_eq!(log.lock().log.engine_ends(), Some(9));
+}
+
+/// An engine that loses its events gives the log another epoch each time.
+#[test]
+fn a_log_is_found_by_its_last_epoch_only() {
+    let index = Arc::<EpochIndex>::default();
+    let [log, other] = [(); 2].map(|()| Arc::new(SharedLog::new("topic", Retention::new())));
+    let reset = |log, bits| {
+        let tail = Tail::new(log, &index);
+        let head = Position { epoch: Epoch::from_bits(bits), mark: Mark::default() };
+        assert!(tail.reset(tail.head().unwrap(), NewestEvents { head, ..newest(0, Vec::new(), 0, 0) }));
+    };
+    let is_found = |bits, log| index.get(Epoch::from_bits(bits)).is_some_and(|found| Arc::ptr_eq(&found, log));
+    for bits in 1..100 {
+        reset(&log, bits);
+        assert!(is_found(bits, &log) && index.get(Epoch::from_bits(bits - 1)).is_none());
+    }
+    // Another log gets the epoch first.
+    reset(&other, 99);
+    reset(&log, 100);
+    assert!(is_found(99, &other) && is_found(100, &log));
 }

@@ -3,36 +3,24 @@
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, JoinHandle};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::oneshot;
 
 use super::active::ActiveTopics;
 use super::disk_fault::DiskFault;
 use super::journal::Journal;
 use super::loader::{AskSuperseded, Before, Find, FindBy, Load, LoadJob, Loader};
+use super::queue::Queue;
 use super::shared_store::SharedStore;
 use super::write_batch::{Publish, Remove, WriteJob};
 use super::writer::Writer;
 use crate::topic::disk::Disk;
 use crate::topic::encoded::Draft;
-use crate::topic::engine::guarded_waker::GuardedWaker;
 use crate::topic::engine::{Engine, EngineFuture, EngineTopic, Lease};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Position, Tag};
 use crate::topic::stored::Stored;
-
-/// The maximum number of bytes of events that are queued or being written. A publish beyond that keeps its event in its
-/// own future until there is capacity, so that dropping the future frees the memory.
-const MAX_QUEUED: usize = 32 * 1024 * 1024;
-
-/// The memory of a queued job in addition to its event, rounded up. It bounds the number of jobs, too.
-const JOB_BYTES: usize = 512;
-
-/// The maximum number of topics that are queued to be read.
-const MAX_LOADS: usize = 1024;
 
 /// Keeps the events of a hub in a file.
 ///
@@ -45,65 +33,6 @@ pub(crate) struct DiskEngine {
     loads: Queue<LoadJob>,
 }
 
-/// A bounded queue to a thread.
-struct Queue<J> {
-    /// The capacity: one permit per byte, or per job.
-    capacity: Arc<Semaphore>,
-    /// `None` only while this is dropped.
-    jobs: Option<Sender<J>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl<J: Send + 'static> Queue<J> {
-    fn start(name: &str, capacity: usize, work: impl FnOnce(&Receiver<J>) + Send + 'static) -> std::io::Result<Self> {
-        let capacity = Arc::new(Semaphore::new(capacity));
-        let (jobs, queue) = channel();
-        // However the thread ends, no task may wait for capacity after that.
-        let close = CloseOnDrop(Arc::clone(&capacity));
-        let thread = thread::Builder::new().name(name.into()).spawn(move || {
-            let _close = close;
-            work(&queue);
-        })?;
-        Ok(Self { capacity, jobs: Some(jobs), thread: Some(thread) })
-    }
-
-    /// Waits for capacity, queues a job, and waits for its answer. `None` if the thread has ended.
-    async fn ask<T>(&self, size: u32, job: impl FnOnce(oneshot::Sender<T>, OwnedSemaphorePermit) -> J) -> Option<T> {
-        let permit = match Arc::clone(&self.capacity).try_acquire_many_owned(size) {
-            Ok(permit) => permit,
-            // Releasing a permit may wake several tasks. A waker that panics must not keep the others from being woken.
-            Err(TryAcquireError::NoPermits) => {
-                GuardedWaker::new(Arc::clone(&self.capacity).acquire_many_owned(size)).await.ok()?
-            }
-            Err(TryAcquireError::Closed) => return None,
-        };
-        let (answer, answered) = oneshot::channel();
-        self.jobs.as_ref()?.send(job(answer, permit)).ok()?;
-        answered.await.ok()
-    }
-}
-
-impl<J> Drop for Queue<J> {
-    /// Waits until all jobs are done. Otherwise the process could end first, and a hub that opens the file again would
-    /// find it in use.
-    fn drop(&mut self) {
-        drop(self.jobs.take());
-        // A waker may own the last handle of the hub and be dropped by this thread, which cannot join itself.
-        if let Some(thread) = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id()) {
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Guard that closes a queue when its thread ends, also by a panic.
-struct CloseOnDrop(Arc<Semaphore>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        self.0.close();
-    }
-}
-
 impl DiskEngine {
     pub(crate) fn open(disk: Disk) -> Result<Self, HubError> {
         let Disk { path, durability, compact } = disk;
@@ -112,8 +41,8 @@ impl DiskEngine {
         let loader = Loader::new(path.clone(), Arc::clone(&store), Arc::clone(&journal));
         let writer = Writer::new(path.clone(), durability, store, journal, Arc::clone(&active));
         let started = |error: std::io::Error| DiskFault::thread(&path, &error);
-        let loads = Queue::start("touka-disk-load", MAX_LOADS, move |queue| loader.run(queue)).map_err(started)?;
-        let writes = Queue::start("touka-disk", MAX_QUEUED, move |queue| writer.run(queue)).map_err(started)?;
+        let loads = Queue::start("touka-disk-load", move |queue| loader.run(queue)).map_err(started)?;
+        let writes = Queue::start("touka-disk", move |queue| writer.run(queue)).map_err(started)?;
         Ok(Self { path, active, writes, loads })
     }
 
@@ -121,29 +50,27 @@ impl DiskEngine {
     async fn ask<J: Send + 'static, T>(
         &self,
         queue: &Queue<J>,
-        size: u32,
-        job: impl FnOnce(oneshot::Sender<Result<T, DiskFault>>, OwnedSemaphorePermit) -> J,
+        job: impl FnOnce(oneshot::Sender<Result<T, DiskFault>>) -> J,
     ) -> Result<T, HubError> {
-        let answer = queue.ask(size, job).await;
+        let answer = queue.ask(job).await;
         Ok(answer.unwrap_or_else(|| Err(DiskFault::ended(&self.path)))?)
     }
 
     async fn load(&self, topic: EngineTopic<'_>) -> Result<Lease, HubError> {
         // First, so that no event is missed that is written while the others are read.
-        let (tail, activation) = (topic.tail(), self.active.add(topic.tail()));
-        self.ask(&self.loads, 1, |answer, permit| LoadJob::Load(Load { tail, answer, permit })).await?;
-        Ok(Lease::new(activation))
+        let Some(active) = self.active.add(topic.tail()) else { return Ok(Lease::none()) };
+        let topic = Arc::clone(&active);
+        self.ask(&self.loads, |answer| LoadJob::Load(Load { topic, answer })).await?;
+        Ok(Lease::new(active))
     }
 
     async fn find(&self, by: FindBy) -> Result<Option<String>, HubError> {
-        self.ask(&self.loads, 1, |answer, permit| LoadJob::Find(Find { by, answer, permit })).await
+        self.ask(&self.loads, |answer| LoadJob::Find(Find { by, answer })).await
     }
 
     async fn write(&self, topic: EngineTopic<'_>, draft: Draft, keys: EventKeys<'_>) -> Result<Position, HubError> {
         let (tail, retention, keys) = (topic.tail(), topic.retention(), keys.to_kept());
-        let size = job_size(draft.capacity().saturating_add(keys.len()));
-        let job = |answer, permit| WriteJob::Publish(Publish { tail, retention, draft, keys, answer, permit });
-        self.ask(&self.writes, size, job).await
+        self.ask(&self.writes, |answer| WriteJob::Publish(Publish { tail, retention, draft, keys, answer })).await
     }
 }
 
@@ -159,8 +86,7 @@ impl Engine for DiskEngine {
     /// Removes a topic from the file, after all events that were published before. Then its log is removed, too.
     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
         let tail = topic.tail();
-        let job = |answer, permit| WriteJob::Remove(Remove { tail, answer, permit });
-        EngineFuture::new(self.ask(&self.writes, job_size(0), job))
+        EngineFuture::new(self.ask(&self.writes, |answer| WriteJob::Remove(Remove { tail, answer })))
     }
 
     fn before<'a>(
@@ -171,14 +97,14 @@ impl Engine for DiskEngine {
         bytes: usize,
     ) -> EngineFuture<'a, Vec<Stored>> {
         let tail = topic.tail();
-        let job = move |answer, permit| LoadJob::Before(Before { tail, from, until, bytes, answer, permit });
-        EngineFuture::new(self.ask(&self.loads, 1, job))
+        let job = move |answer| LoadJob::Before(Before { tail, from, until, bytes, answer });
+        EngineFuture::new(self.ask(&self.loads, job))
     }
 
     fn superseded<'a>(&'a self, topic: EngineTopic<'a>, from: u64, until: u64) -> EngineFuture<'a, Option<Tag>> {
         let tail = topic.tail();
-        let job = move |answer, permit| LoadJob::Superseded(AskSuperseded { tail, from, until, answer, permit });
-        EngineFuture::new(self.ask(&self.loads, 1, job))
+        let job = move |answer| LoadJob::Superseded(AskSuperseded { tail, from, until, answer });
+        EngineFuture::new(self.ask(&self.loads, job))
     }
 
     fn has<'a>(&'a self, name: &'a str) -> EngineFuture<'a, bool> {
@@ -188,11 +114,6 @@ impl Engine for DiskEngine {
     fn name_of(&self, epoch: Epoch) -> EngineFuture<'_, Option<String>> {
         EngineFuture::new(self.find(FindBy::Epoch(epoch)))
     }
-}
-
-/// The capacity that a job of this many bytes takes. A job that is larger than the queue gets all of it.
-fn job_size(bytes: usize) -> u32 {
-    u32::try_from(bytes.saturating_add(JOB_BYTES).min(MAX_QUEUED)).unwrap_or(u32::MAX)
 }
 
 impl fmt::Debug for DiskEngine {

@@ -46,6 +46,11 @@ impl StoreError {
         }
     }
 
+    /// Whether another use of the database has failed, and redb refuses this one for that reason.
+    pub(super) const fn is_of_another_use(&self) -> bool {
+        matches!(self, Self::Redb(redb::Error::DatabaseClosed | redb::Error::PreviousIo))
+    }
+
     /// Whether the only problem is that there is no space to write to the file.
     pub(super) fn is_no_space(&self) -> bool {
         matches!(self, Self::Redb(redb::Error::Io(error)) if is_no_space(error.kind()))

@@ -118,6 +118,11 @@ impl Head {
         Ok(())
     }
 
+    /// The time of the oldest event, in milliseconds of Unix time.
+    pub(super) const fn oldest(&self) -> u64 {
+        self.oldest
+    }
+
     /// Whether there are events that exceed the retention at this time, in milliseconds of Unix time.
     pub(super) fn exceeds(&self, retention: &Retention, time: u64) -> bool {
         let Retention { events, bytes, age } = *retention;

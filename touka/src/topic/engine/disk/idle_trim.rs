@@ -30,6 +30,8 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub(super) struct IdleTrim {
     /// The time of the next turn. `None` if no event can become too old.
     at: Option<Instant>,
+    /// The earliest time of the next pass.
+    rests_until: Instant,
     /// The topic that the next turn begins with. `None` before the first turn of a pass.
     from: Option<Box<str>>,
     /// The earliest time at which an event becomes too old, of those that this pass has seen or that were published
@@ -48,7 +50,8 @@ pub(super) struct Expired {
 
 impl IdleTrim {
     pub(super) fn new(now: Instant) -> Self {
-        Self { at: Some(now + PASS_PAUSE), from: None, next: u64::MAX, elapsed: Duration::ZERO }
+        let rests_until = now + PASS_PAUSE;
+        Self { at: Some(rests_until), rests_until, from: None, next: u64::MAX, elapsed: Duration::ZERO }
     }
 
     /// The time of the next turn.
@@ -56,16 +59,15 @@ impl IdleTrim {
         self.at
     }
 
-    /// Schedules a pass for an event that was written and will be too old at `expires`. Times are in milliseconds of
-    /// Unix time.
+    /// Schedules a pass for a topic whose oldest event will be too old at `expires`. Times are in milliseconds of Unix time.
     pub(super) fn schedule(&mut self, time: u64, expires: u64, now: Instant) {
         if expires < self.next {
             self.next = expires;
             // A pass that is in progress has its next turn scheduled already.
             if self.from.is_none() {
                 let at = now + Duration::from_millis(expires.saturating_sub(time)).min(Duration::from_hours(24));
-                self.at =
-                    Some(self.at.map_or(at.max(now + PASS_PAUSE), |planned| planned.min(at.max(now + PASS_PAUSE))));
+                let at = at.max(self.rests_until);
+                self.at = Some(self.at.map_or(at, |planned| planned.min(at)));
             }
         }
     }
@@ -108,10 +110,10 @@ impl IdleTrim {
         self.at = if self.from.is_some() {
             Some(now + TURN_PAUSE)
         } else {
-            let pause = PASS_PAUSE.max(self.elapsed * 50);
+            self.rests_until = now + PASS_PAUSE.max(self.elapsed * 50);
             (self.next != u64::MAX).then(|| {
                 let wait = Duration::from_millis(self.next.saturating_sub(time)).min(Duration::from_hours(24));
-                now + wait.max(pause)
+                (now + wait).max(self.rests_until)
             })
         };
         Ok(found)
@@ -135,7 +137,8 @@ impl IdleTrim {
 
     /// Abandons the pass after a failure. The next one begins after [`FAILURE_PAUSE`].
     pub(super) fn give_up(&mut self, now: Instant) {
-        (self.at, self.from) = (Some(now + FAILURE_PAUSE), None);
+        self.rests_until = now + FAILURE_PAUSE;
+        (self.at, self.from) = (Some(self.rests_until), None);
     }
 }
 
@@ -301,6 +304,11 @@ mod tests {
         assert_eq!(trim.at(), Some(now + Duration::from_mins(1)));
         trim.schedule(5_000, 5_000, now);
         assert_eq!(trim.at(), Some(now + PASS_PAUSE));
+        // Not before the end of the pause after a pass or a failure.
+        let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
+        trim.give_up(now);
+        trim.schedule(5_000, 5_000, now);
+        assert_eq!(trim.at(), Some(now + FAILURE_PAUSE));
         let mut trim = IdleTrim { at: None, ..IdleTrim::new(now) };
         trim.schedule(0, u64::MAX - 1, now);
         assert!(trim.at().is_some_and(|at| at > now + Duration::from_hours(1)));

@@ -2,23 +2,25 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
+use super::active::ActiveTopic;
 use super::disk_fault::{DiskFault, StoreError};
 use super::failures::{FAILURE_TTL, Failures, Holes};
 use super::head::milliseconds;
 use super::journal::Journal;
+use super::queue::JobReceiver;
 use super::reader::{Newest, PartBounds, Reader};
 use super::shared_store::SharedStore;
+use super::store::Store;
 use super::write_batch::send_answer;
 use crate::topic::engine::{Applied, Tail};
 use crate::topic::position::{Epoch, Position, Tag};
 use crate::topic::stored::{Stored, unix_time};
 
-/// A job for the loader. Its caller may have dropped its future.
+/// A job for the loader.
 pub(super) enum LoadJob {
     Load(Load),
     Before(Before),
@@ -28,10 +30,8 @@ pub(super) enum LoadJob {
 
 /// A request to load a topic's newest events into its log.
 pub(super) struct Load {
-    pub(super) tail: Tail,
+    pub(super) topic: Arc<ActiveTopic>,
     pub(super) answer: oneshot::Sender<Result<(), DiskFault>>,
-    /// Capacity of the queue, released with the job.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// A request for the events after the offset `from`, up to the one at `until`, at most this many bytes of them.
@@ -41,8 +41,6 @@ pub(super) struct Before {
     pub(super) until: u64,
     pub(super) bytes: usize,
     pub(super) answer: oneshot::Sender<Result<Vec<Stored>, DiskFault>>,
-    /// Capacity of the queue, released with the job.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// A request for the tag of the event at the offset `from`, if all events after it up to the one at `until` are superseded.
@@ -51,16 +49,12 @@ pub(super) struct AskSuperseded {
     pub(super) from: u64,
     pub(super) until: u64,
     pub(super) answer: oneshot::Sender<Result<Option<Tag>, DiskFault>>,
-    /// Capacity of the queue, released with the job.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// A request for the name of a topic that has events.
 pub(super) struct Find {
     pub(super) by: FindBy,
     pub(super) answer: oneshot::Sender<Result<Option<String>, DiskFault>>,
-    /// Capacity of the queue, released with the job.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 pub(super) enum FindBy {
@@ -87,28 +81,28 @@ impl Loader {
     }
 
     /// Runs until the queue is closed.
-    pub(super) fn run(mut self, queue: &Receiver<LoadJob>) {
-        while let Ok(job) = queue.recv() {
+    pub(super) fn run(mut self, queue: &JobReceiver<LoadJob>) {
+        while let Ok(job) = queue.recv(None) {
             match job {
-                LoadJob::Load(Load { tail, answer, permit }) if !answer.is_closed() => {
-                    send_answer(answer, self.load(&tail));
-                    drop(permit);
-                }
-                LoadJob::Before(Before { tail, from, until, bytes, answer, permit }) if !answer.is_closed() => {
+                LoadJob::Load(Load { topic, answer }) => send_answer(answer, self.activate(&topic)),
+                LoadJob::Before(Before { tail, from, until, bytes, answer }) => {
                     send_answer(answer, self.before(&tail, from, until, bytes));
-                    drop(permit);
                 }
-                LoadJob::Superseded(AskSuperseded { tail, from, until, answer, permit }) if !answer.is_closed() => {
+                LoadJob::Superseded(AskSuperseded { tail, from, until, answer }) => {
                     send_answer(answer, self.superseded(&tail, from, until));
-                    drop(permit);
                 }
-                LoadJob::Find(Find { by, answer, permit }) if !answer.is_closed() => {
-                    send_answer(answer, self.find(by));
-                    drop(permit);
-                }
-                LoadJob::Load(_) | LoadJob::Before(_) | LoadJob::Superseded(_) | LoadJob::Find(_) => {}
+                LoadJob::Find(Find { by, answer }) => send_answer(answer, self.find(&by)),
             }
         }
+    }
+
+    /// Loads a topic, unless that was done for another caller.
+    fn activate(&mut self, topic: &ActiveTopic) -> Result<(), DiskFault> {
+        if !topic.is_loaded() {
+            self.load(&topic.tail)?;
+            topic.set_loaded();
+        }
+        Ok(())
     }
 
     /// Makes sure that the file can be read.
@@ -129,11 +123,11 @@ impl Loader {
     }
 
     /// Finds the name of a topic that has events.
-    fn find(&mut self, by: FindBy) -> Result<Option<String>, DiskFault> {
+    fn find(&mut self, by: &FindBy) -> Result<Option<String>, DiskFault> {
         self.make_readable()?;
-        let found = self.store.read(|store| match by {
-            FindBy::Name(name) => Ok((store.has(&name)? || self.journal.has(&name)).then_some(name)),
-            FindBy::Epoch(epoch) => Ok(store.name_of(epoch)?.or_else(|| self.journal.name_of(epoch))),
+        let found = read_again(&self.store, |store| match by {
+            FindBy::Name(name) => Ok((store.has(name)? || self.journal.has(name)).then(|| name.clone())),
+            FindBy::Epoch(epoch) => Ok(store.name_of(*epoch)?.or_else(|| self.journal.name_of(*epoch))),
         });
         found.map_err(|error| error.of(READING, &self.path))
     }
@@ -157,13 +151,24 @@ impl Loader {
     }
 
     /// Reads older events of a topic than its log has.
-    fn before(&mut self, tail: &Tail, from: u64, until: u64, bytes: usize) -> Result<Vec<Stored>, DiskFault> {
+    pub(super) fn before(
+        &mut self,
+        tail: &Tail,
+        from: u64,
+        until: u64,
+        bytes: usize,
+    ) -> Result<Vec<Stored>, DiskFault> {
         self.read(tail, |reader| {
             let (Some(head), Some(retention)) = (tail.head(), tail.retention()) else { return Ok(Vec::new()) };
             // Events that are no longer retained leave the file with the next publish.
             let kept = tail.kept().map_or(0, |kept| kept.offset);
             let retained = head.mark.offset.saturating_sub(retention.events.max(1) as u64);
             let offsets = from.max(kept).max(retained)..=until;
+            if offsets.is_empty() {
+                // Publishes have overtaken the reader. No event is read, so it is not known what was before the oldest
+                // one that is retained.
+                return Ok(Vec::new());
+            }
             let (age, newest) = (milliseconds(retention.age), head.mark.offset);
             let part = reader.part(tail.topic(), &PartBounds { offsets, bytes, age, newest })?;
             let Some(part) = part.filter(|part| part.epoch == head.epoch) else { return Ok(Vec::new()) };
@@ -183,18 +188,41 @@ impl Loader {
         })
     }
 
-    fn read<R>(
+    pub(super) fn read<R>(
         &mut self,
         tail: &Tail,
-        read: impl FnOnce(&Reader<'_>) -> Result<R, StoreError>,
+        mut read: impl FnMut(&Reader<'_>) -> Result<R, StoreError>,
     ) -> Result<R, DiskFault> {
         self.make_readable()?;
         let Self { path, store, journal, failed, holes, .. } = self;
-        failed.read(tail.topic(), || {
-            let read = store.read(|store| read(&Reader { store, journal, holes, time: unix_time() }));
-            read.map_err(|error| error.of(READING, path))
-        })
+        let mut is_of_topic = true;
+        let done = failed.read(tail.topic(), || {
+            let done = read_again(store, |store| read(&Reader { store, journal, holes, time: unix_time() }));
+            is_of_topic = !done.as_ref().is_err_and(StoreError::is_of_another_use);
+            done.map_err(|error| error.of(READING, path))
+        });
+        if !is_of_topic {
+            failed.forget(tail.topic());
+        }
+        done
     }
+}
+
+/// The number of times that a read is repeated because writes have failed meanwhile.
+pub(super) const MAX_REPEATS: usize = 3;
+
+/// Reads from the store. A write that fails meanwhile closes it, and then it is opened for reading again.
+pub(super) fn read_again<R>(
+    store: &SharedStore,
+    mut read: impl FnMut(&Store) -> Result<R, StoreError>,
+) -> Result<R, StoreError> {
+    for _ in 0..MAX_REPEATS {
+        match store.read(&mut read) {
+            Err(error) if error.is_of_another_use() => store.make_readable()?,
+            done => return done,
+        }
+    }
+    store.read(read)
 }
 
 /// Appends the events that were written before the log had the others. Returns false if the log has another history.
@@ -216,70 +244,4 @@ fn catch_up(reader: &Reader<'_>, tail: &Tail) -> Result<bool, StoreError> {
         }
     }
     Ok(true)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-    use crate::event::Event;
-    use crate::topic::encoded::Draft;
-    use crate::topic::engine::disk::record;
-    use crate::topic::engine::disk::scratch::Scratch;
-    use crate::topic::epoch_index::EpochIndex;
-    use crate::topic::event_keys::EventKeys;
-    use crate::topic::position::Mark;
-    use crate::topic::retention::Retention;
-    use crate::topic::shared_log::SharedLog;
-
-    /// A file with a topic whose events have these ages in minutes and this key.
-    fn store(scratch: &Scratch, ages: &[i64], key: Option<&str>) -> Arc<SharedStore> {
-        let store = SharedStore::open(scratch.path(), false).unwrap();
-        let (draft, time) = (Draft::of(Event::data("x")).unwrap(), unix_time());
-        let written = store.write(
-            |store| {
-                store.write(true, |tables| {
-                    let row = tables.add("a", store.epoch("a")?, Mark::default())?;
-                    (1..).zip(ages).try_for_each(|(offset, age)| {
-                        let time = time.saturating_add_signed(-age * 60_000);
-                        let keys = EventKeys { key, once: None };
-                        tables.put(&row, offset, &record::of_draft(Tag::from_bits(1), time, None, keys, &draft))
-                    })
-                })
-            },
-            || {},
-        );
-        written.unwrap();
-        Arc::new(store)
-    }
-
-    fn load(scratch: &Scratch, store: Arc<SharedStore>, log: &Arc<SharedLog>) {
-        let tail = Tail::new(log, &Arc::<EpochIndex>::default());
-        Loader::new(scratch.path().into(), store, Arc::default()).load(&tail).unwrap();
-    }
-
-    fn offsets(log: &SharedLog) -> Vec<u64> {
-        log.lock().log.after(0).map(|entry| entry.mark.offset).collect()
-    }
-
-    #[test]
-    fn events_keep_their_age_when_they_are_loaded() {
-        let scratch = Scratch::new("age");
-        // The clock was set back after the last one.
-        let store = store(&scratch, &[90, 61, 59, 0, -5], None);
-        let log = Arc::new(SharedLog::new("a", Retention::new().age(Duration::from_hours(1))));
-        load(&scratch, store, &log);
-        assert_eq!(offsets(&log), [3, 4, 5]);
-    }
-
-    /// Older versions did not limit the length of keys.
-    #[test]
-    fn events_with_keys_beyond_the_limit_are_loaded() {
-        let scratch = Scratch::new("key");
-        let key = "k".repeat(100_000);
-        let log = Arc::new(SharedLog::new("a", Retention::new()));
-        load(&scratch, store(&scratch, &[0], Some(&key)), &log);
-        assert_eq!(log.lock().log.newest_of(&key), Some(1));
-    }
 }

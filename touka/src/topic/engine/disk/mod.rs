@@ -8,9 +8,9 @@
 //! - `database`: tables and identity; `row`: a topic; `key_tables`, `superseded`: events by their keys
 //! - `tables`, `store`: writing and reading the tables; `shared_store`: a store shared by two threads
 //! - `head`: the end of a topic in the file; `journal`: what is not certain to be in the file; `reader`: both in order
-//! - `active`: the topics that are read in this process; `failures`: the topics that cannot be read
+//! - `queue`: the jobs of a thread; `active`: the topics that are read in this process; `failures`: the topics that cannot be read
 //! - `write_batch`: the events of one topic that are written together; `idle_trim`: expiry of old events
-//! - `writer`, `loader`: the threads that write and read; `disk_engine`: the queues to them, and the engine
+//! - `writer`, `loader`: the threads that write and read; `disk_engine`: the engine
 
 mod active;
 mod database;
@@ -23,7 +23,10 @@ mod idle_trim;
 mod journal;
 mod key_tables;
 mod loader;
+#[cfg(test)]
+mod loader_tests;
 mod overlay;
+mod queue;
 mod reader;
 mod record;
 mod row;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 
 use super::active::ActiveTopics;
 use super::disk_fault::{DiskFault, StoreError};
@@ -34,16 +34,12 @@ pub(super) struct Publish {
     pub(super) draft: Draft,
     pub(super) keys: KeptKeys,
     pub(super) answer: oneshot::Sender<Result<Position, DiskFault>>,
-    /// Capacity of the queue, released when the event is written or dropped.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// A request to remove a topic with all its events.
 pub(super) struct Remove {
     pub(super) tail: Tail,
     pub(super) answer: oneshot::Sender<Result<(), DiskFault>>,
-    /// Capacity of the queue, released with the job.
-    pub(super) permit: OwnedSemaphorePermit,
 }
 
 /// The events of one topic that are written in one transaction.
@@ -101,6 +97,12 @@ impl WriteBatch {
         self.publishes.last().map_or(u64::MAX, |publish| milliseconds(publish.retention.age))
     }
 
+    /// The time at which the oldest event of the topic becomes too old, in milliseconds of Unix time. That may be before the
+    /// events of the batch do: the newest event of a topic stays until there is another one.
+    pub(super) fn expires(&self) -> u64 {
+        self.head.oldest().saturating_add(self.age())
+    }
+
     /// Assigns positions to the events and writes them, at this time in milliseconds of Unix time.
     ///
     /// Before, events that exceed the retention are removed. Those that exceed it with this batch leave the file with the
@@ -140,23 +142,24 @@ impl WriteBatch {
     /// Appends the written events to the log, if the topic is active, and answers the publishers.
     pub(super) fn finish(self, active: &ActiveTopics, time: u64) {
         let Self { name, head, before, publishes, written } = self;
-        let tail = active.get(&name);
+        let active = active.get(&name);
         let (mut events, mut answers) = (Vec::new(), Vec::with_capacity(publishes.len()));
-        for (Publish { draft, keys, answer, permit, .. }, Written { position, previous, .. }) in
+        for (Publish { draft, keys, answer, .. }, Written { position, previous, .. }) in
             publishes.into_iter().zip(written)
         {
-            if let Some(previous) = previous.filter(|_| tail.is_some()) {
+            if let Some(previous) = previous.filter(|_| active.is_some()) {
                 events.push(Stored::of_draft(position, previous, time, keys.as_keys(), &draft));
             }
-            answers.push((answer, position, permit));
+            answers.push((answer, position));
         }
-        if let Some(tail) = tail {
+        if let Some(active) = active {
+            let tail = &active.tail;
             tail.apply(events);
             if head.tail() != before.tail() {
                 tail.set_kept(Position { epoch: head.epoch, mark: head.tail() });
             }
         }
-        for (answer, position, _permit) in answers {
+        for (answer, position) in answers {
             send_answer(answer, Ok(position));
         }
     }

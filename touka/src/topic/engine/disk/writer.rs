@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::RecvTimeoutError;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use super::failures::Failures;
 use super::head::{Head, Heads};
 use super::idle_trim::IdleTrim;
 use super::journal::{Journal, Pending};
+use super::queue::JobReceiver;
 use super::shared_store::SharedStore;
 use super::store::Store;
 use super::write_batch::{Publish, Remove, WriteJob, batches, fail, send_answer};
@@ -85,14 +86,10 @@ impl Writer {
     }
 
     /// Runs until the queue is closed and all events are written.
-    pub(super) fn run(mut self, queue: &Receiver<WriteJob>) {
+    pub(super) fn run(mut self, queue: &JobReceiver<WriteJob>) {
         loop {
             let wake = [self.flush_at, self.trim.at()].into_iter().flatten().min();
-            let first = match wake {
-                None => queue.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => queue.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            match first {
+            match queue.recv(wake) {
                 Ok(first) => {
                     let (publishes, remove) = self.gather(first, queue);
                     self.publish(publishes);
@@ -110,7 +107,7 @@ impl Writer {
 
     /// Takes the publishes up to the first removal out of the queue, and that removal. Publishes whose callers have left
     /// are dropped.
-    fn gather(&mut self, first: WriteJob, queue: &Receiver<WriteJob>) -> (Vec<Publish>, Option<Remove>) {
+    fn gather(&mut self, first: WriteJob, queue: &JobReceiver<WriteJob>) -> (Vec<Publish>, Option<Remove>) {
         let (mut publishes, mut bytes, mut next) = (Vec::new(), 0, Some(first));
         if !self.store.is_open() {
             // At most half of the thread's time goes into opening a file that cannot be opened.
@@ -125,7 +122,7 @@ impl Writer {
                 }
                 WriteJob::Remove(remove) => return (publishes, Some(remove)),
             }
-            next = if bytes < MAX_TRANSACTION { queue.try_recv().ok() } else { None };
+            next = if bytes < MAX_TRANSACTION { queue.try_recv() } else { None };
         }
         (publishes, None)
     }
@@ -223,7 +220,7 @@ impl Writer {
         }
         for batch in batches {
             self.heads.set(Arc::clone(&batch.name), batch.head);
-            self.trim.schedule(time, time.saturating_add(batch.age()), Instant::now());
+            self.trim.schedule(time, batch.expires(), Instant::now());
             if !durably {
                 let acknowledged = batch.acknowledged();
                 self.unflushed += acknowledged.events.iter().map(|(_, record)| record.len()).sum::<usize>();
@@ -252,7 +249,7 @@ impl Writer {
         }
         let mut head = read?;
         // A topic without events may have readers already. Its epoch may be another one since: see `Store::epoch`.
-        let active = self.active.get(name).and_then(|tail| tail.loaded_head());
+        let active = self.active.get(name).and_then(|active| active.tail.loaded_head());
         if let Some(known) = active.filter(|_| head.row.is_none()) {
             head.epoch = known.epoch;
         }
@@ -260,7 +257,7 @@ impl Writer {
     }
 
     /// Removes a topic, after all events that were published before.
-    fn remove(&mut self, Remove { tail, answer, permit }: Remove) {
+    fn remove(&mut self, Remove { tail, answer }: Remove) {
         if answer.is_closed() {
             return;
         }
@@ -269,7 +266,7 @@ impl Writer {
         let is_removed = tail.is_removed();
         // If it fails, the transaction may have been committed all the same. The topic must not begin anew then.
         let newest = self.heads.get(&name).map(|head| Pending::after(head.epoch, head.newest));
-        let active = self.active.get(&name).and_then(|tail| tail.loaded_head());
+        let active = self.active.get(&name).and_then(|active| active.tail.loaded_head());
         let newest = newest.or(active.map(|head| Pending::after(head.epoch, head.mark)));
         let doubt = |journal: &Journal| {
             if let Some(newest) = newest {
@@ -285,7 +282,6 @@ impl Writer {
             tail.remove();
         }
         send_answer(answer, removed);
-        drop(permit);
     }
 
     /// Writes the acknowledged events that are not on the disk yet.

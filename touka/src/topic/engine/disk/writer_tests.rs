@@ -1,14 +1,15 @@
 //! Tests of [`Writer`].
 
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
+use super::head::Head;
+use super::queue::jobs;
 use super::record::Record;
 use super::scratch::Scratch;
 use super::shared_store::SharedStore;
-use super::write_batch::{Publish, WriteJob};
+use super::write_batch::{Publish, WriteJob, batches};
 use super::writer::Writer;
 use crate::event::Event;
 use crate::topic::disk::Durability;
@@ -27,23 +28,21 @@ fn publish(
     numbers: std::ops::Range<usize>,
     stays: impl Fn(usize) -> bool,
 ) -> Vec<u64> {
-    let capacity = Arc::new(Semaphore::new(numbers.len()));
-    let (jobs, queue) = channel();
-    let mut answers = Vec::new();
+    let (jobs, queue) = jobs();
+    let (mut answers, mut queued) = (Vec::new(), Vec::new());
     for number in numbers.clone() {
         let (answer, answered) = oneshot::channel();
         answers.extend(stays(number).then_some(answered));
         let draft = Draft::of(Event::data(number.to_string())).unwrap();
-        let permit = Arc::clone(&capacity).try_acquire_owned().unwrap();
         let tail = Tail::new(log, &Arc::<EpochIndex>::default());
-        let publish = Publish { tail, retention, draft, keys: KeptKeys::default(), answer, permit };
-        jobs.send(WriteJob::Publish(publish)).unwrap();
+        let publish = Publish { tail, retention, draft, keys: KeptKeys::default(), answer };
+        queued.extend(jobs.send(WriteJob::Publish(publish)));
     }
     drop(jobs);
     let (journal, active) = (Arc::default(), Arc::default());
     Writer::new("file".into(), Durability::Immediate, Arc::clone(store), journal, active).run(&queue);
-    // Neither capacity nor a reference to the log is leaked.
-    assert_eq!((capacity.available_permits(), Arc::strong_count(log)), (numbers.len(), 1));
+    // No reference to the log is leaked.
+    assert_eq!(Arc::strong_count(log), 1);
     answers.into_iter().map(|answer| answer.blocking_recv().unwrap().unwrap().mark.offset).collect()
 }
 
@@ -85,4 +84,23 @@ fn a_topic_that_is_not_read_is_trimmed_in_the_file() {
         publish(&store, &log, Retention::new().bytes(bytes), number..number + 1, |_| true);
         assert_eq!(written(&store), kept, "{bytes} bytes");
     }
+}
+
+/// The newest event of a topic stays, however old it is, and leaves the file soon after another one is published.
+#[test]
+fn a_topic_expires_with_its_oldest_event() {
+    let scratch = Scratch::new("oldest");
+    let store = SharedStore::open(scratch.path(), false).unwrap();
+    let log = Arc::new(SharedLog::new("a", Retention::new()));
+    let expires = |time| {
+        let (tail, (answer, _)) = (Tail::new(&log, &Arc::<EpochIndex>::default()), oneshot::channel());
+        let (retention, draft) = (Retention::new(), Draft::of(Event::data("x")).unwrap());
+        let publish = Publish { tail, retention, draft, keys: KeptKeys::default(), answer };
+        let head = |name: &Arc<str>| Ok(store.read(|store| Head::read(store, name)).unwrap());
+        let mut batch = batches(vec![publish], head).remove(0);
+        store.write(|store| store.write(true, |tables| batch.write(tables, time)), || {}).unwrap();
+        batch.expires()
+    };
+    let hours = |hours: u64| hours * 3_600_000;
+    assert_eq!([1, 9, 10].map(|hour| expires(hours(hour))), [2, 2, 10].map(hours));
 }
