@@ -1,6 +1,8 @@
 //! Redis is killed, and comes back with all events, with some, or with none.
 
-use support::{Fsync, RedisServer, eventually};
+use std::time::Duration;
+
+use support::{Fsync, RedisServer, TcpProxy, eventually};
 
 use super::client::Client;
 use super::oracle::Faults;
@@ -104,6 +106,35 @@ async fn clients_come_back_to_another_history_of_same_length() {
 async fn clients_come_back_to_a_longer_history() {
     clients_come_back_after_a_rollback(25, "forked", 1000).await;
     clients_come_back_after_a_rollback(25, "forked", 2).await;
+}
+
+/// A client that was told of a rollback comes to a node that cannot know of it yet, and gets none of the lost events again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_learns_of_a_rollback_later_asks_first() {
+    let mut redis = RedisServer::start().await;
+    let mut proxy = TcpProxy::start(redis.address());
+    let mut scene = Scene::new(&[redis.url(), redis.url_at(proxy.address())], Options::default()).await;
+    let (stays, moves) = (scene.client(1).await, scene.client(0).await);
+    scene.publish(0, 5).await;
+    let snapshot = redis.save().await;
+    let last = scene.publish(0, 20).await;
+    for client in [&stays, &moves] {
+        assert!(client.reaches(last, PATIENCE).await, "{} is at {:?}", client.name, client.at());
+    }
+    // The end of a connection arrives later, too.
+    proxy.delay(Duration::from_millis(700));
+    scene.record.losing(redis.roll_back(&snapshot)).await;
+    eventually(PATIENCE, "a gap", async || !moves.gaps().is_empty()).await;
+    proxy.resume();
+    moves.leave().await;
+    moves.come(1);
+    let last = scene.publish(0, 3).await;
+    for client in [stays, moves] {
+        assert!(client.reaches(last, PATIENCE).await, "{} is at {:?}", client.name, client.at());
+        assert_eq!(client.gaps(), ["future"], "{}", client.name);
+        scene.clients.push(client);
+    }
+    scene.finish(&redis, Faults::Lose).await;
 }
 
 /// Clients stay connected through rollbacks under load.

@@ -42,11 +42,13 @@ pub(super) async fn begin(
     // The number of times that the events of the log had been replaced when the history was requested.
     let mut resets = 0;
     loop {
+        let was_active = log.is_active();
         engine.activate(log).await?;
-        // Another node may have told the client already that events are lost. While the engine is away, the client gets what
-        // this process has.
+        // Another node may have told the client already that events are lost, and this one may not know yet. While the
+        // engine is away, the client gets what this process has.
         if requests == 0
-            && claim.has_id()
+            && was_active
+            && claim.is_before(log.lock().log.head())
             && let Err(error) = engine.ensure_in_step(log).await
         {
             tracing::debug!(target: "touka::topic", topic = log.name(), ?error, "a client may get events that are lost");

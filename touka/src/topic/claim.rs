@@ -48,6 +48,11 @@ impl Claim {
         !matches!(self, Self::Nothing)
     }
 
+    /// Whether the client has an id, and there are events after it.
+    pub(super) const fn is_before(&self, head: Mark) -> bool {
+        self.has_id() && self.offset() < head.offset
+    }
+
     const fn offset(&self) -> u64 {
         match self {
             Self::Nothing | Self::Malformed | Self::Interrupted => 0,

@@ -91,11 +91,12 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         EngineFuture::ready(Ok(()))
     }
 
-    /// Makes sure that the log of an active topic has no event that the engine has lost, as far as this process can know.
+    /// Makes sure that the log of an active topic has no event that the engine had lost when this was called.
     ///
-    /// The hub calls this for each client that comes with an id, so it must be ready at once unless there is a reason for
-    /// doubt: the connection to the store was lost, and the log has not been compared since. An error is logged, and the
-    /// client gets what this process has. The default does nothing.
+    /// The hub calls this for each client that is about to get events from the memory of this process: another process may
+    /// have told the client already that they are lost. Compare the log with the store, once for all clients that wait for
+    /// it, and set a short time limit: an error is logged, and the client gets what this process has. The default does
+    /// nothing, which is correct if no event can be lost.
     fn ensure_in_step<'a>(&'a self, _topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
         EngineFuture::ready(Ok(()))
     }

@@ -177,9 +177,6 @@ impl Engine for NatsEngine {
         let Some(active) = self.node.active.get(&self.node.subjects.live(topic.name())) else {
             return EngineFuture::ready(Ok(()));
         };
-        if active.is_in_step() {
-            return EngineFuture::ready(Ok(()));
-        }
         EngineFuture::new(async move {
             let deadline = Instant::now() + self.node.options.connect_timeout.min(IN_STEP_TIMEOUT);
             Ok(ensure_in_step(&self.node, &active, deadline).await?)

@@ -170,11 +170,6 @@ impl Engine for RedisEngine {
     }
 
     fn ensure_in_step<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
-        match self.nodes.place(topic.name()) {
-            Ok(None) => return EngineFuture::ready(Ok(())),
-            Ok(Some(place)) if place.topic.is_in_step() => return EngineFuture::ready(Ok(())),
-            Ok(Some(_)) | Err(_) => {}
-        }
         EngineFuture::new(async move {
             let timeout = self.nodes.options().connect_timeout.min(IN_STEP_TIMEOUT);
             let sync = async |Place { node, topic }: Place, deadline| ensure_in_step(&node, &topic, deadline).await;

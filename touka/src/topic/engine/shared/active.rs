@@ -40,6 +40,10 @@ pub(in crate::topic::engine) struct ActiveTopic {
     confirmations: AtomicU64,
     /// The number of confirmations when the last sync began that has succeeded.
     synced: AtomicU64,
+    /// The number of syncs that have begun.
+    begun: AtomicU64,
+    /// The number of the last sync that has succeeded.
+    done: watch::Sender<u64>,
     /// Notified when the node that has run the feed of the topic has given up the right.
     pub(in crate::topic::engine) is_lead_free: Notify,
     /// Held while the log is brought in step with the server.
@@ -69,6 +73,8 @@ impl ActiveTopic {
             is_heard: watch::Sender::new(false),
             confirmations: AtomicU64::new(0),
             synced: AtomicU64::new(0),
+            begun: AtomicU64::new(0),
+            done: watch::Sender::new(0),
             is_lead_free: Notify::new(),
             syncing: tokio::sync::Mutex::new(()),
             requests: AtomicUsize::new(0),
@@ -92,9 +98,24 @@ impl ActiveTopic {
         self.confirmations.load(Ordering::Acquire)
     }
 
-    /// Records a sync that has succeeded and began after this many confirmations.
-    pub(in crate::topic::engine) fn set_synced(&self, confirmations: u64) {
+    /// Begins a sync. Returns its number, to be given to [`set_synced`](Self::set_synced).
+    pub(in crate::topic::engine) fn begin_sync(&self) -> u64 {
+        self.begun.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Records that the sync of this number has succeeded, which began after this many confirmations.
+    pub(in crate::topic::engine) fn set_synced(&self, number: u64, confirmations: u64) {
         self.synced.store(confirmations, Ordering::Release);
+        self.done.send_replace(number);
+    }
+
+    /// Waits until a sync has succeeded that begins after this call.
+    pub(in crate::topic::engine) fn next_sync(&self) -> impl Future<Output = ()> + Send + use<> {
+        let (begun, mut done) = (self.begun.load(Ordering::Acquire), self.done.subscribe());
+        async move {
+            // The topic has the sender, and the caller has the topic.
+            let _ = done.wait_for(|number| *number > begun).await;
+        }
     }
 
     /// Whether the log has been brought in step since the subscription was confirmed. If not, the server may have lost events

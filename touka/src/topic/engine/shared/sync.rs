@@ -75,9 +75,9 @@ pub(in crate::topic::engine) async fn sync<S: Source>(
     deadline: Instant,
 ) -> Result<(), S::Fault> {
     let _one = topic.syncing.lock().await;
-    let confirmations = topic.confirmations();
+    let (number, confirmations) = (topic.begin_sync(), topic.confirmations());
     bring_in_step(source, topic, deadline).await?;
-    topic.set_synced(confirmations);
+    topic.set_synced(number, confirmations);
     Ok(())
 }
 
@@ -94,18 +94,15 @@ pub(in crate::topic::engine) async fn sync_on_task<S: Source>(
     synced.await.unwrap_or_else(|_| Err(source.away()))
 }
 
-/// Brings the log in step, unless that was done since the node hears the topic.
+/// Brings the log in step with a sync that begins after this call. One serves all callers that wait for it.
 pub(in crate::topic::engine) async fn ensure_in_step<S: Source>(
     source: &Arc<S>,
     topic: &Arc<ActiveTopic>,
     deadline: Instant,
 ) -> Result<(), S::Fault> {
-    if topic.is_in_step() {
-        return Ok(());
-    }
-    // Of several callers that wait for a sync, the first one may have made it.
-    let waited = timeout_at(deadline, topic.syncing.lock()).await.map(drop);
-    if waited.is_ok() && topic.is_in_step() { Ok(()) } else { sync_on_task(source, topic, deadline).await }
+    let synced = topic.next_sync();
+    request_sync(source, topic);
+    timeout_at(deadline, synced).await.map_err(|_| source.away())
 }
 
 async fn bring_in_step<S: Source>(source: &S, topic: &ActiveTopic, deadline: Instant) -> Result<(), S::Fault> {
