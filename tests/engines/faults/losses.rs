@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use support::{Fsync, RedisServer, TcpProxy, eventually};
+use tokio::time::sleep;
 
 use super::client::Client;
 use super::oracle::Faults;
@@ -121,13 +122,14 @@ async fn a_node_that_learns_of_a_rollback_later_asks_first() {
     for client in [&stays, &moves] {
         assert!(client.reaches(last, PATIENCE).await, "{} is at {:?}", client.name, client.at());
     }
-    // The end of a connection arrives later, too.
-    proxy.delay(Duration::from_millis(700));
+    // No byte and no end of a connection passes.
+    proxy.stall();
     scene.record.losing(redis.roll_back(&snapshot)).await;
     eventually(PATIENCE, "a gap", async || !moves.gaps().is_empty()).await;
-    proxy.resume();
     moves.leave().await;
     moves.come(1);
+    sleep(Duration::from_millis(300)).await;
+    proxy.resume();
     let last = scene.publish(0, 3).await;
     for client in [stays, moves] {
         assert!(client.reaches(last, PATIENCE).await, "{} is at {:?}", client.name, client.at());
