@@ -187,8 +187,11 @@ async fn a_panic_of_refresh_is_an_error_of_a_subscription() {
 async fn a_panic_of_ensure_in_step_costs_one_subscription() {
     let mut scene = Scene::new().await;
     for when in PANICS {
+        let _active = scene.bad().subscribe(None).await.expect("a stream");
+        let id = scene.bad().publish("seen").await.expect("published");
+        scene.bad().publish("missed").await.expect("published");
         scene.faulty.arm("ensure_in_step", when);
-        panics(scene.bad().subscribe(foreign().await).into_future()).await;
+        panics(scene.bad().subscribe(id).into_future()).await;
         scene.check().await;
     }
 }
