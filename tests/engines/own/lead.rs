@@ -28,7 +28,7 @@ async fn next(stream: &mut EventStream) -> Option<String> {
     }
 }
 
-/// A right that nobody extends or ends is lost when its time is over. Then the body of another subscriber runs, and without
+/// A right that its engine neither extends nor ends is lost when its time is over. Then the body of another subscriber runs, and without
 /// one the streams end: their clients come back with a body.
 #[tokio::test(start_paused = true)]
 async fn a_right_that_nobody_extends_is_lost_in_time() {

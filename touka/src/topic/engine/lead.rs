@@ -77,7 +77,7 @@ impl Lead {
         matches!(*standing.borrow(), Standing::Until(until) if Instant::now() < until)
     }
 
-    /// Whether another process has the right, or may have it: nobody extends it any more, and its time is over.
+    /// Whether another process has the right, or may have it: its engine does not extend it any more, and its time is over.
     pub(crate) fn is_lost(&self) -> bool {
         let Some(standing) = &self.standing else { return false };
         let is_extended = standing.has_changed().is_ok();
