@@ -120,6 +120,7 @@ impl ActiveTopic {
 
     /// Whether the log has been brought in step since the subscription was confirmed. If not, the server may have lost events
     /// that the log has.
+    #[cfg(feature = "nats")]
     pub(in crate::topic::engine) fn is_in_step(&self) -> bool {
         *self.is_heard.borrow() && self.synced.load(Ordering::Acquire) == self.confirmations()
     }
