@@ -9,6 +9,8 @@ mod lead;
 mod panics;
 mod removal;
 mod rollback;
+mod snapshots;
+mod spans;
 mod store;
 mod suite;
 mod timers;

@@ -198,6 +198,10 @@ impl Reader for Merged {
         next.map_or(Poll::Pending, |item| Poll::Ready(Ok(item)))
     }
 
+    fn has_caught_up(&self) -> bool {
+        !self.followed.iter().any(|followed| followed.subscription.has_history())
+    }
+
     fn restart(&mut self) -> (EventId, Vec<Gap>) {
         let mut gaps = Vec::new();
         for notice in self.notices.drain(..).rev() {

@@ -42,6 +42,10 @@ pub(super) trait Reader: Send + Sized {
     /// The next item, or the end of the stream. No lock is held when this returns.
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>>;
 
+    /// Whether the reader has read to the end of its topics, if [`poll_item`](Self::poll_item) was pending just now. It is
+    /// pending as well while the engine reads older events for it.
+    fn has_caught_up(&self) -> bool;
+
     /// Moves the reader to the newest events. Returns its position there, and the gaps that it has not yielded yet.
     fn restart(&mut self) -> (EventId, Vec<Gap>);
 

@@ -92,7 +92,9 @@ impl<R: Reader, T: IntoEvent> SnapshotSource<R, T> {
                 Poll::Ready(Ok(None))
             }
             Poll::Pending => {
-                self.pace.caught_up();
+                if self.reader.has_caught_up() {
+                    self.pace.caught_up();
+                }
                 Poll::Pending
             }
             Poll::Ready(item) => Poll::Ready(item.map(Some)),

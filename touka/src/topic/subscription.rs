@@ -190,6 +190,10 @@ impl Reader for Subscription {
         next
     }
 
+    fn has_caught_up(&self) -> bool {
+        !self.has_history()
+    }
+
     fn restart(&mut self) -> (EventId, Vec<Gap>) {
         let gap = match self.opening.take().map(|opening| *opening) {
             Some(Notice::Gap(gap)) => vec![gap],

@@ -6,18 +6,19 @@ use std::task::Poll;
 
 use tokio::runtime::Handle;
 use tokio::task::AbortHandle;
+use tracing::Instrument as _;
 
 use crate::stream::contained;
 
 /// Runs a future on a task of its own, so that others who wait for what it holds do not depend on its caller, who may stop
-/// to poll. The task is aborted when the caller is dropped. A panic is passed on to the caller. `None` if the runtime shuts
-/// down.
+/// to poll. The task has the caller's span, and is aborted when the caller is dropped. A panic is passed on to the caller. `None`
+/// if the runtime shuts down.
 pub(super) async fn on_task<F>(runtime: &Handle, future: F) -> Option<F::Output>
 where
     F: Future<Output: Send + 'static> + Send + 'static,
 {
     let (task, ended) = contained(future);
-    let _abort = AbortOnDrop(runtime.spawn(task).abort_handle());
+    let _abort = AbortOnDrop(runtime.spawn(task.in_current_span()).abort_handle());
     match ended.await {
         Ok(Ok(output)) => Some(output),
         Ok(Err(panic)) => resume_unwind(panic),
