@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
 use touka::Hub;
 use touka::topic::Retention;
 
@@ -85,4 +87,22 @@ async fn the_longest_and_the_shortest_expiry_work() {
     untyped(&hub, "a").publish("1").await.unwrap();
     tokio::time::sleep(A_MINUTE).await;
     assert_eq!(check(&hub, "new"), ["new"]);
+}
+
+/// The task that evicts topics sleeps for minutes, and ends when the last clone of its hub is dropped.
+#[tokio::test(start_paused = true)]
+async fn the_task_of_a_hub_ends_with_it() {
+    let tasks = || Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    let hubs: Vec<_> = (0..10).map(|_| Hub::memory()).collect();
+    let topics: Vec<_> = hubs.iter().map(|hub| untyped(hub, "a")).collect();
+    yield_now().await;
+    assert_eq!(tasks(), before + 10);
+    drop(hubs.clone());
+    yield_now().await;
+    assert_eq!(tasks(), before + 10);
+    drop(hubs);
+    yield_now().await;
+    assert_eq!(tasks(), before, "tasks of hubs that were dropped");
+    topics[0].publish("1").await.unwrap();
 }

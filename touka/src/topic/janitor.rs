@@ -1,9 +1,13 @@
 //! The task that evicts topics while the hub is not called.
 
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::topic_table::TopicTable;
 use crate::stream::catch;
@@ -14,7 +18,7 @@ use crate::sync::Mutex;
 pub(super) fn start(table: &Arc<Mutex<TopicTable>>) {
     let Ok(runtime) = Handle::try_current() else { return };
     if table.lock().starts_janitor() {
-        let janitor = Janitor { table: Arc::downgrade(table), runs: true };
+        let janitor = Janitor { table: Arc::downgrade(table), hub: table.lock().lifetime(), runs: true };
         runtime.spawn(janitor.run());
     }
 }
@@ -22,6 +26,8 @@ pub(super) fn start(table: &Arc<Mutex<TopicTable>>) {
 /// The task. The table is marked as having a janitor while this lives.
 struct Janitor {
     table: Weak<Mutex<TopicTable>>,
+    /// Closed when the table is dropped, with its hub.
+    hub: watch::Receiver<()>,
     runs: bool,
 }
 
@@ -36,8 +42,15 @@ impl Janitor {
                 self.runs = false;
                 return;
             };
-            sleep.await;
+            self.sleep(sleep).await;
         }
+    }
+
+    /// Sleeps until the next turn, or until the hub is dropped.
+    async fn sleep(&mut self, sleep: Sleep) {
+        let (mut sleep, mut dropped) = (pin!(sleep), pin!(self.hub.changed()));
+        poll_fn(|cx| if dropped.as_mut().poll(cx).is_ready() { Poll::Ready(()) } else { sleep.as_mut().poll(cx) })
+            .await;
     }
 
     /// Takes a turn of a sweep and returns the time of the next one. `None` if the task must end.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::cache::{Cache, CacheShare, Caches};
@@ -35,6 +36,8 @@ pub(super) struct TopicTable {
     epochs: Arc<EpochIndex>,
     closed: bool,
     has_janitor: bool,
+    /// Dropped with the table.
+    lifetime: watch::Sender<()>,
     sweep_at: Instant,
     /// The earliest time at which a topic expires, of those that the current sweep has examined.
     soonest: Option<Instant>,
@@ -97,6 +100,7 @@ impl TopicTable {
             epochs,
             closed: false,
             has_janitor: false,
+            lifetime: watch::Sender::new(()),
             sweep_at: now + interval(settings.expiry),
             caches: (kind != EngineKind::Memory).then(|| Arc::new(Caches::new(settings.cache))),
             settings,
@@ -223,6 +227,11 @@ impl TopicTable {
         let starts = !self.has_janitor && !self.topics.is_empty();
         self.has_janitor |= starts;
         starts
+    }
+
+    /// Closed when the table is dropped.
+    pub(super) fn lifetime(&self) -> watch::Receiver<()> {
+        self.lifetime.subscribe()
     }
 
     pub(super) const fn janitor_ended(&mut self) {
