@@ -6,4 +6,6 @@ mod nats_pages;
 mod nats_settings;
 mod own;
 mod redis_settings;
+mod removal;
+mod runtimes;
 mod suite;

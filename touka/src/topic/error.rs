@@ -169,13 +169,11 @@ impl HubError {
         Self::new(Kind::Unavailable, text, None)
     }
 
-    /// The tokio runtime of an operation has shut down.
+    /// The tokio runtime has shut down in which the hub was created, or that of the caller.
     pub(super) fn no_runtime() -> Self {
-        Self::new(
-            Kind::Unavailable,
-            "the engine of the hub was not asked: the tokio runtime has shut down".into(),
-            None,
-        )
+        let text =
+            "the tokio runtime of the hub has shut down: create hubs in the runtime that runs as long as the program";
+        Self::new(Kind::Unavailable, text.into(), None)
     }
 
     pub(super) fn removed_text(name: &str) -> String {

@@ -167,13 +167,20 @@ impl Hub {
     /// several topics continues with the others. The body of [`Topic::fed_by`] is dropped. [`Topic`] handles stay valid,
     /// but publishing to them is an error, [`HubError::is_removed`], and a new stream of them ends at once.
     ///
+    /// The removal begins after the publishes of this hub that are in flight, and later ones wait for it: once this is ready, no
+    /// handle from before creates the topic anew. On a server that processes share, the others hear of it a moment later,
+    /// and only while the topic has subscribers there. A publish of a process that has not heard of it creates the topic
+    /// anew, as one with [`Hub::topic`] does; so may a publish whose outcome is [unknown](HubError::is_unknown), if the server
+    /// gets it late.
+    ///
     /// A browser reconnects after the end of its stream. If the handler calls [`Hub::topic`], that creates an empty
     /// topic with new ids, and the client gets a `gap` event with the reason `foreign`. If it calls [`Hub::get`], it can
     /// answer 204, which makes an `EventSource` stop. The retention of the removed topic and its type are forgotten.
     ///
     /// # Errors
     /// On disk: the file cannot be written. Then the topic is as before, except that events may be gone if the disk has
-    /// failed in the middle.
+    /// failed in the middle. On a server: it cannot be reached ([`HubError::is_unavailable`]). Then the topic may be removed or
+    /// not.
     ///
     /// # Cancellation
     /// If this future is dropped before it is ready, the topic may be removed or not.
@@ -188,10 +195,6 @@ impl Hub {
         let log = self.lock().topic_to_remove(name, &mut swept);
         drop(swept);
         self.0.engine.remove(&log).await?;
-        // An engine does this itself, for the topics of all processes. One that does not must not leave readers behind.
-        if !log.is_removed() {
-            log.remove();
-        }
         self.lock().forget(&log);
         Ok(true)
     }

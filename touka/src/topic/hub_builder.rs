@@ -193,8 +193,14 @@ impl Hub {
     /// Clients can reconnect to any of the processes: they continue with their ids, and miss nothing or get a `gap` event
     /// first. Handlers are written as for [`Hub::memory`].
     ///
+    /// # Runtime
+    /// The connections and tasks of the hub live on the tokio runtime in which this is called, and end with it. Then
+    /// [`Hub::is_ready`] is false, and its operations are errors at once, [`HubError::is_unavailable`]. While that runtime runs,
+    /// the hub can be used from other runtimes and from threads without one.
+    ///
     /// # Errors
-    /// The URL is invalid, the server cannot be reached, or is not suitable: the text says which, and what to do.
+    /// The URL is invalid, the server cannot be reached, or is not suitable, or this is called outside of a tokio runtime: the
+    /// text says which, and what to do.
     #[cfg(feature = "redis")]
     pub async fn redis(redis: impl Into<super::Redis>) -> Result<Self, HubError> {
         Self::builder().redis(redis).await
@@ -206,8 +212,14 @@ impl Hub {
     /// first. Handlers are written as for [`Hub::memory`]. The events are messages of `JetStream`; the hub creates its
     /// streams if they do not exist.
     ///
+    /// # Runtime
+    /// The connections and tasks of the hub live on the tokio runtime in which this is called, and end with it. Then
+    /// [`Hub::is_ready`] is false, and its operations are errors at once, [`HubError::is_unavailable`]. While that runtime runs,
+    /// the hub can be used from other runtimes and from threads without one.
+    ///
     /// # Errors
-    /// The URL is invalid, no server can be reached, or they are not suitable: the text says which, and what to do.
+    /// The URL is invalid, no server can be reached, or they are not suitable, or this is called outside of a tokio runtime:
+    /// the text says which, and what to do.
     #[cfg(feature = "nats")]
     pub async fn nats(nats: impl Into<super::Nats>) -> Result<Self, HubError> {
         Self::builder().nats(nats).await

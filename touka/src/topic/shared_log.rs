@@ -32,6 +32,8 @@ pub(crate) struct SharedLog {
     /// Held by the caller that activates the topic. The time and the error of the last failure, for callers that have
     /// waited for the same attempt.
     pub(super) activating: tokio::sync::Mutex<Option<(Instant, HubError)>>,
+    /// Shared by the publishes that are in flight, and held alone by a removal.
+    pub(super) publishing: tokio::sync::RwLock<()>,
     /// Whether the events that the engine has of the topic are in the log, and new ones arrive there. Written under the
     /// log's lock.
     active: AtomicBool,
@@ -81,6 +83,7 @@ impl SharedLog {
             }),
             values: OnceLock::new(),
             activating: tokio::sync::Mutex::new(None),
+            publishing: tokio::sync::RwLock::new(()),
             active: AtomicBool::new(false),
             published: Mutex::new(None),
             deserted: Notify::new(),

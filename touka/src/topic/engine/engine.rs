@@ -51,10 +51,17 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// arrives there by its tail. If it [is](EngineTopic::is_active) here, apply it to the tail of this topic before the
     /// future is ready if you can, so that subscribers in this process need not wait. The outcome for a topic that is not
     /// active means nothing. Events that exceed [`EngineTopic::retention`] may be removed; their keys still count.
+    ///
+    /// On a tokio runtime, the future is first polled by its caller, and then on a task of its own, which is aborted if the
+    /// caller is dropped: it has the span of the caller, and not its task-locals.
     fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position>;
 
     /// Removes the events of a topic, and calls [`Tail::remove`](super::Tail::remove) on its tail in all processes. The topic
     /// need not be active. The next event with its name has another [`Epoch`]. If this fails, the topic goes on.
+    ///
+    /// On a tokio runtime it is on a task of its own, and is aborted if the caller is dropped. The hub calls it when no publish
+    /// to the topic is in flight in this process, and lets later ones wait for the outcome. A process that has not heard of
+    /// the removal may begin the topic anew with its next publish.
     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()>;
 
     /// The events after the offset `from`, up to the one at the offset `until`, the oldest first: at most this many bytes

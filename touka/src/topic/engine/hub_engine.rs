@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::engine_future::EngineFuture;
 use super::engine_kind::EngineKind;
 use super::engine_topic::EngineTopic;
+use super::home::Home;
 use super::lead::Lead;
 use super::lease::Lease;
 use super::memory::MemoryEngine;
@@ -43,11 +44,20 @@ pub(crate) struct HubEngine {
     kind: EngineKind,
     engine: Box<dyn Engine>,
     epochs: Arc<EpochIndex>,
+    /// The runtime of an engine that has connections. `None` for others, which may need no runtime.
+    home: Option<Home>,
 }
 
 impl HubEngine {
     fn new(kind: EngineKind, engine: impl Engine) -> Arc<Self> {
-        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default() })
+        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: None })
+    }
+
+    /// An engine that was connected in this runtime.
+    #[cfg(any(feature = "redis", feature = "nats"))]
+    fn connected(engine: impl Engine, home: Home) -> Arc<Self> {
+        let kind = EngineKind::Shared;
+        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: Some(home) })
     }
 
     pub(in crate::topic) fn memory() -> Arc<Self> {
@@ -66,7 +76,8 @@ impl HubEngine {
 
     #[cfg(feature = "redis")]
     pub(in crate::topic) async fn redis(options: Redis, cache: Cache) -> Result<Arc<Self>, HubError> {
-        Ok(Self::of(RedisEngine::connect(options, cache).await?))
+        let home = Home::current()?;
+        Ok(Self::connected(RedisEngine::connect(options, cache).await?, home))
     }
 
     #[cfg(feature = "nats")]
@@ -75,8 +86,9 @@ impl HubEngine {
         cache: Cache,
         retention: Retention,
     ) -> Result<Arc<Self>, HubError> {
+        let home = Home::current()?;
         // The client crate has large futures.
-        Ok(Self::of(Box::pin(NatsEngine::connect(options, cache, retention)).await?))
+        Ok(Self::connected(Box::pin(NatsEngine::connect(options, cache, retention)).await?, home))
     }
 
     pub(in crate::topic) const fn epochs(&self) -> &Arc<EpochIndex> {
@@ -106,14 +118,29 @@ impl HubEngine {
         if self.kind == EngineKind::File {
             return self.load(log).await;
         }
-        match Handle::try_current() {
-            // All callers wait for the one that activates, so this must go on if that one stops to poll.
-            Ok(runtime) if self.kind.is_shared() => {
-                let (engine, log) = (Arc::clone(self), Arc::clone(log));
-                let activated = on_task(&runtime, async move { engine.activate_here(&log).await }).await;
-                activated.unwrap_or_else(|| Err(HubError::no_runtime()))
-            }
-            _ => self.activate_here(log).await,
+        // All callers wait for the one that activates, so this must go on if that one stops to poll.
+        if let Some(runtime) = self.task_runtime() {
+            let (engine, log) = (Arc::clone(self), Arc::clone(log));
+            let activated = on_task(&runtime, async move { engine.activate_here(&log).await }).await;
+            return activated.unwrap_or_else(|| Err(HubError::no_runtime()));
+        }
+        self.activate_here(log).await
+    }
+
+    /// The runtime on which operations run that others may wait for, if the engine is shared.
+    fn task_runtime(&self) -> Option<Handle> {
+        match &self.home {
+            Some(home) => Some(home.runtime().clone()),
+            None if self.kind.is_shared() => Handle::try_current().ok(),
+            None => None,
+        }
+    }
+
+    /// Calls a method of the engine, where its connections live if it has any.
+    fn call<'a, T: Send + Unpin + 'a>(&'a self, call: impl FnOnce() -> EngineFuture<'a, T>) -> EngineFuture<'a, T> {
+        match &self.home {
+            Some(home) => home.call(HubError::no_runtime, call),
+            None => call(),
         }
     }
 
@@ -156,26 +183,56 @@ impl HubEngine {
         if self.kind == EngineKind::Memory {
             self.activate(log).await?;
         }
-        match Handle::try_current() {
-            // Publishes wait for places in a queue, so one whose caller stops to poll must not keep its place.
-            Ok(runtime) if self.kind.is_shared() => {
-                let (engine, shared, keys) = (Arc::clone(self), Arc::clone(log), keys.to_kept());
-                let publish = async move { engine.engine.publish(engine.topic(&shared), draft, keys.as_keys()).await };
-                let published = begun_on_task(&runtime, publish).await;
-                published.unwrap_or_else(|| Err(HubError::unknown_publish(log.name(), None)))
-            }
-            _ => self.engine.publish(self.topic(log), draft, keys).await,
+        // Publishes wait for places in a queue, so one whose caller stops to poll must not keep its place. A removal waits for
+        // them as well.
+        let Some(runtime) = self.task_runtime() else {
+            return self.engine.publish(self.topic(log), draft, keys).await;
+        };
+        if self.has_ended() {
+            return Err(HubError::no_runtime());
         }
+        let (engine, shared, keys) = (Arc::clone(self), Arc::clone(log), keys.to_kept());
+        let publish = async move { engine.publish_unless_removed(&shared, draft, keys.as_keys()).await };
+        let published = begun_on_task(&runtime, publish).await;
+        published.unwrap_or_else(|| Err(HubError::unknown_publish(log.name(), None)))
+    }
+
+    /// Publishes unless the topic is removed. A removal begins after the publishes that were there before it, with all their
+    /// attempts, and those that come later wait for its outcome: none of them begins the topic anew.
+    async fn publish_unless_removed(
+        &self,
+        log: &Arc<SharedLog>,
+        draft: Draft,
+        keys: EventKeys<'_>,
+    ) -> Result<Position, HubError> {
+        // Publishes are sent in the order of their callers, so one that need not wait must not give way to other tasks.
+        let _publishing = match log.publishing.try_read() {
+            Ok(publishing) => publishing,
+            Err(_) => log.publishing.read().await,
+        };
+        if log.is_removed() {
+            return Err(HubError::removed(log.name()));
+        }
+        let publish = || self.engine.publish(self.topic(log), draft, keys);
+        match &self.home {
+            Some(home) => home.call(|| HubError::unknown_publish(log.name(), None), publish).await,
+            None => publish().await,
+        }
+    }
+
+    /// Whether the runtime has shut down in which the connections of the engine were.
+    fn has_ended(&self) -> bool {
+        self.home.as_ref().is_some_and(|home| !home.is_running())
     }
 
     /// See [`Engine::refresh`].
     pub(in crate::topic) async fn refresh(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
-        contain("refresh", || self.engine.refresh(self.topic(log))).await
+        contain("refresh", || self.call(|| self.engine.refresh(self.topic(log)))).await
     }
 
     /// See [`Engine::ensure_in_step`].
     pub(in crate::topic) fn ensure_in_step<'a>(&'a self, log: &'a Arc<SharedLog>) -> EngineFuture<'a, ()> {
-        self.engine.ensure_in_step(self.topic(log))
+        self.call(|| self.engine.ensure_in_step(self.topic(log)))
     }
 
     /// See [`Engine::before`].
@@ -186,7 +243,7 @@ impl HubEngine {
         until: u64,
         bytes: usize,
     ) -> Result<Vec<Stored>, HubError> {
-        contain("before", || self.engine.before(self.topic(log), from, until, bytes)).await
+        contain("before", || self.call(|| self.engine.before(self.topic(log), from, until, bytes))).await
     }
 
     /// See [`Engine::superseded`].
@@ -196,12 +253,12 @@ impl HubEngine {
         from: u64,
         until: u64,
     ) -> Result<Option<Tag>, HubError> {
-        contain("superseded", || self.engine.superseded(self.topic(log), from, until)).await
+        contain("superseded", || self.call(|| self.engine.superseded(self.topic(log), from, until))).await
     }
 
     /// See [`Engine::lead`].
     pub(in crate::topic) async fn lead(&self, log: &Arc<SharedLog>) -> Result<Lead, HubError> {
-        contain("lead", || self.engine.lead(self.topic(log))).await
+        contain("lead", || self.call(|| self.engine.lead(self.topic(log)))).await
     }
 
     /// See [`Engine::end_feed`].
@@ -212,27 +269,41 @@ impl HubEngine {
         reason: CloseReason,
         last: Option<&Event>,
     ) -> Result<bool, HubError> {
-        contain("end_feed", || self.engine.end_feed(self.topic(log), lead, reason, last)).await
+        contain("end_feed", || self.call(|| self.engine.end_feed(self.topic(log), lead, reason, last))).await
     }
 
     /// See [`Engine::is_ready`].
     pub(in crate::topic) fn is_ready(&self) -> bool {
-        self.engine.is_ready()
+        !self.has_ended() && self.engine.is_ready()
     }
 
     /// See [`Engine::has`].
     pub(in crate::topic) fn has<'a>(&'a self, name: &'a str) -> EngineFuture<'a, bool> {
-        self.engine.has(name)
+        self.call(|| self.engine.has(name))
     }
 
     /// See [`Engine::name_of`].
     pub(in crate::topic) fn name_of(&self, epoch: Epoch) -> EngineFuture<'_, Option<String>> {
-        self.engine.name_of(epoch)
+        self.call(|| self.engine.name_of(epoch))
     }
 
-    /// See [`Engine::remove`].
-    pub(in crate::topic) fn remove<'a>(&'a self, log: &'a Arc<SharedLog>) -> EngineFuture<'a, ()> {
-        self.engine.remove(self.topic(log))
+    /// Removes a topic, after the publishes that have begun. See [`Engine::remove`].
+    pub(in crate::topic) async fn remove(self: &Arc<Self>, log: &Arc<SharedLog>) -> Result<(), HubError> {
+        // Publishes wait for the removal, whether or not its caller polls.
+        let Some(runtime) = self.task_runtime() else { return self.remove_here(log).await };
+        let (engine, log) = (Arc::clone(self), Arc::clone(log));
+        let removed = on_task(&runtime, async move { engine.remove_here(&log).await }).await;
+        removed.unwrap_or_else(|| Err(HubError::no_runtime()))
+    }
+
+    async fn remove_here(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
+        let _removing = log.publishing.write().await;
+        self.engine.remove(self.topic(log)).await?;
+        // An engine does this itself, for the topics of all processes. One that does not must not leave readers behind.
+        if !log.is_removed() {
+            log.remove();
+        }
+        Ok(())
     }
 }
 

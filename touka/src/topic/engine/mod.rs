@@ -80,7 +80,8 @@
 //! - `applied`, `compared`, `feed_end`, `newest_events`, `tail`, `engine_topic`: the end of a log, where an engine appends
 //!   events, and the topic of an operation
 //! - `engine`: the contract
-//! - `contain`, `on_task`: operations whose panics are errors, and operations that do not depend on their caller
+//! - `contain`, `on_task`, `home`: operations whose panics are errors, those that do not depend on their caller, and those that
+//!   need the runtime of their connections
 //! - `shared/`: what the engines of many nodes have in common
 //! - `memory`, `disk/`, `redis/`, `nats/`: the engines
 //! - `engine_kind`, `hub_engine`: an engine as a hub and its topics use it
@@ -96,6 +97,7 @@ mod engine_future;
 mod engine_kind;
 mod engine_topic;
 mod feed_end;
+mod home;
 mod hub_engine;
 mod lead;
 mod lease;

@@ -12,7 +12,7 @@ use super::subjects::token;
 use crate::stream::random;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::EngineTopic;
-use crate::topic::engine::shared::attempts::{Attempts, failed_publish};
+use crate::topic::engine::shared::attempts::{Attempts, failed_publish, removed_meanwhile};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Mark, Position, Tag};
@@ -31,9 +31,6 @@ impl Node {
         draft: &Draft,
         keys: EventKeys<'_>,
     ) -> Result<Position, HubError> {
-        if topic.is_removed() {
-            return Err(HubError::removed(topic.name()));
-        }
         self.check_size(topic.name(), draft, keys)?;
         let mut attempts = Attempts::new(self.options.publish_timeout);
         let Some(_turn) = attempts.turn(&self.publishes).await else {
@@ -43,6 +40,10 @@ impl Node {
         let id = format!("{:016x}", random());
         let mut is_unknown = false;
         loop {
+            // Another process may remove the topic between two attempts.
+            if topic.is_removed() {
+                return Err(removed_meanwhile(topic.name(), is_unknown));
+            }
             let fault = match self.send(topic.name(), draft, keys, &id, attempts.deadline()).await {
                 Ok(position) => {
                     topic.set_known_position(position);

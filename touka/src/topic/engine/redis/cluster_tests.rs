@@ -23,8 +23,11 @@ use super::slot_view::View;
 use super::target::Address;
 use super::test_server::TestServer;
 use crate::topic::cache::Cache;
-use crate::topic::engine::Tail;
+use crate::topic::encoded::Draft;
+use crate::topic::engine::shared::attempts::MAX_PUBLISHES;
 use crate::topic::engine::shared::leading::lead;
+use crate::topic::engine::{EngineTopic, Tail};
+use crate::topic::event_keys::EventKeys;
 use crate::topic::retention::Retention;
 use crate::topic::shared_log::SharedLog;
 
@@ -100,6 +103,30 @@ async fn waiters_for_a_lead_are_woken_by_a_move() {
     let place = cluster.place("topic").unwrap().unwrap();
     assert!(!Arc::ptr_eq(&place.node, &former.node), "the topic is moved");
     assert!(is_free.now_or_never().is_some(), "the waiter asks the new server");
+    cluster.close();
+}
+
+/// The slot of a topic moves to a server that has no turn left, while an event is published.
+#[tokio::test]
+async fn a_publish_that_moves_on_gives_back_its_turn() {
+    let ((_first, first), (_second, second)) = (silent_server().await, silent_server().await);
+    let cluster = cluster(first);
+    let keeper = tokio::spawn(std::future::pending::<()>()).abort_handle();
+    let nodes = Nodes::Cluster { cluster: Arc::clone(&cluster), keeper };
+    let former = cluster.node("topic").unwrap();
+    let publishing = tokio::spawn(async move {
+        let ((log, _), epochs, draft) = (log(), Arc::default(), Draft::of("x").unwrap());
+        let topic = EngineTopic { log: &log, epochs: &epochs };
+        nodes.publish(topic, &draft, EventKeys::default()).await.map(drop)
+    });
+    eventually("a turn", || former.publishes.available_permits() == MAX_PUBLISHES - 1).await;
+    cluster.shards().update(&view(second, 2));
+    let next = cluster.node("topic").unwrap();
+    let turns = next.publishes.try_acquire_many(MAX_PUBLISHES.try_into().unwrap()).unwrap();
+    eventually("a turn that is given back", || former.publishes.available_permits() == MAX_PUBLISHES).await;
+    drop(turns);
+    eventually("a turn", || next.publishes.available_permits() == MAX_PUBLISHES - 1).await;
+    publishing.abort();
     cluster.close();
 }
 

@@ -5,7 +5,8 @@
 --       6 maximum of bytes, 7 maximum age in ms, 8 lifetime of an unused topic in ms, 9 channel,
 --       10 the tags of earlier attempts that may have appended this event, or '',
 --       11 lifetime of the record in ms, or 0 to write none
---       12 epoch, 13 offset and 14 tag of an event that was there before the first attempt; an empty epoch if none is known
+--       12 epoch, 13 offset and 14 tag of an event that was there before the first attempt; an empty epoch if none is known,
+--       15 '1' if the record is that of an idempotency key, or '' if it is that of the attempts of this publish
 -- An age or a lifetime of 0 is unlimited. Returns {epoch, offset, tag, previous tag, time} of the event, also
 -- if it was there already. Returns {} if it cannot be known whether the event is there.
 local stream, state = KEYS[1], KEYS[2]
@@ -16,10 +17,10 @@ local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 -- f: bytes before the oldest event and a: its time, as of the last look at it
 local s = redis.call('HMGET', state, 'e', 'o', 't', 'b', 'f', 'a')
 local epoch, previous, start = s[1], s[3] or '0', s[4] or '0'
--- An attempt that has got no answer may arrive after the one that was made in its place. A record from before the topic
--- was removed does not count.
+-- An attempt that has got no answer may arrive after the one that was made in its place, and after the topic was removed
+-- since. The record of an idempotency key from before the topic was removed does not count.
 local record = redis.call('HMGET', KEYS[3], 'e', 'o', 't', 'p', 'm')
-if epoch and record[1] == epoch then
+if record[1] and (record[1] == epoch or ARGV[15] == '') then
     return record
 end
 if not epoch then

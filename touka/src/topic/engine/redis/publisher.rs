@@ -16,7 +16,7 @@ use crate::stream::random;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::Applied;
 use crate::topic::engine::EngineTopic;
-use crate::topic::engine::shared::attempts::{Attempts, failed_publish};
+use crate::topic::engine::shared::attempts::{Attempts, failed_publish, removed_meanwhile};
 use crate::topic::engine::shared::sync::request_sync;
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
@@ -35,9 +35,6 @@ impl Nodes {
         draft: &Draft,
         keys: EventKeys<'_>,
     ) -> Result<Position, HubError> {
-        if topic.is_removed() {
-            return Err(HubError::removed(topic.name()));
-        }
         let mut attempts = Attempts::new(self.options().publish_timeout);
         let tail = topic.tail();
         // This event was there before the first attempt.
@@ -46,11 +43,17 @@ impl Nodes {
         let mut event =
             Publishing { topic, draft, keys, known, record: format!("{:016x}", random()), sent: String::new() };
         loop {
+            // Another process may remove the topic between two attempts.
+            if topic.is_removed() {
+                return Err(removed_meanwhile(topic.name(), !event.sent.is_empty()));
+            }
             let tag = Tag::random().bits().to_string();
             // Another one once the slot of the topic has moved.
             let sent = match self.of(topic.name()) {
                 Ok(node) => {
                     if turn.as_ref().is_none_or(|(of, _)| !Arc::ptr_eq(of, &node)) {
+                        // Publishes to the former server need not wait for the next one.
+                        drop(turn.take());
                         let Some(next) = attempts.turn(&node.publishes).await else {
                             let fault = RedisFault::no_turn(node.connector.place());
                             return Err(failed_publish(topic.name(), !event.sent.is_empty(), fault));
@@ -160,6 +163,7 @@ impl Publishing<'_> {
             known_epoch,
             known_offset,
             known_tag,
+            if once.is_some() { b"1" } else { b"" },
         ];
         let keys = [&*events, &*state, &*record];
         let answer = PUBLISH.run(&node.commands, &keys, &arguments, deadline).await?;

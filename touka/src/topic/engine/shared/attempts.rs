@@ -66,3 +66,8 @@ where
 {
     if may_be_stored { HubError::unknown_publish(topic, Some(fault.into())) } else { fault.into() }
 }
+
+/// The error of a publish whose topic was removed before this attempt. An earlier one may have stored the event before that.
+pub(in crate::topic::engine) fn removed_meanwhile(topic: &str, may_be_stored: bool) -> HubError {
+    if may_be_stored { HubError::unknown_publish(topic, None) } else { HubError::removed(topic) }
+}
