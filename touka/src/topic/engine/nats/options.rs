@@ -107,7 +107,8 @@ impl Nats {
     /// minutes.
     ///
     /// A process sends 1024 publishes at a time. Further ones wait for them, for half of this time at most: then they
-    /// fail with [`is_unavailable`](crate::HubError::is_unavailable), which means that the event was not published.
+    /// fail with [`is_unavailable`](crate::HubError::is_unavailable), which means that the event was not published. The time
+    /// begins after a [removal](crate::Hub::remove) of the topic that is in progress.
     #[must_use]
     pub const fn publish_timeout(mut self, timeout: Duration) -> Self {
         self.publish_timeout = at_most(timeout, Duration::from_mins(5));
