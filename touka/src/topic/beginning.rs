@@ -42,12 +42,11 @@ pub(super) async fn begin(
     // The number of times that the events of the log had been replaced when the history was requested.
     let mut resets = 0;
     loop {
-        let was_active = log.is_active();
-        engine.activate(log).await?;
+        let has_loaded = engine.activate(log).await?;
         // Another node may have told the client already that events are lost, and this one may not know yet. While the
         // engine is away, the client gets what this process has.
         if requests == 0
-            && was_active
+            && !has_loaded
             && claim.is_before(log.lock().log.head())
             && let Err(error) = engine.ensure_in_step(log).await
         {

@@ -103,15 +103,16 @@ impl HubEngine {
         EngineTopic { log, epochs: &self.epochs }
     }
 
-    /// Loads the events of a topic into its log, and has new ones delivered to it, unless that was done before.
-    pub(in crate::topic) async fn activate(self: &Arc<Self>, log: &Arc<SharedLog>) -> Result<(), HubError> {
+    /// Loads the events of a topic into its log, and has new ones delivered to it, unless that was done before. Returns whether
+    /// this call has loaded them.
+    pub(in crate::topic) async fn activate(self: &Arc<Self>, log: &Arc<SharedLog>) -> Result<bool, HubError> {
         if log.is_active() {
-            return Ok(());
+            return Ok(false);
         }
         if log.is_removed() {
             // No event arrives there any more. Another topic may have the name, and would lose its events to this log.
             log.set_active(Lease::none());
-            return Ok(());
+            return Ok(false);
         }
         // The thread of a file loads a topic whether or not its callers poll, and once for all of them.
         #[cfg(feature = "disk")]
@@ -144,14 +145,14 @@ impl HubEngine {
         }
     }
 
-    async fn activate_here(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
+    async fn activate_here(&self, log: &Arc<SharedLog>) -> Result<bool, HubError> {
         let asked = Instant::now();
         let (mut failure, has_waited) = match log.activating.try_lock() {
             Ok(failure) => (failure, false),
             Err(_) => (log.activating.lock().await, true),
         };
         if log.is_active() {
-            return Ok(());
+            return Ok(false);
         }
         // While a server is away, one attempt counts for all who have waited for it.
         if let Some((at, error)) = &*failure
@@ -165,11 +166,11 @@ impl HubEngine {
         loaded
     }
 
-    async fn load(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
+    async fn load(&self, log: &Arc<SharedLog>) -> Result<bool, HubError> {
         let lease = self.engine.activate(self.topic(log)).await?;
         self.epochs.insert(log);
         log.set_active(lease);
-        Ok(())
+        Ok(true)
     }
 
     /// Appends an event and returns its position. Then the event is kept, and the readers in this process have been woken
