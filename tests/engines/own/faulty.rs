@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use touka::topic::engine::{
-    Draft, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, Lead, Lease, Position, Standing, Stored, Tag,
+    Draft, Ended, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, Lead, Lease, Position, Standing, Stored, Tag,
 };
 use touka::{CloseReason, Event, HubError};
 
@@ -245,7 +245,7 @@ impl Engine for Faulty {
         lead: &'a Lead,
         reason: CloseReason,
         last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
+    ) -> EngineFuture<'a, Ended> {
         self.call("end_feed", topic.name(), || self.store.end_feed(topic, lead, reason, last))
     }
 
