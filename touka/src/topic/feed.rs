@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::engine::{Ended, HubEngine, Lead};
 use super::error::HubError;
@@ -19,6 +19,10 @@ use crate::stream::{Failure, contained};
 /// The time that a body continues to run after its last subscriber has left, so that reloading a page does not
 /// restart it.
 const FEED_LINGER: Duration = Duration::from_secs(5);
+
+/// The time after which a process that has lost its right asks for it again, so that an engine that gives rights which are
+/// lost already does not keep a thread busy.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a body does not run any more, or has not started.
 enum Stop {
@@ -83,6 +87,9 @@ pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<Shar
                     );
                     return feeding.end(CloseReason::Shutdown, None);
                 }
+            }
+            if unless(left.as_mut(), sleep(ASK_AGAIN_AFTER)).await.is_none() {
+                return feeding.unmark();
             }
         }
     });
