@@ -50,6 +50,19 @@ async fn a_right_that_nobody_extends_is_lost_in_time() {
     assert_eq!(next(&mut feed(&topic, "three").await).await.as_deref(), Some("three"));
 }
 
+/// An engine gives rights that are lost already, and then one that is not. The body has waited.
+#[tokio::test(start_paused = true)]
+async fn a_right_that_is_lost_at_once_is_asked_for_again_later() {
+    let faulty = Faulty::new();
+    let topic = Hub::builder().engine(faulty.clone()).topic::<Event>("bad").expect("a topic");
+    faulty.arm("lost", When::Error);
+    let mut one = feed(&topic, "one").await;
+    sleep(Duration::from_secs(20)).await;
+    assert!((2..=21).contains(&faulty.struck()), "{}", faulty.struck());
+    faulty.disarm();
+    assert_eq!(next(&mut one).await.as_deref(), Some("one"));
+}
+
 /// A right without a limit of time lasts as long as its guard.
 #[tokio::test(start_paused = true)]
 async fn a_right_without_a_limit_lasts() {

@@ -109,7 +109,7 @@ impl Store {
         self.lock().ends_are_late = true;
     }
 
-    /// Gives the right to run a feed to another process, whoever has it.
+    /// Gives the right to run a feed to another process, as a store does after the time of its holder.
     pub(super) fn take_lead(&self, topic: &str) {
         self.lock().leads.insert(topic.to_owned(), "another process".into());
     }

@@ -147,7 +147,12 @@ async fn run(
         match unless(left.as_mut(), engine.refresh(log)).await {
             Some(Ok(())) => {}
             Some(Err(error)) => {
-                tracing::debug!(target: "touka::topic", topic = log.name(), ?error, "a feed starts unseen")
+                tracing::debug!(
+                    target: "touka::topic",
+                    topic = log.name(),
+                    ?error,
+                    "a feed starts, and this process may learn later that the one before has ended"
+                );
             }
             None => return Stop::Left,
         }

@@ -130,7 +130,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// dropped.
     ///
     /// Does nothing if another process has the right to run the feed now, and returns [`Ended::Lost`]. A right that has
-    /// expired, or that the store has lost, and that nobody else has taken is as good as one that is held.
+    /// expired, or that the store has lost, counts as long as no other process has taken it.
     ///
     /// By default there is no other process, and the hub ends the streams of this one. If this fails, the hub does it, too.
     fn end_feed<'a>(

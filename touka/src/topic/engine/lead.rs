@@ -41,7 +41,7 @@ pub enum Standing {
     /// speeds, and a publish of the body may be in flight.
     ///
     /// If the sender of the standing is dropped, the right is [`Lost`](Self::Lost) at this time. While there is a sender, the
-    /// body waits for it: so drop it, or send `Lost`, if nobody will extend the right.
+    /// body waits for the next time: drop the sender, or send `Lost`, when the right will not be extended.
     Until(Instant),
     /// Another process has it, or may have it. The body is dropped, and the process [asks](super::Engine::lead) for the
     /// right again while it has subscribers.
