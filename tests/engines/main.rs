@@ -2,6 +2,7 @@
 
 mod faults;
 mod feeds;
+mod lost_feeds;
 mod nats_pages;
 mod nats_settings;
 mod own;

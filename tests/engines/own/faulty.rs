@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use touka::topic::engine::{
-    Draft, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, Lead, Lease, Position, Standing, Stored, Tag,
+    Draft, Ended, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, Lead, Lease, Position, Standing, Stored, Tag,
 };
 use touka::{CloseReason, Event, HubError};
 
@@ -228,6 +228,10 @@ impl Engine for Faulty {
         let name = topic.name();
         self.call("lead", name, || {
             EngineFuture::new(async move {
+                if self.is_due("lost", When::Error, name) {
+                    assert!(self.struck() < 100, "the right is asked for all the time");
+                    return Ok(Lead::new(watch::channel(Standing::Lost).1, "", ()));
+                }
                 let inner = self.store.lead(topic).await?;
                 let holder = inner.holder().to_owned();
                 let until = Standing::Until(Instant::now() + RIGHT);
@@ -245,7 +249,7 @@ impl Engine for Faulty {
         lead: &'a Lead,
         reason: CloseReason,
         last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
+    ) -> EngineFuture<'a, Ended> {
         self.call("end_feed", topic.name(), || self.store.end_feed(topic, lead, reason, last))
     }
 

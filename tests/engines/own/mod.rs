@@ -4,6 +4,7 @@
 //! - the other files: the tests
 
 mod activation;
+mod bodies;
 mod faulty;
 mod lead;
 mod panics;

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use tokio::sync::{Notify, watch};
-use tokio::time::Instant;
+use tokio::sync::Notify;
 use touka::topic::engine::{
-    Applied, Compared, Draft, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, FeedEnd, Lead, Lease, Mark,
-    NewestEvents, Position, Standing, Stored, Tail,
+    Applied, Compared, Draft, Ended, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, FeedEnd, Lead, Lease, Mark,
+    NewestEvents, Position, Stored, Tail,
 };
 use touka::{CloseReason, Event, HubError};
 
@@ -30,6 +29,8 @@ struct State {
     leads: HashMap<String, String>,
     /// The number of guards that were given out.
     guards: u64,
+    /// Whether processes learn of the end of a feed only when they compare their logs with the store.
+    ends_are_late: bool,
 }
 
 /// One topic.
@@ -41,6 +42,7 @@ struct Kept {
     /// The events with idempotency keys, which may be trimmed.
     once: HashMap<String, Position>,
     ends: u64,
+    end: Option<FeedEnd>,
     tails: Vec<(u64, Tail)>,
 }
 
@@ -64,7 +66,7 @@ impl Record {
 impl Default for Kept {
     fn default() -> Self {
         let (events, once, tails) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { epoch: Epoch::random(), head: Mark::default(), events, once, ends: 0, tails }
+        Self { epoch: Epoch::random(), head: Mark::default(), events, once, ends: 0, end: None, tails }
     }
 }
 
@@ -102,8 +104,32 @@ impl Store {
         }
     }
 
-    /// Brings a log in step with the store.
+    /// Lets processes learn of the end of a feed only when they compare their logs with the store.
+    pub(super) fn delay_ends(&self) {
+        self.lock().ends_are_late = true;
+    }
+
+    /// Gives the right to run a feed to another process, as a store does after the time of its holder.
+    pub(super) fn take_lead(&self, topic: &str) {
+        self.lock().leads.insert(topic.to_owned(), "another process".into());
+    }
+
+    /// Frees the right to run a feed.
+    pub(super) fn free_lead(&self, topic: &str) {
+        self.lock().leads.remove(topic);
+        self.0.freed.notify_waiters();
+    }
+
+    /// Brings a log in step with the store, and reports the last end of the feed.
     fn bring_in_step(&self, tail: &Tail) {
+        self.bring_events_in_step(tail);
+        let end = self.lock().topics.get(&**tail.topic()).and_then(|kept| kept.end.clone());
+        if let Some(end) = end {
+            tail.end_feed(end);
+        }
+    }
+
+    fn bring_events_in_step(&self, tail: &Tail) {
         while let (Some(before), Some(bounds)) = (tail.head(), tail.bounds()) {
             let newest = self.lock().topics.entry(tail.topic().to_string()).or_default().newest(bounds.max_events());
             match tail.compare(before, newest.head) {
@@ -151,8 +177,6 @@ struct Held {
     store: Store,
     topic: String,
     holder: String,
-    /// The end of the channel that extends the right.
-    _extended: watch::Sender<Standing>,
 }
 
 impl Drop for Held {
@@ -283,10 +307,8 @@ impl Engine for Store {
                         state.guards += 1;
                         let holder = format!("holder {}", state.guards);
                         state.leads.insert(topic.clone(), holder.clone());
-                        let until = Standing::Until(Instant::now() + Duration::from_hours(24));
-                        let (extended, standing) = watch::channel(until);
-                        let held = Held { store: self.clone(), topic, holder: holder.clone(), _extended: extended };
-                        return Ok(Lead::new(standing, holder, held));
+                        let held = Held { store: self.clone(), topic, holder: holder.clone() };
+                        return Ok(Lead::held(holder, held));
                     }
                 }
                 freed.await;
@@ -300,21 +322,23 @@ impl Engine for Store {
         lead: &'a Lead,
         reason: CloseReason,
         last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
+    ) -> EngineFuture<'a, Ended> {
         EngineFuture::new(async move {
-            let (number, at) = {
+            let (end, is_late) = {
                 let mut state = self.lock();
                 if state.leads.get(topic.name()).is_none_or(|holder| holder != lead.holder()) {
-                    return Ok(true);
+                    return Ok(Ended::Lost);
                 }
                 let kept = state.topics.entry(topic.name().to_owned()).or_default();
                 kept.ends += 1;
-                (kept.ends, kept.head.offset)
+                let end = FeedEnd { number: kept.ends, at: kept.head.offset, reason, last: last.cloned() };
+                kept.end = Some(end.clone());
+                (end, state.ends_are_late)
             };
-            for tail in self.deliver(topic.name()) {
-                tail.end_feed(FeedEnd { number, at, reason, last: last.cloned() });
+            for tail in self.deliver(topic.name()).iter().filter(|_| !is_late) {
+                tail.end_feed(end.clone());
             }
-            Ok(true)
+            Ok(Ended::Everywhere)
         })
     }
 }

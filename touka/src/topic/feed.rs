@@ -1,25 +1,28 @@
 //! [`start_feed`], which runs one body that publishes to a topic for all its subscribers.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use super::engine::{HubEngine, Lead};
+use super::engine::{Ended, HubEngine, Lead};
 use super::error::HubError;
 use super::feed_body::FeedBody;
 use super::shared_log::SharedLog;
 use crate::error::CloseReason;
 use crate::event::Event;
-use crate::stream::{Abort, Failure, Panic, catch, contained};
+use crate::stream::{Failure, contained};
 
 /// The time that a body continues to run after its last subscriber has left, so that reloading a page does not
 /// restart it.
 const FEED_LINGER: Duration = Duration::from_secs(5);
+
+/// The time after which a process that has lost its right asks for it again, so that an engine that gives rights which are
+/// lost already does not keep a thread busy.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a body does not run any more, or has not started.
 enum Stop {
@@ -28,7 +31,7 @@ enum Stop {
     Ended(Result<(), Failure>, Lead),
     /// The topic has no subscriber, or the feed has ended on another node.
     Left,
-    /// Another process has the right to run the feed.
+    /// Another process has the right to run the feed. A body that has started is dropped.
     Lost,
     /// The engine has failed to give the right.
     NoLead(HubError),
@@ -53,8 +56,18 @@ pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<Shar
         let mut left = pin!(left(&log, number));
         let mut body = Some(body);
         loop {
-            match run(body.take(), &engine, &log, number, left.as_mut()).await {
-                Stop::Ended(ended, lead) => return end(ended, &lead, feeding, &engine).await,
+            match run(&mut body, &engine, &log, number, left.as_mut()).await {
+                Stop::Ended(ended, lead) => {
+                    let (reason, last) = match ended {
+                        Ok(()) => (CloseReason::Completed, None),
+                        Err(failure) => (failure.reason, failure.event.map(|event| *event)),
+                    };
+                    match end(&engine, &log, &lead, reason, last.as_ref()).await {
+                        Ended::Everywhere => return feeding.unmark(),
+                        Ended::Here => return feeding.end(reason, last),
+                        Ended::Lost => {}
+                    }
+                }
                 Stop::Left => return feeding.unmark(),
                 Stop::Lost => {}
                 Stop::NoLead(error) => {
@@ -75,6 +88,9 @@ pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<Shar
                     return feeding.end(CloseReason::Shutdown, None);
                 }
             }
+            if unless(left.as_mut(), sleep(ASK_AGAIN_AFTER)).await.is_none() {
+                return feeding.unmark();
+            }
         }
     });
     tokio::spawn(task);
@@ -93,50 +109,62 @@ pub(super) fn keep_spare_body(log: &SharedLog, body: FeedBody) {
     drop((replaced, unused));
 }
 
-/// Ends the streams of all subscribers, because the body has ended.
-async fn end(ended: Result<(), Failure>, lead: &Lead, feeding: Feeding, engine: &HubEngine) {
-    let log = Arc::clone(&feeding.log);
-    let (reason, last) = match ended {
-        Ok(()) => (CloseReason::Completed, None),
-        Err(failure) => (failure.reason, failure.event.map(|event| *event)),
-    };
-    match engine.end_feed(&log, lead, reason, last.as_ref()).await {
-        Ok(true) => feeding.unmark(),
-        Ok(false) => feeding.end(reason, last),
-        Err(error) => {
-            tracing::error!(
-                target: "touka::topic",
-                topic = log.name(),
-                ?error,
-                "a feed has ended, and streams of other processes may not be told"
-            );
-            feeding.end(reason, last);
-        }
-    }
+/// Ends the streams of all processes, because the body has ended.
+async fn end(
+    engine: &HubEngine,
+    log: &Arc<SharedLog>,
+    lead: &Lead,
+    reason: CloseReason,
+    last: Option<&Event>,
+) -> Ended {
+    engine.end_feed(log, lead, reason, last).await.unwrap_or_else(|error| {
+        tracing::error!(
+            target: "touka::topic",
+            topic = log.name(),
+            ?error,
+            "a feed has ended, and streams of other processes may not be told"
+        );
+        Ended::Here
+    })
 }
 
-/// Waits for the right to run the feed, and runs the body. Without one, runs that of a later subscriber.
+/// Waits for the right to run the feed, and runs the body. Without one, runs that of a later subscriber. A body that is left
+/// has not started.
 async fn run(
-    body: Option<FeedBody>,
+    body: &mut Option<FeedBody>,
     engine: &HubEngine,
     log: &Arc<SharedLog>,
     number: u64,
     mut left: Pin<&mut impl Future<Output = ()>>,
 ) -> Stop {
-    let mut leading = pin!(engine.lead(log));
-    let lead = poll_fn(|cx| {
-        if left.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(None));
-        }
-        leading.as_mut().poll(cx).map_ok(Some)
-    });
-    let lead = match lead.await {
-        Ok(Some(lead)) => lead,
-        Ok(None) => return Stop::Left,
-        Err(error) => return Stop::NoLead(error),
+    let lead = match unless(left.as_mut(), engine.lead(log)).await {
+        Some(Ok(lead)) => lead,
+        Some(Err(error)) => return Stop::NoLead(error),
+        None => return Stop::Left,
     };
-    let Some(body) = body.or_else(|| log.spare_body.take(number)) else { return Stop::NoBody };
-    let mut body = pin!(body.run());
+    // The feed may have ended on another node, whose message is still on its way: then it is over here, too.
+    if engine.kind().is_shared() {
+        match unless(left.as_mut(), engine.refresh(log)).await {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                tracing::debug!(
+                    target: "touka::topic",
+                    topic = log.name(),
+                    ?error,
+                    "a feed starts, and this process may learn later that the one before has ended"
+                );
+            }
+            None => return Stop::Left,
+        }
+        if lead.is_lost() {
+            return Stop::Lost;
+        }
+        // The wait for the right may have been longer than the visit of the last client.
+        if !is_wanted(log, number) {
+            return Stop::Left;
+        }
+    }
+    let Some(mut body) = body.take().or_else(|| log.spare_body.take(number)) else { return Stop::NoBody };
     loop {
         // Before the check, so that no change is missed between the two.
         let mut changes = lead.changes();
@@ -154,11 +182,7 @@ async fn run(
             if !lead.is_held() {
                 return Poll::Pending;
             }
-            // Not polled again after a panic: what the panic left half done is only dropped.
-            match catch(|| body.as_mut().poll(cx)) {
-                Ok(polled) => polled.map(|ended| Some(Some(ended))),
-                Err(panic) => Poll::Ready(Some(Some(Err(panicked(panic))))),
-            }
+            body.poll(cx).map(|ended| Some(Some(ended)))
         });
         match step.await {
             None => {}
@@ -166,6 +190,28 @@ async fn run(
             Some(Some(ended)) => return Stop::Ended(ended, lead),
         }
     }
+}
+
+/// The output of a future. `None` if the subscribers leave first.
+async fn unless<T>(mut left: Pin<&mut impl Future<Output = ()>>, future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        if left.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+/// Whether the topic has a subscriber, and this feed. Without a subscriber, the feed is over.
+fn is_wanted(log: &SharedLog, number: u64) -> bool {
+    let mut state = log.lock();
+    let is_fed = state.is_fed_by(number);
+    if is_fed && state.subscribers == 0 {
+        state.stop_feed();
+    }
+    is_fed && state.subscribers > 0
 }
 
 /// Guard that keeps the topic marked as fed.
@@ -217,37 +263,30 @@ impl Drop for Feeding {
     }
 }
 
-fn panicked(panic: Panic) -> Failure {
-    Abort::<Infallible>::Panic(panic).into_failure()
-}
-
 /// Completes when there has been no subscriber for [`FEED_LINGER`], when the log is closed, or when the feed has ended on
 /// another node. The topic is then no longer marked as fed, so the next subscriber starts a body.
 async fn left(log: &SharedLog, number: u64) {
     loop {
-        let mut deserted = pin!(log.deserted.notified());
-        let mut ended = pin!(log.feed_ended.notified());
-        let has_ended = poll_fn(|cx| {
-            if deserted.as_mut().poll(cx).is_ready() {
-                return Poll::Ready(false);
+        let mut changed = pin!(log.feed_changed.notified());
+        // Before the check, so that no change is missed between the two.
+        changed.as_mut().enable();
+        let has_subscribers = {
+            let mut state = log.lock();
+            if !state.is_fed_by(number) {
+                return;
             }
-            ended.as_mut().poll(cx).map(|()| true)
-        });
-        if has_ended.await {
-            if log.lock().is_fed_by(number) {
-                // The end of an earlier feed.
-                continue;
+            if state.log.is_closed() {
+                state.stop_feed();
+                return;
             }
-            return;
+            state.subscribers > 0
+        };
+        if has_subscribers {
+            changed.await;
+            continue;
         }
-        // A notification within the time means that a subscriber has come and left again: the time starts anew.
-        while !log.is_closed() && timeout(FEED_LINGER, log.deserted.notified()).await.is_ok() {}
-        let mut state = log.lock();
-        if !state.is_fed_by(number) {
-            return;
-        }
-        if state.subscribers == 0 || state.log.is_closed() {
-            state.stop_feed();
+        // A change within the time may mean that a subscriber has come and left again: the time starts anew.
+        if timeout(FEED_LINGER, changed).await.is_err() && !is_wanted(log, number) {
             return;
         }
     }

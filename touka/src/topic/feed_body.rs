@@ -1,15 +1,26 @@
-//! [`FeedBody`], the body of a feed that has not started, and [`SpareBody`], one in reserve.
+//! [`FeedBody`], the body of a feed, and [`SpareBody`], one in reserve.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use super::feed_result::FeedResult;
-use crate::stream::{Abort, Failure};
+use crate::stream::{Abort, Failure, catch, drop_guarded};
 use crate::sync::Mutex;
 
-/// The body of a feed, ready to start.
-pub(super) struct FeedBody(Box<dyn FnOnce() -> Running + Send>);
+/// The body of a feed. Dropping it never panics: it may be dropped by the task of another client, and during a panic.
+pub(super) struct FeedBody(Body);
+
+enum Body {
+    /// The body has not started.
+    New(Box<dyn FnOnce() -> Running + Send>),
+    Running(Running),
+    /// The body has ended, or has panicked: what a panic left half done is only dropped.
+    Over,
+}
 
 /// The body of a feed, until it ends by itself.
 type Running = Pin<Box<dyn Future<Output = Result<(), Failure>> + Send>>;
@@ -20,15 +31,38 @@ impl FeedBody {
         B: Future<Output = O> + Send + 'static,
         O: FeedResult,
     {
-        Self(Box::new(|| {
+        Self(Body::New(Box::new(|| {
             let body = body();
             Box::pin(async move { body.await.into_result().map_err(|error| Abort::Error(error).into_failure()) })
-        }))
+        })))
     }
 
-    /// Runs the body. A panic of its function is one of this future.
-    pub(super) async fn run(self) -> Result<(), Failure> {
-        (self.0)().await
+    /// Starts the body, or lets it go on. A panic of it is its end. Must not be polled again after its end.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        let polled = catch(|| {
+            self.0 = match mem::replace(&mut self.0, Body::Over) {
+                Body::New(start) => Body::Running(start()),
+                body => body,
+            };
+            // Polled in its place: if it panics, it must not be dropped before the panic is caught.
+            match &mut self.0 {
+                Body::Running(body) => body.as_mut().poll(cx),
+                Body::New(_) | Body::Over => Poll::Pending,
+            }
+        });
+        match polled {
+            Ok(polled) => polled,
+            Err(panic) => {
+                drop_guarded(mem::replace(&mut self.0, Body::Over));
+                Poll::Ready(Err(Abort::<Infallible>::Panic(panic).into_failure()))
+            }
+        }
+    }
+}
+
+impl Drop for FeedBody {
+    fn drop(&mut self) {
+        drop_guarded(mem::replace(&mut self.0, Body::Over));
     }
 }
 

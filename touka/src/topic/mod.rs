@@ -19,7 +19,7 @@
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
-//! - `feed`, `subscribe`, `topic`: the handle of a topic
+//! - `feed`, `unused`, `subscribe`, `topic`: the handle of a topic
 //! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction
 
 mod beginning;
@@ -76,6 +76,7 @@ mod topic_table;
 mod topic_table_tests;
 mod trimmed_marks;
 mod until;
+mod unused;
 mod waiters;
 
 pub use cache::Cache;

@@ -39,10 +39,9 @@ pub(crate) struct SharedLog {
     active: AtomicBool,
     /// The position of the last event that this process has published.
     published: Mutex<Option<Position>>,
-    /// Notified when the last subscriber of a fed topic has left, or when the log is closed.
-    pub(super) deserted: Notify,
-    /// Notified when the feed of the topic has ended on another node.
-    pub(super) feed_ended: Notify,
+    /// All who wait are notified when the last subscriber of a fed topic has left, when its log is closed, or when its feed
+    /// has ended on another node.
+    pub(super) feed_changed: Notify,
     /// A body in reserve for the topic's feed.
     pub(super) spare_body: SpareBody,
 }
@@ -86,8 +85,7 @@ impl SharedLog {
             publishing: tokio::sync::RwLock::new(()),
             active: AtomicBool::new(false),
             published: Mutex::new(None),
-            deserted: Notify::new(),
-            feed_ended: Notify::new(),
+            feed_changed: Notify::new(),
             spare_body: SpareBody::default(),
         }
     }
@@ -249,7 +247,7 @@ impl SharedLog {
         drop(freed);
         sparse.wake();
         if deserted {
-            self.deserted.notify_one();
+            self.feed_changed.notify_waiters();
         }
         // Last, because dropping it runs the reader's code, which may panic.
         drop(waker);
@@ -262,7 +260,7 @@ impl SharedLog {
             state.fed
         });
         if fed {
-            self.deserted.notify_one();
+            self.feed_changed.notify_waiters();
         }
     }
 
@@ -275,12 +273,8 @@ impl SharedLog {
         });
         drop(freed);
         if fed {
-            self.deserted.notify_one();
+            self.feed_changed.notify_waiters();
         }
-    }
-
-    pub(super) fn is_closed(&self) -> bool {
-        self.lock().log.is_closed()
     }
 
     pub(super) fn is_removed(&self) -> bool {

@@ -22,6 +22,7 @@ use super::snapshot::{GapRule, Snapshot};
 use super::subscribe_options::SubscribeOptions;
 use super::subscription::Subscribed;
 use super::until::Until;
+use super::unused::Unused;
 use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::{EventStream, Source};
 
@@ -49,8 +50,8 @@ pub struct Subscribe<T = Event> {
     options: SubscribeOptions,
     engine: Arc<HubEngine>,
     feed: Option<FeedBody>,
-    test: Option<EndTest>,
-    snapshot: Option<Snapshot<T>>,
+    test: Unused<EndTest>,
+    snapshot: Unused<Snapshot<T>>,
     // The stream gives out values and owns none yet, so this is `Send` whatever they are.
     gives: PhantomData<fn() -> T>,
 }
@@ -62,7 +63,7 @@ impl<T> Subscribe<T> {
         from: Option<EventId>,
         feed: Option<FeedBody>,
     ) -> Self {
-        let (options, test, snapshot) = (SubscribeOptions::default(), None, None);
+        let (options, test, snapshot) = (SubscribeOptions::default(), Unused::none(), Unused::none());
         Self { logs, from, options, engine, feed, test, snapshot, gives: PhantomData }
     }
 
@@ -77,7 +78,7 @@ impl<T> Subscribe<T> {
     /// [`OnGap::snapshot`](super::OnGap::snapshot) has an example. The last call counts.
     pub fn on_gap(mut self, on_gap: impl GapRule<T>) -> Self {
         let (on_gap, snapshot) = on_gap.into_parts();
-        (self.options.rule.on_gap, self.snapshot) = (Some(on_gap), snapshot);
+        (self.options.rule.on_gap, self.snapshot) = (Some(on_gap), snapshot.map_or_else(Unused::none, Unused::new));
         self
     }
 
@@ -146,7 +147,7 @@ impl<T> Subscribe<T> {
     /// }
     /// ```
     pub fn until(mut self, is_last: impl FnMut(&Event) -> bool + Send + 'static) -> Self {
-        self.test = Some(EndTest::new(is_last));
+        self.test = Unused::new(EndTest::new(is_last));
         self
     }
 }
@@ -157,14 +158,14 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { logs, from, mut options, engine, feed, test, snapshot, .. } = self;
+            let Self { logs, from, mut options, engine, feed, mut test, mut snapshot, .. } = self;
             let from = from.as_ref();
             // The first snapshot takes the place of the retained events.
-            let is_first = from.is_none() && snapshot.as_ref().is_some_and(Snapshot::is_initial);
+            let is_first = from.is_none() && snapshot.get().is_some_and(Snapshot::is_initial);
             options.earliest &= !is_first;
             let [log] = &logs[..] else {
                 let merged = Merged::subscribe(&engine, &logs, from, &options).await.map_err(HubError::of_stream)?;
-                return Ok(EventStream::from_source(match (snapshot, test) {
+                return Ok(EventStream::from_source(match (snapshot.take(), test.take()) {
                     (Some(snapshot), test) => snapshot.follow(merged, test, is_first, &options),
                     (None, Some(test)) => Box::pin(Until::new(merged, test, T::from_event)),
                     (None, None) => Box::pin(MergedSource::new(merged, T::from_event)),
@@ -187,11 +188,11 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
                 (Some(body), None) if engine.kind().is_shared() => keep_spare_body(log, body),
                 _ => {}
             }
-            if let Some(snapshot) = snapshot {
-                return Ok(EventStream::from_source(snapshot.follow(subscription, test, is_first, &options)));
+            if let Some(snapshot) = snapshot.take() {
+                return Ok(EventStream::from_source(snapshot.follow(subscription, test.take(), is_first, &options)));
             }
             let is_in_log = !subscription.has_history();
-            let source: Pin<Box<dyn Source<T> + Send>> = match test {
+            let source: Pin<Box<dyn Source<T> + Send>> = match test.take() {
                 Some(test) => Box::pin(Until::new(subscription, test, T::from_event)),
                 None => Box::pin(Subscribed::new(subscription, T::from_event)),
             };

@@ -242,7 +242,8 @@ impl<T: Send + 'static> Topic<T> {
     /// 10 s, or was suspended, loses that right to another process, and its body is dropped. When it gets the right again,
     /// because the other process has died, it runs the body of a later call; one is kept for that. If there is none, the
     /// streams of its subscribers end with [`CloseReason::Shutdown`](crate::CloseReason::Shutdown), so that their clients
-    /// reconnect and start a body.
+    /// reconnect and start a body. An event that the first body was publishing when it lost the right may come after events
+    /// of the next one. A process that has no subscriber left when it gets the right starts no body.
     ///
     /// ```
     /// use std::time::Duration;

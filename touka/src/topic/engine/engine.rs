@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::ended::Ended;
 use super::engine_future::EngineFuture;
 use super::engine_topic::EngineTopic;
 use super::lead::Lead;
@@ -89,7 +90,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Makes sure that the log of an active topic has every event that the engine had when this was called, and none that
-    /// the engine has lost.
+    /// the engine has lost. The same for the last end of its feed.
     ///
     /// The hub calls this before it sends a `gap` event to a client whose id the log does not know: the event may have been
     /// published by another process a moment ago. The default does nothing, which is correct if a publish is ready only
@@ -123,25 +124,30 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Waits until this process may run the feed of an active topic. Only one process may at a time. By default this process
     /// always may.
     ///
+    /// The hub calls [`refresh`](Self::refresh) next, so that a feed that another process has ended meanwhile is over here,
+    /// too, and starts the body if the topic still has subscribers in this process. If not, it drops the right.
+    ///
     /// If this fails, the streams of the topic's subscribers in this process end, and their clients reconnect.
     fn lead<'a>(&'a self, _topic: EngineTopic<'a>) -> EngineFuture<'a, Lead> {
         EngineFuture::ready(Ok(Lead::sole()))
     }
 
     /// Ends the streams of a topic in all processes, this one included, by [`Tail::end_feed`](super::Tail::end_feed): its
-    /// feed has ended for this reason, and `last` is sent after all events. Does nothing if another process has the right to
-    /// run the feed now. Ready after the end is kept; then the right is dropped.
+    /// feed has ended for this reason, and `last` is sent after all events. Ready after the end is kept; then the right is
+    /// dropped.
     ///
-    /// Returns false, as the default does, if the hub shall end the streams of this process, and there is no other process.
-    /// If this fails, the hub ends them, too.
+    /// Does nothing if another process has the right to run the feed now, and returns [`Ended::Lost`]. A right that has
+    /// expired, or that the store has lost, counts as long as no other process has taken it.
+    ///
+    /// By default there is no other process, and the hub ends the streams of this one. If this fails, the hub does it, too.
     fn end_feed<'a>(
         &'a self,
         _topic: EngineTopic<'a>,
         _lead: &'a Lead,
         _reason: CloseReason,
         _last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
-        EngineFuture::ready(Ok(false))
+    ) -> EngineFuture<'a, Ended> {
+        EngineFuture::ready(Ok(Ended::Here))
     }
 
     /// Whether events that other processes publish arrive here, for [`Hub::is_ready`](crate::Hub::is_ready). Must not block.

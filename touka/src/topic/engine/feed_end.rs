@@ -6,8 +6,8 @@ use crate::event::Event;
 /// The end of a topic's feed in one of the processes, for [`Tail::end_feed`](super::Tail::end_feed) in all of them.
 #[derive(Clone, Debug)]
 pub struct FeedEnd {
-    /// The number of this end. Each end of a topic has a higher number than the one before, in all processes: for example
-    /// the number of ends of the topic, this one included.
+    /// The number of this end. Each end of an [`Epoch`](super::Epoch) has a higher number than the one before, in all
+    /// processes: for example the number of ends of the topic, this one included.
     pub number: u64,
     /// The offset of the newest event when the feed ended. Streams end after this event, even if it has yet to arrive.
     pub at: u64,

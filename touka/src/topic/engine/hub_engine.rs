@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::contain::contain;
+use super::ended::Ended;
 use super::engine::Engine;
 use super::engine_future::EngineFuture;
 use super::engine_kind::EngineKind;
@@ -269,7 +270,7 @@ impl HubEngine {
         lead: &Lead,
         reason: CloseReason,
         last: Option<&Event>,
-    ) -> Result<bool, HubError> {
+    ) -> Result<Ended, HubError> {
         contain("end_feed", || self.call(|| self.engine.end_feed(self.topic(log), lead, reason, last))).await
     }
 

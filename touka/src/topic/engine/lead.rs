@@ -26,7 +26,7 @@ use crate::stream::drop_guarded;
 /// ```
 #[must_use = "dropping the right gives it up"]
 pub struct Lead {
-    /// `None` if there is one process only.
+    /// `None` without a limit of time.
     standing: Option<watch::Receiver<Standing>>,
     holder: Arc<str>,
     guard: Option<Box<dyn Any + Send + Sync>>,
@@ -40,7 +40,8 @@ pub enum Standing {
     /// Choose an earlier time than that at which the store gives the right to another process: clocks run at different
     /// speeds, and a publish of the body may be in flight.
     ///
-    /// If the sender of the standing is dropped, the right is [`Lost`](Self::Lost) at this time.
+    /// If the sender of the standing is dropped, the right is [`Lost`](Self::Lost) at this time. While there is a sender, the
+    /// body waits for the next time: drop the sender, or send `Lost`, when the right will not be extended.
     Until(Instant),
     /// Another process has it, or may have it. The body is dropped, and the process [asks](super::Engine::lead) for the
     /// right again while it has subscribers.
@@ -51,6 +52,12 @@ impl Lead {
     /// The right of a process that shares its topics with no other one.
     pub fn sole() -> Self {
         Self { standing: None, holder: "".into(), guard: None }
+    }
+
+    /// A right without a limit of time, which the process has until `guard` is dropped: for example a lock that no other
+    /// process can take from it. `holder` and `guard` are as for [`Lead::new`].
+    pub fn held(holder: impl Into<Arc<str>>, guard: impl Any + Send + Sync) -> Self {
+        Self { standing: None, holder: holder.into(), guard: Some(Box::new(guard)) }
     }
 
     /// A right with a limit of time, which the engine extends again and again until `guard` is dropped.
@@ -104,7 +111,7 @@ pub(crate) struct LeadChanges(Option<watch::Receiver<Standing>>);
 impl LeadChanges {
     /// Waits until the right is extended or lost.
     pub(crate) async fn next(&mut self) {
-        // There is one process only.
+        // There is no limit of time.
         let Some(standing) = &mut self.0 else { return pending().await };
         if standing.changed().await.is_ok() {
             return;

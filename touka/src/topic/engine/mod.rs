@@ -49,7 +49,7 @@
 //! The others get a `gap` event.
 //!
 //! Report the last [`FeedEnd`] of the topic in step as well, with [`Tail::end_feed`]: its message may have been lost, too. An
-//! end that the log knows changes nothing.
+//! end that the log knows changes nothing. If the log has another [`Epoch`] than the end, reset the log first.
 //!
 //! Do this when the topic is activated; when [`Tail::apply`] finds a [`Hole`](Applied::Hole) or a
 //! [`Forked`](Applied::Forked) event; and whenever messages may have been lost: after a new connection, and from time to time if
@@ -76,7 +76,7 @@
 //! # Layout
 //! Each file imports only from those above it:
 //!
-//! - `engine_future`, `lease`, `lead`: what the operations of an engine return
+//! - `engine_future`, `lease`, `lead`, `ended`: what the operations of an engine return
 //! - `applied`, `compared`, `feed_end`, `newest_events`, `tail`, `engine_topic`: the end of a log, where an engine appends
 //!   events, and the topic of an operation
 //! - `engine`: the contract
@@ -91,6 +91,7 @@ mod compared;
 mod contain;
 #[cfg(feature = "disk")]
 mod disk;
+mod ended;
 #[expect(clippy::module_inception, reason = "the folder holds the engines, the file their contract")]
 mod engine;
 mod engine_future;
@@ -116,6 +117,7 @@ mod tail_tests;
 
 pub use applied::Applied;
 pub use compared::Compared;
+pub use ended::Ended;
 pub use engine::Engine;
 pub use engine_future::EngineFuture;
 pub use engine_topic::EngineTopic;

@@ -14,6 +14,7 @@ pub struct NewestEvents {
     /// The events, the oldest first. The last one is at the head. Any number of them, and none, is correct: readers get
     /// older ones by [`Engine::before`](super::Engine::before).
     pub events: Vec<Stored>,
-    /// The number of the last [`FeedEnd`](super::FeedEnd) of the topic; 0 if its feed has never ended.
+    /// The number of the last [`FeedEnd`](super::FeedEnd) of the topic in this epoch; 0 if its feed has never ended
+    /// since.
     pub ends: u64,
 }

@@ -210,9 +210,14 @@ impl Tail {
                 let since = event.since(now, time);
                 loaded.push(event.mark(), event.event, event.keys.as_keys(), since);
             }
-            // An end that the engine counts already may be on its way to the present subscribers.
-            let known = state.log.engine_ends().filter(|_| head.epoch == before.epoch);
-            loaded.set_engine_ends(known.unwrap_or(ends));
+            loaded.set_engine_ends(match state.log.engine_ends() {
+                None => ends,
+                // An end that the engine counts already may be on its way to the present subscribers.
+                Some(known) if head.epoch == before.epoch => known,
+                // All ends of the new epoch came after the present subscribers: its store had lost what they follow. Numbers
+                // are compared within an epoch only, since a store that has lost all counts from the beginning.
+                Some(_) => 0,
+            });
             state.log.replace(loaded, now);
             (true, true)
         });
@@ -224,6 +229,9 @@ impl Tail {
 
     /// Ends the streams of the present subscribers, because the topic's feed has ended in one of the processes. An end whose
     /// number is not higher than the last one changes nothing; [`NewestEvents::ends`] is the first one.
+    ///
+    /// The end must be of the epoch that the log has: [reset](Self::reset) the log first if it has another one. Ends of
+    /// different epochs have nothing to do with each other, and after a reset to another epoch each end counts.
     pub fn end_feed(&self, end: FeedEnd) {
         let Some(log) = self.log.upgrade() else { return };
         let was_fed = log.change_if(|state| {
@@ -239,7 +247,7 @@ impl Tail {
             (state.stop_feed(), true)
         });
         if was_fed {
-            log.feed_ended.notify_one();
+            log.feed_changed.notify_waiters();
         }
     }
 

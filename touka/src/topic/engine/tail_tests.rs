@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
+use super::feed_end::FeedEnd;
 use super::newest_events::NewestEvents;
 use super::tail::Tail;
+use crate::error::CloseReason;
 use crate::topic::epoch_index::EpochIndex;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Mark, Position, Tag};
@@ -62,10 +64,22 @@ fn a_reset_hides_no_end_of_a_feed() {
     assert!(tail.reset(tail.head().unwrap(), newest(0, Vec::new(), 1, 4)));
     assert!(tail.reset(tail.head().unwrap(), newest(0, Vec::new(), 2, 5)));
     assert_eq!(log.lock().log.engine_ends(), Some(4));
-    let other =
-        NewestEvents { head: Position { epoch: Epoch::from_bits(8), mark: mark(1) }, ..newest(0, Vec::new(), 1, 9) };
-    assert!(tail.reset(tail.head().unwrap(), other));
-    assert_eq!(log.lock().log.engine_ends(), Some(9));
+}
+
+/// A store that has lost all begins another epoch, and may count the ends anew. Those that a log has not been told of count
+/// for its streams.
+#[test]
+fn an_end_of_another_epoch_is_not_known() {
+    let (log, tail) = log();
+    assert!(tail.reset(tail.head().unwrap(), newest(0, Vec::new(), 1, 4)));
+    let head = Position { epoch: Epoch::from_bits(8), mark: Mark::default() };
+    assert!(tail.reset(tail.head().unwrap(), NewestEvents { head, ..newest(0, Vec::new(), 0, 1) }));
+    let ends = || log.lock().log.version().ends;
+    let before = ends();
+    for _ in 0..2 {
+        tail.end_feed(FeedEnd { number: 1, at: 0, reason: CloseReason::Completed, last: None });
+        assert_eq!(ends(), before + 1);
+    }
 }
 
 /// An engine that loses its events gives the log another epoch each time.

@@ -32,7 +32,7 @@ use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Health;
 use crate::topic::engine::shared::leading::lead;
 use crate::topic::engine::shared::sync::{MAX_SYNCS, Source as _, ensure_in_step, sync, sync_on_task};
-use crate::topic::engine::{Engine, EngineFuture, EngineTopic, Lead, Lease};
+use crate::topic::engine::{Ended, Engine, EngineFuture, EngineTopic, Lead, Lease};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Position};
@@ -140,19 +140,26 @@ impl Engine for NatsEngine {
         lead: &'a Lead,
         reason: CloseReason,
         last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
+    ) -> EngineFuture<'a, Ended> {
         EngineFuture::new(async move {
+            if topic.is_removed() {
+                return Ok(Ended::Everywhere);
+            }
             let mut wire = BytesMut::new();
             if let Some(last) = last {
                 last.encode(&mut wire);
             }
-            if let Some((epoch, end)) = self.node.end_feed(topic.name(), lead.holder(), reason, &wire).await? {
-                let tail = topic.tail();
-                if tail.head().is_some_and(|head| head.epoch == epoch) {
-                    tail.end_feed(end);
-                }
+            let Some((epoch, end)) = self.node.end_feed(topic.name(), lead.holder(), reason, &wire).await? else {
+                return Ok(Ended::Lost);
+            };
+            let tail = topic.tail();
+            if tail.head().is_some_and(|head| head.epoch == epoch) {
+                tail.end_feed(end);
+            } else {
+                // NATS has lost the topic. The log gets the new one, and its end.
+                self.refresh(topic).await?;
             }
-            Ok(true)
+            Ok(Ended::Everywhere)
         })
     }
 

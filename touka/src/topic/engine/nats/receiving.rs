@@ -30,6 +30,9 @@ impl Node {
                 if topic.tail.head().is_some_and(|head| head.epoch == end.epoch) {
                     let EndRecord { at, reason, last, .. } = end;
                     topic.tail.end_feed(FeedEnd { number, at, reason, last });
+                } else {
+                    // The log is of a topic that NATS has lost. It gets the end with the new one.
+                    request_sync(self, topic);
                 }
             }
             Some(LiveKind::LeadFree) => topic.is_lead_free.notify_waiters(),

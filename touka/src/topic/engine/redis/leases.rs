@@ -8,12 +8,14 @@ use tokio::time::Instant;
 
 use super::end::End;
 use super::fault::RedisFault;
-use super::node::Node;
+use super::node::{Node, lifetime};
 use super::nodes::Nodes;
 use super::script::{END, LEAD, RELEASE};
 use crate::stream::random;
+use crate::topic::engine::Tail;
 use crate::topic::engine::shared::active::ActiveTopic;
 use crate::topic::engine::shared::leading::{Holder, LIFETIME, Leases, TIMEOUT};
+use crate::topic::position::Epoch;
 
 impl Leases for Nodes {
     type Fault = RedisFault;
@@ -39,15 +41,15 @@ impl Nodes {
     /// Ends the streams of a topic on all nodes: its feed has ended. Returns `None` if another node runs the feed now.
     pub(super) async fn end_feed(
         &self,
-        topic: &str,
+        tail: &Tail,
         holder: &str,
         reason: &str,
         last: &[u8],
     ) -> Result<Option<End>, RedisFault> {
         let deadline = Instant::now() + self.options().publish_timeout;
         loop {
-            let ended = match self.of(topic) {
-                Ok(node) => node.end_feed(topic, holder, reason, last, deadline).await,
+            let ended = match self.of(tail.topic()) {
+                Ok(node) => node.end_feed(tail, holder, reason, last, deadline).await,
                 Err(fault) => Err(fault),
             };
             match ended {
@@ -80,15 +82,19 @@ impl Node {
 
     async fn end_feed(
         &self,
-        topic: &str,
+        tail: &Tail,
         holder: &str,
         reason: &str,
         last: &[u8],
         deadline: Instant,
     ) -> Result<Option<End>, RedisFault> {
-        let (state, lead, channel) = (self.keys.state(topic), self.keys.lead(topic), self.keys.channel(topic));
-        let arguments = [holder.as_bytes(), reason.as_bytes(), last, channel.as_bytes()];
-        let answer = END.run(&self.commands, &[&state, &lead], &arguments, deadline).await?;
+        let topic = tail.topic();
+        let (stream, state, lead) = (self.keys.events(topic), self.keys.state(topic), self.keys.lead(topic));
+        let (channel, epoch) = (self.keys.channel(topic), Epoch::from_bits(random()).bits().to_string());
+        let lifetime = tail.retention().map_or(0, lifetime).to_string();
+        let arguments =
+            [holder.as_bytes(), reason.as_bytes(), last, channel.as_bytes(), epoch.as_bytes(), lifetime.as_bytes()];
+        let answer = END.run(&self.commands, &[&stream, &state, &lead], &arguments, deadline).await?;
         End::of_answer(&answer, reason, last).ok_or_else(|| RedisFault::answer(self.connector.place()))
     }
 }

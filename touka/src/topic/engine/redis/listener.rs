@@ -244,6 +244,9 @@ impl Node {
             Some(Heard::Ended(End { epoch, end })) => {
                 if topic.tail.head().is_some_and(|head| head.epoch == epoch) {
                     topic.tail.end_feed(end);
+                } else {
+                    // The log is of a topic that Redis has lost. It gets the end with the new one.
+                    request_sync(self, &topic);
                 }
             }
             Some(Heard::LeadFree) => topic.is_lead_free.notify_waiters(),

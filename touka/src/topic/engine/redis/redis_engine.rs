@@ -20,7 +20,7 @@ use crate::topic::cache::Cache;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::shared::leading::lead;
 use crate::topic::engine::shared::sync::{ensure_in_step, sync_on_task};
-use crate::topic::engine::{Engine, EngineFuture, EngineTopic, Lead, Lease};
+use crate::topic::engine::{Ended, Engine, EngineFuture, EngineTopic, Lead, Lease};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Position};
@@ -143,18 +143,26 @@ impl Engine for RedisEngine {
         lead: &'a Lead,
         reason: CloseReason,
         last: Option<&'a Event>,
-    ) -> EngineFuture<'a, bool> {
+    ) -> EngineFuture<'a, Ended> {
         EngineFuture::new(async move {
+            if topic.is_removed() {
+                return Ok(Ended::Everywhere);
+            }
             let mut wire = BytesMut::new();
             if let Some(last) = last {
                 last.encode(&mut wire);
             }
-            if let Some(End { end, .. }) =
-                self.nodes.end_feed(topic.name(), lead.holder(), reason.as_str(), &wire).await?
-            {
-                topic.tail().end_feed(end);
+            let (tail, reason) = (topic.tail(), reason.as_str());
+            let Some(End { epoch, end }) = self.nodes.end_feed(&tail, lead.holder(), reason, &wire).await? else {
+                return Ok(Ended::Lost);
+            };
+            if tail.head().is_some_and(|head| head.epoch == epoch) {
+                tail.end_feed(end);
+            } else {
+                // Redis has lost the topic. The log gets the new one, and its end.
+                self.refresh(topic).await?;
             }
-            Ok(true)
+            Ok(Ended::Everywhere)
         })
     }
 

@@ -157,8 +157,13 @@ async fn replace<S: Source>(source: &S, topic: &ActiveTopic, deadline: Instant) 
         Some(_) => events[0].previous,
         None => head.mark,
     };
-    let ends = end.map_or(0, |end| end.number);
-    Ok(topic.tail.reset(before, NewestEvents { head, previous, events, ends }))
+    let ends = end.as_ref().map_or(0, |end| end.number);
+    let is_replaced = topic.tail.reset(before, NewestEvents { head, previous, events, ends });
+    // The streams of an earlier epoch end, too: the feed ran for them.
+    if is_replaced && let Some(end) = end {
+        topic.tail.end_feed(end);
+    }
+    Ok(is_replaced)
 }
 
 /// Brings the log of a topic in step on a task of its own, as soon as the server answers.
