@@ -101,6 +101,7 @@ fn a_hub_without_its_runtime_is_an_error_at_once() {
             topic.publish("x").await.err(),
             hub.topic::<Event>("known").expect("a topic").publish("x").await.err(),
             topic.subscribe(None).await.err(),
+            hub.topic::<Event>("known").expect("a topic").subscribe(None).await.err(),
             hub.get::<Event>("b").await.err(),
             hub.remove("a").await.err(),
         ];

@@ -211,6 +211,20 @@ fn a_feed_whose_task_was_never_polled_runs_again() {
     assert_eq!(second.block_on(stream.next()).unwrap().as_data(), Some("again"));
 }
 
+/// Without a runtime no body can run: the streams end, and a later subscriber in a runtime starts one.
+#[test]
+fn a_feed_without_a_runtime_ends_its_streams() {
+    let topic: Topic = Hub::memory().topic("a").unwrap();
+    let stream = topic.fed_by(|_| async {}).subscribe(None).into_future().now_or_never().unwrap().unwrap();
+    assert!(stream.skip(1).next().now_or_never().unwrap().is_none());
+    let fed = topic.fed_by(|topic| async move {
+        let _ = topic.publish("runs").await;
+    });
+    let runtime = runtime();
+    let mut stream = runtime.block_on(fed.subscribe(None).into_future()).unwrap().skip(1);
+    assert_eq!(runtime.block_on(stream.next()).unwrap().as_data(), Some("runs"));
+}
+
 /// A `latest` reader gets no gap for trimmed events that newer events of their key replace.
 #[tokio::test(start_paused = true)]
 async fn replaced_events_of_a_key_are_no_gap() {

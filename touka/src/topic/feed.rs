@@ -48,7 +48,7 @@ enum Stop {
 /// or else ends the streams of its subscribers, which come back with bodies.
 pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<SharedLog>, number: u64) {
     let feeding = Feeding { log: Arc::clone(log), number, runs: true };
-    let engine = Arc::clone(engine);
+    let (engine, runtime) = (Arc::clone(engine), engine.runtime_for_task());
     let (task, _ended) = contained(async move {
         // Declared first, so that it is dropped after the body even if the task is cancelled.
         let feeding = feeding;
@@ -93,7 +93,12 @@ pub(super) fn start_feed(body: FeedBody, engine: &Arc<HubEngine>, log: &Arc<Shar
             }
         }
     });
-    tokio::spawn(task);
+    if let Some(runtime) = runtime {
+        runtime.spawn(task);
+    } else {
+        tracing::error!(target: "touka::topic", "a feed needs a tokio runtime: the streams of its subscribers end");
+        drop(task);
+    }
 }
 
 /// Keeps a body in reserve for the present feed of a topic, in place of an earlier one. One of the two is dropped: no lock may

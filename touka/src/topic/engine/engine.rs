@@ -60,8 +60,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// Removes the events of a topic, and calls [`Tail::remove`](super::Tail::remove) on its tail in all processes. The topic
     /// need not be active. The next event with its name has another [`Epoch`]. If this fails, the topic goes on.
     ///
-    /// On a tokio runtime it is on a task of its own, and is aborted if the caller is dropped. The hub calls it when no publish
-    /// to the topic is in flight in this process, and lets later ones wait for the outcome. A process that has not heard of
+    /// On a tokio runtime it is on a task of its own, and is aborted if the caller is dropped. The hub calls it there when no
+    /// publish to the topic is in flight in this process, and lets later ones wait for the outcome. A process that has not heard of
     /// the removal may begin the topic anew with its next publish.
     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()>;
 

@@ -107,6 +107,9 @@ impl HubEngine {
     /// Loads the events of a topic into its log, and has new ones delivered to it, unless that was done before. Returns whether
     /// this call has loaded them.
     pub(in crate::topic) async fn activate(self: &Arc<Self>, log: &Arc<SharedLog>) -> Result<bool, HubError> {
+        if self.has_ended() {
+            return Err(HubError::no_runtime());
+        }
         if log.is_active() {
             return Ok(false);
         }
@@ -127,6 +130,11 @@ impl HubEngine {
             return activated.unwrap_or_else(|| Err(HubError::no_runtime()));
         }
         self.activate_here(log).await
+    }
+
+    /// The runtime of a task that begins now: that of the caller, or else that of the connections.
+    pub(in crate::topic) fn runtime_for_task(&self) -> Option<Handle> {
+        Handle::try_current().ok().or_else(|| self.home.as_ref().map(|home| home.runtime().clone()))
     }
 
     /// The runtime on which operations run that others may wait for, if the engine is shared.
@@ -263,7 +271,7 @@ impl HubEngine {
         contain("lead", || self.call(|| self.engine.lead(self.topic(log)))).await
     }
 
-    /// See [`Engine::end_feed`].
+    /// See [`Engine::end_feed`]. Comes before a removal or after it, as a publish does.
     pub(in crate::topic) async fn end_feed(
         &self,
         log: &Arc<SharedLog>,
@@ -271,6 +279,10 @@ impl HubEngine {
         reason: CloseReason,
         last: Option<&Event>,
     ) -> Result<Ended, HubError> {
+        let _publishing = log.publishing.read().await;
+        if log.is_removed() {
+            return Ok(Ended::Everywhere);
+        }
         contain("end_feed", || self.call(|| self.engine.end_feed(self.topic(log), lead, reason, last))).await
     }
 
@@ -299,7 +311,12 @@ impl HubEngine {
     }
 
     async fn remove_here(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
+        let was_removed = log.is_removed();
         let _removing = log.publishing.write().await;
+        // By another call at the same time. The topic that may have its name since is another one.
+        if !was_removed && log.is_removed() {
+            return Ok(());
+        }
         self.engine.remove(self.topic(log)).await?;
         // An engine does this itself, for the topics of all processes. One that does not must not leave readers behind.
         if !log.is_removed() {

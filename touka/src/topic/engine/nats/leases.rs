@@ -9,8 +9,6 @@ use super::api::{Ack, Which};
 use super::fault::NatsFault;
 use super::node::Node;
 use super::record;
-use crate::error::CloseReason;
-use crate::event::Event;
 use crate::stream::random;
 use crate::topic::engine::FeedEnd;
 use crate::topic::engine::shared::active::ActiveTopic;
@@ -88,12 +86,11 @@ impl Node {
         &self,
         topic: &str,
         holder: &str,
-        reason: CloseReason,
-        last: &[u8],
+        end: FeedEnd,
     ) -> Result<Option<(Epoch, FeedEnd)>, NatsFault> {
         let (mut attempts, id) = (Attempts::new(self.options.publish_timeout), format!("{:016x}", random()));
         loop {
-            let fault = match self.write_end(topic, holder, reason, last, &id, attempts.deadline()).await {
+            let fault = match self.write_end(topic, holder, &end, &id, attempts.deadline()).await {
                 Ok(written) => return Ok(written),
                 Err(fault) => fault,
             };
@@ -107,8 +104,7 @@ impl Node {
         &self,
         topic: &str,
         holder: &str,
-        reason: CloseReason,
-        last: &[u8],
+        end: &FeedEnd,
         id: &str,
         deadline: Instant,
     ) -> Result<Option<(Epoch, FeedEnd)>, NatsFault> {
@@ -116,15 +112,14 @@ impl Node {
             return Ok(None);
         }
         let head = self.latest(topic, deadline).await?.position;
-        let (at, subject) = (head.mark.offset, self.subjects.ends(topic));
-        let payload = record::end(head.epoch, at, reason, last);
-        let number = match self.events.publish(&self.requests, subject, Some(id), None, payload, deadline).await? {
-            Ack::Stored { sequence } | Ack::Duplicate { sequence } => sequence,
-            Ack::OtherSequence => return Ok(None),
-        };
+        let (end, subject) = (FeedEnd { at: head.mark.offset, ..end.clone() }, self.subjects.ends(topic));
+        let payload = record::end(head.epoch, &end);
+        let stored = self.events.publish(&self.requests, subject, Some(id), None, payload, deadline).await?;
+        if matches!(stored, Ack::OtherSequence) {
+            return Ok(None);
+        }
         // Last: until the end is stored, no other node may run the feed.
         let _ = self.release_lead(topic, holder).await;
-        let last = (!last.is_empty()).then(|| Event::from_wire(last));
-        Ok(Some((head.epoch, FeedEnd { number, at, reason, last })))
+        Ok(Some((head.epoch, end)))
     }
 }

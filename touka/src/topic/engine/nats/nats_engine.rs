@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use bytes::BytesMut;
 use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
@@ -32,12 +31,12 @@ use crate::topic::engine::shared::epoch_names::EpochNames;
 use crate::topic::engine::shared::health::Health;
 use crate::topic::engine::shared::leading::lead;
 use crate::topic::engine::shared::sync::{MAX_SYNCS, Source as _, ensure_in_step, sync, sync_on_task};
-use crate::topic::engine::{Ended, Engine, EngineFuture, EngineTopic, Lead, Lease};
+use crate::topic::engine::{Ended, Engine, EngineFuture, EngineTopic, FeedEnd, Lead, Lease};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Position};
 use crate::topic::retention::Retention;
-use crate::topic::stored::Stored;
+use crate::topic::stored::{Stored, unix_time};
 
 /// The time that a client waits for an answer of NATS if the log may have events that NATS has lost.
 const IN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -145,11 +144,10 @@ impl Engine for NatsEngine {
             if topic.is_removed() {
                 return Ok(Ended::Everywhere);
             }
-            let mut wire = BytesMut::new();
-            if let Some(last) = last {
-                last.encode(&mut wire);
-            }
-            let Some((epoch, end)) = self.node.end_feed(topic.name(), lead.holder(), reason, &wire).await? else {
+            // A time: NATS may have lost the last ends, and their sequences are used again.
+            let known = topic.log.lock().log.engine_ends().map_or(0, |known| known.saturating_add(1));
+            let end = FeedEnd { number: known.max(unix_time()), at: 0, reason, last: last.cloned() };
+            let Some((epoch, end)) = self.node.end_feed(topic.name(), lead.holder(), end).await? else {
                 return Ok(Ended::Lost);
             };
             let tail = topic.tail();
@@ -157,7 +155,10 @@ impl Engine for NatsEngine {
                 tail.end_feed(end);
             } else {
                 // NATS has lost the topic. The log gets the new one, and its end.
-                self.refresh(topic).await?;
+                if let Err(error) = self.refresh(topic).await {
+                    // The end is kept. The log gets it with its next comparison.
+                    tracing::debug!(target: "touka::topic", topic = topic.name(), ?error, "streams end a little later");
+                }
             }
             Ok(Ended::Everywhere)
         })

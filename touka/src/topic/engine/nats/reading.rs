@@ -84,20 +84,20 @@ impl Node {
         Ok(message.sequence == seen.mark.offset && record.tag == seen.mark.tag && is_same_log)
     }
 
-    /// The end of the topic's last feed, and its sequence.
-    async fn last_end(&self, topic: &str, deadline: Instant) -> Result<Option<(EndRecord, u64)>, NatsFault> {
+    /// The end of the topic's last feed.
+    async fn last_end(&self, topic: &str, deadline: Instant) -> Result<Option<EndRecord>, NatsFault> {
         let subject = self.subjects.ends(topic);
         let Some(message) = self.events.get(&self.requests, &subject, Which::Last, deadline).await? else {
             return Ok(None);
         };
         let end = EndRecord::parse(&message.data).ok_or_else(|| self.foreign_record())?;
-        Ok(Some((end, message.sequence)))
+        Ok(Some(end))
     }
 
     /// The end of the last feed of a log.
     async fn end_of(&self, topic: &str, head: Position, deadline: Instant) -> Result<Option<FeedEnd>, NatsFault> {
         let found = self.last_end(topic, deadline).await?;
-        Ok(found.filter(|(end, _)| end.epoch == head.epoch).map(|(end, number)| end.into_feed_end(number)))
+        Ok(found.filter(|record| record.epoch == head.epoch).map(|record| record.end))
     }
 
     /// Reads events from before the first one of a log, for one reader. See [`Engine::before`](super::super::Engine::before).
@@ -249,12 +249,6 @@ impl Node {
             }
         }
         Ok(Read { head: Some(head), end, events: chain.events })
-    }
-}
-
-impl EndRecord {
-    fn into_feed_end(self, number: u64) -> FeedEnd {
-        FeedEnd { number, at: self.at, reason: self.reason, last: self.last }
     }
 }
 

@@ -8,9 +8,9 @@ use async_nats::Message;
 use super::node::Node;
 use super::record::{Body, EndRecord, Record};
 use super::subjects::LiveKind;
+use crate::topic::engine::Applied;
 use crate::topic::engine::shared::active::ActiveTopic;
 use crate::topic::engine::shared::sync::request_sync;
-use crate::topic::engine::{Applied, FeedEnd};
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Mark, Position};
 use crate::topic::stored::{Stored, unix_time};
@@ -25,11 +25,9 @@ impl Node {
         match self.subjects.kind(&message.subject) {
             Some(LiveKind::Record) => self.receive_record(topic, message),
             Some(LiveKind::End) => {
-                let Some(number) = header(message, "Nats-Sequence") else { return };
-                let Some(end) = EndRecord::parse(&message.payload) else { return };
-                if topic.tail.head().is_some_and(|head| head.epoch == end.epoch) {
-                    let EndRecord { at, reason, last, .. } = end;
-                    topic.tail.end_feed(FeedEnd { number, at, reason, last });
+                let Some(EndRecord { epoch, end }) = EndRecord::parse(&message.payload) else { return };
+                if topic.tail.head().is_some_and(|head| head.epoch == epoch) {
+                    topic.tail.end_feed(end);
                 } else {
                     // The log is of a topic that NATS has lost. It gets the end with the new one.
                     request_sync(self, topic);

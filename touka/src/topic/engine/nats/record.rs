@@ -1,7 +1,9 @@
 //! [`Record`], one record of a topic as NATS keeps it.
 
-use crate::error::CloseReason;
+use bytes::BytesMut;
+
 use crate::event::Event;
+use crate::topic::engine::FeedEnd;
 use crate::topic::engine::shared::feed_reason::parse_reason;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Tag};
@@ -26,14 +28,11 @@ pub(super) enum Body<'a> {
     },
 }
 
-/// The end of a topic's feed. The sequence of the record is its number.
+/// The end of a topic's feed.
 #[derive(Debug)]
 pub(super) struct EndRecord {
     pub(super) epoch: Epoch,
-    /// The sequence of the newest event.
-    pub(super) at: u64,
-    pub(super) reason: CloseReason,
-    pub(super) last: Option<Event>,
+    pub(super) end: FeedEnd,
 }
 
 /// The version of the format.
@@ -78,10 +77,14 @@ pub(super) fn root(epoch: Epoch, tag: Tag, removed: Option<Epoch>) -> Vec<u8> {
 }
 
 /// Encodes the end of a feed.
-pub(super) fn end(epoch: Epoch, at: u64, reason: CloseReason, last: &[u8]) -> Vec<u8> {
-    let reason = reason.as_str().as_bytes();
-    let mut bytes = head(END, epoch, Tag::default(), 9 + reason.len() + last.len());
-    bytes.extend(at.to_be_bytes());
+pub(super) fn end(epoch: Epoch, end: &FeedEnd) -> Vec<u8> {
+    let (reason, mut last) = (end.reason.as_str().as_bytes(), BytesMut::new());
+    if let Some(event) = &end.last {
+        event.encode(&mut last);
+    }
+    let mut bytes = head(END, epoch, Tag::default(), 17 + reason.len() + last.len());
+    bytes.extend(end.number.to_be_bytes());
+    bytes.extend(end.at.to_be_bytes());
     bytes.push(u8::try_from(reason.len()).unwrap_or(0));
     bytes.extend(reason);
     bytes.extend(last);
@@ -127,12 +130,14 @@ impl EndRecord {
     /// Parses the end of a feed. Returns `None` for other bytes.
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let (END, epoch, _, rest) = parse_head(bytes)? else { return None };
+        let (number, rest) = rest.split_first_chunk()?;
         let (at, rest) = rest.split_first_chunk()?;
         let (length, rest) = rest.split_first()?;
         let (reason, last) = rest.split_at_checked(usize::from(*length))?;
         let reason = parse_reason(str::from_utf8(reason).ok()?);
         let last = (!last.is_empty()).then(|| Event::from_wire(last));
-        Some(Self { epoch, at: u64::from_be_bytes(*at), reason, last })
+        let (number, at) = (u64::from_be_bytes(*number), u64::from_be_bytes(*at));
+        Some(Self { epoch, end: FeedEnd { number, at, reason, last } })
     }
 }
 
@@ -141,6 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::error::CloseReason;
 
     proptest! {
         #[test]
@@ -167,11 +173,12 @@ mod tests {
     #[test]
     fn an_end_is_what_was_encoded() {
         let epoch = Epoch::from_bits(7);
-        let read = EndRecord::parse(&end(epoch, 12, CloseReason::Failed, b"data: x\n\n")).unwrap();
-        assert_eq!(
-            (read.epoch, read.at, read.reason, read.last),
-            (epoch, 12, CloseReason::Failed, Some(Event::data("x")))
-        );
-        assert_eq!(EndRecord::parse(&end(epoch, 12, CloseReason::Completed, b"")).unwrap().last, None);
+        let (reason, last) = (CloseReason::Failed, Some(Event::data("x")));
+        let read = EndRecord::parse(&end(epoch, &FeedEnd { number: 5, at: 12, reason, last })).unwrap();
+        assert_eq!(read.epoch, epoch);
+        let FeedEnd { number, at, reason, last } = read.end;
+        assert_eq!((number, at, reason, last), (5, 12, CloseReason::Failed, Some(Event::data("x"))));
+        let bytes = end(epoch, &FeedEnd { number: 5, at: 12, reason, last: None });
+        assert_eq!(EndRecord::parse(&bytes).unwrap().end.last, None);
     }
 }

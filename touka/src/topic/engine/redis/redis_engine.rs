@@ -160,7 +160,10 @@ impl Engine for RedisEngine {
                 tail.end_feed(end);
             } else {
                 // Redis has lost the topic. The log gets the new one, and its end.
-                self.refresh(topic).await?;
+                if let Err(error) = self.refresh(topic).await {
+                    // The end is kept. The log gets it with its next comparison.
+                    tracing::debug!(target: "touka::topic", topic = topic.name(), ?error, "streams end a little later");
+                }
             }
             Ok(Ended::Everywhere)
         })

@@ -89,6 +89,8 @@ struct Held<L: Leases> {
     /// The name of the holder. Each request has its own: the right may be given up while the next request of the same node is
     /// granted, and must not be taken from it.
     holder: Arc<str>,
+    /// The runtime of the connections. The right may be dropped in another one.
+    runtime: Handle,
     /// The task that extends the right. `None` until it is granted.
     extending: Option<AbortHandle>,
 }
@@ -96,7 +98,8 @@ struct Held<L: Leases> {
 impl<L: Leases> Held<L> {
     fn new(leases: &Arc<L>, topic: &str) -> Self {
         let holder = leases.new_holder().into();
-        Self { leases: Arc::clone(leases), topic: topic.into(), holder, extending: None }
+        let runtime = Handle::current();
+        Self { leases: Arc::clone(leases), topic: topic.into(), holder, runtime, extending: None }
     }
 
     /// Extends the right, which was granted after this time, until the result is dropped.
@@ -131,9 +134,8 @@ impl<L: Leases> Drop for Held<L> {
         if let Some(extending) = &self.extending {
             extending.abort();
         }
-        // Without a runtime the right expires by itself.
-        let Ok(runtime) = Handle::try_current() else { return };
+        // Once the runtime has shut down, the right expires by itself.
         let (leases, topic, holder) = (Arc::clone(&self.leases), Arc::clone(&self.topic), Arc::clone(&self.holder));
-        runtime.spawn(async move { drop(leases.release_lead(&topic, &holder).await) });
+        self.runtime.spawn(async move { drop(leases.release_lead(&topic, &holder).await) });
     }
 }
