@@ -156,6 +156,7 @@ impl Encoded {
     }
 
     /// The event itself. It shares the bytes of the chunk.
+    #[inline]
     pub(crate) fn wire(&self) -> Bytes {
         self.chunk.slice(range(&self.wire))
     }

@@ -116,6 +116,7 @@ impl SharedLog {
     }
 
     /// Locks the log. User code never runs under this lock.
+    #[inline]
     pub(crate) fn lock(&self) -> MutexGuard<'_, LogState> {
         self.state.lock()
     }

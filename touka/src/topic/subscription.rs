@@ -74,12 +74,12 @@ impl Subscription {
         // The offset up to which the engine has no event that the log does not have.
         let mut empty_until = None;
         // Histories that are not used any more. They may have requests to the engine, whose code must not run under the lock.
-        let mut unused = Vec::new();
+        let mut unused = None::<Vec<_>>;
         loop {
             let mut state = shared.lock();
             // The events were replaced: the cursor compares its position with the new ones first.
             if let Some(replaced) = history.take_if(|history| !history.is_of(&state.log)) {
-                unused.push(replaced);
+                unused.get_or_insert_default().push(replaced);
                 empty_until = None;
             }
             loop {
@@ -101,8 +101,8 @@ impl Subscription {
                             _ => break,
                         },
                         ahead => {
-                            if history.is_some() {
-                                unused.extend(history.take());
+                            if let Some(ended) = history.take() {
+                                unused.get_or_insert_default().push(ended);
                             }
                             take(&state, cursor, ahead)
                         }
