@@ -54,6 +54,16 @@ struct Slow {
     store: Store,
     permits: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    /// The number of removals.
+    removals: Arc<AtomicUsize>,
+}
+
+impl Slow {
+    /// An engine with a permit for one publish.
+    fn new() -> Self {
+        let (store, permits) = (Store::default(), Arc::new(Semaphore::new(1)));
+        Self { store, permits, waiting: Arc::default(), removals: Arc::default() }
+    }
 }
 
 impl Engine for Slow {
@@ -71,6 +81,7 @@ impl Engine for Slow {
     }
 
     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
+        self.removals.fetch_add(1, Ordering::SeqCst);
         self.store.remove(topic)
     }
 
@@ -81,9 +92,9 @@ impl Engine for Slow {
 
 #[tokio::test]
 async fn a_removal_waits_for_publishes_in_flight() {
-    let (permits, waiting) = (Arc::new(Semaphore::new(1)), Arc::new(AtomicUsize::new(0)));
-    let engine = Slow { store: Store::default(), permits: Arc::clone(&permits), waiting: Arc::clone(&waiting) };
-    let hub = Hub::builder().engine(engine);
+    let engine = Slow::new();
+    let Slow { permits, waiting, .. } = &engine;
+    let hub = Hub::builder().engine(engine.clone());
     let topic = hub.topic::<Event>("a").unwrap();
     topic.publish("1").await.unwrap();
     let publish = || {
@@ -108,6 +119,28 @@ async fn a_removal_waits_for_publishes_in_flight() {
     assert!(removal.await.unwrap().unwrap());
     assert!(late.await.unwrap().unwrap_err().is_removed());
     assert!(hub.get::<Event>("a").await.unwrap().is_none());
+}
+
+/// The second of two calls at the same time must not remove the topic that is created after the first one.
+#[tokio::test]
+async fn two_removals_at_once_are_one() {
+    let engine = Slow::new();
+    let hub = Hub::builder().engine(engine.clone());
+    let topic = hub.topic::<Event>("a").unwrap();
+    topic.publish("1").await.unwrap();
+    let in_flight = tokio::spawn(async move { topic.publish("2").await });
+    until(|| engine.waiting.load(Ordering::SeqCst) == 2).await;
+    let removals = [(); 2].map(|()| {
+        let hub = hub.clone();
+        tokio::spawn(async move { hub.remove("a").await })
+    });
+    settle().await;
+    engine.permits.add_permits(10);
+    in_flight.await.unwrap().unwrap();
+    for removal in removals {
+        assert!(removal.await.unwrap().unwrap());
+    }
+    assert_eq!(engine.removals.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test]

@@ -311,10 +311,9 @@ impl HubEngine {
     }
 
     async fn remove_here(&self, log: &Arc<SharedLog>) -> Result<(), HubError> {
-        let was_removed = log.is_removed();
         let _removing = log.publishing.write().await;
         // By another call at the same time. The topic that may have its name since is another one.
-        if !was_removed && log.is_removed() {
+        if log.is_removed() {
             return Ok(());
         }
         self.engine.remove(self.topic(log)).await?;
