@@ -59,8 +59,13 @@ impl Chain {
                 self.events.push(Stored::new(position, previous, clock.to_local(message.time), keys, wire));
                 self.seen = Some(position.mark);
             }
+            // What came before is of the log that was removed: its messages are deleted one by one, and some may be left.
+            Body::Root { removed: Some(_) } => {
+                self.restart();
+                self.seen = Some(position.mark);
+            }
             // Two nodes may have begun the log at the same time. The second beginning is no part of it.
-            Body::Root { .. } => self.seen = self.seen.or(Some(position.mark)),
+            Body::Root { removed: None } => self.seen = self.seen.or(Some(position.mark)),
         }
         Pushed::Done
     }
@@ -71,7 +76,7 @@ impl Chain {
         let mark = position(record, message.sequence).mark;
         if !record.is_event() && record.epoch != self.epoch {
             self.seen = None;
-        } else if record.is_event() || self.seen.is_none() {
+        } else if self.seen.is_none() || !matches!(record.body, Body::Root { removed: None }) {
             self.seen = Some(mark);
         }
     }
@@ -80,5 +85,52 @@ impl Chain {
     pub(super) fn restart(&mut self) {
         self.events.clear();
         (self.seen, self.bytes) = (None, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::topic::engine::nats::record::{event, root};
+    use crate::topic::position::Tag;
+
+    fn stored(sequence: u64, data: Vec<u8>) -> StoredMessage {
+        StoredMessage { sequence, time: 0, data: Bytes::from(data) }
+    }
+
+    /// The offsets of the events in a chain of these messages, and the offset of the mark before the first one.
+    fn chain_of(epoch: Epoch, messages: &[StoredMessage]) -> (Vec<u64>, Option<u64>) {
+        let mut chain = Chain::new(epoch, None, 1);
+        for message in messages {
+            let record = Record::parse(&message.data).unwrap();
+            if chain.push(message, &record, &Clock::default()) == Pushed::Elsewhere {
+                chain.restart();
+            }
+        }
+        let offsets = chain.events.iter().map(|event| event.position.mark.offset).collect();
+        (offsets, chain.events.first().map(|first| first.previous.offset))
+    }
+
+    #[test]
+    fn a_log_has_no_event_of_a_removed_one() {
+        let (old, new) = (Epoch::from_bits(1), Epoch::from_bits(2));
+        let event = |sequence, epoch| {
+            stored(sequence, event(epoch, Tag::random(), EventKeys::default(), (b"", b"data: x\n\n")))
+        };
+        let root = |sequence, epoch, removed| stored(sequence, root(epoch, Tag::random(), removed));
+        let messages = [
+            event(2, old),
+            event(3, old),
+            root(4, new, Some(old)),
+            // Its publisher has not heard of the removal.
+            event(5, old),
+            event(6, new),
+        ];
+        assert_eq!(chain_of(new, &messages), (vec![5, 6], Some(4)));
+        // A second beginning of the same log is no part of it.
+        let messages = [root(1, old, None), event(2, old), root(3, old, None), event(4, old)];
+        assert_eq!(chain_of(old, &messages), (vec![2, 4], Some(1)));
     }
 }
