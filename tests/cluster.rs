@@ -37,8 +37,9 @@ fn process_id(line: &str) -> u32 {
 
 impl Script {
     async fn start() -> Self {
-        let mut child = Command::new(SCRIPT)
-            .arg("0")
+        // A background job of a shell ignores SIGINT, and so would the script.
+        let mut child = Command::new("env")
+            .args(["--default-signal=INT", SCRIPT, "0"])
             .env("PROGRAM", PROGRAM)
             .env("RESTART", "1")
             .stdout(Stdio::piped())
