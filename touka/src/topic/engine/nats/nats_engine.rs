@@ -141,9 +141,6 @@ impl Engine for NatsEngine {
         last: Option<&'a Event>,
     ) -> EngineFuture<'a, Ended> {
         EngineFuture::new(async move {
-            if topic.is_removed() {
-                return Ok(Ended::Everywhere);
-            }
             // A time: NATS may have lost the last ends, and their sequences are used again.
             let known = topic.log.lock().log.engine_ends().map_or(0, |known| known.saturating_add(1));
             let end = FeedEnd { number: known.max(unix_time()), at: 0, reason, last: last.cloned() };

@@ -145,9 +145,6 @@ impl Engine for RedisEngine {
         last: Option<&'a Event>,
     ) -> EngineFuture<'a, Ended> {
         EngineFuture::new(async move {
-            if topic.is_removed() {
-                return Ok(Ended::Everywhere);
-            }
             let mut wire = BytesMut::new();
             if let Some(last) = last {
                 last.encode(&mut wire);
