@@ -40,6 +40,9 @@ impl IntoResponse for HubError {
         if self.is_name() || self.is_key() {
             return refusal(StatusCode::BAD_REQUEST, &self.to_string());
         }
+        if self.is_closed() {
+            return refusal(StatusCode::CONFLICT, &self.to_string());
+        }
         if self.is_removed() {
             return refusal(StatusCode::GONE, &self.to_string());
         }

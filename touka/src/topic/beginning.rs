@@ -22,6 +22,8 @@ pub(super) struct Begun {
     pub(super) gap: Option<GapReason>,
     /// The number of the feed that the caller must start.
     pub(super) feed: Option<u64>,
+    /// Whether the topic is closed, and the client has seen its last event.
+    pub(super) is_over: bool,
 }
 
 /// The maximum number of requests to the engine for one subscription, so that a topic that is reset again and again does
@@ -74,12 +76,14 @@ pub(super) async fn begin(
                     let cursor = options.cursor(seen, &state.log, claim.has_id());
                     state.subscribers += 1;
                     let feed = if has_feed { state.start_feed() } else { None };
+                    let is_over =
+                        state.log.is_complete() && claim.has_id() && gap.is_none() && seen == state.log.head();
                     let is_before = seen.offset < state.log.tail().offset;
                     let seen = state.log.position(seen);
                     drop(state);
                     let history = history.filter(|_| is_before).map(|page| Box::new(History::new(page, resets)));
                     let subscription = Subscription::new(Arc::clone(log), cursor, Arc::clone(engine), history);
-                    return Ok(Begun { subscription, seen, gap, feed });
+                    return Ok(Begun { subscription, seen, gap, feed, is_over });
                 }
                 Err(missing) => missing,
             }

@@ -91,7 +91,12 @@ impl Claim {
         let oldest = || if log.is_cache() { oldest(log, history) } else { Ok(log.tail()) };
         let resumed = match self {
             Self::Nothing => {
-                let seen = if options.earliest { oldest()? } else { log.head() };
+                let seen = match () {
+                    () if options.earliest => oldest()?,
+                    // The topic's last event is all that it has to say to a new client.
+                    () if log.is_complete() => before_newest(log, history)?,
+                    () => log.head(),
+                };
                 return Ok(Resumed { seen, gap: None });
             }
             Self::Malformed => Resumed { seen: log.head(), gap: Some(GapReason::Malformed) },
@@ -136,6 +141,15 @@ impl Claim {
             Resumed { seen: log.head(), gap: Some(GapReason::Forked) }
         }
     }
+}
+
+/// The mark before the newest event of the log.
+fn before_newest(log: &Log, history: Option<&Page>) -> Result<Mark, Missing> {
+    if let Some(before) = log.before_newest() {
+        return Ok(before);
+    }
+    let history = history.ok_or(Missing::History(log.head().offset.saturating_sub(1)))?;
+    Ok(history.events.last().map_or(log.head(), |newest| newest.previous))
 }
 
 /// The mark before the oldest event that the engine has. The event after it may be damaged.

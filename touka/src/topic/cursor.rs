@@ -9,27 +9,13 @@ use super::generation::Generation;
 use super::history::OldEvent;
 use super::log::Log;
 use super::log_version::LogVersion;
-use super::on_gap::{OnGap, after_gap};
+use super::on_gap::after_gap;
 use super::on_lag::OnLag;
 use super::position::{Epoch, Mark, Position};
+use super::read_rule::ReadRule;
+use super::role::Role;
 use crate::error::CloseReason;
 use crate::event::Event;
-
-/// When a subscriber lags, what happens then, and where it continues after a gap.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct ReadRule {
-    pub(super) on_gap: Option<OnGap>,
-    pub(super) on_lag: OnLag,
-    /// The number of events and of bytes that the subscriber may be behind.
-    pub(super) most: Option<(u64, u64)>,
-}
-
-impl ReadRule {
-    /// Whether the subscriber wants only the newest event of each key.
-    pub(super) fn is_latest(&self) -> bool {
-        self.on_lag == OnLag::Latest
-    }
-}
 
 /// The claim of a subscriber to events that are trimmed before it got any.
 ///
@@ -162,7 +148,7 @@ impl Cursor {
             }
             if self.place.seen.offset >= log.head().offset {
                 self.caught_up = true;
-                return Ahead::Nothing;
+                return if log.is_complete() { Ahead::End(CloseReason::Completed, None) } else { Ahead::Nothing };
             }
             if trimmed && self.rule.is_latest() && log.supersedes_trimmed(self.place.seen.offset, ends_at) {
                 // All of the trimmed events are superseded, so the cursor would have skipped them anyway.
@@ -183,7 +169,7 @@ impl Cursor {
             self.place.seen = entry.mark;
             // A newer event after the end of the generation does not count: this subscriber never gets it.
             let is_superseded = entry.superseded_by.is_some_and(|newer| ends_at.is_none_or(|end| newer <= end));
-            if is_superseded && self.rule.is_latest() {
+            if is_superseded && self.rule.is_latest() || entry.event.role() == Role::Note {
                 continue;
             }
             self.start = Start::Begun;
@@ -268,6 +254,9 @@ impl Cursor {
             }
         }
         self.place.seen = event.mark();
+        if event.event.role() == Role::Note {
+            return None;
+        }
         if self.rule.is_latest() {
             let newest = superseded_by.or_else(|| log.newest_of(event.keys.key.as_deref()?));
             let ends_at = self.generation.end().map(|end| end.at);

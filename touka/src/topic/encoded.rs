@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use super::error::HubError;
 use super::position::Position;
+use super::role::Role;
 use crate::event::{EventId, IntoEvent};
 
 /// The maximum size of an event in bytes. Events are kept in memory as a whole.
@@ -17,6 +18,7 @@ const MAX_EVENT: usize = 16 * 1024 * 1024;
 /// [`Draft::to_bytes`] is what an engine stores, and [`Stored::new`](super::stored::Stored::new) takes it back.
 #[derive(Debug)]
 pub struct Draft {
+    /// The event, after the bytes that stand for its [`Role`].
     wire: BytesMut,
     /// The range of the line with the event's own id. If it has none, the empty range where the id belongs: after a
     /// comment and a `retry`.
@@ -29,13 +31,47 @@ impl Draft {
     /// # Errors
     /// The event cannot be encoded, or has more than [`MAX_EVENT`] bytes.
     pub(crate) fn of(event: impl IntoEvent) -> Result<Self, HubError> {
+        Self::with_role(event, Role::Event)
+    }
+
+    /// [`Draft::of`] the event that closes its topic.
+    pub(crate) fn last(event: impl IntoEvent) -> Result<Self, HubError> {
+        Self::with_role(event, Role::Last)
+    }
+
+    fn with_role(event: impl IntoEvent, role: Role) -> Result<Self, HubError> {
         let mut wire = BytesMut::with_capacity(256);
+        // An encoder of the user's may look at what is in the buffer, so it gets one of its own.
+        let prefix = role.prefix();
         event.encode_into(&mut wire).map_err(HubError::event)?;
         if wire.len() > MAX_EVENT {
             return Err(HubError::too_large(wire.len(), MAX_EVENT));
         }
+        if Role::of(&wire) != Role::Event {
+            return Err(HubError::malformed_event());
+        }
+        if !prefix.is_empty() {
+            wire = [prefix, &wire].concat().as_slice().into();
+        }
         let id = id_line(&wire);
         Ok(Self { wire, id })
+    }
+
+    /// A note from one node to others.
+    pub(crate) fn note(text: &str) -> Self {
+        let wire: BytesMut = [Role::Note.prefix(), text.as_bytes()].concat().as_slice().into();
+        let end = wire.len();
+        Self { wire, id: end..end }
+    }
+
+    pub(crate) fn role(&self) -> Role {
+        Role::of(&self.wire)
+    }
+
+    /// Whether this event closes its topic: see [`Topic::close`](crate::Topic::close). The engine keeps it like every other
+    /// event, and rejects all that are published to the topic later, with [`HubError::closed`].
+    pub fn is_last(&self) -> bool {
+        self.role() == Role::Last
     }
 
     /// The event with this id.
@@ -58,7 +94,7 @@ impl Draft {
     }
 
     /// The bytes of the event for storage, without its id: readers get the event with its position instead. An event has
-    /// at most 16 MiB.
+    /// at most 16 MiB. Whether it [is the last](Self::is_last) of its topic is a part of the bytes.
     pub fn to_bytes(&self) -> Bytes {
         let mut wire = BytesMut::with_capacity(self.wire.len() - self.id.len());
         wire.put_slice(&self.wire[..self.id.start]);
@@ -81,7 +117,11 @@ impl Draft {
 
 /// The range of the line with the id, or the empty range where it belongs.
 fn id_line(wire: &[u8]) -> Range<usize> {
-    let mut start = 0;
+    let role = Role::of(wire);
+    if role == Role::Note {
+        return wire.len()..wire.len();
+    }
+    let mut start = role.prefix().len();
     while let Some(length) = memchr::memchr(b'\n', &wire[start..]) {
         let line = &wire[start..start + length];
         if line.starts_with(b"id: ") {
@@ -95,15 +135,19 @@ fn id_line(wire: &[u8]) -> Range<usize> {
     start..start
 }
 
-/// One event with its position, encoded as a chunk of HTTP/1.1. The event itself is a range of the chunk.
+/// One event with its position, encoded as a chunk of HTTP/1.1. The event itself is a range of the chunk. Of a note, its text.
 #[derive(Clone, Debug)]
 pub(crate) struct Encoded {
     chunk: Bytes,
-    /// The range of the event in the chunk.
-    wire: Range<u32>,
     /// The range of the line with the id in the chunk.
     id: Range<u32>,
+    /// The offset of the event in the chunk.
+    head: u8,
+    role: Role,
 }
+
+/// The length of the end of a chunk.
+const CHUNK_END: usize = 2;
 
 /// The maximum length of the line with the id: `id: 1.`, 8, 20 and 6 digits, two dots and the end of the line.
 const MAX_ID_LINE: usize = 43;
@@ -114,6 +158,11 @@ const MAX_FRAMING: usize = 12;
 impl Encoded {
     pub(crate) fn new(draft: &Draft, position: Position) -> Self {
         let Draft { wire, id } = draft;
+        let role = draft.role();
+        let prefix = role.prefix().len();
+        if role == Role::Note {
+            return Self { chunk: Bytes::copy_from_slice(&wire[prefix..]), id: 0..0, head: 0, role };
+        }
         let mut line = Line::default();
         // The line has the capacity for every position, so this cannot fail.
         let _ = writeln!(line, "id: {position}");
@@ -122,48 +171,69 @@ impl Encoded {
         // clients store the id.
         let rest = &wire[id.end..];
         let end: &[u8] = if rest.is_empty() { b"\n" } else { rest };
-        let length = id.start + line.len() + end.len();
+        let start = &wire[prefix..id.start];
+        let length = start.len() + line.len() + end.len();
         let mut chunk = BytesMut::with_capacity(length + MAX_FRAMING);
         let _ = write!(chunk, "{length:x}\r\n");
-        let head = chunk.len();
-        chunk.put_slice(&wire[..id.start]);
+        // A chunk's own head has a few digits.
+        let head = u8::try_from(chunk.len()).unwrap_or(u8::MAX);
+        chunk.put_slice(start);
         let id_start = chunk.len();
         chunk.put_slice(line);
         let id_end = chunk.len();
         chunk.put_slice(end);
-        let wire = short(head)..short(chunk.len());
         chunk.put_slice(b"\r\n");
-        Self { chunk: chunk.freeze(), wire, id: short(id_start)..short(id_end) }
+        Self { chunk: chunk.freeze(), id: short(id_start)..short(id_end), head, role }
     }
 
     /// The number of bytes that the event with these bytes, which lack the id, takes in a log.
     #[cfg(feature = "disk")]
     pub(crate) fn len_of(wire: &[u8], offset: u64) -> usize {
+        if Role::of(wire) == Role::Note {
+            return wire.len() - Role::Note.prefix().len();
+        }
+        let prefix = Role::of(wire).prefix().len();
         let line = MAX_ID_LINE - 20 + itoa::Buffer::new().format(offset).len();
         let blank_line = usize::from(self::id_line(wire).end == wire.len());
-        let length = wire.len() + line + blank_line;
+        let length = wire.len() - prefix + line + blank_line;
         length + format!("{length:x}").len() + 4
     }
 
-    /// The event as a chunk.
+    pub(crate) const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// The text of a note.
+    pub(crate) fn note(&self) -> Option<&str> {
+        (self.role == Role::Note).then(|| str::from_utf8(&self.chunk).unwrap_or_default())
+    }
+
+    /// The event as a chunk. Not for notes.
     pub(crate) const fn chunk(&self) -> &Bytes {
         &self.chunk
     }
 
     /// The length of the event in bytes, without the chunk's own bytes.
+    #[inline]
     pub(crate) const fn wire_len(&self) -> usize {
-        (self.wire.end - self.wire.start) as usize
+        self.chunk.len() - self.head as usize - CHUNK_END
     }
 
-    /// The event itself. It shares the bytes of the chunk.
+    /// The range of the event in the chunk.
+    #[inline]
+    fn range(&self) -> Range<usize> {
+        usize::from(self.head)..self.chunk.len() - CHUNK_END
+    }
+
+    /// The event itself. It shares the bytes of the chunk. Not for notes.
     #[inline]
     pub(crate) fn wire(&self) -> Bytes {
-        self.chunk.slice(range(&self.wire))
+        self.chunk.slice(self.range())
     }
 
     /// Appends the event to `buf`, with another line for its id.
     pub(crate) fn put_with_id(&self, id: &[u8], buf: &mut BytesMut) {
-        let (wire, own) = (range(&self.wire), range(&self.id));
+        let (wire, own) = (self.range(), range(&self.id));
         buf.put_slice(&self.chunk[wire.start..own.start]);
         buf.put_slice(id);
         buf.put_slice(&self.chunk[own.end..wire.end]);

@@ -15,6 +15,7 @@ use crate::error::Error;
 /// | kind | response |
 /// |---|---|
 /// | [`is_name`](Self::is_name), [`is_key`](Self::is_key) | 400 |
+/// | [`is_closed`](Self::is_closed) | 409 |
 /// | [`is_removed`](Self::is_removed) | 410 |
 /// | [`is_too_large`](Self::is_too_large) | 413 |
 /// | [`is_too_many_topics`](Self::is_too_many_topics) | 503 |
@@ -54,6 +55,7 @@ pub(super) enum Kind {
     TooLarge,
     Key,
     Removed,
+    Closed,
     #[cfg(feature = "disk")]
     Storage,
     Unavailable,
@@ -111,6 +113,13 @@ impl HubError {
         Self::new(Kind::Event, "the event cannot be encoded".into(), Some(source.into()))
     }
 
+    /// The encoder of the event's type has written bytes that are no event.
+    pub(super) fn malformed_event() -> Self {
+        let text =
+            "the event cannot be encoded: its type's `IntoEvent::encode_into` has written a control character first";
+        Self::new(Kind::Event, text.into(), None)
+    }
+
     pub(super) fn too_large(bytes: usize, most: usize) -> Self {
         let text = format!(
             "an event of {bytes} bytes is too large for a topic: the maximum is {most}; send a reference to it"
@@ -138,6 +147,17 @@ impl HubError {
     /// [`is_removed`](Self::is_removed) is true.
     pub fn removed(topic: &str) -> Self {
         Self::new(Kind::Removed, Self::removed_text(topic), None)
+    }
+
+    /// The error of an [`Engine`](super::engine::Engine) for a publish to a topic that was closed:
+    /// [`is_closed`](Self::is_closed) is true.
+    pub fn closed(topic: &str) -> Self {
+        let shown: String = topic.chars().take(40).collect();
+        let text = format!(
+            "the topic {shown:?} is closed, and takes no event after its last one; `Hub::remove` removes it, and \
+             `Hub::topic` creates it anew"
+        );
+        Self::new(Kind::Closed, text, None)
     }
 
     /// The error of an [`Engine`](super::engine::Engine) that cannot be used: nothing was published.
@@ -222,6 +242,11 @@ impl HubError {
     /// Returns true if the topic was [removed](crate::Hub::remove). The event was not published.
     pub fn is_removed(&self) -> bool {
         self.0.kind == Kind::Removed
+    }
+
+    /// Returns true if the topic was [closed](crate::Topic::close). The event was not published.
+    pub fn is_closed(&self) -> bool {
+        self.0.kind == Kind::Closed
     }
 
     /// Returns true if the engine that keeps the events has failed. As far as this process knows, the event was not

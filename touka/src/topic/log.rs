@@ -11,6 +11,7 @@ use super::event_keys::EventKeys;
 use super::generation::Generations;
 use super::key_index::KeyIndex;
 use super::log_entry::LogEntry;
+use super::log_roles::Roles;
 use super::log_version::LogVersion;
 use super::position::{Epoch, Mark, Position, Tag};
 use super::retention::Retention;
@@ -53,6 +54,7 @@ pub(crate) struct Log {
     /// Empty if the epoch is proof enough.
     trimmed: TrimmedMarks,
     keys: KeyIndex,
+    pub(super) roles: Roles,
     pub(super) generations: Generations,
 }
 
@@ -83,6 +85,7 @@ impl Log {
             newest_superseding: 0,
             trimmed: TrimmedMarks::default(),
             keys: KeyIndex::default(),
+            roles: Roles::default(),
             generations: Generations::default(),
         }
     }
@@ -105,6 +108,7 @@ impl Log {
         loaded.retention = self.retention;
         loaded.cache = self.cache.take();
         loaded.resets = self.resets + 1;
+        loaded.roles.follow(self.roles);
         loaded.generations = std::mem::take(&mut self.generations);
         loaded.generations.move_close(loaded.head.offset);
         if let Some(cache) = &mut loaded.cache {
@@ -139,6 +143,7 @@ impl Log {
         if let Some(entry) = superseded.and_then(|offset| self.index(offset)).and_then(|at| self.entries.get_mut(at)) {
             entry.superseded_by = Some(mark.offset);
         }
+        self.roles.count(event.role());
         let length = event.len() as u64 + keys.len() as u64;
         let start = self.written;
         self.entries.push_back(LogEntry { mark, event, superseded_by: None, keys, start, since });
@@ -282,7 +287,7 @@ impl Log {
     }
 
     /// The retained events after this offset, the oldest first.
-    pub(crate) fn after(&self, seen: u64) -> impl ExactSizeIterator<Item = &LogEntry> {
+    pub(crate) fn after(&self, seen: u64) -> impl ExactSizeIterator<Item = &LogEntry> + DoubleEndedIterator {
         self.entries.range(self.index_after(seen)..)
     }
 

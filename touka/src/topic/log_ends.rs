@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::generation::{End, Generation};
 use super::log::Log;
+use super::position::Mark;
 use crate::error::CloseReason;
 use crate::event::Event;
 
@@ -34,6 +35,23 @@ impl Log {
     /// The current generation.
     pub(crate) const fn generation(&self) -> &Arc<Generation> {
         self.generations.current()
+    }
+
+    /// Whether the newest entry is the last event of the topic. Readers end behind it.
+    pub(crate) const fn is_complete(&self) -> bool {
+        self.roles.is_complete()
+    }
+
+    /// A number that changes with each entry that readers do not read like the others.
+    pub(crate) const fn irregular(&self) -> u64 {
+        self.roles.irregular()
+    }
+
+    /// The mark before the newest entry. `None` if that is not in the log.
+    pub(super) fn before_newest(&self) -> Option<Mark> {
+        let mut newest = self.after(0).rev();
+        newest.next()?;
+        Some(newest.next().map_or(self.tail(), |entry| entry.mark))
     }
 
     /// Whether the log is closed: readers get only the events from before the closing.

@@ -37,6 +37,8 @@ pub(super) struct Merged {
     notices: Vec<Notice>,
     /// The index of the topic that is read next. Topics take turns, so a busy one does not starve the others.
     turn: usize,
+    /// Whether all topics are closed, and the client has seen their last events.
+    is_over: bool,
 }
 
 /// One of the topics.
@@ -58,7 +60,7 @@ impl Merged {
         let parse = |id: &EventId| MergedPosition::parse(id, list_hash, logs.len());
         let known = from.and_then(parse);
         let is_interrupted = from.and_then(snapshot_at).as_ref().and_then(parse).is_some();
-        let (mut followed, mut positions, mut reasons) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut followed, mut positions, mut reasons, mut is_over) = (Vec::new(), Vec::new(), Vec::new(), true);
         for (index, log) in logs.iter().enumerate() {
             let claim = match (from, &known) {
                 (None, _) => Claim::Nothing,
@@ -66,7 +68,9 @@ impl Merged {
                 (Some(_), None) => Claim::Malformed,
                 (Some(_), Some(MergedPosition(parts))) => Claim::Short(parts[index]),
             };
-            let Begun { subscription, seen, gap, .. } = begin(engine, log, claim, options, false).await?;
+            let Begun { subscription, seen, gap, is_over: ended, .. } =
+                begin(engine, log, claim, options, false).await?;
+            is_over &= ended;
             positions.push(ShortPosition::new(seen.epoch, seen.mark));
             reasons.extend(gap.map(|reason| (index, reason)));
             followed.push(Followed { subscription, ended: false });
@@ -93,7 +97,7 @@ impl Merged {
                 if gaps.is_empty() { vec![Notice::Position(options.opening(&id))] } else { gaps }
             }
         };
-        Ok(Self { followed, position, list_hash, notices, turn: 0 })
+        Ok(Self { followed, position, list_hash, notices, turn: 0, is_over })
     }
 }
 
@@ -107,6 +111,10 @@ enum Turn {
 }
 
 impl Merged {
+    pub(super) const fn is_over(&self) -> bool {
+        self.is_over
+    }
+
     /// Reads one topic until `take` returns false. `take` runs under the topic's lock.
     fn read(&mut self, index: usize, waker: &Waker, mut take: impl FnMut(TopicItem) -> bool) -> Turn {
         let Self { followed, position, list_hash, .. } = self;

@@ -7,9 +7,9 @@
 //! Each file imports only from those above it:
 //!
 //! - `error`, `retention`, `position`, `snapshot_id`, `gap`, `generation`: errors, bounds, the ids of events, gaps, and the ends of logs
-//! - `encoded`, `event_keys`, `stored`, `log_entry`: one event, as subscribers get it, as an engine has it, and in a log
-//! - `cache`, `key_index`, `trimmed_marks`, `log_version`, `log`, `log_ends`, `log_kept`: one log, without a lock
-//! - `resume`, `on_gap`, `on_lag`: where a client continues in a log
+//! - `role`, `encoded`, `event_keys`, `stored`, `log_entry`: one event, as subscribers get it, as an engine has it, and in a log
+//! - `cache`, `key_index`, `trimmed_marks`, `log_version`, `log`, `log_ends`, `log_kept`, `log_roles`: one log, without a lock
+//! - `resume`, `on_gap`, `on_lag`, `read_rule`: where a client continues in a log
 //! - `feed_result`, `feed_body`: the body of a feed
 //! - `waiters`, `shared_log`, `epoch_index`: a log that is shared by readers and writers, and found by an id
 //! - `disk`, `engine/`: where events are kept
@@ -19,7 +19,7 @@
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
-//! - `feed`, `unused`, `subscribe`, `topic`: the handle of a topic
+//! - `feed`, `unused`, `subscribe`, `fed`, `topic`: the handle of a topic
 //! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction
 
 mod beginning;
@@ -34,6 +34,7 @@ pub mod engine;
 mod epoch_index;
 mod error;
 mod event_keys;
+mod fed;
 mod feed;
 mod feed_body;
 mod feed_result;
@@ -48,6 +49,7 @@ mod log;
 mod log_ends;
 mod log_entry;
 mod log_kept;
+mod log_roles;
 mod log_version;
 mod merged;
 mod merged_position;
@@ -55,9 +57,11 @@ mod on_gap;
 mod on_lag;
 mod pause;
 mod position;
+mod read_rule;
 mod reading;
 mod resume;
 mod retention;
+mod role;
 mod shared_log;
 mod snapshot;
 mod snapshot_id;
@@ -87,6 +91,7 @@ pub use engine::nats::Nats;
 #[cfg(feature = "redis")]
 pub use engine::redis::Redis;
 pub use error::HubError;
+pub use fed::Fed;
 pub use feed_result::FeedResult;
 pub use gap::GapReason;
 pub use hub::Hub;
@@ -96,7 +101,7 @@ pub use on_lag::OnLag;
 pub use retention::Retention;
 pub use snapshot::{GapRule, Snapshot, SnapshotResult};
 pub use subscribe::Subscribe;
-pub use topic::{Fed, Topic};
+pub use topic::Topic;
 
 pub(crate) use cursor::{Ahead, Cursor, skipped};
 pub(crate) use encoded::Encoded;

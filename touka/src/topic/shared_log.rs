@@ -121,22 +121,28 @@ impl SharedLog {
         self.state.lock()
     }
 
-    /// Appends an event and wakes the readers, unless its idempotency key is known. `None` if the topic is removed.
-    pub(super) fn append(&self, draft: &Draft, keys: EventKeys<'_>) -> Option<Position> {
+    /// Appends an event and wakes the readers, unless its idempotency key is known.
+    ///
+    /// # Errors
+    /// The topic is removed, or closed.
+    pub(super) fn append(&self, draft: &Draft, keys: EventKeys<'_>) -> Result<Position, HubError> {
         let now = Instant::now();
         let mut state = self.lock();
         if state.removed {
-            return None;
+            return Err(HubError::removed(&self.name));
         }
         if let Some(known) = keys.once.and_then(|once| state.log.published_once(once, now)) {
-            return Some(known);
+            return Ok(known);
+        }
+        if state.log.is_complete() {
+            return Err(HubError::closed(&self.name));
         }
         let position = state.log.append(draft, keys, now);
         state.used = now;
         let waiting = state.waiters.take();
         drop(state);
         waiting.wake();
-        Some(position)
+        Ok(position)
     }
 
     /// Reads the log. If `read` finds nothing, the waker is registered under the same lock.
@@ -290,7 +296,7 @@ impl LogState {
 
     /// Marks the topic as fed, unless it is. Returns the number of the feed that the caller must start.
     pub(super) fn start_feed(&mut self) -> Option<u64> {
-        if self.fed || self.log.is_closed() {
+        if self.fed || self.log.is_closed() || self.log.is_complete() {
             return None;
         }
         self.fed = true;

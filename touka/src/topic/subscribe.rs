@@ -6,6 +6,9 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use axum_core::response::IntoResponse;
+use http::StatusCode;
+
 use super::beginning::{Begun, begin};
 use super::claim::Claim;
 use super::end_test::EndTest;
@@ -23,6 +26,7 @@ use super::subscribe_options::SubscribeOptions;
 use super::subscription::Subscribed;
 use super::until::Until;
 use super::unused::Unused;
+use crate::error::CloseReason;
 use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::{EventStream, Source};
 
@@ -165,6 +169,9 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             options.earliest &= !is_first;
             let [log] = &logs[..] else {
                 let merged = Merged::subscribe(&engine, &logs, from, &options).await.map_err(HubError::of_stream)?;
+                if merged.is_over() {
+                    return Ok(over(Box::pin(MergedSource::new(merged, T::from_event))));
+                }
                 return Ok(EventStream::from_source(match (snapshot.take(), test.take()) {
                     (Some(snapshot), test) => snapshot.follow(merged, test, is_first, &options),
                     (None, Some(test)) => Box::pin(Until::new(merged, test, T::from_event)),
@@ -173,7 +180,10 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             };
             let begun =
                 begin(&engine, log, Claim::of(from), &options, feed.is_some()).await.map_err(HubError::of_stream)?;
-            let Begun { mut subscription, seen, gap: reason, feed: number } = begun;
+            let Begun { mut subscription, seen, gap: reason, feed: number, is_over } = begun;
+            if is_over {
+                return Ok(over(Box::pin(Subscribed::new(subscription, T::from_event))));
+            }
             subscription.set_opening(match (from, reason) {
                 (Some(from), Some(reason)) => {
                     Notice::Gap(Gap { reason, topic: None, from: from.clone(), resumed_at: seen.to_id() })
@@ -199,6 +209,15 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             Ok(if is_in_log { EventStream::subscribed(source) } else { EventStream::from_source(source) })
         })
     }
+}
+
+/// A stream for a client that has seen all that there will ever be. As a response it is a 204, which makes an `EventSource`
+/// stop.
+fn over<T>(source: Pin<Box<dyn Source<T> + Send>>) -> EventStream<T> {
+    let mut stream = EventStream::from_source(source);
+    stream.set_head(StatusCode::NO_CONTENT.into_response());
+    stream.lifecycle().link().close(CloseReason::Completed);
+    stream
 }
 
 impl<T> fmt::Debug for Subscribe<T> {

@@ -1,9 +1,10 @@
 //! [`SubscribeOptions`], what a subscriber asks for, and the position at which it begins to read.
 
-use super::cursor::{Cursor, ReadRule, Start};
+use super::cursor::{Cursor, Start};
 use super::gap::opening;
 use super::log::Log;
 use super::position::Mark;
+use super::read_rule::ReadRule;
 use crate::event::{Event, EventId};
 
 /// The options of a subscription, except its starting position.

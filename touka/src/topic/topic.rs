@@ -9,6 +9,7 @@ use super::encoded::Draft;
 use super::engine::HubEngine;
 use super::error::HubError;
 use super::event_keys::EventKeys;
+use super::fed::Fed;
 use super::feed_body::FeedBody;
 use super::feed_result::FeedResult;
 use super::retention::Retention;
@@ -224,6 +225,55 @@ impl<T: IntoEvent> Topic<T> {
     }
 }
 
+impl<T: IntoEvent> Topic<T> {
+    /// Publishes the last event of the topic, of any type, and closes the topic in one step. Returns the id of the event.
+    ///
+    /// Subscribers get the event, and their streams end as [`Completed`](crate::CloseReason::Completed). A later client gets
+    /// the events that it has not seen, this one included, and its stream ends; a client without an id gets this one, or all
+    /// with [`earliest`](Subscribe::earliest). A client that comes back with the id of the last event gets 204, which makes an
+    /// `EventSource` stop. A stream of several topics continues with the others.
+    ///
+    /// A closed topic stays as long as its hub keeps events, and takes none: publishing is an error
+    /// ([`HubError::is_closed`]). To use the name again, [remove](crate::Hub::remove) the topic.
+    ///
+    /// On NATS, an event that another process publishes while it does not know yet that the topic is closed counts as
+    /// published there, and no client gets it.
+    ///
+    /// ```
+    /// use futures_util::StreamExt;
+    /// use touka::{Event, Hub};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), touka::HubError> {
+    /// let job = Hub::memory().topic::<Event>("jobs/7")?;
+    /// let start = job.publish("50 %").await?;
+    /// job.close(Event::data("100 %").event("done")).await?;
+    /// assert!(job.publish("again").await.unwrap_err().is_closed());
+    ///
+    /// // A client that has seen the first event. The stream opens with its position, and ends.
+    /// let events: Vec<Event> = job.subscribe(start).await?.collect().await;
+    /// assert_eq!(events[1].as_event(), Some("done"));
+    /// assert_eq!(events.len(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Topic::publish`]; also if the topic is closed already. Of several calls at the same time, one succeeds.
+    ///
+    /// # Cancellation
+    /// As [`Topic::publish`].
+    pub async fn close(&self, event: impl IntoEvent) -> Result<EventId, HubError> {
+        let draft = Draft::last(event)?;
+        Ok(self.engine.publish(&self.log, draft, EventKeys::default()).await?.to_id())
+    }
+
+    /// Whether this process knows that the topic is closed: of a topic that has been read or published to here lately.
+    pub fn is_closed(&self) -> bool {
+        self.log.lock().log.is_complete()
+    }
+}
+
 fn check_key(key: &str) -> Result<(), HubError> {
     if key.len() > MAX_KEY { Err(HubError::key(key.len(), MAX_KEY)) } else { Ok(()) }
 }
@@ -270,8 +320,7 @@ impl<T: Send + 'static> Topic<T> {
         O: FeedResult,
     {
         let topic = self.clone();
-        let feed = FeedBody::new(|| body(topic));
-        Fed { engine: Arc::clone(&self.engine), log: Arc::clone(&self.log), feed, gives: PhantomData }
+        Fed::new(Arc::clone(&self.engine), Arc::clone(&self.log), FeedBody::new(|| body(topic)))
     }
 }
 
@@ -287,41 +336,5 @@ impl<T> fmt::Debug for Topic<T> {
             .field("name", &self.name())
             .field("subscribers", &self.subscribers())
             .finish_non_exhaustive()
-    }
-}
-
-/// A topic that one body feeds for all its subscribers. [`Topic::fed_by`] returns it.
-///
-/// ```
-/// use touka::topic::Fed;
-/// use touka::{Event, Topic};
-///
-/// fn with_clock(topic: &Topic) -> Fed {
-///     topic.fed_by(|topic| async move {
-///         while topic.publish("tick").await.is_ok() {
-///             tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-///         }
-///     })
-/// }
-/// # drop(with_clock(&touka::Hub::memory().topic("clock").unwrap()));
-/// ```
-#[must_use = "the body runs when there is a subscriber"]
-pub struct Fed<T = Event> {
-    engine: Arc<HubEngine>,
-    log: Arc<SharedLog>,
-    feed: FeedBody,
-    gives: PhantomData<fn() -> T>,
-}
-
-impl<T> Fed<T> {
-    /// Subscribes to the topic, as [`Topic::subscribe`] does, and starts the body unless one runs already.
-    pub fn subscribe(self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
-        Subscribe::new(self.engine, vec![self.log], from.into(), Some(self.feed))
-    }
-}
-
-impl<T> fmt::Debug for Fed<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Fed").field("topic", &self.log.name()).finish_non_exhaustive()
     }
 }

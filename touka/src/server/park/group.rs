@@ -20,8 +20,8 @@ pub(super) struct Group {
     members: Vec<usize>,
     /// The position of all members that are not blocked, apart from a walk in progress.
     seen: Mark,
-    /// The version of the log that all members were visited for.
-    version: LogVersion,
+    /// The version of the log that all members were visited for, and [`Log::irregular`](crate::topic::Log::irregular).
+    version: (LogVersion, u64),
     /// The walk in progress: its window, and the index of the next member.
     walk: Option<(Arc<Window>, usize)>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(log: Arc<SharedLog>, key_waker: Arc<KeyWaker>) -> Self {
         let state = log.lock();
-        let (seen, version) = (state.log.head(), state.log.version());
+        let (seen, version) = (state.log.head(), (state.log.version(), state.log.irregular()));
         drop(state);
         let waker = Waker::from(Arc::clone(&key_waker));
         Self {
@@ -77,9 +77,10 @@ impl Group {
                 self.walk = None;
             }
             let window = self.log.read_or_register(&mut self.slot, &self.waker, |log| {
-                // The log has ended for its present members, or its events were replaced. An empty window visits each, so
-                // that it finds out what that means for it.
-                if mem::replace(&mut self.version, log.version()) != log.version() {
+                // The log has ended for its present members, its events were replaced, or it has an entry that is no ordinary
+                // event. An empty window visits each member, so that it finds out what that means for it.
+                let version = (log.version(), log.irregular());
+                if mem::replace(&mut self.version, version) != version {
                     return Some(Window::empty(log.head()));
                 }
                 // Events that are no longer retained were published faster than a walk. Each socket detects

@@ -53,6 +53,10 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// future is ready if you can, so that subscribers in this process need not wait. The outcome for a topic that is not
     /// active means nothing. Events that exceed [`EngineTopic::retention`] may be removed; their keys still count.
     ///
+    /// An event that [is the last](Draft::is_last) closes the topic: every later one is rejected with
+    /// [`HubError::closed`](crate::HubError::closed), also if both are published at the same time by two processes. Only the
+    /// position of a known idempotency key is still returned.
+    ///
     /// On a tokio runtime, the future is first polled by its caller, and then on a task of its own, which is aborted if the
     /// caller is dropped: it has the span of the caller, and not its task-locals.
     fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position>;

@@ -5,7 +5,6 @@ use super::engine_future::EngineFuture;
 use super::engine_topic::EngineTopic;
 use super::lease::Lease;
 use crate::topic::encoded::Draft;
-use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::Position;
 
@@ -19,8 +18,7 @@ impl Engine for MemoryEngine {
     }
 
     fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position> {
-        let published = topic.log.append(&draft, keys);
-        EngineFuture::ready(published.ok_or_else(|| HubError::removed(topic.name())))
+        EngineFuture::ready(topic.log.append(&draft, keys))
     }
 
     fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {

@@ -60,6 +60,9 @@
 //! [unknown](crate::HubError::unknown), and the app repeats the publish with the same idempotency key: a key that is known
 //! within 10 minutes returns the position of the first event, in all processes.
 //!
+//! A topic is closed by an event that [is the last](Draft::is_last). An engine rejects what is published later, and returns
+//! that event with every [reset](Tail::reset).
+//!
 //! # Defaults
 //! An engine needs [`activate`](Engine::activate), [`publish`](Engine::publish) and [`remove`](Engine::remove). Without the
 //! other methods, something is missing:

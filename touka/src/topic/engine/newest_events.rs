@@ -12,7 +12,8 @@ pub struct NewestEvents {
     /// The mark of the event before the first of the events; without events, that of the head.
     pub previous: Mark,
     /// The events, the oldest first. The last one is at the head. Any number of them, and none, is correct: readers get
-    /// older ones by [`Engine::before`](super::Engine::before).
+    /// older ones by [`Engine::before`](super::Engine::before). The event that has [closed](super::Draft::is_last) a topic must be
+    /// among them.
     pub events: Vec<Stored>,
     /// The number of the last [`FeedEnd`](super::FeedEnd) of the topic in this epoch; 0 if its feed has never ended
     /// since.

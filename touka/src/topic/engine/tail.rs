@@ -15,6 +15,7 @@ use crate::topic::log::Log;
 use crate::topic::position::Mark;
 use crate::topic::position::Position;
 use crate::topic::retention::Retention;
+use crate::topic::role::Role;
 use crate::topic::shared_log::SharedLog;
 use crate::topic::stored::{Stored, unix_time};
 
@@ -134,6 +135,8 @@ impl Tail {
             let mut applied = Applied::Done;
             for event in events {
                 match place(&state.log, &event) {
+                    // What an engine lets in after the last event is not for readers.
+                    Place::Next | Place::Later if state.log.is_complete() => {}
                     Place::Next => {
                         let since = event.since(now, time);
                         state.log.push(event.mark(), event.event, event.keys.as_keys(), since);
@@ -188,7 +191,7 @@ impl Tail {
     pub fn reset(&self, before: Position, newest: NewestEvents) -> bool {
         let Some(log) = self.log.upgrade() else { return true };
         let (now, time) = (Instant::now(), unix_time());
-        let NewestEvents { head, mut previous, events, ends } = newest;
+        let NewestEvents { head, mut previous, mut events, ends } = newest;
         let mut all = events.iter();
         let newest = all.try_fold(previous, |last, event| {
             let follows = event.previous == last && event.mark().offset > last.offset;
@@ -196,7 +199,13 @@ impl Tail {
         });
         let is_usable = newest == Some(head.mark);
         if !is_usable {
-            previous = head.mark;
+            // That a topic is closed must be known nevertheless.
+            events = events
+                .pop()
+                .filter(|last| last.position == head && last.event.role() == Role::Last)
+                .into_iter()
+                .collect();
+            previous = events.first().map_or(head.mark, Stored::previous);
         }
         let replaced = log.change_if(|state| {
             if state.removed() {
@@ -206,7 +215,7 @@ impl Tail {
                 return (false, false);
             }
             let mut loaded = Log::resumed(head.epoch, previous, state.log.retention());
-            for event in events.into_iter().take_while(|_| is_usable) {
+            for event in events {
                 let since = event.since(now, time);
                 loaded.push(event.mark(), event.event, event.keys.as_keys(), since);
             }
