@@ -10,6 +10,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 
 use crate::error::Error;
 use crate::event::Event;
+use crate::run::{RunError, RunErrorKind};
 use crate::stream::spread;
 use crate::topic::HubError;
 
@@ -60,6 +61,30 @@ impl IntoResponse for HubError {
             refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many topics: try again later")
         } else {
             refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
+        }
+    }
+}
+
+/// The response of the body's error, or a status and one line.
+impl IntoResponse for RunError {
+    fn into_response(self) -> Response {
+        let text = self.to_string();
+        match self.into_kind() {
+            RunErrorKind::Key(_) => refusal(StatusCode::BAD_REQUEST, &text),
+            RunErrorKind::Unknown => refusal(StatusCode::NOT_FOUND, &text),
+            RunErrorKind::Running => refusal(StatusCode::CONFLICT, &text),
+            RunErrorKind::TooManyOfOwner(_) => {
+                refusal(StatusCode::TOO_MANY_REQUESTS, "too many runs are under way: wait for the end of one")
+            }
+            RunErrorKind::TooMany(_) => {
+                refusal(StatusCode::SERVICE_UNAVAILABLE, "the server has too many runs: try again later")
+            }
+            RunErrorKind::ShuttingDown => refusal(StatusCode::SERVICE_UNAVAILABLE, &text),
+            RunErrorKind::Refused(response) => {
+                let response = response.lock().take();
+                response.unwrap_or_else(|| refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED))
+            }
+            RunErrorKind::Hub(error) => error.into_response(),
         }
     }
 }

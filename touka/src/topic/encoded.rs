@@ -16,7 +16,7 @@ const MAX_EVENT: usize = 16 * 1024 * 1024;
 /// An encoded event that is being published and has no position yet.
 ///
 /// [`Draft::to_bytes`] is what an engine stores, and [`Stored::new`](super::stored::Stored::new) takes it back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Draft {
     /// The event, after the bytes that stand for its [`Role`].
     wire: BytesMut,
@@ -109,7 +109,6 @@ impl Draft {
     }
 
     /// The length of the encoded event, in bytes.
-    #[cfg(feature = "disk")]
     pub(crate) fn len(&self) -> usize {
         self.wire.len()
     }

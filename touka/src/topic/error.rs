@@ -72,6 +72,15 @@ impl HubError {
         Self::new(self.0.kind, self.0.text.clone(), None)
     }
 
+    /// Whether a publish that has failed so may succeed later, and has published nothing.
+    pub(crate) fn is_retryable(&self) -> bool {
+        #[cfg(feature = "disk")]
+        if self.0.kind == Kind::Storage {
+            return true;
+        }
+        self.0.kind == Kind::Unavailable
+    }
+
     /// The error of a client that wanted to subscribe.
     pub(super) fn of_stream(mut self) -> Self {
         self.0.of_stream = true;
@@ -190,7 +199,7 @@ impl HubError {
     }
 
     /// The tokio runtime has shut down in which the hub was created, or that of the caller.
-    pub(super) fn no_runtime() -> Self {
+    pub(crate) fn no_runtime() -> Self {
         let text =
             "the tokio runtime of the hub has shut down: create hubs in the runtime that runs as long as the program";
         Self::new(Kind::Unavailable, text.into(), None)

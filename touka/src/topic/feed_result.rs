@@ -24,7 +24,7 @@ use crate::stream::HandlerError;
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "the body of `fed_by` cannot end with `{Self}`",
+    message = "the body of a feed or a run cannot end with `{Self}`",
     label = "expected nothing, or a `Result<(), E>` whose error is a response",
     note = "to use `?`, end the body with `Ok::<(), E>(())`, where `E` is axum's `IntoResponse`, such as `HubError`"
 )]

@@ -1,15 +1,14 @@
 //! [`Hub`], the topics of an app.
 
+use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-use tokio::time::Instant;
 
 use super::engine::HubEngine;
 use super::error::HubError;
-use super::janitor;
 use super::merged_position::MAX_TOPICS;
+use super::names::RESERVED;
 use super::position::Position;
 use super::retention::Retention;
 use super::shared_log::SharedLog;
@@ -20,9 +19,6 @@ use super::topic_table::{HubSettings, Swept, TopicTable};
 use crate::error::CloseReason;
 use crate::event::{Event, EventId};
 use crate::sync::{Mutex, MutexGuard};
-
-/// The maximum length of a name in bytes. Names are keys of storage engines, and often come from the path of a request.
-const MAX_NAME: usize = 255;
 
 /// The topics of an app, by name. Clones share their topics and settings: give one to the router as state.
 ///
@@ -40,11 +36,19 @@ const MAX_NAME: usize = 255;
 /// let app: Router = Router::new().mount(routes![say]).with_state(Hub::memory());
 /// ```
 #[derive(Clone)]
-pub struct Hub(Arc<Inner>);
+pub struct Hub(pub(super) Arc<Inner>);
 
-struct Inner {
-    engine: Arc<HubEngine>,
-    table: Arc<Mutex<TopicTable>>,
+pub(super) struct Inner {
+    pub(super) engine: Arc<HubEngine>,
+    pub(super) table: Arc<Mutex<TopicTable>>,
+    /// The state of a later stage: that of runs.
+    pub(super) extension: OnceLock<Box<dyn Any + Send + Sync>>,
+}
+
+impl Inner {
+    pub(super) fn lock(&self) -> MutexGuard<'_, TopicTable> {
+        self.table.lock()
+    }
 }
 
 impl Hub {
@@ -55,7 +59,7 @@ impl Hub {
 
     pub(super) fn new(engine: Arc<HubEngine>, settings: HubSettings) -> Self {
         let table = TopicTable::new(engine.kind(), Arc::clone(engine.epochs()), settings);
-        Self(Arc::new(Inner { engine, table: Arc::new(Mutex::new(table)) }))
+        Self(Arc::new(Inner { engine, table: Arc::new(Mutex::new(table)), extension: OnceLock::new() }))
     }
 
     /// Sets how much is retained of each topic that is created or loaded from now on. Topics that are in memory keep
@@ -114,6 +118,9 @@ impl Hub {
     /// ```
     pub async fn get<T: 'static>(&self, name: impl AsRef<str>) -> Result<Option<Topic<T>>, HubError> {
         let name = name.as_ref();
+        if name.starts_with(RESERVED) {
+            return Ok(None);
+        }
         // In a statement of its own, so that the lock is released before the await.
         let known = self.lock().get(name);
         let log = match known {
@@ -151,10 +158,11 @@ impl Hub {
         let found = self.lock().with_epoch(epoch);
         let known = found.filter(|(_, is_known)| *is_known);
         let log = match known {
+            Some((log, _)) if log.name().starts_with(RESERVED) => return Ok(None),
             Some((log, _)) => log,
             None => match self.0.engine.name_of(epoch).await? {
-                Some(name) => self.log(&name)?,
-                None => return Ok(None),
+                Some(name) if !name.starts_with(RESERVED) => self.log(&name)?,
+                _ => return Ok(None),
             },
         };
         self.handle(log).map(Some)
@@ -186,6 +194,9 @@ impl Hub {
     /// If this future is dropped before it is ready, the topic may be removed or not.
     pub async fn remove(&self, name: impl AsRef<str>) -> Result<bool, HubError> {
         let name = name.as_ref();
+        if name.starts_with(RESERVED) {
+            return Ok(false);
+        }
         let known = self.lock().get(name);
         if known.is_none() && !self.0.engine.has(name).await? {
             self.lock().forget_retention(name);
@@ -263,6 +274,7 @@ impl Hub {
     /// The names of the topics in the memory of this process, sorted.
     pub fn topics(&self) -> Vec<String> {
         let mut names = self.lock().names();
+        names.retain(|name| !name.starts_with(RESERVED));
         names.sort_unstable();
         names
     }
@@ -298,26 +310,8 @@ impl Hub {
         Ok(Topic::new(Arc::clone(&self.0.engine), log))
     }
 
-    fn log(&self, name: &str) -> Result<Arc<SharedLog>, HubError> {
-        if name.is_empty() {
-            return Err(HubError::name(name, "a name has at least one character"));
-        }
-        if name.len() > MAX_NAME {
-            return Err(HubError::name(name, "a name has at most 255 bytes"));
-        }
-        let mut swept = Swept::default();
-        let mut table = self.lock();
-        // Before the sweep, so that the sweep finds this topic in use.
-        let log = table.topic(name, &mut swept);
-        swept.add(table.sweep(Instant::now()));
-        drop(table);
-        swept.finish();
-        janitor::start(&self.0.table);
-        log
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TopicTable> {
-        self.0.table.lock()
+    pub(super) fn lock(&self) -> MutexGuard<'_, TopicTable> {
+        self.0.lock()
     }
 }
 

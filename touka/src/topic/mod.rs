@@ -20,7 +20,8 @@
 //!   where they begin
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
 //! - `feed`, `unused`, `subscribe`, `fed`, `topic`: the handle of a topic
-//! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction
+//! - `topic_table`, `janitor`, `hub`, `names`, `hub_builder`: the topics of an app, their names, and their eviction
+//! - `run_log`: the topic of a run
 
 mod beginning;
 mod cache;
@@ -53,6 +54,7 @@ mod log_roles;
 mod log_version;
 mod merged;
 mod merged_position;
+mod names;
 mod on_gap;
 mod on_lag;
 mod pause;
@@ -62,6 +64,7 @@ mod reading;
 mod resume;
 mod retention;
 mod role;
+mod run_log;
 mod shared_log;
 mod snapshot;
 mod snapshot_id;
@@ -104,11 +107,13 @@ pub use subscribe::Subscribe;
 pub use topic::Topic;
 
 pub(crate) use cursor::{Ahead, Cursor, skipped};
-pub(crate) use encoded::Encoded;
+pub(crate) use encoded::{Draft, Encoded};
 pub(crate) use end_test::EndTest;
+pub(crate) use engine::Lead;
 pub(crate) use log::Log;
 pub(crate) use log_version::LogVersion;
 pub(crate) use position::Mark;
+pub(crate) use run_log::{Changes, RunLog, Use};
 pub(crate) use shared_log::SharedLog;
 pub(crate) use subscription::{Subscription, TakenSubscription};
 pub(crate) use waiters::WaiterSlot;

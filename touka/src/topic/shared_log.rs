@@ -194,7 +194,7 @@ impl SharedLog {
     /// Marks the topic as inactive if it has no subscribers, and takes its events out.
     pub(super) fn deactivate(&self) {
         let mut state = self.lock();
-        if state.subscribers > 0 {
+        if state.subscribers > 0 || state.fed {
             return;
         }
         self.active.store(false, Ordering::Release);

@@ -47,18 +47,20 @@ pub(crate) struct HubEngine {
     epochs: Arc<EpochIndex>,
     /// The runtime of an engine that has connections. `None` for others, which may need no runtime.
     home: Option<Home>,
+    /// The number of events that the engine keeps of a topic at most, whatever the topic's retention.
+    max_events: Option<usize>,
 }
 
 impl HubEngine {
     fn new(kind: EngineKind, engine: impl Engine) -> Arc<Self> {
-        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: None })
+        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: None, max_events: None })
     }
 
     /// An engine that was connected in this runtime.
     #[cfg(any(feature = "redis", feature = "nats"))]
-    fn connected(engine: impl Engine, home: Home) -> Arc<Self> {
+    fn connected(engine: impl Engine, home: Home, max_events: Option<usize>) -> Arc<Self> {
         let kind = EngineKind::Shared;
-        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: Some(home) })
+        Arc::new(Self { kind, engine: Box::new(engine), epochs: Arc::default(), home: Some(home), max_events })
     }
 
     pub(in crate::topic) fn memory() -> Arc<Self> {
@@ -78,7 +80,7 @@ impl HubEngine {
     #[cfg(feature = "redis")]
     pub(in crate::topic) async fn redis(options: Redis, cache: Cache) -> Result<Arc<Self>, HubError> {
         let home = Home::current()?;
-        Ok(Self::connected(RedisEngine::connect(options, cache).await?, home))
+        Ok(Self::connected(RedisEngine::connect(options, cache).await?, home, None))
     }
 
     #[cfg(feature = "nats")]
@@ -89,7 +91,9 @@ impl HubEngine {
     ) -> Result<Arc<Self>, HubError> {
         let home = Home::current()?;
         // The client crate has large futures.
-        Ok(Self::connected(Box::pin(NatsEngine::connect(options, cache, retention)).await?, home))
+        let engine = Box::pin(NatsEngine::connect(options, cache, retention)).await?;
+        // One setting of the stream holds for all topics.
+        Ok(Self::connected(engine, home, Some(retention.events)))
     }
 
     pub(in crate::topic) const fn epochs(&self) -> &Arc<EpochIndex> {
@@ -98,6 +102,11 @@ impl HubEngine {
 
     pub(in crate::topic) const fn kind(&self) -> EngineKind {
         self.kind
+    }
+
+    /// See the field.
+    pub(in crate::topic) const fn max_events(&self) -> Option<usize> {
+        self.max_events
     }
 
     const fn topic<'a>(&'a self, log: &'a Arc<SharedLog>) -> EngineTopic<'a> {

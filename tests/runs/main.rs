@@ -1,0 +1,3 @@
+//! Runs: bodies that outlive their client.
+
+mod life;

@@ -1,0 +1,252 @@
+//! [`Driver`], which runs a body and appends its events.
+
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum_core::response::{IntoResponse, Response};
+use http::StatusCode;
+use tokio::sync::oneshot;
+use tokio::task::coop::consume_budget;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::appending::{Appended, append};
+use super::audience::Audience;
+use super::body::{Body, Said};
+use super::ending::Ending;
+use super::note::Note;
+use super::options::RunOptions;
+use super::status::End;
+use super::table::{Active, Place, StopReason};
+use crate::stream::drop_guarded;
+use crate::topic::{Changes, Draft, Hub, Lead, RunLog, Use};
+
+/// Runs the body of a run, and appends its events to the log. Dropped when the run has ended.
+pub(super) struct Driver {
+    pub(super) hub: Hub,
+    pub(super) log: RunLog,
+    /// The right to run the body, of which there is one among all nodes.
+    pub(super) lead: Lead,
+    pub(super) active: Arc<Active>,
+    pub(super) options: RunOptions,
+    /// Told when it is decided that the body is a stream and not an error.
+    pub(super) opened: Option<oneshot::Sender<Result<(), Response>>>,
+    pub(super) audience: Audience,
+    pub(super) changes: Changes,
+    /// The offset up to which notes were read.
+    pub(super) noted: u64,
+    pub(super) begun: Instant,
+    /// The time at which a body that was asked to stop is dropped.
+    pub(super) grace: Option<Instant>,
+    pub(super) bytes: usize,
+    pub(super) events: usize,
+    pub(super) timer: Option<Pin<Box<Sleep>>>,
+    // In this order: others may start the run anew after its key is free.
+    pub(super) ending: Ending,
+    pub(super) used: Use,
+    pub(super) place: Place,
+}
+
+/// What has happened to a run.
+enum Happened {
+    Said(Said),
+    /// The right to run the body is lost: another node decides about the run.
+    Lost,
+    /// The last viewer in this process has left.
+    Deserted,
+    /// Something has changed that is examined next.
+    Changed,
+}
+
+impl Driver {
+    /// Runs the body to its end, and writes the end.
+    pub(super) async fn drive(mut self, mut body: Box<dyn Body>) {
+        let end = loop {
+            if self.log.is_over() {
+                // By another node that holds this one for dead, or because the run was forgotten.
+                drop(body);
+                return self.ending.is_elsewhere();
+            }
+            if let Some(end) = self.examine() {
+                break end;
+            }
+            match self.next(&mut *body).await {
+                Happened::Changed => {}
+                Happened::Deserted => self.audience.visited(Instant::now()),
+                Happened::Lost => {
+                    drop(body);
+                    return self.ending.is_elsewhere();
+                }
+                Happened::Said(Said::Opened) => self.open(),
+                Happened::Said(Said::Refused(response)) => {
+                    drop(body);
+                    return self.refuse(response).await;
+                }
+                Happened::Said(Said::Event(Ok(draft))) => match self.append(draft).await {
+                    Some(Appended::Ended) => {
+                        drop(body);
+                        return self.ending.is_elsewhere();
+                    }
+                    Some(Appended::Failed(end)) => break end,
+                    None => consume_budget().await,
+                },
+                Happened::Said(Said::Event(Err(error))) => {
+                    tracing::error!(target: "touka::run", run = self.log.name(), ?error, "an event of a run is not sent");
+                    break End::Failed(None);
+                }
+                Happened::Said(Said::Ended(last)) => {
+                    break match self.active.stop_reason() {
+                        Some(reason) => reason.into_end(),
+                        None => {
+                            self.ending.set_done(last);
+                            End::Done
+                        }
+                    };
+                }
+                Happened::Said(Said::Failed(event)) => break End::Failed(event),
+            }
+        };
+        // Before the end is written: its destructor belongs to the run.
+        drop(body);
+        self.open();
+        self.ending.write(&self.log, &self.lead, end, self.begun.elapsed()).await;
+        self.ending.expire(&self.hub, &self.log);
+    }
+
+    /// Looks at what may have changed. Returns the end of the run if it must end now.
+    fn examine(&mut self) -> Option<End> {
+        let now = Instant::now();
+        let (notes, noted) = self.log.notes_after(self.noted);
+        self.noted = noted;
+        for note in notes {
+            match Note::parse(&note) {
+                Some(Note::Stop) => self.active.ask_to_stop(StopReason::Stopped),
+                Some(Note::Viewers { node, present }) => self.audience.set_remote(node, present),
+                Some(Note::Start(_)) | None => {}
+            }
+        }
+        if self.audience.has_left(self.log.viewers(), now) {
+            self.active.ask_to_stop(StopReason::Left);
+        }
+        if now.saturating_duration_since(self.begun) >= self.options.max_run {
+            self.active.ask_to_stop(StopReason::MaxRun);
+        }
+        let reason = self.active.stop_reason()?;
+        let grace = *self.grace.get_or_insert_with(|| {
+            // Also for a stop that came by another way than through `ask_to_stop`'s caller.
+            self.active.signal.request();
+            now.checked_add(self.options.stop_grace).unwrap_or_else(|| now + FAR)
+        });
+        (now >= grace).then(|| reason.into_end())
+    }
+
+    /// The time of the next look, if there is none before.
+    fn due(&self) -> Option<Instant> {
+        let max_run = self.begun.checked_add(self.options.max_run);
+        match self.grace {
+            Some(grace) => Some(grace),
+            None => max_run.into_iter().chain(self.audience.due()).min(),
+        }
+    }
+
+    /// Polls the body until there is something to do.
+    async fn next(&mut self, body: &mut dyn Body) -> Happened {
+        let due = self.due();
+        match (&mut self.timer, due) {
+            (Some(timer), Some(due)) if timer.deadline() != due => timer.as_mut().reset(due),
+            (Some(_), Some(_)) | (None, None) => {}
+            (none @ None, Some(due)) => *none = Some(Box::pin(sleep_until(due))),
+            (timer @ Some(_), None) => *timer = None,
+        }
+        let Self { lead, active, changes, used, timer, audience, log, .. } = self;
+        // Before the checks, so that no change is missed between the two.
+        let mut extended = lead.changes();
+        let mut extended = pin!(extended.next());
+        let (mut asked, mut deserted) = (pin!(active.asked.notified()), pin!(used.deserted()));
+        asked.as_mut().enable();
+        if lead.is_lost() {
+            return Happened::Lost;
+        }
+        let is_known = self.grace.is_some();
+        if active.stop_reason().is_some() && !is_known {
+            return Happened::Changed;
+        }
+        poll_fn(|cx| {
+            if deserted.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Happened::Deserted);
+            }
+            let is_changed = extended.as_mut().poll(cx).is_ready()
+                || asked.as_mut().poll(cx).is_ready()
+                || changes.poll_next(cx).is_ready()
+                // After the registration above, so that no departure is missed.
+                || audience.has_changed(log.viewers())
+                || timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
+            if is_changed {
+                return Poll::Ready(Happened::Changed);
+            }
+            // While it is uncertain who has the right, the body pauses.
+            if !lead.is_held() {
+                return Poll::Pending;
+            }
+            active.signal.scope(|| body.poll_said(cx)).map(Happened::Said)
+        })
+        .await
+    }
+
+    /// Appends an event of the body. Returns the outcome if it is not appended.
+    async fn append(&mut self, draft: Draft) -> Option<Appended> {
+        self.bytes = self.bytes.saturating_add(draft.len());
+        self.events += 1;
+        if self.bytes > self.options.max_bytes {
+            return Some(Appended::Failed(End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "max_bytes")));
+        }
+        if self.log.max_events().is_some_and(|most| self.events >= most) {
+            // The server would remove the oldest events, which later viewers need.
+            return Some(Appended::Failed(End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "retention")));
+        }
+        append(&self.log, &self.lead, draft).await
+    }
+
+    /// Tells all who want the run that there is one.
+    fn open(&mut self) {
+        if let Some(opened) = self.opened.take() {
+            self.place.set_open(&self.active);
+            // The caller may have left.
+            let _ = opened.send(Ok(()));
+        }
+    }
+
+    /// Forgets a run whose body could not be made.
+    pub(super) async fn refuse_panicked(self) {
+        self.refuse(StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
+    }
+
+    /// Forgets a run whose body has failed before its first event.
+    async fn refuse(mut self, response: Response) {
+        self.ending.is_elsewhere();
+        if let Err(error) = self.log.remove_from(&self.hub).await {
+            tracing::error!(target: "touka::run", run = self.log.name(), ?error, "a run that has not begun stays");
+        }
+        if let Some(opened) = self.opened.take()
+            && let Err(unsent) = opened.send(Err(response))
+        {
+            drop_guarded(unsent);
+        }
+    }
+}
+
+/// A time that is as good as for ever.
+const FAR: Duration = Duration::from_hours(24 * 365 * 30);
+
+impl StopReason {
+    pub(super) const fn into_end(self) -> End {
+        match self {
+            Self::Stopped => End::Cancelled("stopped"),
+            Self::Left => End::Cancelled("left"),
+            Self::Shutdown => End::Cancelled("shutdown"),
+            Self::MaxRun => End::Exceeded(StatusCode::GATEWAY_TIMEOUT, "max_run"),
+        }
+    }
+}

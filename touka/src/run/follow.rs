@@ -1,0 +1,80 @@
+//! [`Follow`], a client that is about to watch a run.
+
+use std::fmt;
+use std::future::IntoFuture;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::ending::lose;
+use super::error::RunError;
+use super::record::Record;
+use super::status::RunStatus;
+use super::table::Runs;
+use super::watch::watch;
+use crate::event::{EventId, IntoEvent};
+use crate::stream::EventStream;
+use crate::topic::{Hub, RunLog};
+
+/// A builder for the stream of a run, which begins when it is awaited. [`Run::follow`](super::Run::follow) returns it.
+#[must_use = "the stream begins when this is awaited"]
+pub struct Follow<T> {
+    hub: Hub,
+    key: Arc<str>,
+    owner: Option<Arc<str>>,
+    from: Option<EventId>,
+    without_position: bool,
+    gives: PhantomData<fn() -> T>,
+}
+
+impl<T> Follow<T> {
+    pub(super) const fn new(hub: Hub, key: Arc<str>, owner: Option<Arc<str>>, from: Option<EventId>) -> Self {
+        Self { hub, key, owner, from, without_position: false, gives: PhantomData }
+    }
+
+    /// Sets whether the stream opens with the client's position, as it does by default:
+    /// [`Subscribe::opening_position`](crate::topic::Subscribe::opening_position).
+    pub const fn opening_position(mut self, sent: bool) -> Self {
+        self.without_position = !sent;
+        self
+    }
+}
+
+/// Reads the log of a run. Ends a run that was lost, or watches it if another node may be running it.
+pub(super) async fn find(hub: &Hub, key: &Arc<str>, owner: Option<&str>) -> Result<(RunLog, Record), RunError> {
+    let (log, mut record) = Record::find(hub, key, owner).await?;
+    if record.status == RunStatus::Running && Runs::of(hub).get(key).is_none() {
+        if log.is_shared() {
+            watch(hub, key, &log, &record.start);
+        } else if !log.is_over() {
+            // The end may have been written since the look at the log.
+            lose(&log, &record.start).await?;
+            record.status = Record::read(hub, &log).await?.map_or(RunStatus::Lost, |record| record.status);
+        }
+    }
+    Ok((log, record))
+}
+
+impl<T: IntoEvent + Send + 'static> IntoFuture for Follow<T> {
+    type Output = Result<EventStream<T>, RunError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let Self { hub, key, owner, from, without_position, .. } = self;
+            let (log, record) = find(&hub, &key, owner.as_deref()).await?;
+            let stream = log.subscribe(from).opening_position(!without_position).await?;
+            if !record.status.is_over() && log.is_shared() && Runs::of(&hub).get(&key).is_none() {
+                // Again, since there is a viewer now.
+                watch(&hub, &key, &log, &record.start);
+            }
+            Ok(stream)
+        })
+    }
+}
+
+impl<T> fmt::Debug for Follow<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follow").field("key", &self.key).field("from", &self.from).finish_non_exhaustive()
+    }
+}

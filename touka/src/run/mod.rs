@@ -1,0 +1,45 @@
+//! Runs: bodies that outlive their client.
+//!
+//! [`Hub::run`](crate::Hub::run) returns the handle of a [`Run`], which starts it, follows it and stops it.
+//!
+//! # Layout
+//! Each file imports only from those above it:
+//!
+//! - `status`, `options`, `note`, `error`: how a run ends, its settings, what nodes tell each other, and errors
+//! - `stopping`: how a body learns that it is to stop
+//! - `table`: the runs in this process
+//! - `record`, `list`: what the log of a run says about it, and the list of an owner's runs
+//! - `body`, `audience`, `appending`, `ending`, `driver`: a body that runs, its viewers, its events and its end
+//! - `start`, `watch`, `follow`: the start of a run, runs of other nodes, and viewers
+//! - `run`, `hub_runs`: the handle, and the methods of a hub
+
+mod appending;
+mod audience;
+mod body;
+mod driver;
+mod ending;
+mod error;
+mod follow;
+mod hub_runs;
+mod list;
+mod note;
+mod options;
+mod record;
+#[expect(clippy::module_inception, reason = "the folder holds what surrounds a run, the file its handle")]
+mod run;
+mod start;
+mod status;
+mod stopping;
+mod table;
+mod watch;
+
+pub use error::RunError;
+pub use follow::Follow;
+pub use list::RunInfo;
+pub use options::OnDisconnect;
+pub use run::Run;
+pub use start::Begun;
+pub use status::RunStatus;
+pub use stopping::{Stopping, stopping};
+
+pub(crate) use error::Kind as RunErrorKind;

@@ -1,0 +1,76 @@
+//! [`Record`], what the log of a run says about it.
+
+use super::error::RunError;
+use super::note::{Note, Start};
+use super::status::{End, RunStatus};
+use crate::event::IntoEvent;
+use crate::stream::guarded;
+use crate::topic::{Draft, Hub, HubError, RunLog};
+
+/// The maximum length of a key and of an owner, in bytes.
+const MAX_KEY: usize = 250;
+
+/// The name of the topic of a run.
+pub(super) fn topic_of(key: &str) -> Result<String, RunError> {
+    check(key)?;
+    Ok(format!("\0run/{key}"))
+}
+
+/// The name of the topic that lists the runs of an owner.
+pub(super) fn list_of(owner: &str) -> Result<String, RunError> {
+    check(owner)?;
+    Ok(format!("\0own/{owner}"))
+}
+
+/// Checks a key or an owner.
+pub(super) fn check(name: &str) -> Result<(), RunError> {
+    if name.is_empty() || name.len() > MAX_KEY { Err(RunError::key(name.len(), MAX_KEY)) } else { Ok(()) }
+}
+
+/// A run, as its log describes it.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) start: Start,
+    pub(super) status: RunStatus,
+}
+
+impl Record {
+    /// Reads the log of a run, which must be up to date. `None` if there is no run, or one that has ended and is not kept any
+    /// more: that is removed.
+    pub(super) async fn read(hub: &Hub, log: &RunLog) -> Result<Option<Self>, HubError> {
+        let Some(first) = log.first().await? else { return Ok(None) };
+        let Some(Note::Start(start)) = Note::parse(&first) else { return Ok(None) };
+        let Some(newest) = log.newest() else {
+            return Ok(Some(Self { start, status: RunStatus::Running }));
+        };
+        if newest.age > start.keep_for {
+            log.remove_from(hub).await?;
+            return Ok(None);
+        }
+        let status = newest.key.as_deref().and_then(RunStatus::of_end).unwrap_or(RunStatus::Done);
+        Ok(Some(Self { start, status }))
+    }
+
+    /// Reads the log of a run that exists, and that this owner may see.
+    pub(super) async fn find(hub: &Hub, key: &str, owner: Option<&str>) -> Result<(RunLog, Self), RunError> {
+        let Some(log) = hub.known_run_log(&topic_of(key)?).await? else { return Err(RunError::unknown()) };
+        log.update().await?;
+        match Self::read(hub, &log).await? {
+            Some(record) if record.start.owner.as_deref() == owner => Ok((log, record)),
+            _ => Err(RunError::unknown()),
+        }
+    }
+}
+
+/// The last entry of a run that ends so. If the event that the user has made cannot be encoded, touka's own takes its place.
+pub(super) fn last_entry(end: End, own: Option<impl IntoEvent>) -> Result<Draft, HubError> {
+    let own = own.and_then(|own| guarded("the encoding of a last event", || Draft::last(own)));
+    match own {
+        Some(Ok(draft)) => Ok(draft),
+        Some(Err(error)) => {
+            tracing::error!(target: "touka::run", ?error, "the last event of a run cannot be encoded: touka's own is sent");
+            Draft::last(end.into_event())
+        }
+        None => Draft::last(end.into_event()),
+    }
+}

@@ -1,0 +1,213 @@
+//! [`start`], which starts a run or joins it.
+
+use std::future::{Future as _, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use axum_core::response::Response;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::audience::Audience;
+use super::body::Body;
+use super::driver::Driver;
+use super::ending::{Ending, lose};
+use super::error::RunError;
+use super::list;
+use super::note::{Note, Start, unix_time};
+use super::options::RunOptions;
+use super::record::{Record, check, topic_of};
+use super::status::{End, RunStatus};
+use super::table::{Active, Here, Place, Reserved, Runs};
+use crate::event::IntoEvent as _;
+use crate::stream::{contained, guarded, random};
+use crate::topic::{Draft, Hub, HubError, Lead, RunLog, Use};
+
+/// Whether a call of [`Run::start_or_join`](super::Run::start_or_join) has started the run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// The body of this call runs.
+    Started,
+    /// There was a run with this key, which is under way or has ended. The body of this call is dropped unused.
+    Joined,
+}
+
+/// Makes the body of a run. `None` if that panics.
+pub(super) type MakeBody = Box<dyn FnOnce() -> Option<Box<dyn Body>> + Send>;
+
+/// A run that is to be started.
+pub(super) struct Starting {
+    pub(super) hub: Hub,
+    pub(super) key: Arc<str>,
+    pub(super) owner: Option<Arc<str>>,
+    pub(super) options: RunOptions,
+}
+
+impl Starting {
+    /// Starts the run unless there is one with its key. Ready when the body has opened.
+    pub(super) async fn start(self, make: MakeBody) -> Result<Begun, RunError> {
+        let topic = topic_of(&self.key)?;
+        if let Some(owner) = &self.owner {
+            check(owner)?;
+        }
+        let runs = Runs::of(&self.hub);
+        let place = loop {
+            match runs.reserve(&self.key, self.owner.as_ref())? {
+                Reserved::Free(place) => break place,
+                Reserved::Taken(Here::Running(active)) if active.owner != self.owner => return Err(RunError::unknown()),
+                Reserved::Taken(Here::Running(active)) if active.is_open() => return Ok(Begun::Joined),
+                // It may fail before its first event, and then there is no run.
+                Reserved::Taken(_) => runs.changed(|runs| !runs.is_starting(&self.key)).await,
+            }
+        };
+        // On a task of its own, so that a caller who leaves now does not leave a half of a run behind.
+        let Some(runtime) = self.hub.runtime() else { return Err(HubError::no_runtime().into()) };
+        let (task, begun) = contained(self.begin(topic, place, make));
+        runtime.spawn(task);
+        let waiting = match begun.await {
+            Ok(Ok(begun)) => begun?,
+            _ => return Err(HubError::no_runtime().into()),
+        };
+        match waiting {
+            None => Ok(Begun::Joined),
+            Some(opened) => match opened.await {
+                Ok(Err(response)) => Err(RunError::refused(response)),
+                // Without an answer, the run has ended elsewhere: its log says how.
+                Ok(Ok(())) | Err(_) => Ok(Begun::Started),
+            },
+        }
+    }
+
+    /// Starts the run unless there is one. `None` if there is.
+    async fn begin(
+        self,
+        topic: String,
+        place: Place,
+        make: MakeBody,
+    ) -> Result<Option<oneshot::Receiver<Result<(), Response>>>, RunError> {
+        let Some((log, lead)) = self.look(&topic).await? else { return Ok(None) };
+        let note = Start {
+            nonce: random(),
+            owner: self.owner.as_deref().map(Into::into),
+            at: unix_time(),
+            keep_for: self.options.keep_for,
+            needs_viewers: self.options.on_disconnect.patience().is_some(),
+            lost: self.lost_event(),
+        };
+        if let Some(owner) = &self.owner {
+            // First, so that no run is left out of the list.
+            list::add(&self.hub, owner, &self.key, &self.options).await?;
+        }
+        // The key of idempotency makes the start atomic, also if two processes believe that they have the right.
+        let text = Note::Start(note.clone()).to_text();
+        log.publish(Draft::note(&text), None, Some("start")).await?;
+        if log.is_shared() {
+            log.update().await?;
+            if log.first().await?.as_deref() != Some(&text) {
+                return Ok(None);
+            }
+        }
+        let Some(used) = log.mark_used() else { return Ok(None) };
+        Ok(Some(self.run(log, place, lead, used, make)))
+    }
+
+    /// Looks for a run with the key. Waits for the right to start one if there is none. `None` if there is a run.
+    async fn look(&self, topic: &str) -> Result<Option<(RunLog, Lead)>, RunError> {
+        loop {
+            let log = self.hub.run_log(topic)?;
+            log.update().await?;
+            if self.is_there(&log).await? {
+                return Ok(None);
+            }
+            let Some(lead) = until_begun(&log).await? else { continue };
+            // Another process may have started the run before it gave up the right.
+            log.update().await?;
+            if self.is_there(&log).await? {
+                return Ok(None);
+            }
+            // The log of a run that was not kept any more is removed, and another one takes its place.
+            if !log.is_removed() {
+                return Ok(Some((log, lead)));
+            }
+        }
+    }
+
+    /// Whether there is a run, which this owner may see. One that was under way in a process that has died ends now, if no
+    /// other process can be running it.
+    async fn is_there(&self, log: &RunLog) -> Result<bool, RunError> {
+        let Some(record) = Record::read(&self.hub, log).await? else { return Ok(false) };
+        if record.start.owner.as_deref() != self.owner.as_deref() {
+            return Err(RunError::unknown());
+        }
+        if record.status == RunStatus::Running && !log.is_shared() {
+            lose(log, &record.start).await?;
+        }
+        Ok(true)
+    }
+
+    /// The bytes of the event that ends the run if its process dies, if the user makes it.
+    fn lost_event(&self) -> Option<String> {
+        let make = self.options.last_event.as_ref()?;
+        let event = guarded("the last event of a run", || make(End::Lost.status()))??;
+        let mut wire = bytes::BytesMut::new();
+        event.encode_into(&mut wire).ok()?;
+        String::from_utf8(wire.into()).ok()
+    }
+
+    /// Runs the body on a task. Returns what tells how it opens.
+    fn run(
+        self,
+        log: RunLog,
+        place: Place,
+        lead: Lead,
+        used: Use,
+        make: MakeBody,
+    ) -> oneshot::Receiver<Result<(), Response>> {
+        let Self { hub, owner, options, .. } = self;
+        let (opened, opens) = oneshot::channel();
+        let active = Arc::new(Active::new(owner));
+        let driver = Driver {
+            audience: Audience::new(options.on_disconnect.patience()),
+            changes: log.changes(),
+            noted: 0,
+            begun: Instant::now(),
+            grace: None,
+            bytes: 0,
+            events: 0,
+            timer: None,
+            ending: Ending::new(log.clone(), options.clone()),
+            opened: Some(opened),
+            hub,
+            log,
+            lead,
+            active: Arc::clone(&active),
+            options,
+            used,
+            place,
+        };
+        driver.place.set_running(&active);
+        let (task, _ended) = contained(async move {
+            match active.signal.scope(make) {
+                Some(body) => driver.drive(body).await,
+                None => driver.refuse_panicked().await,
+            }
+        });
+        tokio::spawn(task);
+        opens
+    }
+}
+
+/// Waits for the right to start a run. `None` if another process starts one meanwhile.
+async fn until_begun(log: &RunLog) -> Result<Option<Lead>, HubError> {
+    let mut changes = log.changes();
+    if log.head() > 0 && log.first().await?.is_some() {
+        return Ok(None);
+    }
+    let mut lead = pin!(log.lead());
+    poll_fn(|cx| match lead.as_mut().poll(cx) {
+        Poll::Ready(lead) => Poll::Ready(lead.map(Some)),
+        Poll::Pending => changes.poll_next(cx).map(|()| Ok(None)),
+    })
+    .await
+}

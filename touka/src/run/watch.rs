@@ -1,0 +1,128 @@
+//! [`watch`], which ends the run of another node that has died.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::ending::lose;
+use super::note::{Note, Start};
+use super::record::Record;
+use super::table::{Runs, Watched};
+use crate::stream::contained;
+use crate::topic::{Draft, Hub, Lead, RunLog, Use};
+
+/// How long a run is watched after its last viewer in this process has left. A right whose node has died is free before.
+const LINGER: Duration = Duration::from_secs(15);
+
+/// The pause before the right is asked for again after a failure.
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
+/// Watches a run that another node runs, or that has lost its node: whoever gets the right to run it knows that nobody does.
+pub(super) fn watch(hub: &Hub, key: &Arc<str>, log: &RunLog, start: &Start) {
+    let Some(watched) = Runs::of(hub).watch(key) else { return };
+    let (Some(runtime), Some(used)) = (hub.runtime(), log.mark_used()) else { return };
+    let node = Runs::of(hub).node();
+    let watch =
+        Watch { hub: hub.clone(), log: log.clone(), start: start.clone(), node, watched, used, is_present: false };
+    let (task, _ended) = contained(watch.run());
+    runtime.spawn(task);
+}
+
+struct Watch {
+    hub: Hub,
+    log: RunLog,
+    start: Start,
+    node: u64,
+    /// Whether the run was told of viewers here.
+    is_present: bool,
+    // In this order: the key is free after the mark of the log.
+    used: Use,
+    watched: Watched,
+}
+
+/// What has happened to a watched run.
+enum Happened {
+    /// This process has the right to run it: no other one does.
+    Free(Lead),
+    /// The right cannot be asked for now.
+    Failed,
+    Changed,
+}
+
+impl Watch {
+    async fn run(mut self) {
+        let mut until = Instant::now() + LINGER;
+        let mut changes = self.log.changes();
+        loop {
+            if self.log.is_over() {
+                return;
+            }
+            let viewers = self.log.viewers();
+            self.tell(viewers > 0).await;
+            if viewers > 0 {
+                until = Instant::now() + LINGER;
+            } else if Instant::now() >= until {
+                return;
+            }
+            let happened = {
+                let (mut lead, mut deserted) = (pin!(self.log.lead()), pin!(self.used.deserted()));
+                let (mut poked, mut over) = (pin!(self.watched.poked.notified()), pin!(sleep_until(until)));
+                poll_fn(|cx| {
+                    if let Poll::Ready(lead) = lead.as_mut().poll(cx) {
+                        return Poll::Ready(lead.map_or(Happened::Failed, Happened::Free));
+                    }
+                    let is_changed = deserted.as_mut().poll(cx).is_ready()
+                        || poked.as_mut().poll(cx).is_ready()
+                        || changes.poll_next(cx).is_ready()
+                        || over.as_mut().poll(cx).is_ready();
+                    if is_changed { Poll::Ready(Happened::Changed) } else { Poll::Pending }
+                })
+                .await
+            };
+            match happened {
+                Happened::Changed => {}
+                Happened::Failed => sleep(ASK_AGAIN_AFTER).await,
+                Happened::Free(lead) => {
+                    self.lose(&lead).await;
+                    drop(lead);
+                    if !self.log.is_over() {
+                        sleep(ASK_AGAIN_AFTER).await;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends the run, of which no node runs the body.
+    async fn lose(&self, lead: &Lead) {
+        let lost = async {
+            // The end may be on its way here.
+            self.log.update().await?;
+            match Record::read(&self.hub, &self.log).await? {
+                Some(record) if !record.status.is_over() && !lead.is_lost() => lose(&self.log, &record.start).await,
+                _ => Ok(()),
+            }
+        };
+        if let Err(error) = lost.await {
+            tracing::warn!(target: "touka::run", run = self.log.name(), ?error, "a run that is lost has no end yet");
+        }
+    }
+
+    /// Tells the node of the run whether there are viewers here, if the run needs any.
+    async fn tell(&mut self, present: bool) {
+        if !self.start.needs_viewers || self.is_present == present {
+            return;
+        }
+        let note = Note::Viewers { node: self.node, present }.to_text();
+        match self.log.publish(Draft::note(&note), None, None).await {
+            Ok(()) => self.is_present = present,
+            Err(error) => {
+                tracing::debug!(target: "touka::run", run = self.log.name(), ?error, "a run does not know of its viewers");
+            }
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! [`RunLog`], the topic of a run.
+
+use std::any::Any;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use tokio::time::Instant;
+
+use super::encoded::Draft;
+use super::engine::{EngineKind, HubEngine, Lead};
+use super::error::HubError;
+use super::event_keys::EventKeys;
+use super::hub::Hub;
+use super::log::Log;
+use super::retention::Retention;
+use super::role::Role;
+use super::shared_log::SharedLog;
+use super::subscribe::Subscribe;
+use super::waiters::WaiterSlot;
+use crate::event::EventId;
+
+/// The topic of a run, whose name the users of the hub cannot use.
+#[derive(Clone)]
+pub(crate) struct RunLog {
+    engine: Arc<HubEngine>,
+    log: Arc<SharedLog>,
+}
+
+/// The newest entry of a topic that is closed.
+pub(crate) struct Newest {
+    pub(crate) key: Option<Arc<str>>,
+    /// The time for which the topic has been closed.
+    pub(crate) age: Duration,
+}
+
+/// A hub that does not keep its engine open.
+#[derive(Clone)]
+pub(crate) struct WeakHub(Weak<super::hub::Inner>);
+
+impl WeakHub {
+    pub(crate) fn upgrade(&self) -> Option<Hub> {
+        self.0.upgrade().map(Hub)
+    }
+}
+
+/// The number of bytes that are read at a time.
+const PAGE: usize = 64 * 1024;
+
+/// Nothing is removed from the log of a run for its size or age, as long as it is under way.
+const EVERYTHING: Retention = Retention { events: usize::MAX, bytes: usize::MAX, age: Duration::MAX };
+
+impl Hub {
+    /// The topic with a name that is reserved, which is created if there is none.
+    pub(crate) fn run_log(&self, name: &str) -> Result<RunLog, HubError> {
+        let log = self.reserved(name)?;
+        {
+            let mut state = log.lock();
+            if !state.own_retention() {
+                state.set_retention(EVERYTHING);
+            }
+        }
+        Ok(RunLog { engine: Arc::clone(&self.0.engine), log })
+    }
+
+    /// The topic with a name that is reserved, if there is one.
+    pub(crate) async fn known_run_log(&self, name: &str) -> Result<Option<RunLog>, HubError> {
+        let is_known = self.0.lock().get(name).is_some();
+        if is_known || self.0.engine.has(name).await? { self.run_log(name).map(Some) } else { Ok(None) }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakHub {
+        WeakHub(Arc::downgrade(&self.0))
+    }
+
+    /// The state of the hub's runs, which is made with its first one.
+    pub(crate) fn extension<E: Any + Default + Send + Sync>(&self) -> Option<&E> {
+        self.0.extension.get_or_init(|| Box::new(E::default())).downcast_ref()
+    }
+
+    /// The runtime of a task that begins now.
+    pub(crate) fn runtime(&self) -> Option<Handle> {
+        self.0.engine.runtime_for_task()
+    }
+}
+
+impl RunLog {
+    pub(crate) fn name(&self) -> &str {
+        self.log.name()
+    }
+
+    /// Whether other nodes have access to the topic.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.engine.kind().is_shared()
+    }
+
+    /// Whether the topic is in the memory of this process only.
+    pub(crate) fn is_in_memory(&self) -> bool {
+        self.engine.kind() == EngineKind::Memory
+    }
+
+    /// The number of events that the engine keeps of a topic at most, whatever its retention. `None` without a maximum.
+    pub(crate) fn max_events(&self) -> Option<usize> {
+        self.engine.max_events()
+    }
+
+    /// Loads the topic, and brings it in step with other nodes.
+    pub(crate) async fn update(&self) -> Result<(), HubError> {
+        let has_loaded = self.engine.activate(&self.log).await?;
+        if self.is_shared() && !has_loaded { self.engine.refresh(&self.log).await } else { Ok(()) }
+    }
+
+    /// Appends an entry.
+    pub(crate) async fn publish(&self, draft: Draft, key: Option<&str>, once: Option<&str>) -> Result<(), HubError> {
+        self.engine.publish(&self.log, draft, EventKeys { key, once }).await.map(drop)
+    }
+
+    /// Appends an entry to a topic in the memory of this process, at once.
+    pub(crate) fn append(&self, draft: Draft, key: &str) {
+        let mut publish = pin!(self.publish(draft, Some(key), None));
+        let _ = publish.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+    }
+
+    /// The events of the topic that are kept, as on the wire.
+    pub(crate) async fn events(&self) -> Result<Vec<Bytes>, HubError> {
+        let (mut events, mut seen) = (Vec::new(), 0);
+        loop {
+            let tail = {
+                let state = self.log.lock();
+                let tail = state.log.tail().offset;
+                if seen >= tail {
+                    let newest = state.log.after(seen).filter(|entry| entry.event.role() != Role::Note);
+                    events.extend(newest.map(|entry| entry.event.wire()));
+                    return Ok(events);
+                }
+                tail
+            };
+            let page = self.engine.before(&self.log, seen, tail, PAGE).await?;
+            seen = page.last().map_or(tail, |last| last.position.mark.offset.max(seen + 1));
+            let older = page.into_iter().filter(|event| event.event.role() != Role::Note);
+            events.extend(older.map(|event| event.event.wire()));
+        }
+    }
+
+    /// The text of the first entry, if it is a note. `None` without an entry.
+    pub(crate) async fn first(&self) -> Result<Option<String>, HubError> {
+        let tail = {
+            let state = self.log.lock();
+            if let Some(first) = state.log.next_after(0)
+                && let Some(note) = first.event.note()
+            {
+                return Ok(Some(note.into()));
+            }
+            if state.log.head().offset == 0 {
+                return Ok(None);
+            }
+            state.log.tail().offset
+        };
+        let first = self.engine.before(&self.log, 0, tail, 1).await?.into_iter().next();
+        Ok(first.and_then(|first| first.event.note().map(Into::into)))
+    }
+
+    /// The newest entry, if the topic is closed.
+    pub(crate) fn newest(&self) -> Option<Newest> {
+        let state = self.log.lock();
+        let last = state.log.after(0).next_back().filter(|last| last.event.role() == Role::Last)?;
+        Some(Newest { key: last.keys.key.clone(), age: Instant::now().saturating_duration_since(last.since) })
+    }
+
+    /// Whether the topic is closed, or removed.
+    pub(crate) fn is_over(&self) -> bool {
+        let state = self.log.lock();
+        state.log.is_complete() || state.removed()
+    }
+
+    pub(crate) fn is_removed(&self) -> bool {
+        self.log.is_removed()
+    }
+
+    /// The offset of the newest entry.
+    pub(crate) fn head(&self) -> u64 {
+        self.log.lock().log.head().offset
+    }
+
+    /// The notes after the entry at this offset, and the offset of the newest entry.
+    pub(crate) fn notes_after(&self, seen: u64) -> (Vec<String>, u64) {
+        let state = self.log.lock();
+        let notes = state.log.after(seen).filter_map(|entry| entry.event.note()).map(Into::into).collect();
+        (notes, state.log.head().offset)
+    }
+
+    /// Sets how long the topic is kept, by the age of its events.
+    pub(crate) fn keep_for(&self, age: Duration) {
+        self.log.lock().set_retention(Retention { age, ..EVERYTHING });
+    }
+
+    pub(crate) async fn lead(&self) -> Result<Lead, HubError> {
+        self.engine.lead(&self.log).await
+    }
+
+    pub(crate) fn subscribe<T>(&self, from: Option<EventId>) -> Subscribe<T> {
+        Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from, None).earliest()
+    }
+
+    /// The number of streams in this process that follow the topic.
+    pub(crate) fn viewers(&self) -> usize {
+        self.log.lock().subscribers
+    }
+
+    /// Marks the topic as in use: it stays active, and [`Use::deserted`] tells when its last viewer has left. `None` if it is
+    /// marked already.
+    pub(crate) fn mark_used(&self) -> Option<Use> {
+        self.log.lock().start_feed().map(|_| Use(Arc::clone(&self.log)))
+    }
+
+    /// The changes that concern nodes and not viewers.
+    pub(crate) fn changes(&self) -> Changes {
+        let known = known(&self.log.lock().log);
+        Changes { log: Arc::clone(&self.log), slot: WaiterSlot::NONE, known }
+    }
+
+    /// Removes the topic.
+    pub(crate) async fn remove_from(&self, hub: &Hub) -> Result<(), HubError> {
+        hub.remove_reserved(&self.log).await
+    }
+}
+
+impl fmt::Debug for RunLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RunLog").field(&self.name()).finish()
+    }
+}
+
+/// A mark that a topic is in use, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Use(Arc<SharedLog>);
+
+impl Use {
+    /// Waits until the last viewer in this process has left, from the first poll on, or the topic is removed.
+    pub(crate) async fn deserted(&self) {
+        self.0.feed_changed.notified().await;
+    }
+}
+
+impl Drop for Use {
+    fn drop(&mut self) {
+        self.0.lock().stop_feed();
+    }
+}
+
+/// The entries of a topic that are not ordinary events, as they come.
+#[derive(Debug)]
+pub(crate) struct Changes {
+    log: Arc<SharedLog>,
+    slot: WaiterSlot,
+    known: (u64, bool),
+}
+
+/// What a reader of [`Changes`] knows.
+fn known(log: &Log) -> (u64, bool) {
+    (log.irregular(), log.is_closed())
+}
+
+impl Changes {
+    /// Ready when there is a new entry that is not an ordinary event, or the topic is removed or its hub closed.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let before = self.known;
+        let found = self.log.read_or_register(&mut self.slot, cx.waker(), |log| {
+            let now = known(log);
+            (now != before).then_some(now)
+        });
+        found.map_or(Poll::Pending, |now| {
+            self.known = now;
+            Poll::Ready(())
+        })
+    }
+}
+
+impl Drop for Changes {
+    fn drop(&mut self) {
+        self.log.unregister(&mut self.slot);
+    }
+}
