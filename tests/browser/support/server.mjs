@@ -19,6 +19,7 @@ const PROGRAMS = {
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
+  tokens: { path: 'examples/tokens', build: 'cargo build -p touka-examples --example tokens' },
   topic: { path: 'touka-topic-fixture', build: 'cargo build -p touka-tests --bin touka-topic-fixture' },
 };
 
