@@ -15,6 +15,7 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.
 const PATIENCE = 60_000;
 
 const PROGRAMS = {
+  'ai-sdk': { path: 'examples/ai-sdk', build: 'cargo build -p touka-examples --example ai-sdk' },
   cluster: { path: 'examples/cluster', build: 'cargo build -p touka-examples --example cluster' },
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
