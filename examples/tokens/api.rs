@@ -16,7 +16,25 @@ pub(crate) struct Request {
     pub(crate) messages: Vec<Message>,
     #[serde(default)]
     pub(crate) stream: bool,
-    pub(crate) max_tokens: Option<usize>,
+    #[serde(default)]
+    pub(crate) stream_options: Option<StreamOptions>,
+    /// The older name is `max_tokens`, which clients still send.
+    #[serde(alias = "max_tokens")]
+    pub(crate) max_completion_tokens: Option<usize>,
+}
+
+impl Request {
+    /// Whether the stream is to have a chunk with the number of tokens.
+    pub(crate) fn wants_usage(&self) -> bool {
+        self.stream_options.as_ref().is_some_and(|options| options.include_usage)
+    }
+}
+
+/// The options of a streamed completion.
+#[derive(Debug, Deserialize)]
+pub(crate) struct StreamOptions {
+    #[serde(default)]
+    pub(crate) include_usage: bool,
 }
 
 /// One message of the conversation. The model here does not read messages, but they must be well-formed.
@@ -24,17 +42,28 @@ pub(crate) struct Request {
 pub(crate) struct Message {
     #[serde(rename = "role")]
     pub(crate) _role: Role,
+    /// `None` for an assistant that only calls tools.
     #[serde(rename = "content")]
-    pub(crate) _content: String,
+    pub(crate) _content: Option<Content>,
 }
 
 /// The author of a message.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
+    Developer,
     System,
     User,
     Assistant,
+    Tool,
+}
+
+/// The content of a message: one text, or parts of several types.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "`content` is neither a text nor a list of parts")]
+pub(crate) enum Content {
+    Text(#[expect(dead_code, reason = "the model does not read messages")] String),
+    Parts(#[expect(dead_code, reason = "the model does not read messages")] Vec<Value>),
 }
 
 /// Identifies a completion: the same in all its chunks.
@@ -57,29 +86,44 @@ impl Identity {
     }
 
     /// The last chunk, with the reason of the end.
-    pub(crate) fn finished(&self, reason: &str) -> Event {
-        self.chunk(&json!({}), Some(reason))
+    pub(crate) fn finished(&self, reason: Option<&str>) -> Event {
+        self.chunk(&json!({}), reason)
+    }
+
+    /// The chunk after the last one, with the number of tokens, for a client that asked for it.
+    pub(crate) fn usage(&self, tokens: usize) -> Event {
+        Event::data(self.chunk_of(&json!([]), &usage(tokens)).to_string())
     }
 
     /// The chunks have no event name and no id: clients of this API read `data` and nothing else.
     fn chunk(&self, delta: &Value, finish_reason: Option<&str>) -> Event {
-        let Self { id, created } = self;
         let choice = json!({"index": 0, "delta": delta, "finish_reason": finish_reason});
-        let object = "chat.completion.chunk";
-        let chunk = json!({"id": id, "object": object, "created": created, "model": NAME, "choices": [choice]});
-        Event::data(chunk.to_string())
+        Event::data(self.chunk_of(&json!([choice]), &Value::Null).to_string())
+    }
+
+    fn chunk_of(&self, choices: &Value, usage: &Value) -> Value {
+        let Self { id, created } = self;
+        json!({
+            "id": id, "object": "chat.completion.chunk", "created": created, "model": NAME, "choices": choices,
+            "usage": usage,
+        })
     }
 
     /// The whole response at once.
-    pub(crate) fn whole(&self, content: &str, tokens: usize, finish_reason: &str) -> Json<Value> {
+    pub(crate) fn whole(&self, content: &str, tokens: usize, finish_reason: Option<&str>) -> Json<Value> {
         let Self { id, created } = self;
         let message = json!({"role": Role::Assistant, "content": content});
         let choice = json!({"index": 0, "message": message, "finish_reason": finish_reason});
         Json(json!({
             "id": id, "object": "chat.completion", "created": created, "model": NAME, "choices": [choice],
-            "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
+            "usage": usage(tokens),
         }))
     }
+}
+
+/// The number of tokens of a completion. The model here does not read the prompt.
+fn usage(tokens: usize) -> Value {
+    json!({"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens})
 }
 
 /// The last event of every stream of this API. Not JSON, so that it cannot be taken for a chunk.

@@ -2,8 +2,10 @@
 
 use std::str::SplitInclusive;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use serde::Serialize;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 
@@ -13,7 +15,7 @@ pub(crate) const NAME: &str = "parrot-1";
 /// The number of completions that it can make at a time.
 pub(crate) const CAPACITY: usize = 4;
 
-/// The time for one word.
+/// The time for one word, unless another is chosen.
 pub(crate) const TIME_PER_TOKEN: Duration = Duration::from_millis(45);
 
 /// The text of all completions. A real model would come here.
@@ -26,25 +28,48 @@ pub(crate) const TEXT: &str = "Server-Sent Events are the plainest way to stream
 
 /// The model. Clones share its permits.
 #[derive(Clone, Debug)]
-pub(crate) struct Model {
+pub(crate) struct Model(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    time_per_token: Duration,
     permits: Arc<Semaphore>,
+    finished: AtomicU64,
+    stopped: AtomicU64,
+}
+
+/// The numbers of completions.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Counts {
+    /// Completions that the model makes now.
+    pub(crate) busy: usize,
+    /// Completions that it made to their end.
+    pub(crate) finished: u64,
+    /// Completions that were dropped before their end, because their client left.
+    pub(crate) stopped: u64,
 }
 
 impl Model {
-    pub(crate) fn load() -> Self {
-        Self { permits: Arc::new(Semaphore::new(CAPACITY)) }
+    pub(crate) fn load(time_per_token: Duration) -> Self {
+        let permits = Arc::new(Semaphore::new(CAPACITY));
+        let (finished, stopped) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { time_per_token, permits, finished, stopped }))
     }
 
     /// Begins a completion of at most this many tokens; `None` if all permits are held.
     pub(crate) fn answer(&self, max_tokens: Option<usize>) -> Option<Answer> {
-        let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
+        let permit = Arc::clone(&self.0.permits).try_acquire_owned().ok()?;
         let words = TEXT.split_inclusive(' ');
-        Some(Answer { words, left: max_tokens.unwrap_or(usize::MAX), finish: "stop", _place: permit })
+        let (model, max) = (self.clone(), max_tokens.unwrap_or(usize::MAX));
+        Some(Answer { words, made: 0, max, finish_reason: None, model, _permit: permit })
     }
 
-    /// The number of completions that it makes now.
-    pub(crate) fn busy(&self) -> usize {
-        CAPACITY - self.permits.available_permits()
+    /// The numbers of completions until now.
+    pub(crate) fn counts(&self) -> Counts {
+        let Inner { permits, finished, stopped, .. } = &*self.0;
+        // In this order: a completion is counted before it releases its permit.
+        let busy = CAPACITY - permits.available_permits();
+        Counts { busy, finished: finished.load(Ordering::Relaxed), stopped: stopped.load(Ordering::Relaxed) }
     }
 }
 
@@ -53,25 +78,44 @@ impl Model {
 #[derive(Debug)]
 pub(crate) struct Answer {
     words: SplitInclusive<'static, char>,
-    left: usize,
-    finish: &'static str,
-    _place: OwnedSemaphorePermit,
+    made: usize,
+    max: usize,
+    finish_reason: Option<&'static str>,
+    model: Model,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Answer {
     /// The next token, including its space.
     pub(crate) async fn next(&mut self) -> Option<&'static str> {
-        if self.left == 0 {
-            self.finish = "length";
+        if self.made == self.max {
+            self.finish_reason = Some("length");
             return None;
         }
-        self.left -= 1;
-        sleep(TIME_PER_TOKEN).await;
-        self.words.next()
+        sleep(self.model.0.time_per_token).await;
+        let word = self.words.next();
+        match word {
+            Some(_) => self.made += 1,
+            None => self.finish_reason = Some("stop"),
+        }
+        word
     }
 
-    /// The reason of its end.
-    pub(crate) const fn finish_reason(&self) -> &'static str {
-        self.finish
+    /// The number of tokens until now.
+    pub(crate) const fn made(&self) -> usize {
+        self.made
+    }
+
+    /// The reason of its end; `None` while it goes on.
+    pub(crate) const fn finish_reason(&self) -> Option<&'static str> {
+        self.finish_reason
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        let Inner { finished, stopped, .. } = &*self.model.0;
+        let count = if self.finish_reason.is_some() { finished } else { stopped };
+        count.fetch_add(1, Ordering::Relaxed);
     }
 }

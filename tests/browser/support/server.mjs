@@ -15,10 +15,12 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '.
 const PATIENCE = 60_000;
 
 const PROGRAMS = {
+  'ai-sdk': { path: 'examples/ai-sdk', build: 'cargo build -p touka-examples --example ai-sdk' },
   cluster: { path: 'examples/cluster', build: 'cargo build -p touka-examples --example cluster' },
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },
+  tokens: { path: 'examples/tokens', build: 'cargo build -p touka-examples --example tokens' },
   topic: { path: 'touka-topic-fixture', build: 'cargo build -p touka-tests --bin touka-topic-fixture' },
 };
 
