@@ -16,6 +16,7 @@
 //! - `pause`, `history`, `cursor`: events that only the engine has, requested again after a pause, and how a reader moves
 //!   through a log
 //! - `end_test`, `reading`, `until`: what a stream reads, and its last event
+//! - `fold_run`, `folded`: events that are folded into one for a client that is far behind
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
@@ -37,6 +38,8 @@ mod event_keys;
 mod feed;
 mod feed_body;
 mod feed_result;
+mod fold_run;
+mod folded;
 mod gap;
 mod generation;
 mod history;

@@ -13,10 +13,11 @@ use super::engine::HubEngine;
 use super::error::HubError;
 use super::feed::{keep_spare_body, start_feed};
 use super::feed_body::FeedBody;
+use super::folded::Folded;
 use super::gap::Gap;
 use super::merged::{Merged, MergedSource};
 use super::on_lag::OnLag;
-use super::reading::Notice;
+use super::reading::{Notice, Reader};
 use super::shared_log::SharedLog;
 use super::snapshot::{GapRule, Snapshot};
 use super::subscribe_options::SubscribeOptions;
@@ -122,6 +123,58 @@ impl<T> Subscribe<T> {
         self
     }
 
+    /// Folds what a client has yet to get whenever it is more than this number of events behind.
+    ///
+    /// A client that comes late to the answer of a language model has thousands of small events to read. If their type
+    /// folds them ([`IntoEvent::fold`]), it gets one event for each run of successive events that fold, with the id of the
+    /// newest of them, up to the newest event of the topic. Then it gets single events again. The same applies to a client
+    /// that falls behind later because it is slow. By default, and for a type that does not fold its events, each event is
+    /// sent as it was published. With 0, all events that are ready together are folded.
+    ///
+    /// A folded event has at most 64 KiB, and so have the events that become one; then another one begins. A larger event
+    /// is sent as it was published. A `gap` event and an event that does not fold end a run, and keep their place. A
+    /// client that is cut off resumes with the id of the last event that it got, folded or not.
+    ///
+    /// [`until`](Self::until) tests each event before it is folded, so the stream ends at the same event. The events of a
+    /// [snapshot](super::OnGap::snapshot) are not folded, those that follow it are. On a server that several processes
+    /// share, a client that reads events from before the cache counts as behind by those that are in memory.
+    ///
+    /// Such a stream is never [parked](crate::Server::park). The user's fold runs in the stream's own task. If it
+    /// panics, this stream ends as [`Panicked`](crate::CloseReason::Panicked), after the events that are ready.
+    ///
+    /// On the wire, three events that were published while the client was away, and then one more:
+    ///
+    /// ```text
+    /// id: 1.c0ffee.9.a1b2c3
+    /// event: delta
+    /// data: {"text":"Once upon a"}
+    ///
+    /// id: 1.c0ffee.10.d4e5f6
+    /// event: delta
+    /// data: {"text":" time"}
+    /// ```
+    ///
+    /// ```
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::{EventStream, Hub, HubError, IntoEvent, route};
+    ///
+    /// #[derive(IntoEvent)]
+    /// enum Turn {
+    ///     #[event(fold = "concat")]
+    ///     Delta { text: String },
+    ///     Done,
+    /// }
+    ///
+    /// #[route(GET, "/turns/{turn}")]
+    /// async fn turn(State(hub): State<Hub>, turn: String, from: LastEventId) -> Result<EventStream<Turn>, HubError> {
+    ///     hub.topic(format!("turns/{turn}"))?.subscribe(from).earliest().fold_after(16).await
+    /// }
+    /// ```
+    pub const fn fold_after(mut self, events: u64) -> Self {
+        self.options.fold_after = Some(events);
+        self
+    }
+
     /// Ends the stream after the first event for which `is_last` returns true, as
     /// [`Completed`](crate::CloseReason::Completed).
     ///
@@ -165,6 +218,10 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             options.earliest &= !is_first;
             let [log] = &logs[..] else {
                 let merged = Merged::subscribe(&engine, &logs, from, &options).await.map_err(HubError::of_stream)?;
+                if let Some(after) = options.fold_after {
+                    let source = folded(merged, after, &mut snapshot, &mut test, is_first, &options);
+                    return Ok(EventStream::from_source(source));
+                }
                 return Ok(EventStream::from_source(match (snapshot.take(), test.take()) {
                     (Some(snapshot), test) => snapshot.follow(merged, test, is_first, &options),
                     (None, Some(test)) => Box::pin(Until::new(merged, test, T::from_event)),
@@ -188,6 +245,10 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
                 (Some(body), None) if engine.kind().is_shared() => keep_spare_body(log, body),
                 _ => {}
             }
+            if let Some(after) = options.fold_after {
+                let source = folded(subscription, after, &mut snapshot, &mut test, is_first, &options);
+                return Ok(EventStream::from_source(source));
+            }
             if let Some(snapshot) = snapshot.take() {
                 return Ok(EventStream::from_source(snapshot.follow(subscription, test.take(), is_first, &options)));
             }
@@ -198,6 +259,22 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             };
             Ok(if is_in_log { EventStream::subscribed(source) } else { EventStream::from_source(source) })
         })
+    }
+}
+
+/// The source of a stream that folds what it reads.
+fn folded<T: IntoEvent + Send + 'static>(
+    reader: impl Reader + Unpin + 'static,
+    after: u64,
+    snapshot: &mut Unused<Snapshot<T>>,
+    test: &mut Unused<EndTest>,
+    is_first: bool,
+    options: &SubscribeOptions,
+) -> Pin<Box<dyn Source<T>>> {
+    let folded = Folded::new(reader, test.take(), after, T::fold);
+    match snapshot.take() {
+        Some(snapshot) => snapshot.follow(folded, None, is_first, options),
+        None => folded.into_source(T::from_event),
     }
 }
 

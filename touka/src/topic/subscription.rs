@@ -194,6 +194,13 @@ impl Reader for Subscription {
         !self.has_history()
     }
 
+    fn behind(&self) -> u64 {
+        let state = self.log.lock();
+        let (events, _) = state.log.behind(self.cursor.seen().offset);
+        // Where offsets may be left out, only the events that are in memory are counted.
+        if state.log.kept().is_some() { events } else { events + self.history.as_deref().map_or(0, History::ready) }
+    }
+
     fn restart(&mut self) -> (EventId, Vec<Gap>) {
         let gap = match self.opening.take().map(|opening| *opening) {
             Some(Notice::Gap(gap)) => vec![gap],
