@@ -263,6 +263,9 @@ fn fold_value(word: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
         }
         Ok(path) => Ok(Some(Fold::Function(path))),
         Err(_) => {
+            // A closure has commas.
+            let value =
+                if value.to_string().starts_with('|') { [value, input.parse()?].into_iter().collect() } else { value };
             let at = if value.is_empty() { word.to_token_stream() } else { value };
             diagnostics.error(at, usage);
             Ok(None)

@@ -50,7 +50,8 @@ fn arm(input: &Input, number: usize, message: &Message, fold: &Fold, paths: &Pat
         [value] => (types[0].to_token_stream(), value.clone(), Some(vec![quote!(__touka_folded)])),
         _ => {
             let parts = (0..values.len()).map(syn::Index::from).map(|index| quote!(__touka_folded.#index));
-            (quote!((#(#types,)*)), quote!((#(#values,)*)), Some(parts.collect()))
+            let span = if let Fold::Function(path) = fold { located(path.span()) } else { Span::call_site() };
+            (quote_spanned!(span=> (#(#types,)*)), quote!((#(#values,)*)), Some(parts.collect()))
         }
     };
     let folded = match fold {

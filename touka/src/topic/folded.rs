@@ -1,4 +1,4 @@
-//! [`Folded`], a reader that folds what its client has yet to get while it is far behind.
+//! [`Folded`], a subscriber that folds what its client has yet to get while it is far behind.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -11,15 +11,16 @@ use super::error::HubError;
 use super::fold_run::{Fold, FoldRun};
 use super::gap::Gap;
 use super::reading::{FromEvent, Reader, TopicItem, give};
+use super::subscription::Subscription;
 use crate::event::EventId;
 use crate::stream::{Failure, Out, Source, Step, drop_guarded};
 
-/// A reader that folds the events of another one.
+/// A subscriber of one topic that folds its events.
 ///
 /// The user's fold and test run while no lock is held. Every event is tested before it is folded, so that a stream ends at the
 /// event that was chosen, and not behind it.
-pub(super) struct Folded<R> {
-    reader: R,
+pub(super) struct Folded {
+    reader: Subscription,
     test: Option<EndTest>,
     /// The number of events that the client may be behind without any being folded.
     after: u64,
@@ -32,17 +33,14 @@ pub(super) struct Folded<R> {
     next: Option<Result<TopicItem, Step<Failure>>>,
 }
 
-impl<R: Reader> Folded<R> {
-    pub(super) const fn new(reader: R, test: Option<EndTest>, after: u64, fold: Fold) -> Self {
+impl Folded {
+    pub(super) const fn new(reader: Subscription, test: Option<EndTest>, after: u64, fold: Fold) -> Self {
         let run = FoldRun::new(fold);
         Self { reader, test, after, run, is_folding: false, done: VecDeque::new(), next: None }
     }
 
     /// The source of a stream that gets these items.
-    pub(super) fn into_source<T: 'static>(self, from_event: FromEvent<T>) -> Pin<Box<dyn Source<T>>>
-    where
-        R: Unpin + 'static,
-    {
+    pub(super) fn into_source<T: 'static>(self, from_event: FromEvent<T>) -> Pin<Box<dyn Source<T>>> {
         Box::pin(FoldedSource { reader: self, from_event })
     }
 
@@ -67,7 +65,7 @@ impl<R: Reader> Folded<R> {
     }
 }
 
-impl<R: Reader> Reader for Folded<R> {
+impl Reader for Folded {
     fn poll_item(&mut self, waker: &Waker) -> Poll<Result<TopicItem, Step<Failure>>> {
         loop {
             if let Some(wire) = self.done.pop_front() {
@@ -115,10 +113,6 @@ impl<R: Reader> Reader for Folded<R> {
         self.reader.has_caught_up()
     }
 
-    fn behind(&self) -> u64 {
-        self.reader.behind()
-    }
-
     fn restart(&mut self) -> (EventId, Vec<Gap>) {
         self.reader.restart()
     }
@@ -129,12 +123,12 @@ impl<R: Reader> Reader for Folded<R> {
 }
 
 /// The source of a stream that folds.
-struct FoldedSource<R, T> {
-    reader: Folded<R>,
+struct FoldedSource<T> {
+    reader: Folded,
     from_event: FromEvent<T>,
 }
 
-impl<R: Reader + Unpin, T: 'static> Source<T> for FoldedSource<R, T> {
+impl<T: 'static> Source<T> for FoldedSource<T> {
     fn poll_event(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut Out<'_, T>) -> Poll<Step<Failure>> {
         let Self { reader, from_event } = &mut *self;
         loop {
@@ -149,7 +143,7 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for FoldedSource<R, T> {
 }
 
 /// The test is user code: its destructor may panic while another one unwinds.
-impl<R> Drop for Folded<R> {
+impl Drop for Folded {
     fn drop(&mut self) {
         drop_guarded(self.test.take());
     }

@@ -202,10 +202,6 @@ impl Reader for Merged {
         !self.followed.iter().any(|followed| followed.subscription.has_history())
     }
 
-    fn behind(&self) -> u64 {
-        self.followed.iter().map(|followed| followed.subscription.behind()).sum()
-    }
-
     fn restart(&mut self) -> (EventId, Vec<Gap>) {
         let mut gaps = Vec::new();
         for notice in self.notices.drain(..).rev() {

@@ -16,9 +16,9 @@
 //! - `pause`, `history`, `cursor`: events that only the engine has, requested again after a pause, and how a reader moves
 //!   through a log
 //! - `end_test`, `reading`, `until`: what a stream reads, and its last event
-//! - `fold_run`, `folded`: events that are folded into one for a client that is far behind
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
+//! - `fold_run`, `folded`: events that are folded into one for a client that is far behind
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
 //! - `feed`, `unused`, `subscribe`, `topic`: the handle of a topic
 //! - `topic_table`, `janitor`, `hub`, `hub_builder`: the topics of an app, and their eviction

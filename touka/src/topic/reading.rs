@@ -46,9 +46,6 @@ pub(super) trait Reader: Send + Sized {
     /// pending as well while the engine reads older events for it.
     fn has_caught_up(&self) -> bool;
 
-    /// The number of events that the reader has not read yet, as far as it is known: it may be more.
-    fn behind(&self) -> u64;
-
     /// The test for the last event of the stream, if the reader applies it to the events of its topics.
     fn test(&mut self) -> Option<&mut EndTest> {
         None

@@ -1,5 +1,6 @@
 //! [`Subscribe`], a subscription that is being set up.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -17,7 +18,7 @@ use super::folded::Folded;
 use super::gap::Gap;
 use super::merged::{Merged, MergedSource};
 use super::on_lag::OnLag;
-use super::reading::{Notice, Reader};
+use super::reading::Notice;
 use super::shared_log::SharedLog;
 use super::snapshot::{GapRule, Snapshot};
 use super::subscribe_options::SubscribeOptions;
@@ -123,21 +124,22 @@ impl<T> Subscribe<T> {
         self
     }
 
-    /// Folds what a client has yet to get whenever it is more than this number of events behind.
+    /// Folds the events that a client has yet to get, whenever it is more than this number of events behind.
     ///
     /// A client that comes late to the answer of a language model has thousands of small events to read. If their type
     /// folds them ([`IntoEvent::fold`]), it gets one event for each run of successive events that fold, with the id of the
     /// newest of them, up to the newest event of the topic. Then it gets single events again. The same applies to a client
-    /// that falls behind later because it is slow. By default, and for a type that does not fold its events, each event is
-    /// sent as it was published. With 0, all events that are ready together are folded.
+    /// that falls behind later because it is slow. By default each event is sent as it was published, and so are the events
+    /// of a type that does not fold them: those of a `Topic<Event>`, for example, and of
+    /// [several topics](crate::Hub::subscribe). With 0, all events that are ready together are folded.
     ///
     /// A folded event has at most 64 KiB, and so have the events that become one; then another one begins. A larger event
     /// is sent as it was published. A `gap` event and an event that does not fold end a run, and keep their place. A
     /// client that is cut off resumes with the id of the last event that it got, folded or not.
     ///
     /// [`until`](Self::until) tests each event before it is folded, so the stream ends at the same event. The events of a
-    /// [snapshot](super::OnGap::snapshot) are not folded, those that follow it are. On a server that several processes
-    /// share, a client that reads events from before the cache counts as behind by those that are in memory.
+    /// [snapshot](super::OnGap::snapshot) are not folded, those that follow it are. On an engine that several processes
+    /// share, only the events that are in this process's memory count: a client is behind by at least as many.
     ///
     /// Such a stream is never [parked](crate::Server::park). The user's fold runs in the stream's own task. If it
     /// panics, this stream ends as [`Panicked`](crate::CloseReason::Panicked), after the events that are ready.
@@ -218,10 +220,6 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             options.earliest &= !is_first;
             let [log] = &logs[..] else {
                 let merged = Merged::subscribe(&engine, &logs, from, &options).await.map_err(HubError::of_stream)?;
-                if let Some(after) = options.fold_after {
-                    let source = folded(merged, after, &mut snapshot, &mut test, is_first, &options);
-                    return Ok(EventStream::from_source(source));
-                }
                 return Ok(EventStream::from_source(match (snapshot.take(), test.take()) {
                     (Some(snapshot), test) => snapshot.follow(merged, test, is_first, &options),
                     (None, Some(test)) => Box::pin(Until::new(merged, test, T::from_event)),
@@ -245,9 +243,13 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
                 (Some(body), None) if engine.kind().is_shared() => keep_spare_body(log, body),
                 _ => {}
             }
-            if let Some(after) = options.fold_after {
-                let source = folded(subscription, after, &mut snapshot, &mut test, is_first, &options);
-                return Ok(EventStream::from_source(source));
+            // An `Event` folds with no other one.
+            if let Some(after) = options.fold_after.filter(|_| TypeId::of::<T>() != TypeId::of::<Event>()) {
+                let folded = Folded::new(subscription, test.take(), after, T::fold);
+                return Ok(EventStream::from_source(match snapshot.take() {
+                    Some(snapshot) => snapshot.follow(folded, None, is_first, &options),
+                    None => folded.into_source(T::from_event),
+                }));
             }
             if let Some(snapshot) = snapshot.take() {
                 return Ok(EventStream::from_source(snapshot.follow(subscription, test.take(), is_first, &options)));
@@ -259,22 +261,6 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
             };
             Ok(if is_in_log { EventStream::subscribed(source) } else { EventStream::from_source(source) })
         })
-    }
-}
-
-/// The source of a stream that folds what it reads.
-fn folded<T: IntoEvent + Send + 'static>(
-    reader: impl Reader + Unpin + 'static,
-    after: u64,
-    snapshot: &mut Unused<Snapshot<T>>,
-    test: &mut Unused<EndTest>,
-    is_first: bool,
-    options: &SubscribeOptions,
-) -> Pin<Box<dyn Source<T>>> {
-    let folded = Folded::new(reader, test.take(), after, T::fold);
-    match snapshot.take() {
-        Some(snapshot) => snapshot.follow(folded, None, is_first, options),
-        None => folded.into_source(T::from_event),
     }
 }
 
