@@ -106,7 +106,7 @@ fn json_of_other_writers_folds_if_it_can_be_read() {
     }
 }
 
-/// It has an effect that no delta has.
+/// A reconnection time is an effect that no delta has.
 #[test]
 fn an_event_with_a_reconnection_time_does_not_fold() {
     let [plain, other] = [raw(r#"{"text":"a"}"#), raw(r#"{"text":"b"}"#).retry(std::time::Duration::from_secs(1))];

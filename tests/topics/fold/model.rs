@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    /// Whatever has happened, clients that come back get the rest. Returns the number of events that were folded.
+    /// Clients that come back get the rest. Returns the number of events that were folded.
     fn end(mut self) -> usize {
         for client in 0..CLIENTS {
             self.connect(client);
