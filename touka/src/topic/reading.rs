@@ -9,7 +9,7 @@ use super::end_test::EndTest;
 use super::gap::Gap;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventId};
-use crate::stream::{Failure, Step, guarded};
+use crate::stream::{Failure, Out, Step, guarded};
 
 /// One item of a topic's stream.
 #[derive(Debug)]
@@ -46,6 +46,11 @@ pub(super) trait Reader: Send + Sized {
     /// pending as well while the engine reads older events for it.
     fn has_caught_up(&self) -> bool;
 
+    /// The test for the last event of the stream, if the reader applies it to the events of its topics.
+    fn test(&mut self) -> Option<&mut EndTest> {
+        None
+    }
+
     /// Moves the reader to the newest events. Returns its position there, and the gaps that it has not yielded yet.
     fn restart(&mut self) -> (EventId, Vec<Gap>);
 
@@ -75,6 +80,35 @@ pub(super) fn poll_value<T: 'static>(
                 return Poll::Ready(Step::Event);
             }
             Err(end) => return Poll::Ready(end),
+        }
+    }
+}
+
+/// Gives an item to the stream. Returns whether the stream has enough for one poll.
+///
+/// # Errors
+/// As [`to_value`].
+pub(super) fn give<T: 'static>(
+    item: TopicItem,
+    out: &mut Out<'_, T>,
+    from_event: FromEvent<T>,
+) -> Result<bool, Step<Failure>> {
+    match (out, item) {
+        (Out::Frame(buffer), TopicItem::Notice(notice)) => {
+            buffer.append_own(&notice.into_event());
+            Ok(true)
+        }
+        (Out::Frame(buffer), TopicItem::Published(event)) => {
+            buffer.append_encoded(event);
+            Ok(buffer.is_full())
+        }
+        (Out::One(value), item) => {
+            let read = to_value(item, from_event)?;
+            let has_value = read.is_some();
+            if has_value {
+                **value = read;
+            }
+            Ok(has_value)
         }
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct SubscribeOptions {
     pub(super) rule: ReadRule,
     /// Whether the stream opens without the subscriber's position.
     pub(super) without_position: bool,
+    /// The number of events that the client may be behind before they are folded. `None` if none are.
+    pub(super) fold_after: Option<u64>,
 }
 
 impl SubscribeOptions {

@@ -64,6 +64,14 @@ impl Subscription {
         self.log.unregister(&mut self.slot);
     }
 
+    /// The number of events that the subscriber has not read yet, as far as it is known: there may be more.
+    pub(super) fn behind(&self) -> u64 {
+        let state = self.log.lock();
+        let (events, _) = state.log.behind(self.cursor.seen().offset);
+        // Where offsets may be left out, only the events that are in memory are counted.
+        if state.log.kept().is_some() { events } else { events + self.history.as_deref().map_or(0, History::ready) }
+    }
+
     /// Takes steps through the log as long as `take` wants more. `take` runs under the log's lock.
     ///
     /// If it waits, `waker` is registered under the same lock, so that an event that is published meanwhile is not missed.
