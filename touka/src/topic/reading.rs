@@ -16,8 +16,20 @@ use crate::stream::{Failure, Out, Step, guarded};
 pub(super) enum TopicItem {
     /// A published event, encoded.
     Published(Bytes),
+    /// The published event that has closed the topic, encoded. It may be of another type than the others.
+    Last(Bytes),
     /// An event of the stream itself.
     Notice(Notice),
+}
+
+impl TopicItem {
+    /// The published event.
+    pub(super) const fn published(&self) -> Option<&Bytes> {
+        match self {
+            Self::Published(wire) | Self::Last(wire) => Some(wire),
+            Self::Notice(_) => None,
+        }
+    }
 }
 
 /// An event of the stream itself, which was not published.
@@ -98,7 +110,7 @@ pub(super) fn give<T: 'static>(
             buffer.append_own(&notice.into_event());
             Ok(true)
         }
-        (Out::Frame(buffer), TopicItem::Published(event)) => {
+        (Out::Frame(buffer), TopicItem::Published(event) | TopicItem::Last(event)) => {
             buffer.append_encoded(event);
             Ok(buffer.is_full())
         }
@@ -120,8 +132,9 @@ pub(super) fn give<T: 'static>(
 /// # Errors
 /// The event cannot be converted. The stream ends, and the cause is logged.
 pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
-    let wire = match item {
-        TopicItem::Published(wire) => wire,
+    let (wire, is_last) = match item {
+        TopicItem::Published(wire) => (wire, false),
+        TopicItem::Last(wire) => (wire, true),
         TopicItem::Notice(notice) => {
             let event = notice.into_event();
             // A comment has no meaning in this process.
@@ -136,6 +149,8 @@ pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) ->
     };
     match guarded("reading an event of a topic", || from_event(Event::from_wire(&wire))) {
         Some(Ok(value)) => Ok(Some(value)),
+        // The end of the stream says the same.
+        Some(Err(_)) if is_last => Ok(None),
         Some(Err(error)) => {
             log_unreadable::<T>(&error);
             Err(Step::Abort(Failure::unencodable()))

@@ -214,7 +214,7 @@ impl<R: Reader + Unpin, T: IntoEvent + 'static> Source<T> for SnapshotSource<R, 
                 Err(end) => return Poll::Ready(end),
             };
             // A snapshot is sent as a whole: the test ends the stream after it.
-            if let (TopicItem::Published(wire), Some(test)) = (&item, &mut this.test)
+            if let (Some(wire), Some(test)) = (item.published(), &mut this.test)
                 && !test.is_over()
             {
                 test.is_last(wire);

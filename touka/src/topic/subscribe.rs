@@ -181,6 +181,12 @@ impl<T> Subscribe<T> {
         self
     }
 
+    /// [`fold_after`](Self::fold_after) for a client that is this far behind when it comes. All others can be parked.
+    pub(crate) const fn fold_at_first(mut self, events: u64) -> Self {
+        (self.options.fold_after, self.options.folds_at_first) = (Some(events), true);
+        self
+    }
+
     /// Ends the stream after the first event for which `is_last` returns true, as
     /// [`Completed`](crate::CloseReason::Completed).
     ///
@@ -254,7 +260,11 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
                 _ => {}
             }
             // An `Event` folds with no other one.
-            if let Some(after) = options.fold_after.filter(|_| TypeId::of::<T>() != TypeId::of::<Event>()) {
+            let folds = |after: &u64| {
+                TypeId::of::<T>() != TypeId::of::<Event>()
+                    && (!options.folds_at_first || subscription.behind() > *after)
+            };
+            if let Some(after) = options.fold_after.filter(folds) {
                 let folded = Folded::new(subscription, test.take(), after, T::fold);
                 return Ok(EventStream::from_source(match snapshot.take() {
                     Some(snapshot) => snapshot.follow(folded, None, is_first, &options),

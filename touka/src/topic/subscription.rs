@@ -12,6 +12,7 @@ use super::gap::Gap;
 use super::history::History;
 use super::position::Position;
 use super::reading::{FromEvent, Notice, Reader, TopicItem, poll_value};
+use super::role::Role;
 use super::shared_log::{LogState, SharedLog};
 use super::waiters::WaiterSlot;
 use crate::event::EventId;
@@ -185,6 +186,7 @@ impl Reader for Subscription {
         let mut next = Poll::Pending;
         self.read(waker, |state, _, ahead| {
             next = match ahead {
+                Ahead::Event(event) if event.role() == Role::Last => Poll::Ready(Ok(TopicItem::Last(event.wire()))),
                 Ahead::Event(event) => Poll::Ready(Ok(TopicItem::Published(event.wire()))),
                 Ahead::Skipped { from, to, reason } => {
                     let (from, resumed_at) = (from.to_id(), state.log.id(to));

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::end_test::EndTest;
-use super::reading::{FromEvent, Reader, TopicItem, give};
+use super::reading::{FromEvent, Reader, give};
 use crate::stream::{Failure, Out, Source, Step};
 
 /// The source of a stream that ends after the first published event for which the test is true.
@@ -34,7 +34,7 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 Poll::Ready(Ok(item)) => item,
             };
-            let is_last = matches!(&item, TopicItem::Published(wire) if test.is_last(wire));
+            let is_last = item.published().is_some_and(|wire| test.is_last(wire));
             match give(item, out, from_event) {
                 Ok(false) if !is_last => {}
                 Ok(_) => return Poll::Ready(Step::Event),
