@@ -1,3 +1,8 @@
 //! Runs: bodies that outlive their client.
 
+mod hostile;
 mod life;
+mod limits;
+mod names;
+mod races;
+mod scene;
