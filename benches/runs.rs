@@ -19,8 +19,9 @@ const RUNS: usize = 2_000;
 const TOKENS: usize = 1_000;
 const TURNS: usize = 5;
 
-/// The bar for the ratio of a run's token to an event of a topic.
-const BAR: f64 = 1.5;
+/// The bar for the ratio of a run's token to an event of a topic, with 1,000 viewers. With one viewer, the emit of the body
+/// and its task cost about as much as the publish.
+const BAR: f64 = 1.1;
 
 fn token(number: usize) -> Event {
     Event::data(format!("token {number}"))
@@ -144,14 +145,14 @@ fn main() {
         ],
     );
     let mut rows = Vec::new();
-    let mut worst: f64 = 0.0;
+    let mut last: f64 = 0.0;
     for viewers in [1, 1_000] {
         let (run, topic) = (by_run(&runtime, &hub, viewers), by_topic(&runtime, &hub, viewers));
         let ratio = run.as_secs_f64() / topic.as_secs_f64();
-        worst = worst.max(ratio);
+        last = ratio;
         rows.push(vec![viewers.to_string(), format!("{run:.2?}"), format!("{topic:.2?}"), format!("{ratio:.2}")]);
     }
     table(&["viewers", "a token of a run", "an event of a topic", "ratio"], &rows);
-    let verdict = if worst <= BAR { "within" } else { "ABOVE" };
-    println!("{verdict} the bar: {worst:.2} of {BAR}");
+    let verdict = if last <= BAR { "within" } else { "ABOVE" };
+    println!("{verdict} the bar with 1,000 viewers: {last:.2} of {BAR}");
 }

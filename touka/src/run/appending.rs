@@ -24,13 +24,9 @@ const MAX_ATTEMPTS: u32 = 30;
 
 /// Appends an event. `None` if that has succeeded.
 pub(super) async fn append(log: &RunLog, lead: &Lead, draft: Draft) -> Option<Appended> {
-    // The memory of this process does not fail.
-    let mut spare = (!log.is_in_memory()).then(|| draft.clone());
-    let mut next = Some(draft);
     let mut retry = RETRY;
     for _ in 0..MAX_ATTEMPTS {
-        let Some(draft) = next.take() else { break };
-        let error = match log.publish(draft, None, None).await {
+        let error = match log.publish(draft.clone(), None, None).await {
             Ok(()) => return None,
             Err(error) => error,
         };
@@ -42,10 +38,8 @@ pub(super) async fn append(log: &RunLog, lead: &Lead, draft: Draft) -> Option<Ap
         if !error.is_retryable() {
             break;
         }
-        next = spare.as_ref().cloned();
         sleep(retry).await;
         retry = (retry * 2).min(MAX_RETRY);
     }
-    spare.take();
     Some(Appended::Failed(End::Failed(None)))
 }

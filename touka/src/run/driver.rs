@@ -56,6 +56,9 @@ pub(super) struct Driver {
     pub(super) place: Place,
 }
 
+/// The number of events that a body may emit in quick succession between two looks at what else has changed.
+const QUICK: u32 = 32;
+
 /// What has happened to a run.
 enum Happened {
     Said(Said),
@@ -69,25 +72,40 @@ enum Happened {
 
 impl Driver {
     /// Runs the body to its end, and writes the end, unless it is for others to end the run.
-    pub(super) async fn drive(mut self, mut body: Box<dyn Body>) {
+    pub(super) async fn drive(mut self: Box<Self>, mut body: Box<dyn Body>) {
         let log = self.log.clone();
         let mut deserted = pin!(log.deserted());
+        // The number of events that may follow before the next look at what else has changed.
+        let mut quick = 0_u32;
         let end = loop {
-            if self.log.is_over() {
-                // By another node that holds this one for dead, or because the run was forgotten.
-                drop(body);
-                return self.ending.is_elsewhere();
-            }
-            if self.log.epoch() != self.epoch {
-                drop(body);
-                return self.vanish().await;
-            }
-            // Before the count of viewers, so that no departure is missed.
-            deserted.as_mut().enable();
-            if let Some(end) = self.examine() {
-                break end;
-            }
-            match self.next(&mut *body, deserted.as_mut()).await {
+            let happened = if quick > 0 && self.may_go_on() {
+                quick -= 1;
+                self.poll_now(&mut *body).await
+            } else {
+                None
+            };
+            let happened = match happened {
+                Some(said) => Happened::Said(said),
+                None => {
+                    if self.log.is_over() {
+                        // By another node that holds this one for dead, or because the run was forgotten.
+                        drop(body);
+                        return self.ending.is_elsewhere();
+                    }
+                    if self.log.epoch() != self.epoch {
+                        drop(body);
+                        return Box::pin(self.vanish()).await;
+                    }
+                    // Before the count of viewers, so that no departure is missed.
+                    deserted.as_mut().enable();
+                    if let Some(end) = self.examine() {
+                        break end;
+                    }
+                    quick = QUICK;
+                    self.next(&mut *body, deserted.as_mut()).await
+                }
+            };
+            match happened {
                 Happened::Changed => {}
                 Happened::Deserted => {
                     deserted.set(log.deserted());
@@ -100,7 +118,7 @@ impl Driver {
                 Happened::Said(Said::Opened) => self.open(),
                 Happened::Said(Said::Refused(response)) => {
                     drop(body);
-                    return self.refuse(response).await;
+                    return Box::pin(self.refuse(response)).await;
                 }
                 Happened::Said(Said::Event(Ok(draft))) => match self.append(draft).await {
                     Some(Appended::Ended) => {
@@ -129,7 +147,8 @@ impl Driver {
         // Before the end is written: its destructor belongs to the run.
         drop(body);
         self.open();
-        self.ending.write(&self.log, &self.lead, end, self.begun.elapsed()).await;
+        // Boxed, as all that comes once: each run has space for this future as long as it is under way.
+        Box::pin(self.ending.write(&self.log, &self.lead, end, self.begun.elapsed())).await;
         self.ending.expire(&self.hub, &self.log);
     }
 
@@ -168,6 +187,20 @@ impl Driver {
             Some(grace) => Some(grace),
             None => max_run.into_iter().chain(self.audience.due()).min(),
         }
+    }
+
+    /// Whether the body may go on without a look at what has changed.
+    fn may_go_on(&self) -> bool {
+        !self.active.signal.is_requested() && self.lead.is_held()
+    }
+
+    /// Polls the body once.
+    async fn poll_now(&self, body: &mut dyn Body) -> Option<Said> {
+        poll_fn(|cx| match self.active.signal.scope(|| body.poll_said(cx)) {
+            Poll::Ready(said) => Poll::Ready(Some(said)),
+            Poll::Pending => Poll::Ready(None),
+        })
+        .await
     }
 
     /// Polls the body until there is something to do.
@@ -226,11 +259,15 @@ impl Driver {
             // The server would remove the oldest entries: the beginning of the run, and events that later viewers need.
             return Some(Appended::Failed(End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "retention")));
         }
-        append(&self.log, &self.lead, draft).await
+        if self.log.is_in_memory() {
+            // What can go wrong there is that the run has ended.
+            return self.log.publish(draft, None, None).await.err().map(|_| Appended::Ended);
+        }
+        Box::pin(append(&self.log, &self.lead, draft)).await
     }
 
     /// Gives up a run that its engine has lost: what has been appended since has no beginning.
-    async fn vanish(mut self) {
+    async fn vanish(mut self: Box<Self>) {
         self.ending.is_elsewhere();
         tracing::error!(target: "touka::run", run = self.log.name(), "the server has lost a run, which is removed");
         if let Err(error) = self.log.remove_from(&self.hub).await {
@@ -248,12 +285,12 @@ impl Driver {
     }
 
     /// Forgets a run whose body could not be made.
-    pub(super) async fn refuse_panicked(self) {
+    pub(super) async fn refuse_panicked(self: Box<Self>) {
         self.refuse(StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
     }
 
     /// Forgets a run whose body has failed before its first event.
-    async fn refuse(mut self, response: Response) {
+    async fn refuse(mut self: Box<Self>, response: Response) {
         self.ending.is_elsewhere();
         if let Err(error) = self.log.remove_from(&self.hub).await {
             tracing::error!(target: "touka::run", run = self.log.name(), ?error, "a run that has not begun stays");

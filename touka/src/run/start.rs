@@ -192,7 +192,8 @@ impl Starting {
         let Self { hub, key, owner, options } = self;
         let (opened, opens) = oneshot::channel();
         let active = Arc::new(Active::new(owner));
-        let driver = Driver {
+        // Boxed, because a future has space for each of its arguments and for what becomes of it.
+        let driver = Box::new(Driver {
             epoch: log.epoch(),
             notes: 0,
             audience: Audience::new(options.on_disconnect.patience()),
@@ -212,7 +213,7 @@ impl Starting {
             options,
             _used: used,
             place,
-        };
+        });
         driver.place.set_running(&active);
         let (hub, log) = (driver.hub.clone(), driver.log.clone());
         let (task, _ended) = contained(async move {

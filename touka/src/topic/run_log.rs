@@ -13,7 +13,7 @@ use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::encoded::Draft;
-use super::engine::{EngineKind, HubEngine, Lead};
+use super::engine::{EngineFuture, EngineKind, HubEngine, Lead};
 use super::error::HubError;
 use super::event_keys::EventKeys;
 use super::hub::Hub;
@@ -117,8 +117,18 @@ impl RunLog {
     }
 
     /// Appends an entry.
-    pub(crate) async fn publish(&self, draft: Draft, key: Option<&str>, once: Option<&str>) -> Result<(), HubError> {
-        self.engine.publish(&self.log, draft, EventKeys { key, once }).await.map(drop)
+    pub(crate) fn publish<'a>(
+        &'a self,
+        draft: Draft,
+        key: Option<&'a str>,
+        once: Option<&'a str>,
+    ) -> EngineFuture<'a, ()> {
+        let keys = EventKeys { key, once };
+        if self.is_in_memory() {
+            return EngineFuture::ready(self.log.append(&draft, keys).map(drop));
+        }
+        // Boxed, because each run has space for this future as long as it is under way.
+        EngineFuture::new(async move { self.engine.publish(&self.log, draft, keys).await.map(drop) })
     }
 
     /// Appends an entry to a topic in the memory of this process, at once.
