@@ -7,6 +7,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::error::RunError;
+use super::follow::find;
 use super::options::RunOptions;
 use super::record::{Record, list_of};
 use super::status::RunStatus;
@@ -83,7 +84,7 @@ pub(super) async fn read(hub: &Hub, owner: &str) -> Result<Vec<RunInfo>, RunErro
     keys.sort_unstable_by_key(|(_, at)| std::cmp::Reverse(*at));
     let mut runs = Vec::new();
     for (key, _) in keys {
-        match Record::find(hub, &key, Some(owner)).await {
+        match find(hub, &key.as_str().into(), Some(owner)).await {
             Ok((_, Record { start, status })) => {
                 let started = UNIX_EPOCH.checked_add(Duration::from_millis(start.at)).unwrap_or(UNIX_EPOCH);
                 runs.push(RunInfo { key, status, started });

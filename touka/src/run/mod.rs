@@ -8,9 +8,9 @@
 //! - `status`, `options`, `note`, `error`: how a run ends, its settings, what nodes tell each other, and errors
 //! - `stopping`: how a body learns that it is to stop
 //! - `table`: the runs in this process
-//! - `record`, `list`: what the log of a run says about it, and the list of an owner's runs
+//! - `record`: what the log of a run says about it
 //! - `body`, `audience`, `appending`, `ending`, `driver`: a body that runs, its viewers, its events and its end
-//! - `watch`, `start`, `follow`: runs of other nodes, the start of a run, and viewers
+//! - `watch`, `follow`, `list`, `start`: runs of other nodes, viewers, the list of an owner's runs, and the start of a run
 //! - `run`, `hub_runs`: the handle, and the methods of a hub
 
 mod appending;
