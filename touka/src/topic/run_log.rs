@@ -18,6 +18,7 @@ use super::error::HubError;
 use super::event_keys::EventKeys;
 use super::hub::Hub;
 use super::log::Log;
+use super::on_gap::OnGap;
 use super::position::Epoch;
 use super::retention::Retention;
 use super::role::Role;
@@ -228,8 +229,10 @@ impl RunLog {
         self.engine.lead(&self.log).await
     }
 
+    /// The stream of a viewer: all entries after this id, or all there are, also if the id is not of this topic.
     pub(crate) fn subscribe<T>(&self, from: Option<EventId>) -> Subscribe<T> {
-        Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from, None).earliest()
+        let subscribe = Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from, None);
+        subscribe.earliest().on_gap(OnGap::Earliest)
     }
 
     /// The number of streams in this process that follow the topic.
