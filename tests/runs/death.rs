@@ -135,7 +135,7 @@ async fn a_killed_node_loses_its_runs(url: &str) {
     there.ends_with("lost", LOST_WITHIN).await;
     println!("lost {:?} after kill -9, on {url}", killed.elapsed());
     assert_eq!(ask(two.address, "GET", "/status?key=watched").await.1, "lost");
-    // Nobody has watched this one.
+    // No client has watched this one.
     let looked = Instant::now();
     let mut late = Viewer::of(&two, "alone").await;
     late.ends_with("lost", LOST_WITHIN).await;

@@ -54,7 +54,7 @@ impl WeakHub {
 /// The number of bytes that are read at a time.
 const PAGE: usize = 64 * 1024;
 
-/// Nothing is removed from the log of a run for its size or age, as long as it is under way.
+/// The retention of a run that is under way: all of its events.
 const EVERYTHING: Retention = Retention { events: usize::MAX, bytes: usize::MAX, age: Duration::MAX };
 
 impl Hub {
@@ -290,7 +290,7 @@ pub(crate) struct Changes {
     known: (u64, bool, Epoch),
 }
 
-/// What a reader of [`Changes`] knows.
+/// The part of a log that a reader of [`Changes`] compares.
 fn known(log: &Log) -> (u64, bool, Epoch) {
     (log.irregular(), log.is_closed(), log.epoch())
 }
