@@ -37,8 +37,8 @@ const FAILED: &str = r#"{"status":500,"title":"Internal Server Error"}"#;
 /// The key of a run whose body has panicked is free after it is forgotten, and other runs are not disturbed.
 async fn is_unharmed(hub: &Hub, key: &str) {
     let run = run(hub, key);
-    run.forget().await.unwrap();
-    assert_eq!(start_short(&run, "again").await.unwrap(), Begun::Started);
+    run.forget().await.expect("no error");
+    assert_eq!(start_short(&run, "again").await.expect("no error"), Begun::Started);
     assert_eq!(seen(&run).await, ["again", "{}"]);
 }
 
@@ -50,9 +50,9 @@ async fn a_body_that_panics_fails() {
         out.emit("x").await;
         panic_any(Worse);
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     assert_eq!(seen(&panics).await, ["x", FAILED]);
-    assert_eq!(panics.status().await.unwrap(), RunStatus::Failed);
+    assert_eq!(panics.status().await.expect("no error"), RunStatus::Failed);
     is_unharmed(&hub, "a").await;
     let begun = run(&hub, "b").start_or_join(|_: Emitter| {
         if true {
@@ -60,8 +60,8 @@ async fn a_body_that_panics_fails() {
         }
         async {}
     });
-    assert!(begun.await.unwrap_err().is_refused());
-    assert_eq!(start_short(&run(&hub, "b"), "x").await.unwrap(), Begun::Started);
+    assert!(begun.await.expect_err("an error").is_refused());
+    assert_eq!(start_short(&run(&hub, "b"), "x").await.expect("no error"), Begun::Started);
 }
 
 /// The destructors of a body panic: after its end, when it is dropped for a stop, when it is not used, and when it fails first.
@@ -78,25 +78,25 @@ async fn destructors_that_panic_cost_nothing_else() {
                 pending::<()>().await;
             }
         });
-        begun.await.unwrap();
+        begun.await.expect("no error");
         let other = Spiteful;
-        let joined = run.start_or_join(move |_: Emitter| async move { drop(other) }).await.unwrap();
+        let joined = run.start_or_join(move |_: Emitter| async move { drop(other) }).await.expect("no error");
         assert_eq!(joined, Begun::Joined);
         if stops {
-            run.stop().await.unwrap();
+            run.stop().await.expect("no error");
         }
         let events = seen(&run).await;
         assert_eq!(events.len(), 2, "{events:?}");
         is_unharmed(&hub, "a").await;
-        run.forget().await.unwrap();
+        run.forget().await.expect("no error");
     }
     let spiteful = Spiteful;
     let refused = run(&hub, "b").start_or_join(move |_: Emitter| async move {
         let _spiteful = spiteful;
         Err::<(), _>(StatusCode::CONFLICT)
     });
-    assert!(refused.await.unwrap_err().is_refused());
-    assert_eq!(start_short(&run(&hub, "b"), "x").await.unwrap(), Begun::Started);
+    assert!(refused.await.expect_err("an error").is_refused());
+    assert_eq!(start_short(&run(&hub, "b"), "x").await.expect("no error"), Begun::Started);
     // A start that is never polled, and one that is dropped in the middle.
     let spiteful = Spiteful;
     drop(run(&hub, "c").start_or_join(move |_: Emitter| async move { drop(spiteful) }));
@@ -106,8 +106,8 @@ async fn destructors_that_panic_cost_nothing_else() {
         Err::<(), StatusCode>(pending().await)
     });
     drop(tokio::time::timeout(Duration::from_millis(10), begun).await);
-    assert_eq!(run(&hub, "c").stop().await.unwrap(), StatusCode::ACCEPTED);
-    assert_eq!(run(&hub, "c").wait().await.unwrap(), RunStatus::Cancelled);
+    assert_eq!(run(&hub, "c").stop().await.expect("no error"), StatusCode::ACCEPTED);
+    assert_eq!(run(&hub, "c").wait().await.expect("no error"), RunStatus::Cancelled);
 }
 
 /// An event whose encoding panics.
@@ -127,7 +127,7 @@ async fn an_event_that_cannot_be_encoded_fails_its_run() {
         out.emit(Unspeakable).await;
         pending::<()>().await;
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     assert_eq!(seen(&run).await, [FAILED]);
     let huge = run_of(&hub, "b");
     let begun = huge.start_or_join(|out: Emitter| async move {
@@ -135,7 +135,7 @@ async fn an_event_that_cannot_be_encoded_fails_its_run() {
         out.emit("x".repeat(16 * 1024 * 1024)).await;
         pending::<()>().await;
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     assert_eq!(seen(&huge).await, ["x", FAILED]);
 }
 
@@ -148,10 +148,10 @@ fn run_of(hub: &Hub, key: &str) -> touka::run::Run {
 async fn a_last_event_always_comes() {
     let hub = Hub::memory();
     let panics = run(&hub, "a").last_event(|_| panic_any(Worse));
-    start_short(&panics, "x").await.unwrap();
+    start_short(&panics, "x").await.expect("no error");
     assert_eq!(seen(&panics).await, ["x", "{}"]);
     let huge = run(&hub, "b").last_event(|_| Some(Event::data("x".repeat(17 * 1024 * 1024))));
-    start_short(&huge, "x").await.unwrap();
+    start_short(&huge, "x").await.expect("no error");
     assert_eq!(seen(&huge).await, ["x", "{}"]);
     let spiteful = Spiteful;
     let drops = run(&hub, "c").last_event(move |_| {
@@ -160,11 +160,11 @@ async fn a_last_event_always_comes() {
     });
     // The function is dropped with the last handle, here or in the run's task.
     for _ in 0..2 {
-        start_short(&drops, "x").await.unwrap();
-        drops.wait().await.unwrap();
+        start_short(&drops, "x").await.expect("no error");
+        drops.wait().await.expect("no error");
     }
     let begun = tokio::spawn(async move { start_short(&drops, "x").await });
-    assert_eq!(begun.await.unwrap().unwrap(), Begun::Joined);
+    assert_eq!(begun.await.expect("no error").expect("no error"), Begun::Joined);
     assert_eq!(seen(&run(&hub, "c")).await, ["x", "own"]);
     is_unharmed(&hub, "c").await;
 }
@@ -174,12 +174,12 @@ async fn a_last_event_always_comes() {
 async fn a_last_event_has_the_position_as_its_id() {
     let hub = Hub::memory();
     let run = run(&hub, "a").last_event(|_| Some(Event::data("own").id("its own").retry(Duration::from_secs(7))));
-    start_short(&run, "x").await.unwrap();
-    run.wait().await.unwrap();
+    start_short(&run, "x").await.expect("no error");
+    run.wait().await.expect("no error");
     let events: Vec<Event> = futures_util::StreamExt::collect(crate::scene::follow(&run).await).await;
-    let last = events.last().unwrap();
-    assert!(last.as_id().unwrap().to_string().starts_with("1."), "{last}");
-    let over: EventStream = run.follow(last.as_id().cloned()).await.unwrap();
+    let last = events.last().expect("no error");
+    assert!(last.as_id().expect("no error").to_string().starts_with("1."), "{last}");
+    let over: EventStream = run.follow(last.as_id().cloned()).await.expect("no error");
     assert_eq!(touka::response::IntoResponse::into_response(over).status(), StatusCode::NO_CONTENT);
 }
 
@@ -204,7 +204,7 @@ async fn a_spawned_task_emits_until_the_end() {
         });
         half.notified().await;
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     assert_eq!(seen(&run).await, ["0", "1", "{}"]);
     // Its emits after the end do not wait for ever, or the task is dropped with what it holds.
     let _ = tokio::time::timeout(Duration::from_secs(10), ends).await;

@@ -137,13 +137,13 @@ async fn a_run_that_needs_viewers_stops_without_them() {
     .await
     .unwrap();
     // A run that has not had any viewer goes on.
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     let viewer: EventStream = run.follow(None).await.unwrap();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     drop(viewer);
     sleep(Duration::from_secs(29)).await;
     let viewer: EventStream = run.follow(None).await.unwrap();
-    sleep(Duration::from_secs(60)).await;
+    sleep(Duration::from_mins(1)).await;
     assert!(dropped.notified().now_or_never().is_none());
     drop(viewer);
     let begun = tokio::time::Instant::now();

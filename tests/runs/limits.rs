@@ -18,20 +18,20 @@ use crate::scene::{follow, run, seen, settle, start_endless, start_short};
 async fn a_full_hub_joins_the_runs_that_there_are() {
     let hub = Hub::memory();
     let (old, other, new) = (run(&hub, "old"), run(&hub, "other"), run(&hub, "new"));
-    assert_eq!(start_short(&old, "x").await.unwrap(), Begun::Started);
-    old.wait().await.unwrap();
+    assert_eq!(start_short(&old, "x").await.expect("no error"), Begun::Started);
+    old.wait().await.expect("no error");
     hub.set_max_runs(1);
-    assert_eq!(start_endless(&other, "x").await.unwrap(), Begun::Started);
-    assert_eq!(start_short(&old, "y").await.unwrap(), Begun::Joined);
-    assert_eq!(start_short(&other, "y").await.unwrap(), Begun::Joined);
-    let refused = start_short(&new, "x").await.unwrap_err();
+    assert_eq!(start_endless(&other, "x").await.expect("no error"), Begun::Started);
+    assert_eq!(start_short(&old, "y").await.expect("no error"), Begun::Joined);
+    assert_eq!(start_short(&other, "y").await.expect("no error"), Begun::Joined);
+    let refused = start_short(&new, "x").await.expect_err("an error");
     assert!(refused.is_too_many());
     assert_eq!(refused.into_response().status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(new.status().await.unwrap_err().is_unknown());
+    assert!(new.status().await.expect_err("an error").is_unknown());
     assert!(hub.stop_runs(Duration::from_secs(10)).await);
-    assert_eq!(start_short(&old, "y").await.unwrap(), Begun::Joined);
-    assert_eq!(start_short(&other, "y").await.unwrap(), Begun::Joined);
-    assert!(start_short(&new, "x").await.unwrap_err().is_shutting_down());
+    assert_eq!(start_short(&old, "y").await.expect("no error"), Begun::Joined);
+    assert_eq!(start_short(&other, "y").await.expect("no error"), Begun::Joined);
+    assert!(start_short(&new, "x").await.expect_err("an error").is_shutting_down());
     assert_eq!(seen(&old).await, ["x", "{}"]);
 }
 
@@ -62,7 +62,7 @@ async fn limits_are_exact_for_starts_at_the_same_time() {
             .collect();
         let (mut running, mut refused) = (Vec::new(), 0);
         for start in starts {
-            match start.await.unwrap() {
+            match start.await.expect("no error") {
                 Ok(run) => running.push(run),
                 Err(error) => {
                     assert!(error.is_too_many());
@@ -78,15 +78,15 @@ async fn limits_are_exact_for_starts_at_the_same_time() {
             let _ = run;
         }
         for run in &running {
-            run.wait().await.unwrap();
-            run.forget().await.unwrap();
+            run.wait().await.expect("no error");
+            run.forget().await.expect("no error");
         }
         assert_eq!(started.load(Ordering::Relaxed), 7);
         // All places are free again.
         for number in 0..7 {
             let again = run(&hub, &format!("again {number}"));
             let again = if let Some(owner) = owner { again.owner(owner) } else { again };
-            assert_eq!(start_endless(&again, "x").await.unwrap(), Begun::Started);
+            assert_eq!(start_endless(&again, "x").await.expect("no error"), Begun::Started);
         }
     }
 }
@@ -99,13 +99,13 @@ async fn a_refused_start_takes_no_place() {
     let run = run(&hub, "a").owner("alice");
     for _ in 0..3 {
         let refused = run.start_or_join(|_: Emitter| async { Err::<(), _>(StatusCode::CONFLICT) }).await;
-        assert_eq!(refused.unwrap_err().into_response().status(), StatusCode::CONFLICT);
+        assert_eq!(refused.expect_err("an error").into_response().status(), StatusCode::CONFLICT);
     }
     let refused =
         run.start_or_join(|_: Emitter| async { if true { panic!("on purpose") } else { Ok::<(), StatusCode>(()) } });
-    assert!(refused.await.unwrap_err().is_refused());
-    assert!(run.status().await.unwrap_err().is_unknown());
-    assert_eq!(start_short(&run, "x").await.unwrap(), Begun::Started);
+    assert!(refused.await.expect_err("an error").is_refused());
+    assert!(run.status().await.expect_err("an error").is_unknown());
+    assert_eq!(start_short(&run, "x").await.expect("no error"), Begun::Started);
 }
 
 #[tokio::test(start_paused = true)]
@@ -120,8 +120,8 @@ async fn max_bytes_is_exact() {
                 out.emit(event()).await;
             }
         });
-        begun.await.unwrap();
-        assert_eq!(run.wait().await.unwrap(), ends, "{most}");
+        begun.await.expect("no error");
+        assert_eq!(run.wait().await.expect("no error"), ends, "{most}");
         let events = seen(&run).await;
         let expected = if ends == RunStatus::Done {
             3
@@ -141,15 +141,15 @@ async fn max_bytes_is_exact() {
 #[tokio::test(start_paused = true)]
 async fn a_silent_body_opens_and_ends() {
     let hub = Hub::memory();
-    let run = run(&hub, "a").max_run(Duration::from_secs(60)).stop_grace(Duration::from_secs(10));
+    let run = run(&hub, "a").max_run(Duration::from_mins(1)).stop_grace(Duration::from_secs(10));
     let begun = Instant::now();
     let start = run.start_or_join(|_: Emitter| async { Err::<(), StatusCode>(pending().await) });
-    assert_eq!(start.await.unwrap(), Begun::Started);
+    assert_eq!(start.await.expect("no error"), Begun::Started);
     assert_eq!(begun.elapsed().as_secs(), 1);
     let data = r#"{"status":504,"title":"Gateway Timeout","limit":"max_run"}"#;
     assert_eq!(seen(&run).await, [data]);
     assert_eq!(begun.elapsed().as_secs(), 70);
-    assert_eq!(run.status().await.unwrap(), RunStatus::Failed);
+    assert_eq!(run.status().await.expect("no error"), RunStatus::Failed);
 }
 
 /// Every setting with no time, and with all the time that there is.
@@ -172,11 +172,11 @@ async fn extreme_durations_are_no_trouble() {
                 sleep(Duration::from_secs(1)).await;
                 out.emit("y").await;
             });
-            assert_eq!(begun.await.unwrap(), Begun::Started, "{which}");
+            assert_eq!(begun.await.expect("no error"), Begun::Started, "{which}");
             let ended = tokio::time::timeout(Duration::from_hours(1), run.wait()).await.expect("an end");
             match (which, time) {
-                (_, Duration::MAX) | (0 | 2 | 3, _) => assert_eq!(ended.unwrap(), RunStatus::Done, "{which}"),
-                (1 | 4, _) => assert_eq!(ended.unwrap(), RunStatus::Failed, "{which}"),
+                (_, Duration::MAX) | (0 | 2 | 3, _) => assert_eq!(ended.expect("no error"), RunStatus::Done, "{which}"),
+                (1 | 4, _) => assert_eq!(ended.expect("no error"), RunStatus::Failed, "{which}"),
                 _ => {}
             }
             settle().await;
@@ -184,7 +184,7 @@ async fn extreme_durations_are_no_trouble() {
             let is_kept = time == Duration::MAX || !matches!(which, 2 | 5);
             assert_eq!(run.status().await.is_ok(), is_kept, "{which} {time:?}");
             if !is_kept {
-                assert_eq!(start_short(&run, "x").await.unwrap(), Begun::Started);
+                assert_eq!(start_short(&run, "x").await.expect("no error"), Begun::Started);
             }
         }
     }
@@ -194,12 +194,12 @@ async fn extreme_durations_are_no_trouble() {
 async fn a_stop_without_grace_drops_the_body_at_once() {
     let hub = Hub::memory();
     let run = run(&hub, "a").stop_grace(Duration::ZERO);
-    start_endless(&run, "x").await.unwrap();
+    start_endless(&run, "x").await.expect("no error");
     let viewer = follow(&run).await;
     settle().await;
     let begun = Instant::now();
-    run.stop().await.unwrap();
-    assert_eq!(crate::scene::all(viewer).await.last().unwrap(), r#"{"reason":"stopped"}"#);
+    run.stop().await.expect("no error");
+    assert_eq!(crate::scene::all(viewer).await.last().expect("no error"), r#"{"reason":"stopped"}"#);
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 
@@ -208,17 +208,17 @@ async fn a_stop_without_grace_drops_the_body_at_once() {
 async fn a_short_run_does_not_hide_a_long_one() {
     let hub = Hub::memory();
     let long = run(&hub, "long").owner("alice").keep_for(Duration::from_hours(100));
-    start_short(&long, "x").await.unwrap();
+    start_short(&long, "x").await.expect("no error");
     let short = |key: &str| {
         let run = run(&hub, key).owner("alice").keep_for(Duration::ZERO);
         run.max_run(Duration::from_secs(1)).stop_grace(Duration::ZERO)
     };
     for key in ["a", "b", "c"] {
-        start_short(&short(key), "x").await.unwrap();
+        start_short(&short(key), "x").await.expect("no error");
         sleep(Duration::from_hours(20)).await;
     }
-    let runs = hub.runs("alice").await.unwrap();
+    let runs = hub.runs("alice").await.expect("no error");
     assert_eq!(runs.iter().map(touka::run::RunInfo::key).collect::<Vec<_>>(), ["long"]);
     sleep(Duration::from_hours(41)).await;
-    assert!(hub.runs("alice").await.unwrap().is_empty());
+    assert!(hub.runs("alice").await.expect("no error").is_empty());
 }

@@ -1,9 +1,15 @@
 //! Runs: bodies that outlive their client.
 
 mod cluster;
+mod death;
 mod hostile;
 mod life;
 mod limits;
+mod lives;
+mod model;
 mod names;
 mod races;
 mod scene;
+#[expect(dead_code, reason = "the tests of engines use all of it")]
+#[path = "../engines/own/store.rs"]
+mod store;

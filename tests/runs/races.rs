@@ -17,7 +17,7 @@ use crate::scene::{all, follow, run, seen, settle, start_endless, start_short};
 
 /// The end of a stream that must come.
 async fn ends(stream: EventStream) -> Vec<String> {
-    timeout(Duration::from_secs(60), all(stream)).await.expect("an end")
+    timeout(Duration::from_mins(1), all(stream)).await.expect("an end")
 }
 
 /// Starts, waits, forgets and starts again, while others do the same: a start that has joined has a run to follow, unless
@@ -25,25 +25,25 @@ async fn ends(stream: EventStream) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_forgotten_key_is_free_at_once() {
     let folder = Folder::new();
-    for hub in [Hub::memory(), Hub::open(folder.path("events")).unwrap()] {
+    for hub in [Hub::memory(), Hub::open(folder.path("events")).expect("no error")] {
         let rounds = 60;
         let tasks: Vec<_> = (0..8)
             .map(|task| {
                 let run = run(&hub, &task.to_string());
                 tokio::spawn(async move {
                     for _ in 0..rounds {
-                        assert_eq!(start_short(&run, "x").await.unwrap(), Begun::Started);
+                        assert_eq!(start_short(&run, "x").await.expect("no error"), Begun::Started);
                         // A second viewer, whose waiting ends at the same time.
                         let (other, mine) = tokio::join!(run.wait(), ends(follow(&run).await));
-                        assert_eq!((other.unwrap(), mine.len()), (RunStatus::Done, 2));
-                        run.forget().await.unwrap();
-                        assert!(run.status().await.unwrap_err().is_unknown());
+                        assert_eq!((other.expect("no error"), mine.len()), (RunStatus::Done, 2));
+                        run.forget().await.expect("no error");
+                        assert!(run.status().await.expect_err("an error").is_unknown());
                     }
                 })
             })
             .collect();
         for task in tasks {
-            task.await.unwrap();
+            task.await.expect("no error");
         }
     }
 }
@@ -52,7 +52,7 @@ async fn a_forgotten_key_is_free_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn anything_at_once_ends() {
     let folder = Folder::new();
-    for hub in [Hub::memory(), Hub::open(folder.path("events")).unwrap()] {
+    for hub in [Hub::memory(), Hub::open(folder.path("events")).expect("no error")] {
         let (running, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..8)
             .map(|task| {
@@ -68,11 +68,11 @@ async fn anything_at_once_ends() {
                                     tokio::task::yield_now().await;
                                     out.emit("y").await;
                                 });
-                                begun.await.unwrap();
+                                begun.await.expect("no error");
                             }
                             3 => drop(run.stop().await),
                             4 => drop(run.forget().await),
-                            5 => drop(timeout(Duration::from_secs(60), run.wait()).await.expect("an end")),
+                            5 => drop(timeout(Duration::from_mins(1), run.wait()).await.expect("an end")),
                             _ => {
                                 if let Ok(stream) = run.follow(None).await {
                                     ends(stream).await;
@@ -84,7 +84,7 @@ async fn anything_at_once_ends() {
             })
             .collect();
         for task in tasks {
-            task.await.unwrap();
+            task.await.expect("no error");
         }
         assert_eq!(most.load(Ordering::Relaxed), 1, "two bodies ran at the same time");
         assert!(hub.stop_runs(Duration::from_secs(10)).await);
@@ -119,15 +119,15 @@ async fn a_stop_in_the_same_breath_as_the_end_is_one_end() {
             out.emit("x").await;
             ends.notified().await;
         });
-        begun.await.unwrap();
+        begun.await.expect("no error");
         settle().await;
         if early {
             end.notify_one();
         }
-        assert_eq!(run.stop().await.unwrap(), StatusCode::ACCEPTED);
+        assert_eq!(run.stop().await.expect("no error"), StatusCode::ACCEPTED);
         end.notify_one();
         assert_eq!(seen(&run).await, ["x", r#"{"reason":"stopped"}"#]);
-        assert_eq!(run.stop().await.unwrap(), StatusCode::NO_CONTENT);
+        assert_eq!(run.stop().await.expect("no error"), StatusCode::NO_CONTENT);
     }
 }
 
@@ -135,14 +135,14 @@ async fn a_stop_in_the_same_breath_as_the_end_is_one_end() {
 async fn a_viewer_of_a_forgotten_run_ends() {
     let hub = Hub::memory();
     let run = run(&hub, "a");
-    start_short(&run, "x").await.unwrap();
-    run.wait().await.unwrap();
+    start_short(&run, "x").await.expect("no error");
+    run.wait().await.expect("no error");
     let mut viewer = follow(&run).await;
-    assert!(viewer.next().await.unwrap().as_data().is_none());
-    run.forget().await.unwrap();
+    assert!(viewer.next().await.expect("no error").as_data().is_none());
+    run.forget().await.expect("no error");
     ends(viewer).await;
-    assert!(run.forget().await.unwrap_err().is_unknown());
-    assert_eq!(start_short(&run, "y").await.unwrap(), Begun::Started);
+    assert!(run.forget().await.expect_err("an error").is_unknown());
+    assert_eq!(start_short(&run, "y").await.expect("no error"), Begun::Started);
     assert_eq!(seen(&run).await, ["y", "{}"]);
 }
 
@@ -170,7 +170,7 @@ async fn a_caller_that_leaves_leaves_no_half_of_a_run() {
             assert_eq!(seen(&run).await, ["x", "{}"]);
         }
         sleep(Duration::from_secs(1)).await;
-        let again = start_short(&run, "x").await.unwrap();
+        let again = start_short(&run, "x").await.expect("no error");
         assert_eq!(again == Begun::Joined, run.wait().await.is_ok() && polls > 0, "{polls}");
         assert!(hub.stop_runs(Duration::ZERO).await);
     }
@@ -181,12 +181,9 @@ async fn a_caller_that_leaves_leaves_no_half_of_a_run() {
 async fn a_short_visit_counts() {
     let hub = Hub::memory();
     let run = run(&hub, "a").on_disconnect(OnDisconnect::Cancel);
-    start_endless(&run, "x").await.unwrap();
+    start_endless(&run, "x").await.expect("no error");
     drop(follow(&run).await);
-    assert_eq!(
-        timeout(Duration::from_secs(60), run.clone().wait_unseen()).await.expect("an end"),
-        RunStatus::Cancelled
-    );
+    assert_eq!(timeout(Duration::from_mins(1), run.clone().wait_unseen()).await.expect("an end"), RunStatus::Cancelled);
 }
 
 /// Waiting without being a viewer.
@@ -197,7 +194,7 @@ trait WaitUnseen {
 impl WaitUnseen for touka::run::Run {
     async fn wait_unseen(self) -> RunStatus {
         loop {
-            match self.status().await.unwrap() {
+            match self.status().await.expect("no error") {
                 RunStatus::Running => sleep(Duration::from_millis(100)).await,
                 over => return over,
             }
@@ -215,18 +212,21 @@ async fn a_closed_hub_ends_its_runs_and_starts_none() {
         sleep(Duration::from_secs(5)).await;
         out.emit("y").await;
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     let viewer = follow(&run_a).await;
     settle().await;
     hub.close();
     ends(viewer).await;
     for _ in 0..2 {
         let refused = start_short(&run(&hub, "b"), "x").await;
-        assert!(refused.unwrap_err().is_shutting_down());
-        assert!(run(&hub, "b").status().await.unwrap_err().is_unknown());
+        assert!(refused.expect_err("an error").is_shutting_down());
+        assert!(run(&hub, "b").status().await.expect_err("an error").is_unknown());
     }
-    assert_eq!(timeout(Duration::from_secs(60), run_a.wait()).await.expect("an end").unwrap(), RunStatus::Done);
-    assert_eq!(start_short(&run_a, "x").await.unwrap(), Begun::Joined);
+    assert_eq!(
+        timeout(Duration::from_mins(1), run_a.wait()).await.expect("an end").expect("no error"),
+        RunStatus::Done
+    );
+    assert_eq!(start_short(&run_a, "x").await.expect("no error"), Begun::Joined);
     assert!(hub.stop_runs(Duration::ZERO).await);
 }
 
@@ -256,41 +256,44 @@ async fn runs_are_stopped_twice_and_during_a_start() {
 async fn stop_runs_does_not_wait_for_ever() {
     let hub = Hub::memory();
     let run = run(&hub, "a").stop_grace(Duration::MAX);
-    start_endless(&run, "x").await.unwrap();
+    start_endless(&run, "x").await.expect("no error");
     assert!(!hub.stop_runs(Duration::from_secs(10)).await);
-    assert_eq!(run.status().await.unwrap(), RunStatus::Running);
+    assert_eq!(run.status().await.expect("no error"), RunStatus::Running);
 }
 
 /// The runtime of the bodies shuts down while a viewer is in another one.
 #[test]
 fn a_runtime_that_shuts_down_loses_its_runs() {
     let folder = Folder::new();
-    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    for (hub, owns) in [Hub::memory(), Hub::open(folder.path("events")).unwrap()].into_iter().zip([false, true]) {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("no error");
+    for (hub, owns) in
+        [Hub::memory(), Hub::open(folder.path("events")).expect("no error")].into_iter().zip([false, true])
+    {
         let (bodies, viewers) = (runtime(), runtime());
         let run = run(&hub, "a");
         let run = if owns { run.last_event(|status| Some(Event::data(status.as_str()))) } else { run };
         bodies.block_on(async {
-            start_endless(&run, "x").await.unwrap();
+            start_endless(&run, "x").await.expect("no error");
             // Starts that are not decided.
             for key in 0..20 {
-                let run = hub.run(format!("b{key}")).unwrap();
+                let run = hub.run(format!("b{key}")).expect("no error");
                 let begun = run.start_or_join(|_: Emitter| async { Err::<(), StatusCode>(pending().await) });
                 tokio::spawn(begun);
             }
         });
         let viewer = viewers.block_on(follow(&run));
-        bodies.shutdown_timeout(Duration::from_secs(60));
+        bodies.shutdown_timeout(Duration::from_mins(1));
         if owns {
-            // In a file, the run is found by whoever looks at it next.
-            assert_eq!(viewers.block_on(run.status()).unwrap(), RunStatus::Lost);
+            // In a file, the next caller that looks at the run finds it.
+            assert_eq!(viewers.block_on(run.status()).expect("no error"), RunStatus::Lost);
         }
         let events = viewers.block_on(ends(viewer));
         assert_eq!(events, ["x", if owns { "lost" } else { "{}" }]);
         viewers.block_on(async {
-            assert_eq!(run.status().await.unwrap(), RunStatus::Lost);
+            assert_eq!(run.status().await.expect("no error"), RunStatus::Lost);
             for key in 0..20 {
-                let run = hub.run(format!("b{key}")).unwrap();
+                let run = hub.run(format!("b{key}")).expect("no error");
                 match run.wait().await {
                     Ok(status) => assert_eq!(status, RunStatus::Lost),
                     Err(error) => assert!(error.is_unknown()),
@@ -311,7 +314,7 @@ async fn a_dropped_hub_does_not_end_its_runs() {
         sleep(Duration::from_secs(5)).await;
         out.emit("y").await;
     });
-    begun.await.unwrap();
+    begun.await.expect("no error");
     let viewer = follow(&run).await;
     drop((hub, run));
     assert_eq!(ends(viewer).await, ["x", "y", "{}"]);

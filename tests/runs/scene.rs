@@ -1,4 +1,4 @@
-//! What the tests of runs share: bodies, viewers, and what they have seen.
+//! Shared by the tests of runs: bodies, viewers, and the events that these have seen.
 
 use std::future::pending;
 use std::time::Duration;

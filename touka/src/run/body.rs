@@ -13,7 +13,7 @@ use crate::event::{Event, IntoEvent};
 use crate::stream::{EventStream, Out, Step, catch, drop_guarded, guarded, log_panic};
 use crate::topic::{Draft, HubError};
 
-/// What a body has to say.
+/// The outcome of polling a body.
 pub(super) enum Said {
     /// The body has decided to be a stream.
     Opened,
@@ -41,7 +41,7 @@ pub(super) struct Unstarted<F, B, T> {
 pub(super) struct Running<B, T>(State<B, T>);
 
 enum State<B, T> {
-    /// It is not decided whether it is a stream or an error.
+    /// The body may still become a stream or an error.
     Opening(Pin<Box<B>>),
     Open(Box<EventStream<T>>),
     Over,

@@ -33,13 +33,13 @@ pub(super) struct Driver {
     pub(super) lead: Lead,
     pub(super) active: Arc<Active>,
     pub(super) options: RunOptions,
-    /// Told when it is decided that the body is a stream and not an error.
+    /// Sent to when it is decided that the body is a stream and not an error.
     pub(super) opened: Option<oneshot::Sender<Result<(), Response>>>,
     pub(super) audience: Audience,
     pub(super) changes: Changes,
     /// The offset up to which notes were read.
     pub(super) noted: u64,
-    /// That of the log of the run, as long as its engine has not lost it.
+    /// The epoch of the log at the start. The log has another one when its engine has lost the run.
     pub(super) epoch: Epoch,
     pub(super) begun: Instant,
     /// The time at which a body that was asked to stop is dropped.
@@ -59,7 +59,7 @@ pub(super) struct Driver {
 /// The number of events that a body may emit in quick succession between two looks at what else has changed.
 const QUICK: u32 = 32;
 
-/// What has happened to a run.
+/// An event in the life of a run.
 enum Happened {
     Said(Said),
     /// The right to run the body is lost: another node decides about the run.
@@ -133,13 +133,11 @@ impl Driver {
                     break End::Failed(None);
                 }
                 Happened::Said(Said::Ended(last)) => {
-                    break match self.active.stop_reason() {
-                        Some(reason) => reason.into_end(),
-                        None => {
-                            self.ending.set_done(last);
-                            End::Done
-                        }
-                    };
+                    if let Some(reason) = self.active.stop_reason() {
+                        break reason.into_end();
+                    }
+                    self.ending.set_done(last);
+                    break End::Done;
                 }
                 Happened::Said(Said::Failed(event)) => break End::Failed(event),
             }
@@ -275,7 +273,7 @@ impl Driver {
         }
     }
 
-    /// Tells all who want the run that there is one.
+    /// Notifies all callers that wait for the run that there is one.
     fn open(&mut self) {
         if let Some(opened) = self.opened.take() {
             self.place.set_open(&self.active);

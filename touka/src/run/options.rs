@@ -8,7 +8,7 @@ use super::status::RunStatus;
 use crate::event::Event;
 use crate::stream::{drop_guarded, guarded};
 
-/// What happens to a run that no client watches any more.
+/// The fate of a run that no client watches any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnDisconnect {
     /// The run goes on, for the clients that come back.

@@ -30,7 +30,7 @@ use crate::topic::{Changes, Draft, Hub, HubError, Lead, RunLog, Use};
 pub enum Begun {
     /// The body of this call runs.
     Started,
-    /// There was a run with this key, which is under way or has ended. The body of this call is dropped unused.
+    /// A run with this key exists, which is under way or has ended. The body of this call is dropped unused.
     Joined,
 }
 
@@ -222,7 +222,7 @@ impl Starting {
                 None => driver.refuse_panicked().await,
             }
             if log.is_shared() && !log.is_over() {
-                // The right is lost, and with it the run. Whoever has the right may die before it ends the run.
+                // The right is lost, and with it the run. The process that has the right may die before it ends the run.
                 watch(&hub, &key, &log, &start);
             }
         });

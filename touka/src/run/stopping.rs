@@ -75,7 +75,7 @@ impl fmt::Debug for Stopping {
     }
 }
 
-/// Tells the body of a run that it is to stop.
+/// The signal for the body of a run that it is to stop.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StopSignal(Arc<Inner>);
 

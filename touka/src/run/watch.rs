@@ -21,7 +21,7 @@ const LINGER: Duration = Duration::from_secs(15);
 /// The pause before the right is asked for again after a failure.
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
-/// Watches a run that another node runs, or that has lost its node: whoever gets the right to run it knows that nobody does.
+/// Watches a run that another node runs, or that has lost its node: the task that gets the right to run it knows that no process does.
 pub(super) fn watch(hub: &Hub, key: &Arc<str>, log: &RunLog, start: &Start) {
     let Some(watched) = Runs::of(hub).watch(key, log) else { return };
     let (Some(runtime), Some(used)) = (hub.runtime(), log.mark_used()) else { return };
@@ -59,7 +59,7 @@ struct Watch {
     watched: Watched,
 }
 
-/// What has happened to a watched run.
+/// An event in the life of a watched run.
 enum Happened {
     /// This process has the right to run it: no other one does.
     Free(Lead),
@@ -136,7 +136,7 @@ impl Watch {
         }
     }
 
-    /// Tells the node of the run whether there are viewers here, if the run needs any.
+    /// Notifies the node of the run whether there are viewers here, if the run needs any.
     async fn tell(&mut self, present: bool) {
         if !self.start.needs_viewers || self.is_present == present {
             return;

@@ -18,6 +18,7 @@ use super::error::HubError;
 use super::event_keys::EventKeys;
 use super::hub::Hub;
 use super::log::Log;
+use super::on_gap::OnGap;
 use super::position::Epoch;
 use super::retention::Retention;
 use super::role::Role;
@@ -53,7 +54,7 @@ impl WeakHub {
 /// The number of bytes that are read at a time.
 const PAGE: usize = 64 * 1024;
 
-/// Nothing is removed from the log of a run for its size or age, as long as it is under way.
+/// The retention of a run that is under way: all of its events.
 const EVERYTHING: Retention = Retention { events: usize::MAX, bytes: usize::MAX, age: Duration::MAX };
 
 impl Hub {
@@ -238,8 +239,10 @@ impl RunLog {
         self.engine.lead(&self.log).await
     }
 
+    /// The stream of a viewer: all entries after this id, or all there are, also if the id is not of this topic.
     pub(crate) fn subscribe<T>(&self, from: Option<EventId>) -> Subscribe<T> {
-        Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from, None).earliest()
+        let subscribe = Subscribe::new(Arc::clone(&self.engine), vec![Arc::clone(&self.log)], from, None);
+        subscribe.earliest().on_gap(OnGap::Earliest)
     }
 
     /// The number of streams in this process that follow the topic.
@@ -297,7 +300,7 @@ pub(crate) struct Changes {
     known: (u64, bool, Epoch),
 }
 
-/// What a reader of [`Changes`] knows.
+/// The part of a log that a reader of [`Changes`] compares.
 fn known(log: &Log) -> (u64, bool, Epoch) {
     (log.irregular(), log.is_closed(), log.epoch())
 }
