@@ -12,7 +12,7 @@ use touka::run::{Begun, OnDisconnect, RunStatus, stopping};
 use touka::{Emitter, Event, EventStream, Hub};
 
 /// The data of all events of a stream, to its end.
-async fn all(stream: EventStream) -> Vec<String> {
+pub(crate) async fn all(stream: EventStream) -> Vec<String> {
     let events: Vec<Event> = stream.collect().await;
     events.iter().filter_map(|event| Some(event.as_data()?.to_owned())).collect()
 }

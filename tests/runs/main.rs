@@ -1,3 +1,4 @@
 //! Runs: bodies that outlive their client.
 
+mod cluster;
 mod life;

@@ -3,6 +3,7 @@
 mod delivery;
 mod ends;
 mod feeds;
+mod fold;
 mod full;
 mod gaps;
 mod hub_close;

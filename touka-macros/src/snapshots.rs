@@ -6,10 +6,10 @@ use std::{env, fs};
 
 use proc_macro2::TokenStream;
 
-use crate::entry;
+use crate::{derive, entry};
 
-/// The forms: a name, the outer attribute, and the function with the inner attributes.
-const FORMS: [(&str, &str, &str); 13] = [
+/// The forms: a name, the outer attribute, and the function or the type with the inner attributes.
+const FORMS: [(&str, &str, &str); 14] = [
     ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
     ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
     ("fallible", "#[sse_handler]", "async fn room(id: u64) -> Result<EventStream, Refusal> { emit!(find(id)?); }"),
@@ -47,6 +47,11 @@ const FORMS: [(&str, &str, &str); 13] = [
         "#[route(GET, \"/feed\")]",
         "#[sse_handler(end = \"done\")] async fn feed(last: LastEventId) { emit!(1); }",
     ),
+    (
+        "fold",
+        "#[derive(IntoEvent)]",
+        "enum Turn { #[event(fold = \"concat\")] Delta { text: String }, #[event(fold = \"concat\", data = \"text\")] Line(String), #[event(fold = Usage::add)] Usage(Usage), #[event(fold = widen)] Span { from: u32, to: u32 }, Done }",
+    ),
 ];
 
 fn expand(attributes: &str, function: &str) -> String {
@@ -55,8 +60,11 @@ fn expand(attributes: &str, function: &str) -> String {
         (name, arguments.strip_suffix(')').expect("the arguments are closed"))
     });
     let [arguments, function]: [TokenStream; 2] = [arguments, function].map(|text| text.parse().expect("it lexes"));
-    let expanded =
-        if name == "route" { entry::route(arguments, &function) } else { entry::sse_handler(arguments, &function) };
+    let expanded = match name {
+        "derive" => derive::into_event(function),
+        "route" => entry::route(arguments, &function),
+        _ => entry::sse_handler(arguments, &function),
+    };
     match syn::parse2::<syn::File>(expanded.clone()) {
         Ok(file) => prettyplease::unparse(&file),
         Err(error) => panic!("{error}: {expanded}"),

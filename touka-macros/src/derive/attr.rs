@@ -1,9 +1,10 @@
 //! [`Attrs`]: the options of `#[event(…)]`, and where each is allowed.
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream, Parser};
-use syn::{Attribute, Ident, LitStr, Meta, Path, Token};
+use syn::{Attribute, ExprPath, Ident, LitStr, Meta, Path, Token};
 
 use super::case::Case;
 use crate::diagnostics::{Diagnostics, did_you_mean};
@@ -16,6 +17,8 @@ const DATA: &str = "data";
 const ID: &str = "id";
 const RETRY: &str = "retry";
 const READ: &str = "read";
+const FOLD: &str = "fold";
+const CONCAT: &str = "concat";
 
 /// The item that an attribute is on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,8 +34,8 @@ impl Place {
     const fn options(self) -> &'static [&'static str] {
         match self {
             Self::Enum => &[RENAME_ALL, READ, CRATE],
-            Self::Struct => &[NAME, DATA, READ, CRATE],
-            Self::Variant => &[NAME, DATA],
+            Self::Struct => &[NAME, DATA, FOLD, READ, CRATE],
+            Self::Variant => &[NAME, DATA, FOLD],
             Self::Field => &[ID, RETRY],
         }
     }
@@ -48,7 +51,7 @@ impl Place {
 }
 
 /// The meaning of each option, and the item that it goes on.
-const MEANINGS: [(&str, &str); 7] = [
+const MEANINGS: [(&str, &str); 8] = [
     (NAME, "is the name of one event, so it goes on a variant or a struct"),
     (
         RENAME_ALL,
@@ -57,6 +60,7 @@ const MEANINGS: [(&str, &str); 7] = [
     (DATA, "is the format of one event, so it goes on a variant or a struct"),
     (ID, "marks the field that is the event's id, so it goes on that field"),
     (RETRY, "marks the field that is the reconnection time, so it goes on that field"),
+    (FOLD, "joins successive events of one name, so it goes on a variant or a struct"),
     (READ, "allows values to be read from events, so it goes on the type"),
     (CRATE, "is the path of touka, so it goes on the type"),
 ];
@@ -72,6 +76,24 @@ pub(super) struct Attrs {
     pub(super) id: Option<Ident>,
     pub(super) retry: Option<Ident>,
     pub(super) read: Option<Ident>,
+    pub(super) fold: Option<Fold>,
+}
+
+/// How successive events are folded into one.
+pub(super) enum Fold {
+    /// `fold = "concat"`: the text of the one field is joined.
+    Concat(LitStr),
+    /// `fold = function`.
+    Function(ExprPath),
+}
+
+impl ToTokens for Fold {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        match self {
+            Self::Concat(literal) => literal.to_tokens(tokens),
+            Self::Function(path) => path.to_tokens(tokens),
+        }
+    }
 }
 
 impl Attrs {
@@ -160,6 +182,7 @@ impl Attrs {
                 input.parse::<Token![=]>()?;
                 self.krate = Some(input.call(Path::parse_mod_style)?);
             }
+            FOLD => self.fold = fold_value(word, input, diagnostics)?,
             _ => {
                 if let Some(literal) = text_value(word, input, diagnostics)? {
                     self.text_option(&typed, literal, diagnostics);
@@ -204,10 +227,50 @@ fn text_value(word: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
     let value = rest_of_option(input)?;
     let literal = syn::parse2::<LitStr>(value.clone());
     if literal.is_err() {
-        let at = if value.is_empty() { quote::ToTokens::to_token_stream(word) } else { value };
+        let at = if value.is_empty() { word.to_token_stream() } else { value };
         diagnostics.error(at, usage);
     }
     Ok(literal.ok())
+}
+
+/// The word or the function after `fold` and its `=`.
+fn fold_value(word: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Fold>> {
+    let usage = format!("`{FOLD}` takes `\"{CONCAT}\"` or a function, as in `{}` and `{FOLD} = add`", example(FOLD));
+    if !input.peek(Token![=]) {
+        diagnostics.error(word, usage);
+        return Ok(None);
+    }
+    input.parse::<Token![=]>()?;
+    let value = rest_of_option(input)?;
+    if let Ok(literal) = syn::parse2::<LitStr>(value.clone()) {
+        let typed = literal.value();
+        if typed == CONCAT {
+            return Ok(Some(Fold::Concat(literal)));
+        }
+        let remedy = match (did_you_mean(&typed, [CONCAT]), syn::parse_str::<ExprPath>(&typed)) {
+            (hint, _) if hint.contains("did you mean") => hint,
+            (_, Ok(_)) => format!(": a function is written without quotes, as in `{FOLD} = {typed}`"),
+            (hint, Err(_)) => hint,
+        };
+        diagnostics.error(literal, format!("unknown fold `{typed}`{remedy}"));
+        return Ok(None);
+    }
+    match syn::parse2::<ExprPath>(value.clone()) {
+        // A function of this name is written as `self::concat`.
+        Ok(path) if path.path.is_ident(CONCAT) => {
+            diagnostics.error(path, format!("`{CONCAT}` is written in quotes: `{}`", example(FOLD)));
+            Ok(None)
+        }
+        Ok(path) => Ok(Some(Fold::Function(path))),
+        Err(_) => {
+            // A closure has commas.
+            let value =
+                if value.to_string().starts_with('|') { [value, input.parse()?].into_iter().collect() } else { value };
+            let at = if value.is_empty() { word.to_token_stream() } else { value };
+            diagnostics.error(at, usage);
+            Ok(None)
+        }
+    }
 }
 
 /// Everything up to the next comma.
@@ -234,6 +297,7 @@ fn example(word: &str) -> &'static str {
         CRATE => "crate = my::touka",
         RETRY => "retry",
         READ => "read",
+        FOLD => "fold = \"concat\"",
         _ => "id",
     }
 }

@@ -84,13 +84,13 @@ fn readable(input: &Input, diagnostics: &mut Diagnostics) {
         );
         diagnostics.error(second.name.tokens(&second.ident), text);
     }
-    let of_type = (input.kind == Kind::Struct).then(|| input.serde.first_of(&["default", "from", "try_from", "into"]));
-    let of_variants = input.messages.iter().map(|message| message.serde.first_of(&["with", "serialize_with"]));
-    for (word, tokens) in of_type.into_iter().chain(of_variants).flatten() {
-        let text = format!(
-            "`read` does not support serde's `{word}` here: write it on the fields, or implement `IntoEvent` by hand, with `from_event`"
-        );
-        diagnostics.error(tokens, text);
+    for message in &input.messages {
+        if let Some((word, tokens)) = input.unreadable(message) {
+            let text = format!(
+                "`read` does not support serde's `{word}` here: write it on the fields, or implement `IntoEvent` by hand, with `from_event`"
+            );
+            diagnostics.error(tokens, text);
+        }
     }
 }
 

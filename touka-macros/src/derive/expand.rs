@@ -6,6 +6,7 @@ use syn::Type;
 
 use super::bounds;
 use super::copy::{self, COPY};
+use super::fold;
 use super::model::{Field, Input, Kind, Message, Payload};
 use super::paths::{Paths, located};
 use super::read;
@@ -16,7 +17,8 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let ident = &input.ident;
     let copy = copy::copy(input, &generics, paths);
-    let (readers, from_event) = read::read(input, paths);
+    let (readers, from_event) = (read::readers(input, paths), read::from_event(input, paths));
+    let fold = fold::fold(input, paths);
     let arms = input.messages.iter().map(|message| arm(input, message, paths));
     let [derived, sink, result, into_event, event, encoder, buffer] =
         ["Derived", "Sink", "Result", "IntoEvent", "Event", "Encoder", "BytesMut"].map(|name| paths.to(name));
@@ -49,6 +51,8 @@ pub(super) fn expand(input: &Input, paths: &Paths) -> TokenStream {
                 }
 
                 #from_event
+
+                #fold
             }
         };
     }

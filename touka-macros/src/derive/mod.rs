@@ -1,7 +1,7 @@
 //! `#[derive(IntoEvent)]`.
 //!
 //! # Layout
-//! The stages, in order: `case → attr → serde → model → check → fallback → bounds → copy → read → expand`.
+//! The stages, in order: `case → attr → serde → model → check → foldable → fallback → bounds → copy → read → fold → expand`.
 //! `paths` has the paths that generated code may use.
 
 mod attr;
@@ -11,6 +11,8 @@ mod check;
 mod copy;
 mod expand;
 mod fallback;
+mod fold;
+mod foldable;
 mod model;
 mod paths;
 mod read;
@@ -46,6 +48,7 @@ pub(crate) fn into_event(item: TokenStream) -> TokenStream {
     let found = other_name.and_then(|name| syn::parse_str(&format!("::{name}")).ok());
     let paths = Paths::new(input.krate.as_ref().or(found.as_ref()));
     check::input(&input, &mut diagnostics);
+    foldable::input(&input, &mut diagnostics);
     match diagnostics.finish() {
         None => expand::expand(&input, &paths),
         Some(errors) => {
@@ -88,6 +91,11 @@ mod tests {
             "event(data =)",
             "event(name.x = \"a\")",
             "event[name]",
+            "event(fold)",
+            "event(fold =)",
+            "event(fold = \"concat\" \"b\")",
+            "event(fold = concat)",
+            "event(fold = 3)",
         ];
         for attribute in attributes {
             let code = expanded(&format!("enum Chat {{ #[{attribute}] Token {{ text: String }} }}"));

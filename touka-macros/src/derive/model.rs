@@ -5,7 +5,7 @@ use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Fields, GenericArgument, Generics, Ident, Index, Item, LitStr, Member, Path, PathArguments, Type};
 
-use super::attr::{Attrs, Place};
+use super::attr::{Attrs, Fold, Place};
 use super::case::Case;
 use super::serde::Entries;
 use crate::diagnostics::Diagnostics;
@@ -35,6 +35,7 @@ pub(super) struct Message {
     pub(super) ident: Ident,
     pub(super) name: Name,
     pub(super) text: Option<LitStr>,
+    pub(super) fold: Option<Fold>,
     pub(super) serde: Entries,
     pub(super) style: Style,
     pub(super) fields: Vec<Field>,
@@ -145,6 +146,14 @@ impl Input {
         }
     }
 
+    /// The serde attribute that keeps a message from being read, if it has one.
+    pub(super) fn unreadable<'a>(&'a self, message: &'a Message) -> Option<(&'a str, &'a TokenStream)> {
+        match self.kind {
+            Kind::Struct => self.serde.first_of(&["default", "from", "try_from", "into"]),
+            Kind::Enum | Kind::Union => message.serde.first_of(&["with", "serialize_with"]),
+        }
+    }
+
     /// Whether serde attributes apply to the message's single payload.
     pub(super) fn asks_serde(&self, message: &Message, payload: &Field) -> bool {
         let of_the_type = self.kind == Kind::Struct && !self.serde.is_empty();
@@ -178,7 +187,18 @@ impl Message {
             }
         });
         let fields = fields.collect();
-        Self { ident: ident.clone(), name: Name { text, literal: attrs.name }, text: attrs.text, serde, style, fields }
+        let name = Name { text, literal: attrs.name };
+        Self { ident: ident.clone(), name, text: attrs.text, fold: attrs.fold, serde, style, fields }
+    }
+
+    /// Whether values are read from events, to fold them.
+    pub(super) fn is_read_to_fold(&self) -> bool {
+        match &self.fold {
+            // Text is joined as it is.
+            Some(Fold::Concat(_)) => self.text.is_none(),
+            Some(Fold::Function(_)) => true,
+            None => false,
+        }
     }
 
     /// The data fields: those that are neither the id nor the reconnection time.

@@ -1,4 +1,4 @@
-//! The expansion of `#[event(read)]`: the method that makes a value of an event.
+//! The expansion of `#[event(read)]`: the method that makes a value of an event. `fold` reads values in the same way.
 //!
 //! Data of more than one value is read by serde's own derive, into a hidden struct of the data fields.
 
@@ -12,21 +12,27 @@ use super::paths::{Paths, located};
 
 const SERDE: &str = "__touka_serde_read";
 
-/// The hidden structs, and the method `from_event`. Empty for a type without `read`.
-pub(super) fn read(input: &Input, paths: &Paths) -> (TokenStream, TokenStream) {
-    if input.read.is_none() {
-        return (TokenStream::new(), TokenStream::new());
-    }
-    let numbered = || input.messages.iter().enumerate();
-    let readers: Vec<_> = numbered().filter_map(|(number, message)| reader(input, number, message)).collect();
+/// The hidden structs that data is read into. Empty for a type that is not read.
+pub(super) fn readers(input: &Input, paths: &Paths) -> TokenStream {
+    let is_read = |message: &Message| input.read.is_some() || message.is_read_to_fold();
+    let read = input.messages.iter().enumerate().filter(|(_, message)| is_read(message));
+    let readers: Vec<_> = read.filter_map(|(number, message)| reader(input, number, message)).collect();
     let serde_alias = Ident::new(SERDE, Span::call_site());
     let alias = (!readers.is_empty()).then(|| {
         let serde = paths.to("serde");
         quote!(use #serde as #serde_alias;)
     });
-    let arms = numbered().map(|(number, message)| arm(input, number, message));
+    quote!(#alias #(#readers)*)
+}
+
+/// The method `from_event`. Empty for a type without `read`.
+pub(super) fn from_event(input: &Input, paths: &Paths) -> TokenStream {
+    if input.read.is_none() {
+        return TokenStream::new();
+    }
+    let arms = input.messages.iter().enumerate().map(|(number, message)| arm(input, number, message));
     let [reading, result, event] = ["Reading", "Result", "Event"].map(|name| paths.to(name));
-    let from_event = quote! {
+    quote! {
         fn from_event(__touka_event: #event) -> #result<Self> {
             let __touka_reading = #reading::<Self>::of(&__touka_event);
             match __touka_reading.name() {
@@ -34,8 +40,7 @@ pub(super) fn read(input: &Input, paths: &Paths) -> (TokenStream, TokenStream) {
                 _ => ::core::result::Result::Err(__touka_reading.unknown_name()),
             }
         }
-    };
-    (quote!(#alias #(#readers)*), from_event)
+    }
 }
 
 fn reader_name(number: usize) -> Ident {
@@ -75,8 +80,35 @@ fn reader(input: &Input, number: usize, message: &Message) -> Option<TokenStream
 
 /// The match arm that makes the value of one message.
 fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
-    let (ident, variant, name) = (&input.ident, &message.ident, &message.name.text);
+    let name = &message.name.text;
+    let Values { whole, values } = values(input, number, message);
+    let value = constructed(input, message, &values);
+    quote! {
+        #name => {
+            #whole
+            ::core::result::Result::Ok(#value)
+        }
+    }
+}
+
+/// The value of a message with these fields.
+pub(super) fn constructed(input: &Input, message: &Message, values: &[TokenStream]) -> TokenStream {
+    let (ident, variant) = (&input.ident, &message.ident);
     let constructor = if input.kind == Kind::Enum { quote!(#ident::#variant) } else { quote!(#ident) };
+    let members = message.fields.iter().map(|field| &field.member);
+    quote!(#constructor { #(#members: #values,)* })
+}
+
+/// The code that reads the fields of a message.
+pub(super) struct Values {
+    /// The statement that reads data of more than one value.
+    pub(super) whole: Option<TokenStream>,
+    /// The expression of each field.
+    pub(super) values: Vec<TokenStream>,
+}
+
+/// Reads the fields of a message, by `__touka_reading`.
+pub(super) fn values(input: &Input, number: usize, message: &Message) -> Values {
     let payload = input.payload(message);
     let whole = matches!(payload, Payload::Whole).then(|| {
         let reader = reader_name(number);
@@ -84,33 +116,25 @@ fn arm(input: &Input, number: usize, message: &Message) -> TokenStream {
     });
     // The index in the hidden struct, which has only the data fields.
     let mut place = 0_u32;
-    let fields = message.fields.iter().map(|field| {
-        let member = &field.member;
-        let value = match &payload {
-            _ if field.id.is_some() => call("id", field),
-            _ if field.retry.is_some() => call("retry", field),
-            Payload::Text(_) => plain("text", &field.ty),
-            Payload::Lone(_) => plain("json", &field.ty),
-            Payload::Empty | Payload::Whole => {
-                let of_data = match member {
-                    syn::Member::Named(name) => name.to_token_stream(),
-                    syn::Member::Unnamed(_) => {
-                        let index = syn::Index::from(place as usize);
-                        place += 1;
-                        index.to_token_stream()
-                    }
-                };
-                quote!(__touka_data.#of_data)
-            }
-        };
-        quote!(#member: #value)
-    });
-    quote! {
-        #name => {
-            #whole
-            ::core::result::Result::Ok(#constructor { #(#fields,)* })
+    let value = |field: &Field| match &payload {
+        _ if field.id.is_some() => call("id", field),
+        _ if field.retry.is_some() => call("retry", field),
+        Payload::Text(_) => plain("text", &field.ty),
+        Payload::Lone(_) => plain("json", &field.ty),
+        Payload::Empty | Payload::Whole => {
+            let of_data = match &field.member {
+                syn::Member::Named(name) => name.to_token_stream(),
+                syn::Member::Unnamed(_) => {
+                    let index = syn::Index::from(place as usize);
+                    place += 1;
+                    index.to_token_stream()
+                }
+            };
+            quote!(__touka_data.#of_data)
         }
-    }
+    };
+    let values = message.fields.iter().map(value).collect();
+    Values { whole, values }
 }
 
 /// Reads a field that is not data.

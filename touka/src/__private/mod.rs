@@ -26,6 +26,7 @@ pub mod derived {
     pub use serde;
 
     pub use crate::error::Result;
+    pub use crate::event::folding::{Concat, common_name, concat_text};
     pub use crate::event::reading::{JsonRead, Reading, TextRead};
     pub use crate::event::sink::{
         Derived, IdValue, JsonValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,

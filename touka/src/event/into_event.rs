@@ -95,6 +95,54 @@ pub trait IntoEvent {
         let remedy = "derive it with `#[event(read)]`, or implement `IntoEvent::from_event`";
         Err(Error::unreadable(type_name::<Self>(), remedy, None))
     }
+
+    /// Folds two successive events of a topic into one that has the effect of both, for a client that has neither.
+    /// `None` if they do not fold, as by default.
+    ///
+    /// The stream of a client that is far behind folds what it has yet to send:
+    /// [`Subscribe::fold_after`](crate::topic::Subscribe::fold_after). It gives the folded event the id of the later
+    /// one, so the id is no concern of this function.
+    ///
+    /// The derive implements this with `#[event(fold = "concat")]` or `#[event(fold = function)]` on a variant or a
+    /// struct. Events fold if they have its name and can be read as one of its values.
+    ///
+    /// ```
+    /// use touka::{Event, IntoEvent};
+    ///
+    /// #[derive(IntoEvent)]
+    /// enum Turn {
+    ///     #[event(fold = "concat")]
+    ///     Delta { text: String },
+    ///     Done,
+    /// }
+    ///
+    /// # fn main() -> touka::Result<()> {
+    /// let [hello, world] = ["Hello, ", "world"].map(|text| Turn::Delta { text: text.into() }.into_event());
+    /// let (hello, world) = (hello?, world?);
+    /// let folded = Turn::fold(&hello, &world).expect("deltas fold");
+    /// assert_eq!(folded.to_string(), "event: delta\ndata: {\"text\":\"Hello, world\"}\n\n");
+    /// assert_eq!(Turn::fold(&folded, &Turn::Done.into_event()?), None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Laws
+    /// An implementation by hand keeps two laws, so that a client gets the same state whatever was folded for it:
+    ///
+    /// - A client that gets the folded event is in the state of one that gets the two, one after the other.
+    /// - Folding is associative: if three events fold in either grouping, both results have the same effect. Events are
+    ///   folded in pairs, and the results again.
+    ///
+    /// # Panics
+    /// A panic ends the stream for which the events are folded, as [`Panicked`](crate::CloseReason::Panicked), and no
+    /// other. That stream sends the events first, so that its client does not ask for them again.
+    fn fold(earlier: &Event, later: &Event) -> Option<Event>
+    where
+        Self: Sized,
+    {
+        let _ = (earlier, later);
+        None
+    }
 }
 
 impl IntoEvent for Event {

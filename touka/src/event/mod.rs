@@ -8,7 +8,7 @@
 //! - `lines`, `encoder`: the wire form, field by field.
 //! - `into_field`, `event`, `encode`, `decode`: an event as a value, and its way to the wire and back.
 //! - `into_event`: the trait of types that are sent as events.
-//! - `sink`, `reading`: what the derive of that trait generates calls to.
+//! - `sink`, `reading`, `folding`: what the derive of that trait generates calls to.
 
 mod decode;
 mod encode;
@@ -16,6 +16,8 @@ mod encoder;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds an event, the file the event")]
 mod event;
 mod field;
+#[cfg(feature = "macros")]
+pub(crate) mod folding;
 mod id;
 mod into_event;
 mod into_field;

@@ -1,4 +1,4 @@
-//! [`Reading`], from which a derived `IntoEvent` with `#[event(read)]` reads a value, field by field.
+//! [`Reading`], from which a derived `IntoEvent` with `read` or `fold` reads a value, field by field.
 
 use std::any::type_name;
 use std::fmt;
@@ -77,7 +77,7 @@ impl<'e, V> Reading<'e, V> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from JSON",
     label = "this is not `Deserialize`",
-    note = "`#[event(read)]` reads values back from events: derive `serde::Deserialize` for `{Self}` and for each type of yours in it, or leave `read` out"
+    note = "`read` and `fold` in `#[event(…)]` read values back from events: derive `serde::Deserialize` for `{Self}` and for each type of yours in it, or leave the option out"
 )]
 pub trait JsonRead: DeserializeOwned {}
 
@@ -88,7 +88,7 @@ impl<T: DeserializeOwned> JsonRead for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from text",
     label = "this is not `FromStr`",
-    note = "`#[event(read)]` reads values back from events: implement `FromStr` for `{Self}`, or leave `read` out"
+    note = "`read` and `fold` in `#[event(…)]` read values back from events: implement `FromStr` for `{Self}`, or leave the option out"
 )]
 pub trait TextRead: Sized {
     /// Parses a value.

@@ -24,12 +24,13 @@ pub struct Follow<T> {
     owner: Option<Arc<str>>,
     from: Option<EventId>,
     without_position: bool,
+    fold_after: u64,
     gives: PhantomData<fn() -> T>,
 }
 
 impl<T> Follow<T> {
     pub(super) const fn new(hub: Hub, key: Arc<str>, owner: Option<Arc<str>>, from: Option<EventId>) -> Self {
-        Self { hub, key, owner, from, without_position: false, gives: PhantomData }
+        Self { hub, key, owner, from, without_position: false, fold_after: FOLD_AFTER, gives: PhantomData }
     }
 
     /// Sets whether the stream opens with the client's position, as it does by default:
@@ -38,7 +39,19 @@ impl<T> Follow<T> {
         self.without_position = !sent;
         self
     }
+
+    /// Sets how many events a client may be behind when it comes without any being folded, 64 by default. One that is further
+    /// behind gets one event for each run of successive events that [fold](IntoEvent::fold), with the id of the newest one,
+    /// until it has caught up, and then single events. [`Subscribe::fold_after`](crate::topic::Subscribe::fold_after) has the
+    /// rules. Only types that fold their events are concerned; with [`u64::MAX`], none are folded.
+    pub const fn fold_after(mut self, events: u64) -> Self {
+        self.fold_after = events;
+        self
+    }
 }
+
+/// The default for [`Follow::fold_after`].
+const FOLD_AFTER: u64 = 64;
 
 /// Reads the log of a run. Ends a run that was lost, or watches it if another node may be running it.
 pub(super) async fn find(hub: &Hub, key: &Arc<str>, owner: Option<&str>) -> Result<(RunLog, Record), RunError> {
@@ -61,9 +74,9 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Follow<T> {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let Self { hub, key, owner, from, without_position, .. } = self;
+            let Self { hub, key, owner, from, without_position, fold_after, .. } = self;
             let (log, record) = find(&hub, &key, owner.as_deref()).await?;
-            let stream = log.subscribe(from).opening_position(!without_position).await?;
+            let stream = log.subscribe(from).opening_position(!without_position).fold_at_first(fold_after).await?;
             if !record.status.is_over() && log.is_shared() && Runs::of(&hub).get(&key).is_none() {
                 // Again, since there is a viewer now.
                 watch(&hub, &key, &log, &record.start);

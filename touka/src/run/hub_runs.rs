@@ -74,7 +74,7 @@ impl Hub {
     ///     hub.stop_runs(Duration::from_secs(20)).await;
     ///     handle.shutdown();
     /// });
-    /// server.serve(router, "0.0.0.0:3000").await
+    /// server.serve("0.0.0.0:3000", router).await
     /// # }
     /// ```
     pub async fn stop_runs(&self, grace: Duration) -> bool {

@@ -72,12 +72,14 @@
 //! - `cookies`, `target`, `outgoing`: the app and its settings, and a request to it.
 //! - `reader`, `response`, `events`, `opening`: a response, and an event stream as its client reads it.
 //! - `request`, `app`: what a test begins with.
+//! - `cluster/`: hubs that share their topics, whose nodes crash when a test says so.
 //! - `engine/`: a suite for engines, which keep the events of topics.
 
 #![allow(clippy::missing_panics_doc, reason = "every method of the test kit asserts")]
 
 mod app;
 mod client;
+mod cluster;
 mod cookies;
 mod engine;
 mod events;
@@ -94,6 +96,7 @@ mod wait;
 mod watch;
 
 pub use app::TestApp;
+pub use cluster::{TestCluster, TestNode};
 pub use engine::{Nodes, check_engine};
 pub use events::Events;
 pub use parser::Parser;

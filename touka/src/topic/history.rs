@@ -88,6 +88,11 @@ impl History {
         self.page.as_slice().first()
     }
 
+    /// The number of events of the page that are not read yet.
+    pub(super) fn ready(&self) -> u64 {
+        self.page.len() as u64
+    }
+
     /// The offset up to which the engine has no event, if the page is empty, and [`Page::spared`].
     pub(super) fn empty_until(&self) -> Option<(u64, Option<Mark>)> {
         self.peek().is_none().then_some((self.until, self.spared))

@@ -183,7 +183,7 @@ impl Merged {
         }
         self.poll_topics(waker, |item| {
             match item {
-                TopicItem::Published(event) => buffer.append_encoded(event),
+                TopicItem::Published(event) | TopicItem::Last(event) => buffer.append_encoded(event),
                 TopicItem::Notice(notice) => buffer.append_own(&notice.into_event()),
             }
             !buffer.is_full()

@@ -18,6 +18,7 @@
 //! - `end_test`, `reading`, `until`: what a stream reads, and its last event
 //! - `subscription`, `subscribe_options`, `merged_position`, `claim`, `beginning`, `merged`: the sources of streams, and
 //!   where they begin
+//! - `fold_run`, `folded`: events that are folded into one for a client that is far behind
 //! - `snapshot_pace`, `snapshot_source`, `snapshot`: the state after a gap
 //! - `feed`, `unused`, `subscribe`, `fed`, `topic`: the handle of a topic
 //! - `topic_table`, `janitor`, `hub`, `names`, `hub_builder`: the topics of an app, their names, and their eviction
@@ -39,6 +40,8 @@ mod fed;
 mod feed;
 mod feed_body;
 mod feed_result;
+mod fold_run;
+mod folded;
 mod gap;
 mod generation;
 mod history;

@@ -9,15 +9,27 @@ use super::end_test::EndTest;
 use super::gap::Gap;
 use crate::error::{Error, Result};
 use crate::event::{Event, EventId};
-use crate::stream::{Failure, Step, guarded};
+use crate::stream::{Failure, Out, Step, guarded};
 
 /// One item of a topic's stream.
 #[derive(Debug)]
 pub(super) enum TopicItem {
     /// A published event, encoded.
     Published(Bytes),
+    /// The published event that has closed the topic, encoded. It may be of another type than the others.
+    Last(Bytes),
     /// An event of the stream itself.
     Notice(Notice),
+}
+
+impl TopicItem {
+    /// The published event.
+    pub(super) const fn published(&self) -> Option<&Bytes> {
+        match self {
+            Self::Published(wire) | Self::Last(wire) => Some(wire),
+            Self::Notice(_) => None,
+        }
+    }
 }
 
 /// An event of the stream itself, which was not published.
@@ -45,6 +57,11 @@ pub(super) trait Reader: Send + Sized {
     /// Whether the reader has read to the end of its topics, if [`poll_item`](Self::poll_item) was pending just now. It is
     /// pending as well while the engine reads older events for it.
     fn has_caught_up(&self) -> bool;
+
+    /// The test for the last event of the stream, if the reader applies it to the events of its topics.
+    fn test(&mut self) -> Option<&mut EndTest> {
+        None
+    }
 
     /// Moves the reader to the newest events. Returns its position there, and the gaps that it has not yielded yet.
     fn restart(&mut self) -> (EventId, Vec<Gap>);
@@ -79,6 +96,35 @@ pub(super) fn poll_value<T: 'static>(
     }
 }
 
+/// Gives an item to the stream. Returns whether the stream has enough for one poll.
+///
+/// # Errors
+/// As [`to_value`].
+pub(super) fn give<T: 'static>(
+    item: TopicItem,
+    out: &mut Out<'_, T>,
+    from_event: FromEvent<T>,
+) -> Result<bool, Step<Failure>> {
+    match (out, item) {
+        (Out::Frame(buffer), TopicItem::Notice(notice)) => {
+            buffer.append_own(&notice.into_event());
+            Ok(true)
+        }
+        (Out::Frame(buffer), TopicItem::Published(event) | TopicItem::Last(event)) => {
+            buffer.append_encoded(event);
+            Ok(buffer.is_full())
+        }
+        (Out::One(value), item) => {
+            let read = to_value(item, from_event)?;
+            let has_value = read.is_some();
+            if has_value {
+                **value = read;
+            }
+            Ok(has_value)
+        }
+    }
+}
+
 /// Converts an item to a value. `None` for a notice, unless the values are `Event`s: no other value can represent it.
 ///
 /// The conversion is user code, so no lock may be held here.
@@ -86,8 +132,9 @@ pub(super) fn poll_value<T: 'static>(
 /// # Errors
 /// The event cannot be converted. The stream ends, and the cause is logged.
 pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) -> Result<Option<T>, Step<Failure>> {
-    let wire = match item {
-        TopicItem::Published(wire) => wire,
+    let (wire, is_last) = match item {
+        TopicItem::Published(wire) => (wire, false),
+        TopicItem::Last(wire) => (wire, true),
         TopicItem::Notice(notice) => {
             let event = notice.into_event();
             // A comment has no meaning in this process.
@@ -102,6 +149,8 @@ pub(super) fn to_value<T: 'static>(item: TopicItem, from_event: FromEvent<T>) ->
     };
     match guarded("reading an event of a topic", || from_event(Event::from_wire(&wire))) {
         Some(Ok(value)) => Ok(Some(value)),
+        // The end of the stream says the same.
+        Some(Err(_)) if is_last => Ok(None),
         Some(Err(error)) => {
             log_unreadable::<T>(&error);
             Err(Step::Abort(Failure::unencodable()))

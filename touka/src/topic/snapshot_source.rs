@@ -8,7 +8,7 @@ use std::vec;
 use super::encoded::Draft;
 use super::end_test::EndTest;
 use super::gap::Gap;
-use super::reading::{FromEvent, Notice, Reader, TopicItem, to_value};
+use super::reading::{FromEvent, Notice, Reader, TopicItem, give};
 use super::snapshot::{Loading, Snapshot, SnapshotEvents};
 use super::snapshot_id::within_snapshot;
 use super::snapshot_pace::SnapshotPace;
@@ -157,6 +157,10 @@ impl<R: Reader, T: IntoEvent> SnapshotSource<R, T> {
         *next = next_of(rest).map_err(Step::Abort)?;
         let is_last = next.is_none();
         let wire = if is_last { event.with_id(at) } else { event.with_id(&within_snapshot(at)) };
+        // A reader that tests the events of its topics does not see those of a snapshot.
+        if let Some(test) = self.reader.test().filter(|test| !test.is_over()) {
+            test.is_last(&wire);
+        }
         if is_last {
             self.end_snapshot()?;
         }
@@ -210,30 +214,15 @@ impl<R: Reader + Unpin, T: IntoEvent + 'static> Source<T> for SnapshotSource<R, 
                 Err(end) => return Poll::Ready(end),
             };
             // A snapshot is sent as a whole: the test ends the stream after it.
-            if let (TopicItem::Published(wire), Some(test)) = (&item, &mut this.test)
+            if let (Some(wire), Some(test)) = (item.published(), &mut this.test)
                 && !test.is_over()
             {
                 test.is_last(wire);
             }
-            match (&mut *out, item) {
-                (Out::Frame(buffer), TopicItem::Notice(notice)) => {
-                    buffer.append_own(&notice.into_event());
-                    return Poll::Ready(Step::Event);
-                }
-                (Out::Frame(buffer), TopicItem::Published(event)) => {
-                    buffer.append_encoded(event);
-                    if buffer.is_full() {
-                        return Poll::Ready(Step::Event);
-                    }
-                }
-                (Out::One(value), item) => match to_value(item, this.from_event) {
-                    Ok(None) => {}
-                    Ok(read) => {
-                        **value = read;
-                        return Poll::Ready(Step::Event);
-                    }
-                    Err(end) => return Poll::Ready(end),
-                },
+            match give(item, out, this.from_event) {
+                Ok(false) => {}
+                Ok(true) => return Poll::Ready(Step::Event),
+                Err(end) => return Poll::Ready(end),
             }
         }
     }

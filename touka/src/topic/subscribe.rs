@@ -1,5 +1,6 @@
 //! [`Subscribe`], a subscription that is being set up.
 
+use std::any::TypeId;
 use std::fmt;
 use std::future::IntoFuture;
 use std::marker::PhantomData;
@@ -16,6 +17,7 @@ use super::engine::HubEngine;
 use super::error::HubError;
 use super::feed::{keep_spare_body, start_feed};
 use super::feed_body::FeedBody;
+use super::folded::Folded;
 use super::gap::Gap;
 use super::merged::{Merged, MergedSource};
 use super::on_lag::OnLag;
@@ -126,6 +128,65 @@ impl<T> Subscribe<T> {
         self
     }
 
+    /// Folds the events that a client has yet to get, whenever it is more than this number of events behind.
+    ///
+    /// A client that comes late to the answer of a language model has thousands of small events to read. If their type
+    /// folds them ([`IntoEvent::fold`]), it gets one event for each run of successive events that fold, with the id of the
+    /// newest of them, up to the newest event of the topic. Then it gets single events again. The same applies to a client
+    /// that falls behind later because it is slow. By default each event is sent as it was published, and so are the events
+    /// of a type that does not fold them: those of a `Topic<Event>`, for example, and of
+    /// [several topics](crate::Hub::subscribe). With 0, all events that are ready together are folded.
+    ///
+    /// A folded event has at most 64 KiB, and so have the events that become one; then another one begins. A larger event
+    /// is sent as it was published. A `gap` event and an event that does not fold end a run, and keep their place. A
+    /// client that is cut off resumes with the id of the last event that it got, folded or not.
+    ///
+    /// [`until`](Self::until) tests each event before it is folded, so the stream ends at the same event. The events of a
+    /// [snapshot](super::OnGap::snapshot) are not folded, those that follow it are. On an engine that several processes
+    /// share, only the events that are in this process's memory count: a client is behind by at least as many.
+    ///
+    /// Such a stream is never [parked](crate::Server::park). The user's fold runs in the stream's own task. If it
+    /// panics, this stream ends as [`Panicked`](crate::CloseReason::Panicked), after the events that are ready.
+    ///
+    /// On the wire, three events that were published while the client was away, and then one more:
+    ///
+    /// ```text
+    /// id: 1.c0ffee.9.a1b2c3
+    /// event: delta
+    /// data: {"text":"Once upon a"}
+    ///
+    /// id: 1.c0ffee.10.d4e5f6
+    /// event: delta
+    /// data: {"text":" time"}
+    /// ```
+    ///
+    /// ```
+    /// use touka::extract::{LastEventId, State};
+    /// use touka::{EventStream, Hub, HubError, IntoEvent, route};
+    ///
+    /// #[derive(IntoEvent)]
+    /// enum Turn {
+    ///     #[event(fold = "concat")]
+    ///     Delta { text: String },
+    ///     Done,
+    /// }
+    ///
+    /// #[route(GET, "/turns/{turn}")]
+    /// async fn turn(State(hub): State<Hub>, turn: String, from: LastEventId) -> Result<EventStream<Turn>, HubError> {
+    ///     hub.topic(format!("turns/{turn}"))?.subscribe(from).earliest().fold_after(16).await
+    /// }
+    /// ```
+    pub const fn fold_after(mut self, events: u64) -> Self {
+        self.options.fold_after = Some(events);
+        self
+    }
+
+    /// [`fold_after`](Self::fold_after) for a client that is this far behind when it comes. All others can be parked.
+    pub(crate) const fn fold_at_first(mut self, events: u64) -> Self {
+        (self.options.fold_after, self.options.folds_at_first) = (Some(events), true);
+        self
+    }
+
     /// Ends the stream after the first event for which `is_last` returns true, as
     /// [`Completed`](crate::CloseReason::Completed).
     ///
@@ -197,6 +258,18 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Subscribe<T> {
                 // This process may lose the right to run its body to another one, and get it again.
                 (Some(body), None) if engine.kind().is_shared() => keep_spare_body(log, body),
                 _ => {}
+            }
+            // An `Event` folds with no other one.
+            let folds = |after: &u64| {
+                TypeId::of::<T>() != TypeId::of::<Event>()
+                    && (!options.folds_at_first || subscription.behind() > *after)
+            };
+            if let Some(after) = options.fold_after.filter(folds) {
+                let folded = Folded::new(subscription, test.take(), after, T::fold);
+                return Ok(EventStream::from_source(match snapshot.take() {
+                    Some(snapshot) => snapshot.follow(folded, None, is_first, &options),
+                    None => folded.into_source(T::from_event),
+                }));
             }
             if let Some(snapshot) = snapshot.take() {
                 return Ok(EventStream::from_source(snapshot.follow(subscription, test.take(), is_first, &options)));

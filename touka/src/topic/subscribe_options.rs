@@ -14,6 +14,10 @@ pub(super) struct SubscribeOptions {
     pub(super) rule: ReadRule,
     /// Whether the stream opens without the subscriber's position.
     pub(super) without_position: bool,
+    /// The number of events that the client may be behind before they are folded. `None` if none are.
+    pub(super) fold_after: Option<u64>,
+    /// Whether events are folded only for a client that is that far behind when it comes.
+    pub(super) folds_at_first: bool,
 }
 
 impl SubscribeOptions {

@@ -12,6 +12,7 @@ use super::gap::Gap;
 use super::history::History;
 use super::position::Position;
 use super::reading::{FromEvent, Notice, Reader, TopicItem, poll_value};
+use super::role::Role;
 use super::shared_log::{LogState, SharedLog};
 use super::waiters::WaiterSlot;
 use crate::event::EventId;
@@ -62,6 +63,14 @@ impl Subscription {
     /// Removes the waker from the log. From now on the caller reads by other means.
     pub(crate) fn unregister_waker(&mut self) {
         self.log.unregister(&mut self.slot);
+    }
+
+    /// The number of events that the subscriber has not read yet, as far as it is known: there may be more.
+    pub(super) fn behind(&self) -> u64 {
+        let state = self.log.lock();
+        let (events, _) = state.log.behind(self.cursor.seen().offset);
+        // Where offsets may be left out, only the events that are in memory are counted.
+        if state.log.kept().is_some() { events } else { events + self.history.as_deref().map_or(0, History::ready) }
     }
 
     /// Takes steps through the log as long as `take` wants more. `take` runs under the log's lock.
@@ -177,6 +186,7 @@ impl Reader for Subscription {
         let mut next = Poll::Pending;
         self.read(waker, |state, _, ahead| {
             next = match ahead {
+                Ahead::Event(event) if event.role() == Role::Last => Poll::Ready(Ok(TopicItem::Last(event.wire()))),
                 Ahead::Event(event) => Poll::Ready(Ok(TopicItem::Published(event.wire()))),
                 Ahead::Skipped { from, to, reason } => {
                     let (from, resumed_at) = (from.to_id(), state.log.id(to));

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use super::end_test::EndTest;
-use super::reading::{FromEvent, Reader, TopicItem, to_value};
+use super::reading::{FromEvent, Reader, give};
 use crate::stream::{Failure, Out, Source, Step};
 
 /// The source of a stream that ends after the first published event for which the test is true.
@@ -34,26 +34,11 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
                 Poll::Ready(Err(end)) => return Poll::Ready(end),
                 Poll::Ready(Ok(item)) => item,
             };
-            let is_last = matches!(&item, TopicItem::Published(wire) if test.is_last(wire));
-            match (&mut *out, item) {
-                (Out::Frame(buffer), TopicItem::Notice(notice)) => {
-                    buffer.append_own(&notice.into_event());
-                    return Poll::Ready(Step::Event);
-                }
-                (Out::Frame(buffer), TopicItem::Published(event)) => {
-                    buffer.append_encoded(event);
-                    if is_last || buffer.is_full() {
-                        return Poll::Ready(Step::Event);
-                    }
-                }
-                (Out::One(value), item) => match to_value(item, from_event) {
-                    Ok(None) => {}
-                    Ok(read) => {
-                        **value = read;
-                        return Poll::Ready(Step::Event);
-                    }
-                    Err(end) => return Poll::Ready(end),
-                },
+            let is_last = item.published().is_some_and(|wire| test.is_last(wire));
+            match give(item, out, from_event) {
+                Ok(false) if !is_last => {}
+                Ok(_) => return Poll::Ready(Step::Event),
+                Err(end) => return Poll::Ready(end),
             }
         }
     }

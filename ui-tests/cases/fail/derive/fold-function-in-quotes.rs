@@ -1,0 +1,9 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+enum Chat {
+    #[event(fold = "u32::max")]
+    Usage(u32),
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+enum Chat<T> {
+    #[event(fold = "concat")]
+    Token { text: String },
+    Usage(T),
+}
+
+fn main() {}

@@ -1,0 +1,9 @@
+use touka::IntoEvent;
+
+#[derive(IntoEvent)]
+enum Chat {
+    #[event(fold = concat)]
+    Token { text: String },
+}
+
+fn main() {}
