@@ -1,0 +1,94 @@
+//! Turns: a question, and the run that answers it.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+use touka::run::{Run, RunError};
+use touka::{Emitter, Hub, IntoEvent};
+
+use crate::model::{BrokenOff, Model};
+use crate::session::Session;
+
+/// The beginning of the keys of turns.
+pub(crate) const PREFIX: &str = "turns/";
+
+/// The time for which an ended turn is kept. An app with a database stores the answer there when it ends.
+const KEEP_FOR: Duration = Duration::from_hours(24);
+
+/// The maximum length of an id, in bytes.
+const LONGEST_ID: usize = 64;
+
+/// The maximum length of a question, in characters.
+const LONGEST_QUESTION: usize = 2_000;
+
+/// An event of a turn. Before its last one, which is touka's: `done`, `failed`, `cancelled` or `lost`.
+#[derive(IntoEvent)]
+pub(crate) enum Turn {
+    /// The question, for clients that have not asked it: after a reload, in another tab.
+    Asked { question: String },
+    /// A piece of the answer. A client that is far behind gets one that has the text of many.
+    #[event(fold = "concat")]
+    Delta { text: String },
+}
+
+/// The run of a turn, whether there is one or not.
+pub(crate) fn run(hub: &Hub, session: &Session, id: &Id) -> Result<Run, RunError> {
+    let run = hub.run(format!("{PREFIX}{}", id.0))?.owner(session.owner());
+    // The body has nothing to clean up, so a stop drops it at once. `touka::run::stopping` is for those that do.
+    Ok(run.stop_grace(Duration::ZERO).keep_for(KEEP_FOR))
+}
+
+/// The body of a run.
+pub(crate) async fn answer(model: Model, ask: Ask, out: Emitter<Turn>) -> Result<(), BrokenOff> {
+    let mut answer = model.answer(&ask.question);
+    out.emit(Turn::Asked { question: ask.question }).await;
+    while let Some(text) = answer.next().await? {
+        out.emit(Turn::Delta { text }).await;
+    }
+    Ok(())
+}
+
+/// The id of a turn, which the client chooses.
+#[derive(Clone, Debug)]
+pub(crate) struct Id(String);
+
+impl FromStr for Id {
+    type Err = String;
+
+    /// An error is the reason of a 400.
+    fn from_str(id: &str) -> Result<Self, String> {
+        let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_valid) {
+            return Ok(Self(id.to_owned()));
+        }
+        Err(format!("an id has 1 to {LONGEST_ID} letters, digits, `-` and `_`"))
+    }
+}
+
+/// The body of a request for an answer.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "Body")]
+pub(crate) struct Ask {
+    question: String,
+}
+
+#[derive(Deserialize)]
+struct Body {
+    question: String,
+}
+
+impl TryFrom<Body> for Ask {
+    type Error = String;
+
+    fn try_from(Body { question }: Body) -> Result<Self, String> {
+        let question = question.trim();
+        match question.chars().count() {
+            0 => Err("the question is empty".into()),
+            length if length > LONGEST_QUESTION => {
+                Err(format!("the question is longer than {LONGEST_QUESTION} characters"))
+            }
+            _ => Ok(Self { question: question.into() }),
+        }
+    }
+}
