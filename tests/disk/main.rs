@@ -1,6 +1,7 @@
 //! Topics on disk.
 
 mod cache;
+mod closing;
 mod compact;
 mod damage;
 mod faults;

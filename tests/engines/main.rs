@@ -1,5 +1,6 @@
 //! The promises of a hub, on each engine, in good health and with faults.
 
+mod closing;
 mod faults;
 mod feeds;
 mod lost_feeds;

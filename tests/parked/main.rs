@@ -3,6 +3,7 @@
 
 mod bytes;
 mod chosen_end;
+mod closing;
 mod drains;
 mod ends;
 mod fair;

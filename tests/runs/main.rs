@@ -1,4 +1,9 @@
 //! Runs: bodies that outlive their client.
 
 mod cluster;
+mod hostile;
 mod life;
+mod limits;
+mod names;
+mod races;
+mod scene;

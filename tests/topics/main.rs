@@ -1,5 +1,6 @@
 //! Topics in memory: delivery, retention, gaps, feeds and ends.
 
+mod closing;
 mod delivery;
 mod ends;
 mod feeds;

@@ -55,6 +55,11 @@
 //! be proven, it gets a `gap` event first. A [`Hub`] has the topics of an app: in memory, on disk, or
 //! on a Redis that several processes share.
 //!
+//! # Bodies that outlive their client
+//!
+//! A [`Run`] is a body that publishes to a topic of its own, on a task of its own: the answer of a language model, or a job.
+//! The client that starts it is only its first viewer. [`Hub::run`] starts it, follows it and stops it, on any node.
+//!
 //! # An existing axum app
 //!
 //! ```
@@ -79,6 +84,7 @@
 //! |---|---|
 //! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, chat completions, shutdown, scale |
 //! | [`guides::topics`] | topics |
+//! | [`guides::runs`] | bodies that outlive their client |
 //! | [`guides::scaling`] | several processes with one Redis |
 //! | [`guides::axum`], [`guides::from_axum`] | touka in an axum app, and the way from axum's `Sse` |
 //! | [`guides::deploying`], [`guides::observability`] | proxies, systemd, containers, TLS; logs and metrics |
@@ -92,6 +98,7 @@
 //! - [`event`]: one event, its fields and its wire form.
 //! - [`stream`]: from an emitting body to an [`EventStream`], with its keep-alive and its end.
 //! - [`topic`]: logs of events that many clients follow, each from its own position.
+//! - [`run`]: bodies that outlive their client.
 //! - [`response`]: return types of handlers; an [`EventStream`] as head and frames.
 //! - [`extract`]: parameters of handlers.
 //! - [`server`]: sockets, connections, shutdown.

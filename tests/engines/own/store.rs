@@ -39,6 +39,7 @@ struct Kept {
     epoch: Epoch,
     head: Mark,
     events: Vec<Record>,
+    is_closed: bool,
     /// The events with idempotency keys, which may be trimmed.
     once: HashMap<String, Position>,
     ends: u64,
@@ -65,8 +66,8 @@ impl Record {
 
 impl Default for Kept {
     fn default() -> Self {
-        let (events, once, tails) = (Vec::new(), HashMap::new(), Vec::new());
-        Self { epoch: Epoch::random(), head: Mark::default(), events, once, ends: 0, end: None, tails }
+        let (events, once, tails, head) = (Vec::new(), HashMap::new(), Vec::new(), Mark::default());
+        Self { epoch: Epoch::random(), head, events, is_closed: false, once, ends: 0, end: None, tails }
     }
 }
 
@@ -97,6 +98,7 @@ impl Store {
             let left = kept.events.len().saturating_sub(events);
             kept.head = kept.events[left].previous;
             kept.events.truncate(left);
+            kept.is_closed = false;
             kept.tails.clone()
         };
         for (_, tail) in tails {
@@ -220,6 +222,10 @@ impl Engine for Store {
                 if let Some(known) = keys.once.and_then(|once| kept.once.get(once)) {
                     return Ok(*known);
                 }
+                if kept.is_closed {
+                    return Err(HubError::closed(topic.name()));
+                }
+                kept.is_closed = draft.is_last();
                 let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
                 let mark = kept.head.next();
                 let record = Record {

@@ -32,6 +32,8 @@ guides! {
     cookbook: "cookbook.md",
     /// Logs of events that many clients follow, each from its own position.
     topics: "topics.md",
+    /// Bodies that outlive their client, such as answers of a language model.
+    runs: "runs.md",
     /// One app in several processes, with one Redis or NATS behind them.
     scaling: "scaling.md",
     /// Handlers, routers and streams in an axum app, under either server.

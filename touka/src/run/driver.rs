@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
+use tokio::sync::futures::Notified;
 use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -21,6 +22,7 @@ use super::options::RunOptions;
 use super::status::End;
 use super::table::{Active, Place, StopReason};
 use crate::stream::drop_guarded;
+use crate::topic::engine::Epoch;
 use crate::topic::{Changes, Draft, Hub, Lead, RunLog, Use};
 
 /// Runs the body of a run, and appends its events to the log. Dropped when the run has ended.
@@ -37,15 +39,20 @@ pub(super) struct Driver {
     pub(super) changes: Changes,
     /// The offset up to which notes were read.
     pub(super) noted: u64,
+    /// That of the log of the run, as long as its engine has not lost it.
+    pub(super) epoch: Epoch,
     pub(super) begun: Instant,
     /// The time at which a body that was asked to stop is dropped.
     pub(super) grace: Option<Instant>,
     pub(super) bytes: usize,
+    /// The number of its events, and that of the notes in its log.
     pub(super) events: usize,
+    pub(super) notes: usize,
     pub(super) timer: Option<Pin<Box<Sleep>>>,
     // In this order: others may start the run anew after its key is free.
     pub(super) ending: Ending,
-    pub(super) used: Use,
+    /// Keeps the log active.
+    pub(super) _used: Use,
     pub(super) place: Place,
 }
 
@@ -61,20 +68,31 @@ enum Happened {
 }
 
 impl Driver {
-    /// Runs the body to its end, and writes the end.
+    /// Runs the body to its end, and writes the end, unless it is for others to end the run.
     pub(super) async fn drive(mut self, mut body: Box<dyn Body>) {
+        let log = self.log.clone();
+        let mut deserted = pin!(log.deserted());
         let end = loop {
             if self.log.is_over() {
                 // By another node that holds this one for dead, or because the run was forgotten.
                 drop(body);
                 return self.ending.is_elsewhere();
             }
+            if self.log.epoch() != self.epoch {
+                drop(body);
+                return self.vanish().await;
+            }
+            // Before the count of viewers, so that no departure is missed.
+            deserted.as_mut().enable();
             if let Some(end) = self.examine() {
                 break end;
             }
-            match self.next(&mut *body).await {
+            match self.next(&mut *body, deserted.as_mut()).await {
                 Happened::Changed => {}
-                Happened::Deserted => self.audience.visited(Instant::now()),
+                Happened::Deserted => {
+                    deserted.set(log.deserted());
+                    self.audience.visited(Instant::now());
+                }
                 Happened::Lost => {
                     drop(body);
                     return self.ending.is_elsewhere();
@@ -120,6 +138,7 @@ impl Driver {
         let now = Instant::now();
         let (notes, noted) = self.log.notes_after(self.noted);
         self.noted = noted;
+        self.notes += notes.len();
         for note in notes {
             match Note::parse(&note) {
                 Some(Note::Stop) => self.active.ask_to_stop(StopReason::Stopped),
@@ -152,7 +171,7 @@ impl Driver {
     }
 
     /// Polls the body until there is something to do.
-    async fn next(&mut self, body: &mut dyn Body) -> Happened {
+    async fn next(&mut self, body: &mut dyn Body, mut deserted: Pin<&mut Notified<'_>>) -> Happened {
         let due = self.due();
         match (&mut self.timer, due) {
             (Some(timer), Some(due)) if timer.deadline() != due => timer.as_mut().reset(due),
@@ -160,11 +179,11 @@ impl Driver {
             (none @ None, Some(due)) => *none = Some(Box::pin(sleep_until(due))),
             (timer @ Some(_), None) => *timer = None,
         }
-        let Self { lead, active, changes, used, timer, audience, log, .. } = self;
+        let Self { lead, active, changes, timer, audience, log, .. } = self;
         // Before the checks, so that no change is missed between the two.
         let mut extended = lead.changes();
         let mut extended = pin!(extended.next());
-        let (mut asked, mut deserted) = (pin!(active.asked.notified()), pin!(used.deserted()));
+        let mut asked = pin!(active.asked.notified());
         asked.as_mut().enable();
         if lead.is_lost() {
             return Happened::Lost;
@@ -198,15 +217,25 @@ impl Driver {
     /// Appends an event of the body. Returns the outcome if it is not appended.
     async fn append(&mut self, draft: Draft) -> Option<Appended> {
         self.bytes = self.bytes.saturating_add(draft.len());
-        self.events += 1;
         if self.bytes > self.options.max_bytes {
             return Some(Appended::Failed(End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "max_bytes")));
         }
-        if self.log.max_events().is_some_and(|most| self.events >= most) {
-            // The server would remove the oldest events, which later viewers need.
+        self.events += 1;
+        // With the last event, which is yet to come.
+        if self.log.max_events().is_some_and(|most| self.events + self.notes >= most) {
+            // The server would remove the oldest entries: the beginning of the run, and events that later viewers need.
             return Some(Appended::Failed(End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "retention")));
         }
         append(&self.log, &self.lead, draft).await
+    }
+
+    /// Gives up a run that its engine has lost: what has been appended since has no beginning.
+    async fn vanish(mut self) {
+        self.ending.is_elsewhere();
+        tracing::error!(target: "touka::run", run = self.log.name(), "the server has lost a run, which is removed");
+        if let Err(error) = self.log.remove_from(&self.hub).await {
+            tracing::error!(target: "touka::run", run = self.log.name(), ?error, "the rest of a run stays");
+        }
     }
 
     /// Tells all who want the run that there is one.

@@ -9,7 +9,6 @@ use super::options::RunOptions;
 use super::record::{Record, last_entry};
 use super::status::{End, RunStatus};
 use crate::event::Event;
-use crate::stream::guarded;
 use crate::topic::{Hub, Lead, RunLog};
 
 /// Guard of a run that has begun and has no end yet.
@@ -29,6 +28,9 @@ const MAX_RETRY: Duration = Duration::from_secs(5);
 /// The number of attempts to write the end. A run whose end cannot be written is found later, and is lost.
 const MAX_ATTEMPTS: u32 = 100;
 
+/// How long the engine keeps the events in addition: the first entry, and with it the run, must not go before the last one.
+const SPARE: Duration = Duration::from_mins(1);
+
 impl Ending {
     pub(super) const fn new(log: RunLog, options: RunOptions) -> Self {
         Self { log, keep_for: options.keep_for, options, done: None, is_over: false }
@@ -47,10 +49,9 @@ impl Ending {
     /// Writes the end of a run that has lasted this long.
     pub(super) async fn write(&mut self, log: &RunLog, lead: &Lead, end: End, lasted: Duration) {
         // All events are kept until the end is not kept any more.
-        log.keep_for(self.keep_for.saturating_add(lasted));
+        log.keep_for(self.keep_for.saturating_add(lasted).saturating_add(SPARE));
         let status = end.status();
-        let mut own =
-            self.options.last_event.as_ref().and_then(|make| guarded("the last event of a run", || make(status))?);
+        let mut own = self.options.last_event.as_ref().and_then(|make| make.of(status));
         if status == RunStatus::Done {
             own = self.done.take().or(own);
         }
@@ -97,9 +98,11 @@ impl Ending {
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        // The runtime shuts down while the run is under way. In memory there is no other process that finds it later.
+        // The runtime shuts down while the run is under way. In memory there is no other process that finds it later. In a file,
+        // the next caller that looks at the run does.
         if !self.is_over && self.log.is_in_memory() {
-            write_lost(&self.log, None);
+            let make = self.options.last_event.as_ref();
+            write_lost(&self.log, make.and_then(|make| make.of(RunStatus::Lost)));
         }
     }
 }
@@ -112,7 +115,7 @@ fn write_lost(log: &RunLog, own: Option<Event>) {
 
 /// Ends a run whose process has died.
 pub(super) async fn lose(log: &RunLog, start: &Start) -> Result<(), crate::topic::HubError> {
-    log.keep_for(start.keep_for.saturating_add(start.age()));
+    log.keep_for(start.keep_for.saturating_add(start.age()).saturating_add(SPARE));
     let draft = last_entry(End::Lost, start.lost_event())?;
     match log.publish(draft, Some(RunStatus::Lost.as_str()), None).await {
         Err(error) if error.is_closed() || error.is_removed() => Ok(()),

@@ -68,6 +68,13 @@ pub(super) async fn find(hub: &Hub, key: &Arc<str>, owner: Option<&str>) -> Resu
     Ok((log, record))
 }
 
+/// Watches the run again, since there is a viewer now.
+pub(super) fn attend(hub: &Hub, key: &Arc<str>, log: &RunLog, record: &Record) {
+    if !record.status.is_over() && log.is_shared() && Runs::of(hub).get(key).is_none() {
+        watch(hub, key, log, &record.start);
+    }
+}
+
 impl<T: IntoEvent + Send + 'static> IntoFuture for Follow<T> {
     type Output = Result<EventStream<T>, RunError>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
@@ -77,10 +84,7 @@ impl<T: IntoEvent + Send + 'static> IntoFuture for Follow<T> {
             let Self { hub, key, owner, from, without_position, fold_after, .. } = self;
             let (log, record) = find(&hub, &key, owner.as_deref()).await?;
             let stream = log.subscribe(from).opening_position(!without_position).fold_at_first(fold_after).await?;
-            if !record.status.is_over() && log.is_shared() && Runs::of(&hub).get(&key).is_none() {
-                // Again, since there is a viewer now.
-                watch(&hub, &key, &log, &record.start);
-            }
+            attend(&hub, &key, &log, &record);
             Ok(stream)
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::error::RunError;
@@ -10,7 +11,7 @@ use super::options::RunOptions;
 use super::record::{Record, list_of};
 use super::status::RunStatus;
 use crate::event::Event;
-use crate::topic::{Draft, Hub, HubError};
+use crate::topic::{Draft, Hub, HubError, RunLog};
 
 /// One run of an owner, as [`Hub::runs`] lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +45,27 @@ const SPARE: Duration = Duration::from_mins(1);
 pub(super) async fn add(hub: &Hub, owner: &str, key: &str, options: &RunOptions) -> Result<(), HubError> {
     let Ok(name) = list_of(owner) else { return Ok(()) };
     let log = hub.run_log(&name)?;
-    let longest = options.max_run.saturating_add(options.stop_grace).saturating_add(options.keep_for);
-    log.keep_for(longest.saturating_add(SPARE));
-    log.publish(Draft::of(Event::data(json!({ "key": key }).to_string()))?, Some(key), None).await
+    let run = options.max_run.saturating_add(options.stop_grace).saturating_add(options.keep_for);
+    let mut longest = run.saturating_add(SPARE);
+    if log.kept_for() == Duration::MAX {
+        // Nothing was added by this process. Earlier entries may be of runs that are kept for longer than this one.
+        log.update().await?;
+        for entry in entries(&log).await? {
+            let keep = entry["keep"].as_u64().map_or(Duration::ZERO, Duration::from_millis);
+            longest = longest.max(keep);
+        }
+    } else {
+        longest = longest.max(log.kept_for());
+    }
+    log.keep_for(longest);
+    let keep = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+    let entry = json!({ "key": key, "keep": keep });
+    log.publish(Draft::of(Event::data(entry.to_string()))?, Some(key), None).await
+}
+
+async fn entries(log: &RunLog) -> Result<Vec<Value>, HubError> {
+    let read = |wire: Bytes| serde_json::from_str(Event::from_wire(&wire).as_data()?).ok();
+    Ok(log.events().await?.into_iter().filter_map(read).collect())
 }
 
 /// The runs of an owner that there are, the one that was started last first.
@@ -55,9 +74,8 @@ pub(super) async fn read(hub: &Hub, owner: &str) -> Result<Vec<RunInfo>, RunErro
     log.update().await?;
     // A key is listed once for each run that it has had.
     let mut keys = HashMap::new();
-    for (at, wire) in log.events().await?.into_iter().enumerate() {
-        let entry = Event::from_wire(&wire).as_data().and_then(|data| serde_json::from_str::<Value>(data).ok());
-        if let Some(key) = entry.as_ref().and_then(|entry| entry["key"].as_str()) {
+    for (at, entry) in entries(&log).await?.into_iter().enumerate() {
+        if let Some(key) = entry["key"].as_str() {
             keys.insert(key.to_owned(), at);
         }
     }

@@ -10,7 +10,7 @@
 //! - `table`: the runs in this process
 //! - `record`, `list`: what the log of a run says about it, and the list of an owner's runs
 //! - `body`, `audience`, `appending`, `ending`, `driver`: a body that runs, its viewers, its events and its end
-//! - `start`, `watch`, `follow`: the start of a run, runs of other nodes, and viewers
+//! - `watch`, `start`, `follow`: runs of other nodes, the start of a run, and viewers
 //! - `run`, `hub_runs`: the handle, and the methods of a hub
 
 mod appending;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::status::RunStatus;
 use crate::event::Event;
+use crate::stream::{drop_guarded, guarded};
 
 /// What happens to a run that no client watches any more.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,8 +31,32 @@ impl OnDisconnect {
     }
 }
 
-/// Makes the last event of a run.
-pub(super) type LastEvent = Arc<dyn Fn(RunStatus) -> Option<Event> + Send + Sync>;
+/// The user's function that makes the last event of a run. Clones share it.
+#[derive(Clone)]
+pub(crate) struct LastEvent(Arc<Guarded>);
+
+/// A function whose destructor may panic, wherever the last clone is dropped.
+struct Guarded(Option<Make>);
+
+type Make = Box<dyn Fn(RunStatus) -> Option<Event> + Send + Sync>;
+
+impl LastEvent {
+    pub(super) fn new(make: impl Fn(RunStatus) -> Option<Event> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(Guarded(Some(Box::new(make)))))
+    }
+
+    /// The last event of a run that ends so. `None` for touka's own, also if the function panics.
+    pub(super) fn of(&self, status: RunStatus) -> Option<Event> {
+        let make = self.0.0.as_ref()?;
+        guarded("the last event of a run", || make(status))?
+    }
+}
+
+impl Drop for Guarded {
+    fn drop(&mut self) {
+        drop_guarded(self.0.take());
+    }
+}
 
 /// The settings with which a run is started.
 #[derive(Clone)]

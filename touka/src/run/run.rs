@@ -10,10 +10,9 @@ use http::StatusCode;
 
 use super::body::{Body, Unstarted};
 use super::error::RunError;
-use super::follow::{Follow, find};
+use super::follow::{Follow, attend, find};
 use super::note::Note;
-use super::options::{OnDisconnect, RunOptions};
-use super::record::Record;
+use super::options::{LastEvent, OnDisconnect, RunOptions};
 use super::start::{Begun, MakeBody, Starting};
 use super::status::RunStatus;
 use super::table::{Here, Runs, StopReason};
@@ -161,7 +160,7 @@ impl Run {
     /// ```
     #[must_use]
     pub fn last_event(mut self, make: impl Fn(RunStatus) -> Option<Event> + Send + Sync + 'static) -> Self {
-        self.options.last_event = Some(Arc::new(make));
+        self.options.last_event = Some(LastEvent::new(make));
         self
     }
 
@@ -280,6 +279,7 @@ impl Run {
                 return Ok(record.status);
             }
             let viewer = log.subscribe::<Event>(None).await?;
+            attend(&self.hub, &self.key, &log, &record);
             let mut changes = log.changes();
             while !log.is_over() {
                 poll_fn(|cx| changes.poll_next(cx)).await;
@@ -297,7 +297,13 @@ impl Run {
         if !record.status.is_over() {
             return Err(RunError::running());
         }
-        let _: Record = record;
+        let runs = Runs::of(&self.hub);
+        // The end is written before the key is free. A start in between would join a run that is forgotten.
+        if let Some(here) = runs.get(&self.key)
+            && !log.is_removed()
+        {
+            runs.left(&self.key, &here).await;
+        }
         Ok(log.remove_from(&self.hub).await?)
     }
 }

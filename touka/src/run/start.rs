@@ -18,11 +18,12 @@ use super::list;
 use super::note::{Note, Start, unix_time};
 use super::options::RunOptions;
 use super::record::{Record, check, topic_of};
-use super::status::{End, RunStatus};
+use super::status::RunStatus;
 use super::table::{Active, Here, Place, Reserved, Runs};
+use super::watch::watch;
 use crate::event::IntoEvent as _;
-use crate::stream::{contained, guarded, random};
-use crate::topic::{Draft, Hub, HubError, Lead, RunLog, Use};
+use crate::stream::{contained, random};
+use crate::topic::{Changes, Draft, Hub, HubError, Lead, RunLog, Use};
 
 /// Whether a call of [`Run::start_or_join`](super::Run::start_or_join) has started the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,12 +54,16 @@ impl Starting {
         }
         let runs = Runs::of(&self.hub);
         let place = loop {
-            match runs.reserve(&self.key, self.owner.as_ref())? {
-                Reserved::Free(place) => break place,
-                Reserved::Taken(Here::Running(active)) if active.owner != self.owner => return Err(RunError::unknown()),
-                Reserved::Taken(Here::Running(active)) if active.is_open() => return Ok(Begun::Joined),
+            match runs.reserve(&self.key, self.owner.as_ref()) {
+                Ok(Reserved::Free(place)) => break place,
+                Ok(Reserved::Taken(Here::Running(active))) if active.owner != self.owner => {
+                    return Err(RunError::unknown());
+                }
+                Ok(Reserved::Taken(Here::Running(active))) if active.is_open() => return Ok(Begun::Joined),
                 // It may fail before its first event, and then there is no run.
-                Reserved::Taken(_) => runs.changed(|runs| !runs.is_starting(&self.key)).await,
+                Ok(Reserved::Taken(_)) => runs.changed(|runs| !runs.is_starting(&self.key)).await,
+                // No run can be started, and one that there is can be joined.
+                Err(error) => return self.join().await?.ok_or(error),
             }
         };
         // On a task of its own, so that a caller who leaves now does not leave a half of a run behind.
@@ -79,6 +84,15 @@ impl Starting {
         }
     }
 
+    /// Joins the run if there is one.
+    async fn join(&self) -> Result<Option<Begun>, RunError> {
+        match Record::find(&self.hub, &self.key, self.owner.as_deref()).await {
+            Ok(_) => Ok(Some(Begun::Joined)),
+            Err(error) if error.is_unknown() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Starts the run unless there is one. `None` if there is.
     async fn begin(
         self,
@@ -86,7 +100,7 @@ impl Starting {
         place: Place,
         make: MakeBody,
     ) -> Result<Option<oneshot::Receiver<Result<(), Response>>>, RunError> {
-        let Some((log, lead)) = self.look(&topic).await? else { return Ok(None) };
+        let Some((log, lead, used)) = self.look(&topic).await? else { return Ok(None) };
         let note = Start {
             nonce: random(),
             owner: self.owner.as_deref().map(Into::into),
@@ -108,28 +122,40 @@ impl Starting {
                 return Ok(None);
             }
         }
-        let Some(used) = log.mark_used() else { return Ok(None) };
-        Ok(Some(self.run(log, place, lead, used, make)))
+        Ok(Some(self.run((log, note), place, lead, used, make)))
     }
 
     /// Looks for a run with the key. Waits for the right to start one if there is none. `None` if there is a run.
-    async fn look(&self, topic: &str) -> Result<Option<(RunLog, Lead)>, RunError> {
+    async fn look(&self, topic: &str) -> Result<Option<(RunLog, Lead, Use)>, RunError> {
         loop {
             let log = self.hub.run_log(topic)?;
+            // Before the look, so that no change is missed between it and the wait.
+            let mut changes = log.changes();
             log.update().await?;
             if self.is_there(&log).await? {
                 return Ok(None);
             }
-            let Some(lead) = until_begun(&log).await? else { continue };
+            let Some(lead) = until_changed(&log, &mut changes).await? else { continue };
             // Another process may have started the run before it gave up the right.
             log.update().await?;
             if self.is_there(&log).await? {
                 return Ok(None);
             }
             // The log of a run that was not kept any more is removed, and another one takes its place.
-            if !log.is_removed() {
-                return Ok(Some((log, lead)));
+            if log.is_removed() {
+                continue;
             }
+            if log.is_closed() {
+                return Err(RunError::shutting_down());
+            }
+            if log.is_blank().await?
+                && let Some(used) = log.mark_used()
+            {
+                return Ok(Some((log, lead, used)));
+            }
+            // Entries without a beginning: a note or an event of a process that had not heard of the removal of a run. Or the
+            // server has lost the run, and streams wait here for the rest of it.
+            log.remove_from(&self.hub).await?;
         }
     }
 
@@ -148,8 +174,7 @@ impl Starting {
 
     /// The bytes of the event that ends the run if its process dies, if the user makes it.
     fn lost_event(&self) -> Option<String> {
-        let make = self.options.last_event.as_ref()?;
-        let event = guarded("the last event of a run", || make(End::Lost.status()))??;
+        let event = self.options.last_event.as_ref()?.of(RunStatus::Lost)?;
         let mut wire = bytes::BytesMut::new();
         event.encode_into(&mut wire).ok()?;
         String::from_utf8(wire.into()).ok()
@@ -158,16 +183,18 @@ impl Starting {
     /// Runs the body on a task. Returns what tells how it opens.
     fn run(
         self,
-        log: RunLog,
+        (log, start): (RunLog, Start),
         place: Place,
         lead: Lead,
         used: Use,
         make: MakeBody,
     ) -> oneshot::Receiver<Result<(), Response>> {
-        let Self { hub, owner, options, .. } = self;
+        let Self { hub, key, owner, options } = self;
         let (opened, opens) = oneshot::channel();
         let active = Arc::new(Active::new(owner));
         let driver = Driver {
+            epoch: log.epoch(),
+            notes: 0,
             audience: Audience::new(options.on_disconnect.patience()),
             changes: log.changes(),
             noted: 0,
@@ -183,14 +210,19 @@ impl Starting {
             lead,
             active: Arc::clone(&active),
             options,
-            used,
+            _used: used,
             place,
         };
         driver.place.set_running(&active);
+        let (hub, log) = (driver.hub.clone(), driver.log.clone());
         let (task, _ended) = contained(async move {
             match active.signal.scope(make) {
                 Some(body) => driver.drive(body).await,
                 None => driver.refuse_panicked().await,
+            }
+            if log.is_shared() && !log.is_over() {
+                // The right is lost, and with it the run. Whoever has the right may die before it ends the run.
+                watch(&hub, &key, &log, &start);
             }
         });
         tokio::spawn(task);
@@ -198,12 +230,8 @@ impl Starting {
     }
 }
 
-/// Waits for the right to start a run. `None` if another process starts one meanwhile.
-async fn until_begun(log: &RunLog) -> Result<Option<Lead>, HubError> {
-    let mut changes = log.changes();
-    if log.head() > 0 && log.first().await?.is_some() {
-        return Ok(None);
-    }
+/// Waits for the right to start a run. `None` if the log changes first: another process may have started one.
+async fn until_changed(log: &RunLog, changes: &mut Changes) -> Result<Option<Lead>, HubError> {
     let mut lead = pin!(log.lead());
     poll_fn(|cx| match lead.as_mut().poll(cx) {
         Poll::Ready(lead) => Poll::Ready(lead.map(Some)),

@@ -12,7 +12,7 @@ use super::error::RunError;
 use super::stopping::StopSignal;
 use crate::stream::random;
 use crate::sync::Mutex;
-use crate::topic::Hub;
+use crate::topic::{Hub, RunLog};
 
 /// The runs of a hub in this process. Clones share them.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ struct Table {
     /// The number of runs here of each owner.
     owners: HashMap<Arc<str>, usize>,
     /// The runs of other nodes that are watched here.
-    watched: HashMap<Arc<str>, Arc<Notify>>,
+    watched: HashMap<Arc<str>, (RunLog, Arc<Notify>)>,
     max: usize,
     max_per_owner: usize,
     is_closing: bool,
@@ -43,6 +43,16 @@ pub(super) enum Here {
     /// A caller determines whether there is such a run, and starts it if not.
     Starting,
     Running(Arc<Active>),
+}
+
+impl Here {
+    fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Running(one), Self::Running(other)) => Arc::ptr_eq(one, other),
+            (Self::Starting, Self::Starting) => true,
+            _ => false,
+        }
+    }
 }
 
 /// A body that runs.
@@ -186,6 +196,14 @@ impl Runs {
         }
     }
 
+    /// Waits until the key is free of this run.
+    pub(super) async fn left(&self, key: &str, here: &Here) {
+        let is_left = |runs: &Self| !runs.get(key).is_some_and(|now| now.is_same(here));
+        while !is_left(self) {
+            self.changed(is_left).await;
+        }
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.table.lock().here.is_empty()
     }
@@ -205,14 +223,19 @@ impl Runs {
     }
 
     /// Marks the run of another node as watched. Returns `None` if it is already, and lets its task look again.
-    pub(super) fn watch(&self, key: &Arc<str>) -> Option<Watched> {
+    pub(super) fn watch(&self, key: &Arc<str>, log: &RunLog) -> Option<Watched> {
         let mut table = self.0.table.lock();
-        if let Some(known) = table.watched.get(key) {
-            known.notify_one();
+        if let Some((known, poked)) = table.watched.get(key)
+            && known.is_same(log)
+        {
+            poked.notify_one();
             return None;
         }
         let poked = Arc::new(Notify::new());
-        table.watched.insert(Arc::clone(key), Arc::clone(&poked));
+        // An earlier run with this key has ended, and its task ends.
+        let replaced = table.watched.insert(Arc::clone(key), (log.clone(), Arc::clone(&poked)));
+        drop(table);
+        drop(replaced);
         Some(Watched { runs: self.clone(), key: Arc::clone(key), poked })
     }
 }
@@ -281,6 +304,11 @@ pub(super) struct Watched {
 
 impl Drop for Watched {
     fn drop(&mut self) {
-        self.runs.0.table.lock().watched.remove(&self.key);
+        let mut table = self.runs.0.table.lock();
+        let is_own = table.watched.get(&self.key).is_some_and(|(_, poked)| Arc::ptr_eq(poked, &self.poked));
+        let removed = if is_own { table.watched.remove(&self.key) } else { None };
+        drop(table);
+        // May be the last handle of the topic, whose lease is the engine's code.
+        drop(removed);
     }
 }

@@ -23,12 +23,26 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_millis(500);
 
 /// Watches a run that another node runs, or that has lost its node: whoever gets the right to run it knows that nobody does.
 pub(super) fn watch(hub: &Hub, key: &Arc<str>, log: &RunLog, start: &Start) {
-    let Some(watched) = Runs::of(hub).watch(key) else { return };
+    let Some(watched) = Runs::of(hub).watch(key, log) else { return };
     let (Some(runtime), Some(used)) = (hub.runtime(), log.mark_used()) else { return };
     let node = Runs::of(hub).node();
-    let watch =
-        Watch { hub: hub.clone(), log: log.clone(), start: start.clone(), node, watched, used, is_present: false };
-    let (task, _ended) = contained(watch.run());
+    let watch = Watch {
+        hub: hub.clone(),
+        log: log.clone(),
+        start: start.clone(),
+        node,
+        watched,
+        _used: used,
+        is_present: false,
+    };
+    let (hub, key, log, start) = (hub.clone(), Arc::clone(key), log.clone(), start.clone());
+    let (task, _ended) = contained(async move {
+        watch.run().await;
+        // A viewer that came while the task ended has not begun another one.
+        if !log.is_over() && log.viewers() > 0 {
+            self::watch(&hub, &key, &log, &start);
+        }
+    });
     runtime.spawn(task);
 }
 
@@ -40,7 +54,8 @@ struct Watch {
     /// Whether the run was told of viewers here.
     is_present: bool,
     // In this order: the key is free after the mark of the log.
-    used: Use,
+    /// Keeps the log active.
+    _used: Use,
     watched: Watched,
 }
 
@@ -57,10 +72,14 @@ impl Watch {
     async fn run(mut self) {
         let mut until = Instant::now() + LINGER;
         let mut changes = self.log.changes();
+        let log = self.log.clone();
+        let mut deserted = pin!(log.deserted());
         loop {
             if self.log.is_over() {
                 return;
             }
+            // Before the count, so that no departure is missed.
+            deserted.as_mut().enable();
             let viewers = self.log.viewers();
             self.tell(viewers > 0).await;
             if viewers > 0 {
@@ -69,14 +88,17 @@ impl Watch {
                 return;
             }
             let happened = {
-                let (mut lead, mut deserted) = (pin!(self.log.lead()), pin!(self.used.deserted()));
+                let mut lead = pin!(self.log.lead());
                 let (mut poked, mut over) = (pin!(self.watched.poked.notified()), pin!(sleep_until(until)));
                 poll_fn(|cx| {
                     if let Poll::Ready(lead) = lead.as_mut().poll(cx) {
                         return Poll::Ready(lead.map_or(Happened::Failed, Happened::Free));
                     }
-                    let is_changed = deserted.as_mut().poll(cx).is_ready()
-                        || poked.as_mut().poll(cx).is_ready()
+                    if deserted.as_mut().poll(cx).is_ready() {
+                        deserted.set(log.deserted());
+                        return Poll::Ready(Happened::Changed);
+                    }
+                    let is_changed = poked.as_mut().poll(cx).is_ready()
                         || changes.poll_next(cx).is_ready()
                         || over.as_mut().poll(cx).is_ready();
                     if is_changed { Poll::Ready(Happened::Changed) } else { Poll::Pending }
@@ -104,7 +126,9 @@ impl Watch {
             self.log.update().await?;
             match Record::read(&self.hub, &self.log).await? {
                 Some(record) if !record.status.is_over() && !lead.is_lost() => lose(&self.log, &record.start).await,
-                _ => Ok(()),
+                Some(_) => Ok(()),
+                // The engine has lost the run, and no node runs it: there is nothing that viewers could wait for.
+                None => self.log.remove_from(&self.hub).await,
             }
         };
         if let Err(error) = lost.await {

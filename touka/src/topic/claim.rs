@@ -91,16 +91,11 @@ impl Claim {
         let oldest = || if log.is_cache() { oldest(log, history) } else { Ok(log.tail()) };
         let resumed = match self {
             Self::Nothing => {
-                let seen = match () {
-                    () if options.earliest => oldest()?,
-                    // The topic's last event is all that it has to say to a new client.
-                    () if log.is_complete() => before_newest(log, history)?,
-                    () => log.head(),
-                };
+                let seen = if options.earliest { oldest()? } else { log.live() };
                 return Ok(Resumed { seen, gap: None });
             }
-            Self::Malformed => Resumed { seen: log.head(), gap: Some(GapReason::Malformed) },
-            Self::Interrupted => Resumed { seen: log.head(), gap: Some(GapReason::Interrupted) },
+            Self::Malformed => Resumed { seen: log.live(), gap: Some(GapReason::Malformed) },
+            Self::Interrupted => Resumed { seen: log.live(), gap: Some(GapReason::Interrupted) },
             Self::Position(_) | Self::Short(_) => {
                 let is_in = self.is_in(log.epoch());
                 log.resume_where(self.offset(), is_in, |tag| self.has_tag(tag), options.is_latest())
@@ -122,7 +117,7 @@ impl Claim {
         };
         match (resumed.gap, options.rule.on_gap) {
             (None, _) | (Some(_), None) => Ok(resumed),
-            (Some(_), Some(OnGap::Live)) => Ok(Resumed { seen: log.head(), ..resumed }),
+            (Some(_), Some(OnGap::Live)) => Ok(Resumed { seen: log.live(), ..resumed }),
             (Some(_), Some(OnGap::Earliest)) => Ok(Resumed { seen: oldest()?, ..resumed }),
         }
     }
@@ -138,18 +133,9 @@ impl Claim {
         } else if seen.offset == self.offset() && (self.has_tag(seen.tag) || log.is_damaged(seen)) {
             Resumed { seen, gap: (!self.has_tag(seen.tag)).then_some(GapReason::Trimmed) }
         } else {
-            Resumed { seen: log.head(), gap: Some(GapReason::Forked) }
+            Resumed { seen: log.live(), gap: Some(GapReason::Forked) }
         }
     }
-}
-
-/// The mark before the newest event of the log.
-fn before_newest(log: &Log, history: Option<&Page>) -> Result<Mark, Missing> {
-    if let Some(before) = log.before_newest() {
-        return Ok(before);
-    }
-    let history = history.ok_or(Missing::History(log.head().offset.saturating_sub(1)))?;
-    Ok(history.events.last().map_or(log.head(), |newest| newest.previous))
 }
 
 /// The mark before the oldest event that the engine has. The event after it may be damaged.

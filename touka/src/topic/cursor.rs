@@ -113,7 +113,7 @@ impl Cursor {
         if end.is_none() || self.place.resets == resets {
             let seen = match end.filter(|end| end.at < head.offset) {
                 Some(end) => log.mark(end.at).unwrap_or(log.tail()),
-                None => head,
+                None => log.live(),
             };
             self.place = Place { epoch: log.epoch(), seen, resets };
         }
@@ -272,7 +272,7 @@ impl Cursor {
     /// handed out. `None` if the subscriber has no claim to what it misses.
     fn leap<'l>(&mut self, log: &Log, next: Mark) -> Option<Ahead<'l>> {
         if next.offset < self.place.seen.offset || next.offset == self.place.seen.offset && !log.is_damaged(next) {
-            return Some(self.jump(log, log.head(), GapReason::Forked));
+            return Some(self.jump(log, log.live(), GapReason::Forked));
         }
         match log.kept() {
             // The events between the two marks may be damaged.
@@ -286,7 +286,7 @@ impl Cursor {
 
     fn is_too_far_behind(&self, log: &Log) -> bool {
         // With `Latest` superseded events are skipped, so the subscriber may read everything that is retained.
-        let counts = self.caught_up && !self.rule.is_latest();
+        let counts = self.caught_up && !self.rule.is_latest() && self.place.seen.offset < log.live().offset;
         let Some((events, bytes)) = self.rule.most.filter(|_| counts) else { return false };
         let behind = log.behind(self.place.seen.offset);
         behind.0 > events || behind.1 > bytes
@@ -309,7 +309,7 @@ impl Cursor {
     fn lag<'l>(&mut self, log: &Log, oldest: Mark) -> Ahead<'l> {
         let to = match self.rule.on_lag {
             OnLag::Disconnect => return Ahead::End(CloseReason::Lagged, None),
-            OnLag::Skip => log.head(),
+            OnLag::Skip => log.live(),
             OnLag::Latest => oldest,
         };
         self.skip(log, to)

@@ -161,12 +161,15 @@ impl HubError {
     /// The error of an [`Engine`](super::engine::Engine) for a publish to a topic that was closed:
     /// [`is_closed`](Self::is_closed) is true.
     pub fn closed(topic: &str) -> Self {
+        Self::new(Kind::Closed, Self::closed_text(topic), None)
+    }
+
+    pub(super) fn closed_text(topic: &str) -> String {
         let shown: String = topic.chars().take(40).collect();
-        let text = format!(
+        format!(
             "the topic {shown:?} is closed, and takes no event after its last one; `Hub::remove` removes it, and \
              `Hub::topic` creates it anew"
-        );
-        Self::new(Kind::Closed, text, None)
+        )
     }
 
     /// The error of an [`Engine`](super::engine::Engine) that cannot be used: nothing was published.

@@ -47,11 +47,17 @@ impl Log {
         self.roles.irregular()
     }
 
-    /// The mark before the newest entry. `None` if that is not in the log.
-    pub(super) fn before_newest(&self) -> Option<Mark> {
+    /// The mark of the newest entry, at which a reader begins that wants what comes next. In a complete log it is the one before:
+    /// the last event is what comes next, to all that have not seen it.
+    pub(super) fn live(&self) -> Mark {
+        if !self.is_complete() {
+            return self.head();
+        }
         let mut newest = self.after(0).rev();
-        newest.next()?;
-        Some(newest.next().map_or(self.tail(), |entry| entry.mark))
+        match (newest.next(), newest.next()) {
+            (None, _) => self.head(),
+            (Some(_), before) => before.map_or(self.tail(), |entry| entry.mark),
+        }
     }
 
     /// Whether the log is closed: readers get only the events from before the closing.

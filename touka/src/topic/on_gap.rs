@@ -33,7 +33,7 @@ pub enum OnGap {
 pub(super) fn after_gap(on_gap: Option<OnGap>, log: &Log, resumed: &Resumed) -> Mark {
     match (resumed.gap, on_gap) {
         (None, _) | (_, None) => resumed.seen,
-        (Some(_), Some(OnGap::Live)) => log.head(),
+        (Some(_), Some(OnGap::Live)) => log.live(),
         (Some(_), Some(OnGap::Earliest)) => log.tail(),
     }
 }

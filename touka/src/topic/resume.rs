@@ -37,7 +37,7 @@ impl Log {
             return gap(GapReason::Foreign, self.tail());
         }
         if offset > self.head().offset {
-            return gap(GapReason::Future, self.head());
+            return gap(GapReason::Future, self.live());
         }
         if offset < self.tail().offset {
             let spared = latest && self.supersedes_trimmed(offset, None) && self.is_proven(offset, is_tag);
@@ -47,7 +47,7 @@ impl Log {
             Some(seen) if is_tag(seen.tag) => Resumed { seen, gap: None },
             Some(seen) if self.is_damaged(seen) => gap(GapReason::Trimmed, seen),
             // No event of this log has the offset, or another event has it.
-            _ => gap(GapReason::Forked, self.head()),
+            _ => gap(GapReason::Forked, self.live()),
         }
     }
 }

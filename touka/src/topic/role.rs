@@ -1,6 +1,6 @@
-//! [`Role`], what an entry of a log is.
+//! [`Role`], the kind of an entry of a log.
 
-/// What an entry of a log is. It is stored in front of the entry's bytes, as one byte with which no event begins.
+/// The kind of an entry of a log. It is stored in front of the entry's bytes, as one byte with which no event begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
     /// An event, as clients get it.

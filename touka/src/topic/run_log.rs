@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
+use tokio::sync::futures::Notified;
 use tokio::time::Instant;
 
 use super::encoded::Draft;
@@ -17,6 +18,7 @@ use super::error::HubError;
 use super::event_keys::EventKeys;
 use super::hub::Hub;
 use super::log::Log;
+use super::position::Epoch;
 use super::retention::Retention;
 use super::role::Role;
 use super::shared_log::SharedLog;
@@ -148,20 +150,29 @@ impl RunLog {
 
     /// The text of the first entry, if it is a note. `None` without an entry.
     pub(crate) async fn first(&self) -> Result<Option<String>, HubError> {
+        let (in_memory, tail) = {
+            let state = self.log.lock();
+            let first = state.log.next_after(0).and_then(|first| first.event.note()).map(String::from);
+            (first, state.log.tail().offset)
+        };
+        if tail == 0 {
+            return Ok(in_memory);
+        }
+        // The oldest entry in memory may be one from the middle.
+        let older = self.engine.before(&self.log, 0, tail, 1).await?.into_iter().next();
+        Ok(older.map_or(in_memory, |first| first.event.note().map(Into::into)))
+    }
+
+    /// Whether the topic has no entries. It must be up to date.
+    pub(crate) async fn is_blank(&self) -> Result<bool, HubError> {
         let tail = {
             let state = self.log.lock();
-            if let Some(first) = state.log.next_after(0)
-                && let Some(note) = first.event.note()
-            {
-                return Ok(Some(note.into()));
-            }
-            if state.log.head().offset == 0 {
-                return Ok(None);
+            if !state.log.is_empty() {
+                return Ok(false);
             }
             state.log.tail().offset
         };
-        let first = self.engine.before(&self.log, 0, tail, 1).await?.into_iter().next();
-        Ok(first.and_then(|first| first.event.note().map(Into::into)))
+        Ok(tail == 0 || self.engine.before(&self.log, 0, tail, 1).await?.is_empty())
     }
 
     /// The newest entry, if the topic is closed.
@@ -181,9 +192,19 @@ impl RunLog {
         self.log.is_removed()
     }
 
-    /// The offset of the newest entry.
-    pub(crate) fn head(&self) -> u64 {
-        self.log.lock().log.head().offset
+    /// Whether both are handles of the same topic. One that was created anew is another.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.log, &other.log)
+    }
+
+    /// A number that changes when an engine has lost what it had of the topic.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.log.lock().log.epoch()
+    }
+
+    /// Whether the hub is closed, or the topic removed.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.log.lock().log.is_closed()
     }
 
     /// The notes after the entry at this offset, and the offset of the newest entry.
@@ -196,6 +217,11 @@ impl RunLog {
     /// Sets how long the topic is kept, by the age of its events.
     pub(crate) fn keep_for(&self, age: Duration) {
         self.log.lock().set_retention(Retention { age, ..EVERYTHING });
+    }
+
+    /// The time that was set by [`keep_for`](Self::keep_for). [`Duration::MAX`] by default.
+    pub(crate) fn kept_for(&self) -> Duration {
+        self.log.lock().log.retention().age
     }
 
     pub(crate) async fn lead(&self) -> Result<Lead, HubError> {
@@ -211,10 +237,18 @@ impl RunLog {
         self.log.lock().subscribers
     }
 
-    /// Marks the topic as in use: it stays active, and [`Use::deserted`] tells when its last viewer has left. `None` if it is
-    /// marked already.
+    /// Marks the topic as in use: it stays active, and [`deserted`](Self::deserted) tells when its last viewer has left. `None`
+    /// if it is marked already.
     pub(crate) fn mark_used(&self) -> Option<Use> {
-        self.log.lock().start_feed().map(|_| Use(Arc::clone(&self.log)))
+        let mut state = self.log.lock();
+        // Also if the hub is closed: that ends streams, and no bodies of runs.
+        (!std::mem::replace(&mut state.fed, true)).then(|| Use(Arc::clone(&self.log)))
+    }
+
+    /// Waits until the last viewer in this process has left, from [`enable`](Notified::enable) or the first poll on, or the
+    /// topic is removed. Nothing is missed between that and the wait.
+    pub(crate) fn deserted(&self) -> Notified<'_> {
+        self.log.feed_changed.notified()
     }
 
     /// The changes that concern nodes and not viewers.
@@ -239,13 +273,6 @@ impl fmt::Debug for RunLog {
 #[derive(Debug)]
 pub(crate) struct Use(Arc<SharedLog>);
 
-impl Use {
-    /// Waits until the last viewer in this process has left, from the first poll on, or the topic is removed.
-    pub(crate) async fn deserted(&self) {
-        self.0.feed_changed.notified().await;
-    }
-}
-
 impl Drop for Use {
     fn drop(&mut self) {
         self.0.lock().stop_feed();
@@ -257,16 +284,17 @@ impl Drop for Use {
 pub(crate) struct Changes {
     log: Arc<SharedLog>,
     slot: WaiterSlot,
-    known: (u64, bool),
+    known: (u64, bool, Epoch),
 }
 
 /// What a reader of [`Changes`] knows.
-fn known(log: &Log) -> (u64, bool) {
-    (log.irregular(), log.is_closed())
+fn known(log: &Log) -> (u64, bool, Epoch) {
+    (log.irregular(), log.is_closed(), log.epoch())
 }
 
 impl Changes {
-    /// Ready when there is a new entry that is not an ordinary event, or the topic is removed or its hub closed.
+    /// Ready when there is a new entry that is not an ordinary event, the topic is removed, its hub closed, or its engine has
+    /// lost it.
     pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let before = self.known;
         let found = self.log.read_or_register(&mut self.slot, cx.waker(), |log| {

@@ -268,9 +268,10 @@ impl<T: IntoEvent> Topic<T> {
         Ok(self.engine.publish(&self.log, draft, EventKeys::default()).await?.to_id())
     }
 
-    /// Whether this process knows that the topic is closed: of a topic that has been read or published to here lately.
+    /// Whether this process knows that the topic is closed. If the topic is not kept in memory, that takes a subscriber here
+    /// lately.
     pub fn is_closed(&self) -> bool {
-        self.log.lock().log.is_complete()
+        self.log.is_active() && self.log.lock().log.is_complete()
     }
 }
 

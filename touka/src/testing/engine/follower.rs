@@ -1,10 +1,12 @@
 //! [`Follower`], a client that follows topics and reconnects as a browser does.
 
+use std::future::Future;
 use std::time::Duration;
 
 use futures_core::Stream;
 use tokio::time::timeout;
 
+use super::nodes::topic;
 use crate::topic::Subscribe;
 use crate::{Event, EventId, EventStream, Hub, HubError, Topic};
 
@@ -106,6 +108,22 @@ pub(super) async fn publish_numbers(topics: &[&Topic], numbers: std::ops::Range<
         ids.push(topic.publish(number.to_string()).await.expect("published"));
     }
     ids
+}
+
+/// Publishes to a topic whose name was that of one that another node has removed. The node may hear of that only now.
+pub(super) async fn publish_anew<F>(hub: &Hub, name: &str, publish: impl Fn(Topic) -> F) -> EventId
+where
+    F: Future<Output = Result<EventId, HubError>>,
+{
+    let published = async {
+        loop {
+            match publish(topic(hub, name)).await {
+                Err(error) if error.is_removed() => tokio::task::yield_now().await,
+                published => return published.expect("published"),
+            }
+        }
+    };
+    timeout(MAX_WAIT, published).await.expect("a new topic within 20 s")
 }
 
 /// The texts of numbers.

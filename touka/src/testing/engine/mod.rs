@@ -4,9 +4,10 @@
 //! Each file imports only from those above it:
 //!
 //! - `nodes`: the engine under test; `follower`: a client that reconnects
-//! - `delivery`, `feeding`, `resuming`, `forgetting`, `moving`: the checks
+//! - `delivery`, `feeding`, `resuming`, `closing`, `forgetting`, `moving`: the checks
 //! - `suite`: all of them
 
+mod closing;
 mod delivery;
 mod feeding;
 mod follower;

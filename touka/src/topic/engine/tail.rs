@@ -69,6 +69,14 @@ impl Tail {
         position.epoch == state.log.epoch() && state.log.has(position.mark)
     }
 
+    /// The position of the event that has closed the topic. `None` if the log has none.
+    #[cfg(feature = "nats")]
+    pub(crate) fn closed_at(&self) -> Option<Position> {
+        let log = self.log.upgrade()?;
+        let state = log.lock();
+        state.log.is_complete().then(|| state.log.position(state.log.head()))
+    }
+
     /// How much of the topic the engine keeps. `None` if the log is gone.
     pub fn retention(&self) -> Option<Retention> {
         Some(self.log.upgrade()?.lock().log.retention())

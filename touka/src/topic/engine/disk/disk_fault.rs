@@ -136,6 +136,11 @@ impl DiskFault {
     pub(super) fn removed(name: &str) -> Self {
         Self { kind: Kind::Removed, text: HubError::removed_text(name), source: None }
     }
+
+    /// The topic is closed, so nothing can be published to it.
+    pub(super) fn closed(name: &str) -> Self {
+        Self { kind: Kind::Closed, text: HubError::closed_text(name), source: None }
+    }
 }
 
 impl From<DiskFault> for HubError {

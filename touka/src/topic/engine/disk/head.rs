@@ -12,13 +12,15 @@ use super::tables::Tables;
 use crate::topic::position::{Epoch, Mark};
 use crate::topic::retention::Retention;
 
-/// The end of a topic: where its next event goes, and whether events exceed its retention.
+/// The end of a topic: where its next event goes, whether it takes one, and whether events exceed its retention.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
     pub(super) epoch: Epoch,
     /// `None` if the file has no such topic.
     pub(super) row: Option<Row>,
     pub(super) newest: Mark,
+    /// Whether the newest event is the last one: the topic is closed.
+    is_closed: bool,
     /// The bytes of all events that the topic ever had, and of those before the oldest that is retained.
     written: u64,
     start: u64,
@@ -64,7 +66,7 @@ impl Head {
     }
 
     const fn new(epoch: Epoch, row: Option<Row>, newest: Mark) -> Self {
-        Self { epoch, row, newest, written: 0, start: 0, oldest: 0, age: None }
+        Self { epoch, row, newest, is_closed: false, written: 0, start: 0, oldest: 0, age: None }
     }
 
     /// The mark before the oldest event.
@@ -82,7 +84,13 @@ impl Head {
             self.oldest = record.time;
         }
         self.newest = Mark { offset, tag: record.tag };
+        self.is_closed = record.is_last();
         self.written = record.start.unwrap_or(self.written).saturating_add(record.len(offset) as u64);
+    }
+
+    /// Whether the topic is closed, and takes no event any more.
+    pub(super) const fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// The [`Record::start`] of the next event.

@@ -3,6 +3,7 @@
 use crate::topic::encoded::{Draft, Encoded};
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::Tag;
+use crate::topic::role::Role;
 
 /// One event without its offset, which is part of the key that the record is stored under.
 ///
@@ -15,7 +16,7 @@ use crate::topic::position::Tag;
 /// | … | key |
 /// | 4 | length of the idempotency key, if there is one: the highest bit is set |
 /// | … | idempotency key |
-/// | … | the event as on the wire, without its id |
+/// | … | the event as on the wire, without its id; before it, one byte if it is no ordinary event: see [`Role`] |
 ///
 /// Integers are big-endian.
 #[derive(Debug, PartialEq, Eq)]
@@ -71,6 +72,12 @@ impl<'a> Record<'a> {
     pub(super) fn len(&self, offset: u64) -> usize {
         let EventKeys { key, once } = self.keys;
         Encoded::len_of(self.wire, offset) + key.map_or(0, str::len) + once.map_or(0, str::len)
+    }
+
+    /// Whether the event closes its topic. A damaged record says nothing.
+    pub(super) fn is_last(&self) -> bool {
+        let is_damaged = self.tag == Tag::UNKNOWN && self.time == 0;
+        !is_damaged && Role::of(self.wire) == Role::Last
     }
 
     /// Decodes a record. `None` for other bytes.

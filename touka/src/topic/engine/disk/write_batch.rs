@@ -49,16 +49,18 @@ pub(super) struct WriteBatch {
     /// The end of the topic before the batch.
     before: Head,
     publishes: Vec<Publish>,
-    /// The positions of the events, once the batch is written.
+    /// The outcomes of the publishes, once the batch is written.
     written: Vec<Written>,
 }
 
-/// One event of a batch that is written.
-struct Written {
-    position: Position,
-    /// The mark of the event before it. `None` if the event was published before: its idempotency key is known.
-    previous: Option<Mark>,
-    record: Bytes,
+/// The outcome of one publish of a batch that is written.
+enum Written {
+    /// The event is in the file, after the one with the mark `previous`.
+    New { position: Position, previous: Mark, record: Bytes },
+    /// The event was published before: its idempotency key is known.
+    Known(Position),
+    /// The topic is closed.
+    Closed,
 }
 
 /// Groups events by topic. The events of each topic keep their order. Answers those that cannot be published.
@@ -116,13 +118,17 @@ impl WriteBatch {
             if let (Some(row), Some(once)) = (&head.row, &keys.once)
                 && let Some(mark) = tables.once(row, once, time.saturating_sub(milliseconds(ONCE_WINDOW) - 1))?
             {
-                written.push(Written { position: Position { epoch, mark }, previous: None, record: Bytes::new() });
+                written.push(Written::Known(Position { epoch, mark }));
+                continue;
+            }
+            if head.is_closed() {
+                written.push(Written::Closed);
                 continue;
             }
             let (position, previous) = (Log::position_after(epoch, head.newest), head.newest);
             let record = record::of_draft(position.mark.tag, time, Some(head.next_start()), keys.as_keys(), draft);
             head.put(tables, name, position.mark.offset, &record)?;
-            written.push(Written { position, previous: Some(previous), record: record.into() });
+            written.push(Written::New { position, previous, record: record.into() });
         }
         head.set_age(tables, milliseconds(retention.age))
     }
@@ -134,8 +140,11 @@ impl WriteBatch {
 
     /// The events of the batch, for the journal.
     pub(super) fn acknowledged(&self) -> Pending {
-        let is_new = |written: &&Written| written.previous.is_some();
-        let events = self.written.iter().filter(is_new).map(|new| (new.position.mark, new.record.clone())).collect();
+        let new = |written: &Written| match written {
+            Written::New { position, record, .. } => Some((position.mark, record.clone())),
+            Written::Known(_) | Written::Closed => None,
+        };
+        let events = self.written.iter().filter_map(new).collect();
         Pending { events, age: Some(self.age()), ..self.pending() }
     }
 
@@ -144,13 +153,18 @@ impl WriteBatch {
         let Self { name, head, before, publishes, written } = self;
         let active = active.get(&name);
         let (mut events, mut answers) = (Vec::new(), Vec::with_capacity(publishes.len()));
-        for (Publish { draft, keys, answer, .. }, Written { position, previous, .. }) in
-            publishes.into_iter().zip(written)
-        {
-            if let Some(previous) = previous.filter(|_| active.is_some()) {
-                events.push(Stored::of_draft(position, previous, time, keys.as_keys(), &draft));
-            }
-            answers.push((answer, position));
+        for (Publish { draft, keys, answer, .. }, written) in publishes.into_iter().zip(written) {
+            let outcome = match written {
+                Written::New { position, previous, .. } => {
+                    if active.is_some() {
+                        events.push(Stored::of_draft(position, previous, time, keys.as_keys(), &draft));
+                    }
+                    Ok(position)
+                }
+                Written::Known(position) => Ok(position),
+                Written::Closed => Err(DiskFault::closed(&name)),
+            };
+            answers.push((answer, outcome));
         }
         if let Some(active) = active {
             let tail = &active.tail;
@@ -159,8 +173,8 @@ impl WriteBatch {
                 tail.set_kept(Position { epoch: head.epoch, mark: head.tail() });
             }
         }
-        for (answer, position) in answers {
-            send_answer(answer, Ok(position));
+        for (answer, outcome) in answers {
+            send_answer(answer, outcome);
         }
     }
 

@@ -25,8 +25,8 @@ const NOT_FOUND: u16 = 404;
 /// A message with the same id is being stored.
 const IN_PROCESS: u64 = 10158;
 
-/// The last sequence of the subject is another one than expected.
-const OTHER_SEQUENCE: u64 = 10071;
+/// The last sequence of the subject is another one than expected, or a message of the subject is being stored.
+const OTHER_SEQUENCE: [u64; 2] = [10071, 10164];
 
 /// A stream on the server.
 #[derive(Debug)]
@@ -195,7 +195,11 @@ impl Stream {
         let reply: Value =
             serde_json::from_slice(&reply.payload).map_err(|_| NatsFault::answer(requests.link.place()))?;
         if let Some(error) = ApiError::of(&reply) {
-            return if error.code == OTHER_SEQUENCE { Ok(Ack::OtherSequence) } else { Err(error.into_fault(requests)) };
+            return if OTHER_SEQUENCE.contains(&error.code) {
+                Ok(Ack::OtherSequence)
+            } else {
+                Err(error.into_fault(requests))
+            };
         }
         match reply["seq"].as_u64() {
             // A duplicate of a message that a former leader had not stored for good.

@@ -9,12 +9,14 @@ use crate::topic::position::{Epoch, Mark, Position};
 use crate::topic::stored::Stored;
 
 /// Events of a topic in their order, each with the mark of the one before. Messages are pushed in the order of the stream,
-/// without any missing.
+/// without any missing. Those after the last event of the topic are no part of it.
 #[derive(Debug)]
 pub(super) struct Chain {
     epoch: Epoch,
     /// The mark of the last record, if it is known.
     seen: Option<Mark>,
+    /// Whether the last record is the last event of its topic.
+    is_complete: bool,
     /// The sequence from which the next message is read.
     pub(super) next: u64,
     pub(super) events: Vec<Stored>,
@@ -33,7 +35,7 @@ pub(super) enum Pushed {
 impl Chain {
     /// A chain that begins after the record with this mark, or at this sequence if that mark is not known.
     pub(super) fn new(epoch: Epoch, seen: Option<Mark>, next: u64) -> Self {
-        Self { epoch, seen, next, events: Vec::new(), bytes: 0 }
+        Self { epoch, seen, is_complete: false, next, events: Vec::new(), bytes: 0 }
     }
 
     /// The mark of the last record, if it is known.
@@ -50,6 +52,7 @@ impl Chain {
         }
         let position = Position { epoch: self.epoch, mark: position(record, message.sequence).mark };
         match record.body {
+            Body::Event { .. } if self.is_complete => {}
             Body::Event { key, wire } => {
                 // An unknown predecessor has the number before, and no tag: no client has seen it.
                 let unknown = Mark { offset: message.sequence.saturating_sub(1), ..Mark::default() };
@@ -58,6 +61,7 @@ impl Chain {
                 self.bytes += wire.len();
                 self.events.push(Stored::new(position, previous, clock.to_local(message.time), keys, wire));
                 self.seen = Some(position.mark);
+                self.is_complete = record.is_last();
             }
             // What came before is of the log that was removed: its messages are deleted one by one, and some may be left.
             Body::Root { removed: Some(_) } => {
@@ -74,6 +78,10 @@ impl Chain {
     pub(super) fn skip(&mut self, message: &StoredMessage, record: &Record<'_>) {
         self.next = message.sequence + 1;
         let mark = position(record, message.sequence).mark;
+        if self.is_complete && record.is_event() {
+            return;
+        }
+        self.is_complete = record.is_last();
         if !record.is_event() && record.epoch != self.epoch {
             self.seen = None;
         } else if self.seen.is_none() || !matches!(record.body, Body::Root { removed: None }) {
@@ -84,7 +92,7 @@ impl Chain {
     /// Drops all that was pushed: it belongs to an earlier log.
     pub(super) fn restart(&mut self) {
         self.events.clear();
-        (self.seen, self.bytes) = (None, 0);
+        (self.seen, self.is_complete, self.bytes) = (None, false, 0);
     }
 }
 

@@ -43,7 +43,12 @@ impl KnownEpochs {
         state.epochs.insert(topic.to_owned(), epoch);
     }
 
-    /// Forgets the epoch of a topic that was removed. One that is being read is not recorded.
+    /// Forgets the epoch of a topic that takes no event any more.
+    pub(super) fn forget(&self, topic: &str) {
+        self.0.lock().epochs.remove(topic);
+    }
+
+    /// Forgets the epoch of a topic that was removed, or is being closed. One that is being read is not recorded.
     pub(super) fn remove(&self, topic: &str) {
         let mut state = self.0.lock();
         if state.epochs.remove(topic).is_none() {

@@ -4,7 +4,8 @@
 //! The events of all topics are messages of one `JetStream` stream, on a subject for each topic. The sequence of a message
 //! is the offset of its event: offsets of a topic increase, and some are left out. The server sends each message to the
 //! nodes once it is stored, with the sequence of the one before on its subject. So a node finds holes; it fills them by
-//! reads. A log begins with a *root*, a record that is not an event.
+//! reads. A log begins with a *root*, a record that is not an event. It ends with the event that closes its topic: what is
+//! stored after that counts for nothing.
 //!
 //! # Layout
 //! Each file imports only from those above it:
@@ -14,13 +15,16 @@
 //! - `link`: the connection; `requests`: requests and their replies; `api`: the requests about a stream
 //! - `streams`: the settings of the streams; `consumer`, `newest`: reading many messages
 //! - `known_epochs`, `node`: the state of a process
-//! - `chain`, `reading`: events in their order, and where they are read from; `publisher`: publishing
+//! - `chain`, `reading`: events in their order, and where they are read from
+//! - `attempt`, `closing`, `publisher`: publishing
 //! - `leases`: feeds; `removal`: removing a topic; `receiving`: the messages about a topic; `listener`: the
 //!   subscriptions of a node
 //! - `nats_engine`: the engine
 
 mod api;
+mod attempt;
 mod chain;
+mod closing;
 mod consumer;
 mod fault;
 mod known_epochs;

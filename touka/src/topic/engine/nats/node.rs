@@ -68,11 +68,15 @@ pub(super) struct Node {
 /// The number of connections of a node that has to check its streams and topics again, behind an intact connection.
 pub(super) const UNPREPARED: u64 = 0;
 
-/// The newest record of a topic.
+/// The newest record of a topic. What was stored after its last event does not count.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Latest {
     pub(super) position: Position,
     pub(super) is_event: bool,
+    /// Whether it is the last event: the topic is closed.
+    pub(super) is_last: bool,
+    /// Whether the last event may be about to follow.
+    pub(super) is_closing: bool,
 }
 
 /// The maximum number of events between the announcement of a removal and the root of the next log.
@@ -162,7 +166,9 @@ impl Node {
         if record.is_event() {
             position.epoch = self.epoch_at(topic, position, deadline).await?;
         }
-        Ok(Some(Latest { position, is_event: record.is_event() }))
+        let (is_event, is_last) = (record.is_event(), record.is_last());
+        let newest = Latest { position, is_event, is_last, is_closing: false };
+        if is_last { Ok(Some(newest)) } else { self.last_or(topic, newest, deadline).await.map(Some) }
     }
 
     /// The epoch of the log that an event belongs to. The event itself names the one that its publisher knew: a node may not
@@ -200,7 +206,11 @@ impl Node {
         let clears = self.epochs.clears();
         loop {
             if let Some(latest) = self.find(topic, deadline).await? {
-                self.epochs.insert(topic, latest.position.epoch, clears);
+                if latest.is_last || latest.is_closing {
+                    self.epochs.forget(topic);
+                } else {
+                    self.epochs.insert(topic, latest.position.epoch, clears);
+                }
                 return Ok(latest);
             }
             let (epoch, tag) = (self.first_epoch(topic, deadline).await?, Tag::random());
@@ -210,7 +220,7 @@ impl Node {
             if let Ack::Stored { sequence } = written {
                 let position = Position { epoch, mark: Mark { offset: sequence, tag } };
                 self.epochs.insert(topic, epoch, clears);
-                return Ok(Latest { position, is_event: false });
+                return Ok(Latest { position, is_event: false, is_last: false, is_closing: false });
             }
         }
     }
@@ -228,8 +238,8 @@ impl Node {
         Ok(Epoch::from_bits(hash))
     }
 
-    /// Takes account of the removals that have arrived. A removal that was made before a publish arrives before its reply:
-    /// both are on one connection.
+    /// Takes account of the removals that have arrived, and of the announcements of closings. A removal that was made before a
+    /// publish arrives before its reply: both are on one connection.
     pub(super) fn hear_removals(&self) {
         let mut removals = self.removals.lock();
         let mut cx = Context::from_waker(Waker::noop());
@@ -238,15 +248,6 @@ impl Node {
                 Some(topic) => self.epochs.remove(&topic),
                 None => self.epochs.clear(),
             }
-        }
-    }
-
-    /// The epoch of a topic, for a publish.
-    pub(super) async fn epoch_of(&self, topic: &str, deadline: Instant) -> Result<Epoch, NatsFault> {
-        self.hear_removals();
-        match self.epochs.get(topic) {
-            Some(epoch) => Ok(epoch),
-            None => Ok(self.latest(topic, deadline).await?.position.epoch),
         }
     }
 

@@ -5,17 +5,18 @@ use std::sync::atomic::Ordering;
 use tokio::time::Instant;
 
 use super::api::Ack;
+use super::attempt::{Failed, message_id};
+use super::closing::{Closing, Standing};
 use super::fault::{FaultKind, NatsFault};
 use super::node::Node;
 use super::record;
-use super::subjects::token;
 use crate::stream::random;
 use crate::topic::encoded::Draft;
 use crate::topic::engine::EngineTopic;
 use crate::topic::engine::shared::attempts::{Attempts, failed_publish, removed_meanwhile};
 use crate::topic::error::HubError;
 use crate::topic::event_keys::EventKeys;
-use crate::topic::position::{Epoch, Mark, Position, Tag};
+use crate::topic::position::{Mark, Position, Tag};
 
 /// The bytes of a message for its headers, which count in the server's limit.
 const HEADERS: usize = 512;
@@ -38,18 +39,25 @@ impl Node {
         };
         // The id of the message is the same for all attempts: the server stores one of them.
         let id = format!("{:016x}", random());
-        let mut is_unknown = false;
+        let (mut is_unknown, mut tags) = (false, Vec::new());
         loop {
             // Another process may remove the topic between two attempts.
             if topic.is_removed() {
                 return Err(removed_meanwhile(topic.name(), is_unknown));
             }
-            let fault = match self.send(topic.name(), draft, keys, &id, attempts.deadline()).await {
+            let sent = if draft.is_last() {
+                let event = Closing { draft, keys, id: &id, tags: &mut tags };
+                self.send_last(topic, event, attempts.deadline()).await
+            } else {
+                self.send(topic, draft, keys, (&id, is_unknown), attempts.deadline()).await
+            };
+            let fault = match sent {
                 Ok(position) => {
                     topic.set_known_position(position);
                     self.write_name(topic.name(), position.epoch, attempts.deadline()).await;
                     return Ok(position);
                 }
+                Err(Failed::Closed) => return Err(HubError::closed(topic.name())),
                 Err(Failed::Before(fault)) => fault,
                 Err(Failed::Sent(fault)) => {
                     is_unknown |= fault.is_unknown();
@@ -80,19 +88,29 @@ impl Node {
 
     /// Sends the event once. Each attempt has a tag of its own: if NATS loses the event of an earlier one, the next one may
     /// get its sequence after other events.
+    ///
+    /// If the topic is closed, the server is only asked whether it knows the event: by its idempotency key, or from an earlier
+    /// attempt if one `may_be_stored`.
     async fn send(
         &self,
-        topic: &str,
+        of: EngineTopic<'_>,
         draft: &Draft,
         keys: EventKeys<'_>,
-        id: &str,
+        (id, may_be_stored): (&str, bool),
         deadline: Instant,
     ) -> Result<Position, Failed> {
+        let topic = of.name();
         loop {
-            let epoch = self.epoch_of(topic, deadline).await.map_err(Failed::Before)?;
+            let epoch = match self.standing(of, deadline).await.map_err(Failed::Before)? {
+                Standing::Open(epoch) => epoch,
+                Standing::Closed(_) if keys.once.is_none() && !may_be_stored => return Err(Failed::Closed),
+                Standing::Closed(last) => {
+                    return self.find_published(topic, last, &message_id(topic, last.epoch, keys, id), deadline).await;
+                }
+            };
             let (tag, subject) = (Tag::random(), self.subjects.events(topic));
             let payload = record::event(epoch, tag, keys, draft.without_id());
-            let id = keys.once.map_or_else(|| id.to_owned(), |once| once_id(topic, epoch, once));
+            let id = message_id(topic, epoch, keys, id);
             let highest = self.highest.load(Ordering::Acquire);
             let stored = self.events.publish(&self.requests, subject, Some(&id), None, payload, deadline).await;
             match stored.map_err(Failed::Sent)? {
@@ -124,29 +142,4 @@ impl Node {
         }
         Ok(Position { epoch: self.epoch_at(topic, position, deadline).await?, ..position })
     }
-
-    /// The position of the event at a sequence, which an earlier publish has stored.
-    async fn find_at(&self, epoch: Epoch, sequence: u64, deadline: Instant) -> Result<Position, NatsFault> {
-        let message = self.events.get_at(&self.requests, sequence, deadline).await?;
-        // A trimmed event has no tag any more. It does not matter: no client can continue there.
-        let tag = message.map_or_else(|| Ok(Tag::default()), |message| Ok(self.record(&message)?.tag))?;
-        Ok(Position { epoch, mark: Mark { offset: sequence, tag } })
-    }
-}
-
-/// The step at which an attempt has failed.
-enum Failed {
-    /// The event was not sent.
-    Before(NatsFault),
-    /// The event was sent. The fault tells whether it may be stored.
-    Sent(NatsFault),
-    /// The event was stored by this attempt or an earlier one, and its position could not be read.
-    Stored(NatsFault),
-}
-
-/// The id of the message of an event with a key of idempotency. It depends on the epoch, so that the key does not outlive
-/// its topic.
-fn once_id(topic: &str, epoch: Epoch, once: &str) -> String {
-    // Headers lose spaces at their end.
-    format!("{}/{}/{}/{}", epoch.bits(), topic.len(), token(topic), token(once))
 }

@@ -195,6 +195,14 @@ impl Node {
     async fn read_log_after(&self, topic: &ActiveTopic, seen: Position, deadline: Instant) -> Result<Read, NatsFault> {
         let name = topic.tail.topic();
         let subject = self.subjects.events(name);
+        if topic.tail.closed_at() == Some(seen) {
+            let latest = self.latest(name, deadline).await?.position;
+            // What follows the last event does not count, whatever NATS still knows of its announcement.
+            let has_closed = latest.epoch == seen.epoch && self.has_record(&subject, seen, deadline).await?;
+            let head = if has_closed { seen } else { latest };
+            let end = self.end_of(name, head, deadline).await?;
+            return Ok(Read { head: Some(head), end, events: Vec::new() });
+        }
         // A log that was not read yet is before the first sequence.
         if seen.mark.offset > 0 {
             let mut chain = Chain::new(seen.epoch, Some(seen.mark), seen.mark.offset + 1);

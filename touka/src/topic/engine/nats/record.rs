@@ -7,6 +7,7 @@ use crate::topic::engine::FeedEnd;
 use crate::topic::engine::shared::feed_reason::parse_reason;
 use crate::topic::event_keys::EventKeys;
 use crate::topic::position::{Epoch, Tag};
+use crate::topic::role::Role;
 
 /// One record on the subject of a topic.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,12 +36,21 @@ pub(super) struct EndRecord {
     pub(super) end: FeedEnd,
 }
 
+/// The announcement of an event that closes its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClosingRecord {
+    pub(super) epoch: Epoch,
+    /// The sequence of the record before the event: it is stored if it is the next one, or else not at all.
+    pub(super) after: u64,
+}
+
 /// The version of the format.
 const VERSION: u8 = 1;
 
 const EVENT: u8 = 1;
 const ROOT: u8 = 2;
 const END: u8 = 3;
+const CLOSING: u8 = 4;
 
 /// The bytes of a record before its body.
 const HEAD: usize = 14;
@@ -91,6 +101,13 @@ pub(super) fn end(epoch: Epoch, end: &FeedEnd) -> Vec<u8> {
     bytes
 }
 
+/// Encodes the announcement of a closing.
+pub(super) fn closing(epoch: Epoch, after: u64) -> Vec<u8> {
+    let mut bytes = head(CLOSING, epoch, Tag::default(), 8);
+    bytes.extend(after.to_be_bytes());
+    bytes
+}
+
 /// The kind, the epoch and the tag, and the rest.
 fn parse_head(bytes: &[u8]) -> Option<(u8, Epoch, Tag, &[u8])> {
     let ([version, kind], rest) = bytes.split_first_chunk()?;
@@ -124,6 +141,11 @@ impl<'a> Record<'a> {
     pub(super) const fn is_event(&self) -> bool {
         matches!(self.body, Body::Event { .. })
     }
+
+    /// Whether this is an event that closes its topic.
+    pub(super) fn is_last(&self) -> bool {
+        matches!(self.body, Body::Event { wire, .. } if Role::of(wire) == Role::Last)
+    }
 }
 
 impl EndRecord {
@@ -138,6 +160,15 @@ impl EndRecord {
         let last = (!last.is_empty()).then(|| Event::from_wire(last));
         let (number, at) = (u64::from_be_bytes(*number), u64::from_be_bytes(*at));
         Some(Self { epoch, end: FeedEnd { number, at, reason, last } })
+    }
+}
+
+impl ClosingRecord {
+    /// Parses the announcement of a closing. Returns `None` for other bytes.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let (CLOSING, epoch, _, rest) = parse_head(bytes)? else { return None };
+        let (after, _) = rest.split_first_chunk()?;
+        Some(Self { epoch, after: u64::from_be_bytes(*after) })
     }
 }
 
@@ -160,13 +191,17 @@ mod tests {
             let removed = (bits % 2 == 0).then_some(epoch);
             let bytes = root(epoch, tag, removed);
             prop_assert_eq!(Record::parse(&bytes), Some(Record { epoch, tag, body: Body::Root { removed } }));
-            prop_assert!(EndRecord::parse(&bytes).is_none());
+            prop_assert!(EndRecord::parse(&bytes).is_none() && ClosingRecord::parse(&bytes).is_none());
+            let closed = ClosingRecord { epoch, after: bits };
+            prop_assert_eq!(ClosingRecord::parse(&closing(epoch, bits)), Some(closed));
         }
 
         #[test]
-        fn other_bytes_are_no_record(bytes in prop::collection::vec(any::<u8>(), 0..60), kind in 0_u8..5) {
+        fn other_bytes_are_no_record(bytes in prop::collection::vec(any::<u8>(), 0..60), kind in 0_u8..6) {
             let framed = [&[VERSION, kind][..], &bytes].concat();
-            let _ = (Record::parse(&bytes), EndRecord::parse(&bytes), Record::parse(&framed), EndRecord::parse(&framed));
+            for bytes in [&bytes, &framed] {
+                let _ = (Record::parse(bytes), EndRecord::parse(bytes), ClosingRecord::parse(bytes));
+            }
         }
     }
 

@@ -72,7 +72,8 @@ impl Node {
     }
 
     async fn try_delete_before(&self, topic: &str, sequence: u64) -> Result<(), NatsFault> {
-        for subject in [self.subjects.events(topic), self.subjects.ends(topic), self.subjects.removals(topic)] {
+        let of = &self.subjects;
+        for subject in [of.events(topic), of.ends(topic), of.removals(topic), of.closings(topic), of.refused(topic)] {
             let mut consumer = Consumer::open(&self.requests, &self.events, &subject, 1, soon()).await?;
             let batch = Batch { messages: READ_EVENTS, bytes: READ_BYTES, until: sequence };
             'read: while consumer.pending > 0 {

@@ -53,7 +53,13 @@ impl Subjects {
         format!("{}.r.{}", self.prefix, token(topic))
     }
 
-    /// The removals of all topics, as the server sends them to the nodes.
+    /// The closings of a topic. Each is announced here before the last event is written among the others, so that it is found
+    /// though others follow it. No topic has this subject for its removals: it has two tokens.
+    pub(super) fn closings(&self, topic: &str) -> String {
+        format!("{}.r.closed.{}", self.prefix, token(topic))
+    }
+
+    /// The removals and closings of all topics, as the server sends them to the nodes.
     pub(super) fn live_removals(&self) -> String {
         format!("{0}.live.{0}.r.>", self.prefix)
     }
@@ -76,6 +82,11 @@ impl Subjects {
     /// The name of the topic with this epoch.
     pub(super) fn name(&self, epoch: Epoch) -> String {
         format!("{}.n.{}", self.prefix, epoch.bits())
+    }
+
+    /// The ids of events that were refused because the topic was closed.
+    pub(super) fn refused(&self, topic: &str) -> String {
+        format!("{}.n.refused.{}", self.prefix, token(topic))
     }
 
     /// All that the server and the nodes send about a topic.
@@ -143,7 +154,9 @@ mod tests {
         assert_eq!(subjects.events("a.b *>%\u{e4}\n"), "touka.t.a%2Eb%20%2A%3E%25%C3%A4%0A");
         assert_eq!(subjects.live("x"), "touka.live.touka.*.x");
         for name in ["a.b *>%\u{e4}\n", "\0", "%7B"] {
-            assert_eq!(Subjects::topic_of(&subjects.removals(name)).as_deref(), Some(name));
+            for subject in [subjects.removals(name), subjects.closings(name)] {
+                assert_eq!(Subjects::topic_of(&subject).as_deref(), Some(name));
+            }
         }
     }
 

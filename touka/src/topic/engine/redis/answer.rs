@@ -34,6 +34,8 @@ pub(super) enum PublishAnswer {
     Published(Published),
     /// An earlier attempt may have appended the event, which may be trimmed by now.
     Unknown,
+    /// The topic is closed, and the event is not there.
+    Closed,
 }
 
 impl PublishAnswer {
@@ -42,6 +44,9 @@ impl PublishAnswer {
         let Value::Array(parts) = answer else { return None };
         if parts.is_empty() {
             return Some(Self::Unknown);
+        }
+        if let [only] = &parts[..] {
+            return (bytes(only)? == b"closed").then_some(Self::Closed);
         }
         let [epoch, offset, own, previous, time] = &parts[..] else { return None };
         let mark = Mark { offset: number(offset)?, tag: tag(number(own)?)? };

@@ -6,16 +6,18 @@
 --       10 the tags of earlier attempts that may have appended this event, or '',
 --       11 lifetime of the record in ms, or 0 to write none
 --       12 epoch, 13 offset and 14 tag of an event that was there before the first attempt; an empty epoch if none is known,
---       15 '1' if the record is that of an idempotency key, or '' if it is that of the attempts of this publish
+--       15 '1' if the record is that of an idempotency key, or '' if it is that of the attempts of this publish,
+--       16 '1' if the event is the last one, which closes the topic, or ''
 -- An age or a lifetime of 0 is unlimited. Returns {epoch, offset, tag, previous tag, time} of the event, also
--- if it was there already. Returns {} if it cannot be known whether the event is there.
+-- if it was there already. Returns {} if it cannot be known whether the event is there, and {'closed'} if it is not there
+-- because the topic is closed.
 local stream, state = KEYS[1], KEYS[2]
 
 local clock = redis.call('TIME')
 local now = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
 -- e: epoch, o: offset and t: tag of the newest event, b: bytes of all events so far,
--- f: bytes before the oldest event and a: its time, as of the last look at it
-local s = redis.call('HMGET', state, 'e', 'o', 't', 'b', 'f', 'a')
+-- f: bytes before the oldest event and a: its time, as of the last look at it, c: 1 if the newest event is the last one
+local s = redis.call('HMGET', state, 'e', 'o', 't', 'b', 'f', 'a', 'c')
 local epoch, previous, start = s[1], s[3] or '0', s[4] or '0'
 -- An attempt that has got no answer may arrive after the one that was made in its place, and after the topic was removed
 -- since. The record of an idempotency key from before the topic was removed does not count.
@@ -59,6 +61,9 @@ elseif ARGV[10] ~= '' then
         return {}
     end
 end
+if s[7] then
+    return {'closed'}
+end
 
 local length = #ARGV[4]
 local total = tonumber(start) + length
@@ -66,6 +71,9 @@ local offset = string.format('%.0f', redis.call('HINCRBY', state, 'o', 1))
 local head = table.concat({epoch, offset, ARGV[2], previous, now, start, ARGV[3]}, ' ')
 redis.call('XADD', stream, offset .. '-0', 'h', head, 'd', ARGV[4])
 redis.call('HSET', state, 't', ARGV[2], 'b', string.format('%.0f', total))
+if ARGV[16] == '1' then
+    redis.call('HSET', state, 'c', '1')
+end
 redis.call('SPUBLISH', ARGV[9], head .. '\n' .. ARGV[4])
 
 -- The newest event stays.

@@ -83,6 +83,7 @@ impl Nodes {
                     return Ok(published.position);
                 }
                 Ok((_, PublishAnswer::Unknown)) => return Err(HubError::unknown_publish(topic.name(), None)),
+                Ok((_, PublishAnswer::Closed)) => return Err(HubError::closed(topic.name())),
                 Err(fault) => fault,
             };
             let is_passing = match fault.outcome() {
@@ -164,6 +165,7 @@ impl Publishing<'_> {
             known_offset,
             known_tag,
             if once.is_some() { b"1" } else { b"" },
+            if draft.is_last() { b"1" } else { b"" },
         ];
         let keys = [&*events, &*state, &*record];
         let answer = PUBLISH.run(&node.commands, &keys, &arguments, deadline).await?;

@@ -28,7 +28,9 @@ impl Source for Node {
     }
 
     async fn read_newest(&self, topic: &ActiveTopic, deadline: Instant) -> Result<Read, RedisFault> {
-        let mut read = self.read(&topic.tail, None, None, self.cache.events, self.cache.bytes, deadline).await?;
+        // At least one: the event that has closed a topic must be known.
+        let events = self.cache.events.max(1);
+        let mut read = self.read(&topic.tail, None, None, events, self.cache.bytes, deadline).await?;
         read.events.reverse();
         Ok(read.into())
     }

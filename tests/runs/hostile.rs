@@ -1,0 +1,212 @@
+//! Bodies, events and functions of the user that panic, and bodies that do more than they should.
+
+use std::future::pending;
+use std::panic::panic_any;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Notify, oneshot};
+use tokio::time::sleep;
+use touka::response::StatusCode;
+use touka::run::{Begun, RunStatus};
+use touka::{Emitter, Event, EventStream, Hub, IntoEvent};
+
+use crate::scene::{run, seen, start_short};
+
+/// Panics when it is dropped.
+struct Spiteful;
+
+impl Drop for Spiteful {
+    fn drop(&mut self) {
+        panic_any(Worse);
+    }
+}
+
+/// A value of a panic whose destructor panics.
+struct Worse;
+
+impl Drop for Worse {
+    fn drop(&mut self) {
+        panic!("a value of a panic panics on purpose");
+    }
+}
+
+/// The end that all these runs have.
+const FAILED: &str = r#"{"status":500,"title":"Internal Server Error"}"#;
+
+/// The key of a run whose body has panicked is free after it is forgotten, and other runs are not disturbed.
+async fn is_unharmed(hub: &Hub, key: &str) {
+    let run = run(hub, key);
+    run.forget().await.unwrap();
+    assert_eq!(start_short(&run, "again").await.unwrap(), Begun::Started);
+    assert_eq!(seen(&run).await, ["again", "{}"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_panics_fails() {
+    let hub = Hub::memory();
+    let panics = run(&hub, "a");
+    let begun = panics.start_or_join(|out: Emitter| async move {
+        out.emit("x").await;
+        panic_any(Worse);
+    });
+    begun.await.unwrap();
+    assert_eq!(seen(&panics).await, ["x", FAILED]);
+    assert_eq!(panics.status().await.unwrap(), RunStatus::Failed);
+    is_unharmed(&hub, "a").await;
+    let begun = run(&hub, "b").start_or_join(|_: Emitter| {
+        if true {
+            panic_any(Worse);
+        }
+        async {}
+    });
+    assert!(begun.await.unwrap_err().is_refused());
+    assert_eq!(start_short(&run(&hub, "b"), "x").await.unwrap(), Begun::Started);
+}
+
+/// The destructors of a body panic: after its end, when it is dropped for a stop, when it is not used, and when it fails first.
+#[tokio::test(start_paused = true)]
+async fn destructors_that_panic_cost_nothing_else() {
+    let hub = Hub::memory();
+    for stops in [false, true] {
+        let run = run(&hub, "a");
+        let spiteful = Spiteful;
+        let begun = run.start_or_join(move |out: Emitter| async move {
+            let _spiteful = spiteful;
+            out.emit("x").await;
+            if stops {
+                pending::<()>().await;
+            }
+        });
+        begun.await.unwrap();
+        let other = Spiteful;
+        let joined = run.start_or_join(move |_: Emitter| async move { drop(other) }).await.unwrap();
+        assert_eq!(joined, Begun::Joined);
+        if stops {
+            run.stop().await.unwrap();
+        }
+        let events = seen(&run).await;
+        assert_eq!(events.len(), 2, "{events:?}");
+        is_unharmed(&hub, "a").await;
+        run.forget().await.unwrap();
+    }
+    let spiteful = Spiteful;
+    let refused = run(&hub, "b").start_or_join(move |_: Emitter| async move {
+        let _spiteful = spiteful;
+        Err::<(), _>(StatusCode::CONFLICT)
+    });
+    assert!(refused.await.unwrap_err().is_refused());
+    assert_eq!(start_short(&run(&hub, "b"), "x").await.unwrap(), Begun::Started);
+    // A start that is never polled, and one that is dropped in the middle.
+    let spiteful = Spiteful;
+    drop(run(&hub, "c").start_or_join(move |_: Emitter| async move { drop(spiteful) }));
+    let spiteful = Spiteful;
+    let begun = run(&hub, "c").start_or_join(move |_: Emitter| async move {
+        let _spiteful = spiteful;
+        Err::<(), StatusCode>(pending().await)
+    });
+    drop(tokio::time::timeout(Duration::from_millis(10), begun).await);
+    assert_eq!(run(&hub, "c").stop().await.unwrap(), StatusCode::ACCEPTED);
+    assert_eq!(run(&hub, "c").wait().await.unwrap(), RunStatus::Cancelled);
+}
+
+/// An event whose encoding panics.
+struct Unspeakable;
+
+impl IntoEvent for Unspeakable {
+    fn into_event(self) -> touka::Result<Event> {
+        panic_any(Worse);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_cannot_be_encoded_fails_its_run() {
+    let hub = Hub::memory();
+    let run = run(&hub, "a");
+    let begun = run.start_or_join(|out: Emitter<Unspeakable>| async move {
+        out.emit(Unspeakable).await;
+        pending::<()>().await;
+    });
+    begun.await.unwrap();
+    assert_eq!(seen(&run).await, [FAILED]);
+    let huge = run_of(&hub, "b");
+    let begun = huge.start_or_join(|out: Emitter| async move {
+        out.emit("x").await;
+        out.emit("x".repeat(16 * 1024 * 1024)).await;
+        pending::<()>().await;
+    });
+    begun.await.unwrap();
+    assert_eq!(seen(&huge).await, ["x", FAILED]);
+}
+
+fn run_of(hub: &Hub, key: &str) -> touka::run::Run {
+    run(hub, key).max_bytes(usize::MAX)
+}
+
+/// If the user's function makes no event that can be sent, the last event is touka's own.
+#[tokio::test(start_paused = true)]
+async fn a_last_event_always_comes() {
+    let hub = Hub::memory();
+    let panics = run(&hub, "a").last_event(|_| panic_any(Worse));
+    start_short(&panics, "x").await.unwrap();
+    assert_eq!(seen(&panics).await, ["x", "{}"]);
+    let huge = run(&hub, "b").last_event(|_| Some(Event::data("x".repeat(17 * 1024 * 1024))));
+    start_short(&huge, "x").await.unwrap();
+    assert_eq!(seen(&huge).await, ["x", "{}"]);
+    let spiteful = Spiteful;
+    let drops = run(&hub, "c").last_event(move |_| {
+        let _spiteful = &spiteful;
+        Some(Event::data("own"))
+    });
+    // The function is dropped with the last handle, here or in the run's task.
+    for _ in 0..2 {
+        start_short(&drops, "x").await.unwrap();
+        drops.wait().await.unwrap();
+    }
+    let begun = tokio::spawn(async move { start_short(&drops, "x").await });
+    assert_eq!(begun.await.unwrap().unwrap(), Begun::Joined);
+    assert_eq!(seen(&run(&hub, "c")).await, ["x", "own"]);
+    is_unharmed(&hub, "c").await;
+}
+
+/// A last event with fields of its own is sent once, with the position as its id.
+#[tokio::test(start_paused = true)]
+async fn a_last_event_has_the_position_as_its_id() {
+    let hub = Hub::memory();
+    let run = run(&hub, "a").last_event(|_| Some(Event::data("own").id("its own").retry(Duration::from_secs(7))));
+    start_short(&run, "x").await.unwrap();
+    run.wait().await.unwrap();
+    let events: Vec<Event> = futures_util::StreamExt::collect(crate::scene::follow(&run).await).await;
+    let last = events.last().unwrap();
+    assert!(last.as_id().unwrap().to_string().starts_with("1."), "{last}");
+    let over: EventStream = run.follow(last.as_id().cloned()).await.unwrap();
+    assert_eq!(touka::response::IntoResponse::into_response(over).status(), StatusCode::NO_CONTENT);
+}
+
+/// A task that the body has spawned emits as long as the body runs, and not any more after its end.
+#[tokio::test(start_paused = true)]
+async fn a_spawned_task_emits_until_the_end() {
+    let hub = Hub::memory();
+    let run = run(&hub, "a");
+    let (told, ends) = oneshot::channel();
+    let begun = run.start_or_join(|out: Emitter| async move {
+        let half = Arc::new(Notify::new());
+        let (out, tell) = (Arc::new(out), Arc::clone(&half));
+        tokio::spawn(async move {
+            for number in 0..4 {
+                out.emit(Event::data(number.to_string())).await;
+                if number == 1 {
+                    tell.notify_one();
+                    sleep(Duration::from_secs(1)).await;
+                }
+            }
+            let _ = told.send(());
+        });
+        half.notified().await;
+    });
+    begun.await.unwrap();
+    assert_eq!(seen(&run).await, ["0", "1", "{}"]);
+    // Its emits after the end do not wait for ever, or the task is dropped with what it holds.
+    let _ = tokio::time::timeout(Duration::from_secs(10), ends).await;
+    assert_eq!(seen(&run).await, ["0", "1", "{}"]);
+}
