@@ -42,7 +42,7 @@ pub(super) async fn append(log: &RunLog, lead: &Lead, draft: Draft) -> Option<Ap
         if !error.is_retryable() {
             break;
         }
-        next = spare.as_ref().cloned();
+        next = spare.clone();
         sleep(retry).await;
         retry = (retry * 2).min(MAX_RETRY);
     }

@@ -115,13 +115,11 @@ impl Driver {
                     break End::Failed(None);
                 }
                 Happened::Said(Said::Ended(last)) => {
-                    break match self.active.stop_reason() {
-                        Some(reason) => reason.into_end(),
-                        None => {
-                            self.ending.set_done(last);
-                            End::Done
-                        }
-                    };
+                    if let Some(reason) = self.active.stop_reason() {
+                        break reason.into_end();
+                    }
+                    self.ending.set_done(last);
+                    break End::Done;
                 }
                 Happened::Said(Said::Failed(event)) => break End::Failed(event),
             }
