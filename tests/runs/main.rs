@@ -1,3 +1,4 @@
 //! Runs: bodies that outlive their client.
 
+mod detached;
 mod life;

@@ -38,8 +38,8 @@ impl RunOption {
     pub(crate) fn read(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Self> {
         let option = match name.to_string().as_str() {
             ON_DISCONNECT => on_disconnect(name, input, diagnostics)?.map(Self::OnDisconnect),
-            MAX_RUN => max_run(name, input, diagnostics)?.map(Self::Time),
-            STOP_GRACE | KEEP_FOR => a_duration(name, input, diagnostics)?.map(Self::Time),
+            MAX_RUN | KEEP_FOR => some_time(name, input, diagnostics)?.map(Self::Time),
+            STOP_GRACE => a_duration(name, input, diagnostics)?.map(Self::Time),
             MAX_BYTES => max_bytes(name, input, diagnostics)?.map(Self::MaxBytes),
             OWNER => Template::read(name, input, diagnostics)?.map(Self::Owner),
             LAST_EVENT => function(name, input, diagnostics)?.map(Self::LastEvent),
@@ -102,16 +102,19 @@ fn cancel_after(
     Ok(None)
 }
 
-fn max_run(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Duration>> {
-    let longest = a_duration(name, input, diagnostics)?;
-    if longest.is_some_and(|longest| longest.is_zero()) {
-        diagnostics.error(
-            name,
-            "a run of no time fails before its first event: write a longer time, as in `max_run = \"1h\"`",
-        );
-        return Ok(None);
+/// Reads a duration that cannot be zero.
+fn some_time(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Duration>> {
+    let time = a_duration(name, input, diagnostics)?;
+    if !time.is_some_and(|time| time.is_zero()) {
+        return Ok(time);
     }
-    Ok(longest)
+    let fault = if name == MAX_RUN {
+        "the run would fail at once"
+    } else {
+        "a run that ends quickly would be gone before its client has read it"
+    };
+    diagnostics.error(name, format!("{fault}: write a longer time, as in `{name} = \"1h\"`"));
+    Ok(None)
 }
 
 fn max_bytes(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<u64>> {
