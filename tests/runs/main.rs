@@ -1,6 +1,7 @@
 //! Runs: bodies that outlive their client.
 
 mod cluster;
+mod detached;
 mod hostile;
 mod life;
 mod limits;
