@@ -21,6 +21,7 @@ async fn turn(chat: u64, ask: Json<Ask>) -> Result<EventStream<Turn>, Refusal> {
                     clippy::no_effect_underscore_binding,
                     clippy::used_underscore_binding
                 )]
+                #[allow(unused_variables)]
                 let chat = chat;
                 #[allow(
                     clippy::no_effect_underscore_binding,

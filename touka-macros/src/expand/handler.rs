@@ -2,6 +2,7 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::{FnArg, Pat, PatType, Type};
 
 use super::mode;
@@ -78,7 +79,8 @@ struct Parameters {
 
 fn parameters(handler: &Handler, options: &Options) -> Parameters {
     let Parameters { mut inputs, mut moves, mut patterns } = Parameters::default();
-    let used: Vec<String> = setting::values(options).map(|(_, value)| value.to_token_stream().to_string()).collect();
+    let values = setting::values(options).map(|(_, value)| value.to_token_stream().to_string());
+    let used: Vec<String> = values.chain(setting::placeholders(options)).collect();
     for input in &handler.sig.inputs {
         let FnArg::Typed(param) = input else {
             inputs.push(input.clone());
@@ -141,7 +143,7 @@ fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
     let mut rest: Vec<TokenTree> = pattern.into_iter().collect();
     while let Some(token) = rest.pop() {
         match token {
-            TokenTree::Ident(word) => words.push(word.to_string()),
+            TokenTree::Ident(word) => words.push(word.unraw().to_string()),
             TokenTree::Group(group) => rest.extend(group.stream()),
             _ => {}
         }

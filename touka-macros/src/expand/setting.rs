@@ -6,7 +6,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 
-use crate::options::{Options, Setting};
+use crate::detached::RunOption;
+use crate::options::{Mode, Options, Setting};
 use crate::runtime::{Runtime, located};
 
 /// Whether a setting concerns the `Opening`, the future before the response opens.
@@ -57,6 +58,19 @@ fn call((name, setting): &(Ident, Setting)) -> TokenStream {
             quote!(.#name(#value))
         }
     }
+}
+
+/// The names of the parameters that are part of the key or the owner of a run.
+pub(super) fn placeholders(options: &Options) -> impl Iterator<Item = String> {
+    let key = match &options.mode {
+        Mode::Detached(_, template) => template.as_ref(),
+        _ => None,
+    };
+    let owner = options.run.iter().filter_map(|(_, option)| match option {
+        RunOption::Owner(owner) => Some(owner),
+        _ => None,
+    });
+    key.into_iter().chain(owner).flat_map(|template| template.names().map(str::to_owned))
 }
 
 /// The settings whose values are expressions.

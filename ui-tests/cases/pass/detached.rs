@@ -85,6 +85,13 @@ async fn everything(
     out.emit(format!("{chat} {request} {} {}", r#type, app.name)).await;
 }
 
+// A parameter need not be used by the body if the key or the owner has it.
+#[sse_handler(detached = "keyed/{r#type}", owner = "{id}")]
+#[route(GET, "/keyed/{id}/{type}")]
+async fn keyed(id: u64, r#type: u64) {
+    emit!("x");
+}
+
 #[route(GET, "/untyped/{id}")]
 #[sse_handler(detached = "untyped/{id}", on_disconnect = keep)]
 async fn untyped(id: u64) {
@@ -140,7 +147,7 @@ fn app<S: Clone + Send + Sync + 'static>(state: S) -> Router
 where
     Hub: FromRef<S>,
 {
-    Router::new().mount(routes![untyped, typed, own, own_function::handler, made]).with_state(state)
+    Router::new().mount(routes![keyed, untyped, typed, own, own_function::handler, made]).with_state(state)
 }
 
 #[tokio::main(flavor = "current_thread")]
