@@ -29,15 +29,18 @@ use std::error::Error;
 use std::time::Duration;
 
 use http::StatusCode;
-use model::{Model, TIME_PER_TOKEN};
+use model::{BrokenOff, Model, TIME_PER_TOKEN};
 use serde::Serialize;
 use session::{NoSession, Session, SetCookie};
 use tokio::signal::unix::{SignalKind, signal};
-use touka::extract::{Json, LastEventId, State};
-use touka::run::{Begun, RunError};
-use touka::{EventStream, Hub, Router, Server, route, routes};
+use touka::extract::{FromRef, Json, LastEventId, State};
+use touka::run::RunError;
+use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
 use touka_examples::{Page, begin, pace, page};
-use turn::{Ask, Id, PREFIX, Turn};
+use turn::{Ask, Id, Turn};
+
+/// The beginning of the keys of turns.
+const PREFIX: &str = "turns/";
 
 /// How long an `EventSource` waits before it reconnects. A reader of an answer notices a gap of three seconds, the
 /// default of browsers.
@@ -56,6 +59,18 @@ struct App {
     model: Model,
 }
 
+impl FromRef<App> for Hub {
+    fn from_ref(app: &App) -> Self {
+        app.hub.clone()
+    }
+}
+
+impl FromRef<App> for Model {
+    fn from_ref(app: &App) -> Self {
+        app.model
+    }
+}
+
 /// The page, and a session for a browser that has none.
 #[route(GET, "/")]
 async fn index(session: Result<Session, NoSession>) -> (Option<SetCookie>, Page) {
@@ -71,8 +86,8 @@ struct Listed {
 
 /// The turns of the session that are under way or kept, the oldest first.
 #[route(GET, "/turns")]
-async fn list(session: Session, State(app): State<App>) -> Result<Json<Vec<Listed>>, RunError> {
-    let runs = app.hub.runs(session.owner()).await?;
+async fn list(session: Session, State(hub): State<Hub>) -> Result<Json<Vec<Listed>>, RunError> {
+    let runs = hub.runs(&session).await?;
     let listed = runs.iter().rev().filter_map(|run| {
         let id = run.key().strip_prefix(PREFIX)?.to_owned();
         Some(Listed { id, status: run.status().as_str() })
@@ -80,13 +95,22 @@ async fn list(session: Session, State(app): State<App>) -> Result<Json<Vec<Liste
     Ok(Json(listed.collect()))
 }
 
-/// Starts the answer to a question. A second request for the same turn joins it: 200 instead of 201.
+/// Starts the answer to a question, or joins it: a client may send this request again. The response is the turn from its
+/// beginning on. When its client leaves, the body goes on.
+///
+/// The body has nothing to clean up, so a stop drops it at once. `stopping()` is for those that do.
+#[sse_handler(detached = "turns/{id}", owner = "{session}", stop_grace = "0s", keep_for = "24h")]
 #[route(POST, "/turns/{id}")]
-async fn ask(session: Session, id: Id, State(app): State<App>, Json(ask): Json<Ask>) -> Result<StatusCode, RunError> {
-    let run = turn::run(&app.hub, &session, &id)?;
-    match run.start_or_join(move |out| turn::answer(app.model, ask, out)).await? {
-        Begun::Started => Ok(StatusCode::CREATED),
-        Begun::Joined => Ok(StatusCode::OK),
+async fn ask(
+    session: Session,
+    id: Id,
+    State(model): State<Model>,
+    Json(ask): Json<Ask>,
+) -> Result<EventStream<Turn>, BrokenOff> {
+    let mut answer = model.answer(&ask.question);
+    emit!(Turn::Asked { question: ask.question });
+    while let Some(text) = answer.next().await? {
+        emit!(Turn::Delta { text });
     }
 }
 
@@ -95,16 +119,16 @@ async fn ask(session: Session, id: Id, State(app): State<App>, Json(ask): Json<A
 async fn follow(
     session: Session,
     id: Id,
-    State(app): State<App>,
+    State(hub): State<Hub>,
     from: LastEventId,
 ) -> Result<EventStream<Turn>, RunError> {
-    Ok(turn::run(&app.hub, &session, &id)?.follow(from).await?.retry(RECONNECT_AFTER))
+    Ok(hub.run(format!("{PREFIX}{id}"))?.owner(&session).follow(from).await?.retry(RECONNECT_AFTER))
 }
 
 /// Stops an answer, for all who read it.
 #[route(POST, "/turns/{id}/stop")]
-async fn stop(session: Session, id: Id, State(app): State<App>) -> Result<StatusCode, RunError> {
-    turn::run(&app.hub, &session, &id)?.stop().await
+async fn stop(session: Session, id: Id, State(hub): State<Hub>) -> Result<StatusCode, RunError> {
+    hub.run(format!("{PREFIX}{id}"))?.owner(&session).stop().await
 }
 
 fn app(hub: Hub, model: Model) -> Router {
@@ -186,7 +210,7 @@ mod tests {
         let hub = Hub::memory();
         let app = serve(&hub);
         let browser = browser(&app).await;
-        assert_eq!(ask(&browser, "t1", "Why?").await.status(), 201);
+        assert_eq!(ask(&browser, "t1", "Why?").await.status(), 200);
         let mut first = browser.get("/turns/t1").events().await;
         let mut seen = Vec::new();
         for _ in 0..10 {
@@ -232,7 +256,7 @@ mod tests {
         assert_eq!(app.get("/turns").send().await.status(), 401);
         assert_eq!(ask(&app, "t1", "Why?").await.status(), 401);
         let [ada, ben] = [browser(&app).await, browser(&app).await];
-        assert_eq!(ask(&ada, "t1", "Why?").await.status(), 201);
+        assert_eq!(ask(&ada, "t1", "Why?").await.status(), 200);
         assert_eq!(ask(&ben, "t1", "Why?").await.status(), 404);
         assert_eq!(ben.get("/turns/t1").send().await.status(), 404);
         assert_eq!(ben.post("/turns/t1/stop").send().await.status(), 404);
@@ -260,8 +284,8 @@ mod tests {
         }
         assert_eq!(listed(&browser).await, json!([]));
         // The third answer at the same time is one too many.
-        assert_eq!(ask(&browser, "t1", "Why?").await.status(), 201);
-        assert_eq!(ask(&browser, "t2", "Why?").await.status(), 201);
+        assert_eq!(ask(&browser, "t1", "Why?").await.status(), 200);
+        assert_eq!(ask(&browser, "t2", "Why?").await.status(), 200);
         assert_eq!(ask(&browser, "t3", "Why?").await.status(), 429);
     }
 

@@ -6,6 +6,7 @@
 //! account.
 
 use std::collections::hash_map::RandomState;
+use std::fmt;
 use std::hash::{BuildHasher, Hasher};
 
 use axum::extract::FromRequestParts;
@@ -32,14 +33,23 @@ impl Session {
         Self(format!("{:016x}{:016x}", random(), random()))
     }
 
-    /// The owner of the runs of this session.
-    pub(crate) fn owner(&self) -> &str {
-        &self.0
-    }
-
     /// Scripts of the page cannot read the cookie, and pages of other sites cannot send it with a POST.
     pub(crate) fn set_cookie(&self) -> SetCookie {
         [(SET_COOKIE, format!("{NAME}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age=31536000", self.0))]
+    }
+}
+
+/// The owner of the runs of this session.
+impl AsRef<str> for Session {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As the owner.
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

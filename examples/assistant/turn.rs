@@ -1,20 +1,10 @@
-//! Turns: a question, and the run that answers it.
+//! Turns: the request for an answer, and its events.
 
+use std::fmt;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::Deserialize;
-use touka::run::{Run, RunError};
-use touka::{Emitter, Hub, IntoEvent};
-
-use crate::model::{BrokenOff, Model};
-use crate::session::Session;
-
-/// The beginning of the keys of turns.
-pub(crate) const PREFIX: &str = "turns/";
-
-/// The time for which an ended turn is kept. An app with a database stores the answer there when it ends.
-const KEEP_FOR: Duration = Duration::from_hours(24);
+use touka::IntoEvent;
 
 /// The maximum length of an id, in bytes.
 const LONGEST_ID: usize = 64;
@@ -30,23 +20,6 @@ pub(crate) enum Turn {
     /// A piece of the answer. A client that is far behind gets one that has the text of many.
     #[event(fold = "concat")]
     Delta { text: String },
-}
-
-/// The run of a turn, whether there is one or not.
-pub(crate) fn run(hub: &Hub, session: &Session, id: &Id) -> Result<Run, RunError> {
-    let run = hub.run(format!("{PREFIX}{}", id.0))?.owner(session.owner());
-    // The body has nothing to clean up, so a stop drops it at once. `touka::run::stopping` is for those that do.
-    Ok(run.stop_grace(Duration::ZERO).keep_for(KEEP_FOR))
-}
-
-/// The body of a run.
-pub(crate) async fn answer(model: Model, ask: Ask, out: Emitter<Turn>) -> Result<(), BrokenOff> {
-    let mut answer = model.answer(&ask.question);
-    out.emit(Turn::Asked { question: ask.question }).await;
-    while let Some(text) = answer.next().await? {
-        out.emit(Turn::Delta { text }).await;
-    }
-    Ok(())
 }
 
 /// The id of a turn, which the client chooses.
@@ -66,11 +39,17 @@ impl FromStr for Id {
     }
 }
 
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The body of a request for an answer.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "Body")]
 pub(crate) struct Ask {
-    question: String,
+    pub(crate) question: String,
 }
 
 #[derive(Deserialize)]
