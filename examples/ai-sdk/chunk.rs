@@ -1,32 +1,13 @@
 //! The events of a UI message stream.
 //!
-//! The client parses the data of each event as one chunk, except that of [`Sent::DONE`]. An event whose data is
-//! anything else ends the stream there with an error, under whatever name, so this stream has no other events.
-//! Comments, ids and reconnection times have no data, and are ignored.
+//! The client parses the data of each event as one chunk, except that of `[DONE]`. An event whose data is anything else
+//! ends the stream there with an error, under whatever name, so this stream has no other events: [`last_event`] replaces
+//! those that a run ends with by itself. Comments, ids and reconnection times have no data, and are ignored.
 
 use serde::Serialize;
 use serde_json::json;
+use touka::run::RunStatus;
 use touka::{Event, IntoEvent};
-
-/// An event of the stream: data without a name, as the client expects.
-#[derive(IntoEvent)]
-pub(crate) enum Sent {
-    #[event(name = "message")]
-    Chunk(Chunk),
-    #[event(name = "message", data = "text")]
-    Done(&'static str),
-}
-
-impl Sent {
-    /// The last event. The client does not wait for it, but other clients of this protocol may.
-    pub(crate) const DONE: Self = Self::Done("[DONE]");
-}
-
-impl From<Chunk> for Sent {
-    fn from(chunk: Chunk) -> Self {
-        Self::Chunk(chunk)
-    }
-}
 
 /// A chunk of an answer: those of the AI SDK that a text needs.
 #[derive(Serialize)]
@@ -46,6 +27,10 @@ pub(crate) enum Chunk {
     FinishStep,
     /// The end of the message.
     Finish { finish_reason: FinishReason },
+    /// The end of an answer that was stopped. To the client it is no error.
+    Abort,
+    /// The end of an answer that has failed: the client shows this text as its error, and reads no further.
+    Error { error_text: String },
 }
 
 /// The reason of an end.
@@ -55,7 +40,23 @@ pub(crate) enum FinishReason {
     Stop,
 }
 
-/// The chunk that fails the answer: the client shows this text as its error, and reads no further.
-pub(crate) fn error(text: &str) -> Event {
-    Event::data(json!({"type": "error", "errorText": text}).to_string())
+/// Data without a name, as the client expects.
+impl IntoEvent for Chunk {
+    fn into_event(self) -> touka::Result<Event> {
+        Ok(Event::data(json!(self).to_string()))
+    }
+}
+
+/// The last event of an answer.
+pub(crate) fn last_event(status: RunStatus) -> Option<Event> {
+    let error = |text: &str| Chunk::Error { error_text: text.to_owned() };
+    let chunk = match status {
+        RunStatus::Running => return None,
+        // The client does not wait for it, but other clients of this protocol may.
+        RunStatus::Done => return Some(Event::data("[DONE]")),
+        RunStatus::Cancelled => Chunk::Abort,
+        RunStatus::Failed => error("the answer has failed: ask again"),
+        RunStatus::Lost => error("the answer was lost: ask again"),
+    };
+    chunk.into_event().ok()
 }

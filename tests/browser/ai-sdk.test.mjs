@@ -9,9 +9,6 @@ import { DefaultChatTransport } from 'ai';
 import { start, withTimeout } from './support/server.mjs';
 
 const LIMIT = { timeout: 60_000 };
-// Temporary: the answers of the example end with the connection of the client that asked, so there is nothing to
-// resume or to stop. Without `skip` once they are runs.
-const WITH_RUNS = { ...LIMIT, skip: 'the answers of the example are no runs yet' };
 
 // A server whose answers take a moment, and one whose answers outlast each test. The second argument is the time
 // for a token, in milliseconds.
@@ -132,7 +129,7 @@ test('there is nothing to resume when nothing runs', LIMIT, async () => {
   assert.deepEqual(structuredClone(chat.messages), before);
 });
 
-test('a second client that comes in the middle gets all of the answer once', WITH_RUNS, async () => {
+test('a second client that comes in the middle gets all of the answer once', LIMIT, async () => {
   await inTheMiddle(async (first, sending) => {
     const stream = await transportOf(fast).reconnectToStream({ chatId: first.id });
     const second = open(fast, { id: first.id, messages: first.messages.slice(0, 1) });
@@ -151,7 +148,7 @@ test('a second client that comes in the middle gets all of the answer once', WIT
   });
 });
 
-test('a client that has left resumes, and has the answer once', WITH_RUNS, async () => {
+test('a client that has left resumes, and has the answer once', LIMIT, async () => {
   const whole = open(fast);
   await whole.sendMessage({ text: 'Why?' });
   await inTheMiddle(async (chat, sending) => {
@@ -182,7 +179,7 @@ async function inTheMiddle(look) {
   assert.fail('no answer was there to resume');
 }
 
-test('a stop from elsewhere ends the answer for all', WITH_RUNS, async () => {
+test('a stop from elsewhere ends the answer for all', LIMIT, async () => {
   const first = open(slow);
   const sending = first.sendMessage({ text: 'Why?' });
   await writes(first);

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod death;
+mod detached;
 mod hostile;
 mod life;
 mod limits;

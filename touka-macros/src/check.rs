@@ -10,7 +10,7 @@ use crate::keyword::{EMITTER, EVENT_SENDER, EVENT_WRITER, ROUTE, SSE_HANDLER, YI
 use crate::model::{self, Given, Handler};
 use crate::options::{Mode, Options, Setting};
 use crate::path::RoutePath;
-use crate::placeholders;
+use crate::{placeholders, runs};
 
 /// Applies the rules of `#[sse_handler]`.
 pub(crate) fn handler(handler: &Handler, options: &Options, diagnostics: &mut Diagnostics) {
@@ -20,11 +20,12 @@ pub(crate) fn handler(handler: &Handler, options: &Options, diagnostics: &mut Di
     }
     match &options.mode {
         Mode::Callback(_) => returns_bool(handler, diagnostics),
-        Mode::Generator | Mode::Channel(..) => returns_a_stream(handler, diagnostics),
+        Mode::Generator | Mode::Channel(..) | Mode::Detached(..) => returns_a_stream(handler, diagnostics),
     }
     parameters_are_owned(handler, diagnostics);
     takes_the_parameter_of_its_mode(handler, &options.mode, diagnostics);
     error_options_need_a_result(handler, options, diagnostics);
+    runs::check(handler, options, diagnostics);
     no_yield(handler, diagnostics);
     closures::check(handler.body.stream(), diagnostics);
 }
@@ -133,7 +134,7 @@ fn borrow(ty: TokenStream) -> Option<TokenStream> {
 /// Each mode provides one kind of parameter. A parameter of another kind belongs to another mode.
 fn takes_the_parameter_of_its_mode(handler: &Handler, mode: &Mode, diagnostics: &mut Diagnostics) {
     let wanted = match mode {
-        Mode::Generator => Given::Emitter,
+        Mode::Generator | Mode::Detached(..) => Given::Emitter,
         Mode::Callback(_) => Given::Writer,
         Mode::Channel(..) => Given::Sender,
     };
@@ -144,6 +145,9 @@ fn takes_the_parameter_of_its_mode(handler: &Handler, mode: &Mode, diagnostics: 
             let text = match (mode, given) {
                 (Mode::Generator, Given::Writer) => {
                     "an `EventWriter` needs the callback mode: write `#[sse_handler(callback)]`"
+                }
+                (Mode::Detached(..), _) => {
+                    "a detached handler emits with `emit!`, or with an `Emitter`: take `out: Emitter`"
                 }
                 (Mode::Generator, _) => "an `EventSender` needs the channel mode: write `#[sse_handler(channel = 32)]`",
                 (Mode::Callback(_), _) => "a callback writes to an `EventWriter`: take `out: &mut EventWriter`",

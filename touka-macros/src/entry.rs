@@ -6,8 +6,9 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Attribute, Ident, Meta, Path, Visibility};
 
 use crate::args::RouteArgs;
+use crate::detached::has_word;
 use crate::diagnostics::Diagnostics;
-use crate::keyword::{END, ROUTE, SSE_HANDLER};
+use crate::keyword::{DETACHED, END, ROUTE, ROUTED, SSE_HANDLER};
 use crate::model::Handler;
 use crate::options::Options;
 use crate::path::RoutePath;
@@ -16,6 +17,11 @@ use crate::yields::Body;
 use crate::{check, expand, fallback, infallible, renamed};
 
 pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream {
+    if has_word(args.clone(), DETACHED)
+        && let Some(swapped) = below_route(&args, item)
+    {
+        return swapped;
+    }
     let mut diagnostics = Diagnostics::new();
     let options = Options::parse(args, &mut diagnostics);
     let Some(mut handler) = function(item, SSE_HANDLER, &mut diagnostics) else {
@@ -36,16 +42,16 @@ pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream 
 pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let args = RouteArgs::parse(args, &mut diagnostics);
-    let Some(handler) = function(item, ROUTE, &mut diagnostics) else {
+    let Some(mut handler) = function(item, ROUTE, &mut diagnostics) else {
         return with_errors(diagnostics, item);
     };
+    mark_as_routed(&mut handler);
     let runtime = runtime(args.krate.as_ref(), ROUTE, &mut diagnostics);
     let path = args.path.map(|literal| RoutePath::parse(literal, &mut diagnostics));
     check::route(&handler, path.as_ref(), &mut diagnostics);
     match (diagnostics.finish(), args.method, path, sibling(&handler)) {
         (None, Some(method), Some(path), Some(sibling)) => {
-            let end = args.end.as_ref().or_else(|| sibling.end());
-            expand::route(&handler, &method, &path, end, &runtime)
+            expand::route(&handler, &method, &path, args.end.as_ref(), &sibling, &runtime)
         }
         (errors, ..) => {
             let stub = fallback::route(&handler, &runtime);
@@ -83,6 +89,33 @@ fn sibling(handler: &Handler) -> Option<Options> {
     });
     let broken = theirs.finish().is_some() || handler.is_stub();
     (!broken).then(|| options.unwrap_or_default())
+}
+
+/// The function with its `#[route]` above the detached `#[sse_handler]` whose arguments these are. `None` without one below.
+///
+/// The code of the route starts the run, so it needs the options and the parameters as they are written.
+fn below_route(args: &TokenStream, item: &TokenStream) -> Option<TokenStream> {
+    let mut handler = syn::parse2::<Handler>(item.clone()).ok()?;
+    let route = handler.take_attribute(ROUTE)?;
+    // Errors are reported when the attribute expands again.
+    let mut later = Diagnostics::new();
+    let options = Options::parse(args.clone(), &mut later);
+    let runtime = runtime(options.krate.as_ref(), SSE_HANDLER, &mut later);
+    drop(later.finish());
+    let root = runtime.root();
+    let attribute = Ident::new(SSE_HANDLER, Span::call_site());
+    Some(quote!(#route #[#root::#attribute(#args)] #handler))
+}
+
+/// Tells a detached `#[sse_handler]`, which expands after this `#[route]`, that there is a route.
+fn mark_as_routed(handler: &mut Handler) {
+    if let Some(attr) = handler.attribute_mut(SSE_HANDLER)
+        && let Meta::List(list) = &mut attr.meta
+        && has_word(list.tokens.clone(), DETACHED)
+    {
+        let (written, mark) = (&list.tokens, Ident::new(ROUTED, Span::call_site()));
+        list.tokens = quote!(#mark, #written);
+    }
 }
 
 /// Passes the name of the end to a `#[route]` that expands after this `#[sse_handler]`. The route answers the

@@ -35,27 +35,61 @@ pub(crate) const ON_CLOSE: &str = "on_close";
 pub(crate) const CALLBACK: &str = "callback";
 /// Option: the body runs on a task of its own.
 pub(crate) const CHANNEL: &str = "channel";
+/// Option: the body is a run, which outlives its client; the value is the template of its key.
+pub(crate) const DETACHED: &str = "detached";
+
+/// Option of a run: what happens when the last viewer has left.
+pub(crate) const ON_DISCONNECT: &str = "on_disconnect";
+/// Option of a run: how long a body that is to stop may go on.
+pub(crate) const STOP_GRACE: &str = "stop_grace";
+/// Option of a run: how long the body may run.
+pub(crate) const MAX_RUN: &str = "max_run";
+/// Option of a run: how many bytes its events may have.
+pub(crate) const MAX_BYTES: &str = "max_bytes";
+/// Option of a run: how long it is kept after its end.
+pub(crate) const KEEP_FOR: &str = "keep_for";
+/// Option of a run: the template of its owner.
+pub(crate) const OWNER: &str = "owner";
+/// Option of a run: the function that makes its last event.
+pub(crate) const LAST_EVENT: &str = "last_event";
 
 /// Every option of `#[sse_handler]`.
-pub(crate) const OPTIONS: [&str; 17] = [
+pub(crate) const OPTIONS: [&str; 25] = [
     CALLBACK,
     CHANNEL,
     CLOSE_AT,
     CLOSE_WHEN,
     CRATE,
+    DETACHED,
     END,
     EXPIRED_EVENT,
     HEAD,
     KEEP_ALIVE,
+    KEEP_FOR,
     LABEL,
+    LAST_EVENT,
+    MAX_BYTES,
     MAX_LIFETIME,
+    MAX_RUN,
     ON_CLOSE,
+    ON_DISCONNECT,
     ON_ERROR,
     OPEN_AFTER,
+    OWNER,
     RETRY,
+    STOP_GRACE,
     WHOLE_BLOCKS,
     WRITE_TIMEOUT,
 ];
+
+/// The values of `on_disconnect`.
+pub(crate) const KEEP: &str = "keep";
+pub(crate) const CANCEL: &str = "cancel";
+pub(crate) const CANCEL_AFTER: &str = "cancel_after";
+
+/// The mark by which `#[route]` tells a detached `#[sse_handler]`, which expands later, that it is there. Not an option
+/// for users.
+pub(crate) const ROUTED: &str = "__routed";
 
 /// The attribute of a function that emits events.
 pub(crate) const SSE_HANDLER: &str = "sse_handler";

@@ -3,13 +3,14 @@
 //! # Layout
 //! This file has the entry points of the compiler; their documentation is in Markdown files beside it. An
 //! expansion runs in stages, and each file uses only those before its own: `keyword → diagnostics → renamed →
-//! runtime → query → path → args → duration → options → model → placeholders → closures → check → yields →
-//! infallible → fallback → expand → entry`. `derive/` has the stages of `#[derive(IntoEvent)]`.
+//! runtime → query → path → args → duration → values → template → detached → options → model → placeholders →
+//! closures → runs → check → yields → infallible → fallback → expand → entry`. `derive/` has the stages of `#[derive(IntoEvent)]`.
 
 mod args;
 mod check;
 mod closures;
 mod derive;
+mod detached;
 mod diagnostics;
 mod duration;
 mod entry;
@@ -23,7 +24,10 @@ mod path;
 mod placeholders;
 mod query;
 mod renamed;
+mod runs;
 mod runtime;
+mod template;
+mod values;
 mod yields;
 
 #[cfg(test)]

@@ -94,6 +94,12 @@ impl Handler {
     pub(crate) fn attribute_mut(&mut self, name: &str) -> Option<&mut Attribute> {
         self.attrs.iter_mut().find(|attr| is_called(attr, name))
     }
+
+    /// Removes the attribute of this name.
+    pub(crate) fn take_attribute(&mut self, name: &str) -> Option<Attribute> {
+        let place = self.attrs.iter().position(|attr| is_called(attr, name))?;
+        Some(self.attrs.remove(place))
+    }
 }
 
 fn is_called(attr: &Attribute, name: &str) -> bool {

@@ -8,12 +8,15 @@ use syn::parse::{ParseStream, Parser};
 use syn::{Expr, Ident, LitInt, LitStr, Path, Token};
 
 use crate::args::{comma, crate_path, looks_like_a_route, skip_value};
+use crate::detached::RunOption;
 use crate::diagnostics::{Diagnostics, did_you_mean};
-use crate::duration;
 use crate::keyword::{
-    CALLBACK, CHANNEL, CLOSE_AT, CLOSE_WHEN, CRATE, END, EXPIRED_EVENT, HEAD, KEEP_ALIVE, LABEL, MAX_LIFETIME,
-    ON_CLOSE, ON_ERROR, OPEN_AFTER, OPTIONS, RETRY, WHOLE_BLOCKS, WRITE_TIMEOUT,
+    CALLBACK, CHANNEL, CLOSE_AT, CLOSE_WHEN, CRATE, DETACHED, END, EXPIRED_EVENT, HEAD, KEEP_ALIVE, KEEP_FOR, LABEL,
+    LAST_EVENT, MAX_BYTES, MAX_LIFETIME, MAX_RUN, ON_CLOSE, ON_DISCONNECT, ON_ERROR, OPEN_AFTER, OPTIONS, OWNER, RETRY,
+    ROUTED, STOP_GRACE, WHOLE_BLOCKS, WRITE_TIMEOUT,
 };
+use crate::template::Template;
+use crate::values::{a_duration, alone, checked, function, value};
 
 /// The options, each with its name, which is the location of errors about it.
 #[derive(Default)]
@@ -22,6 +25,10 @@ pub(crate) struct Options {
     pub(crate) mode: Mode,
     /// The settings, in the order of the source.
     pub(crate) settings: Vec<(Ident, Setting)>,
+    /// The options of the run of a detached handler, in the order of the source.
+    pub(crate) run: Vec<(Ident, RunOption)>,
+    /// Whether a `#[route]` has marked the attribute.
+    pub(crate) routed: bool,
 }
 
 /// How the body runs.
@@ -34,6 +41,8 @@ pub(crate) enum Mode {
     Callback(Ident),
     /// On a task of its own, with a queue of this capacity.
     Channel(Ident, LitInt),
+    /// As a run, whose key has this template. `None` for an invalid one, which is reported.
+    Detached(Ident, Option<Template>),
 }
 
 /// One setting of the stream.
@@ -93,7 +102,16 @@ impl Options {
                 self.krate = crate_path(name, input, diagnostics)?;
                 return Ok(());
             }
-            CALLBACK | CHANNEL => return self.read_mode(name, input, diagnostics),
+            ROUTED => {
+                self.routed = true;
+                return Ok(());
+            }
+            CALLBACK | CHANNEL | DETACHED => return self.read_mode(name, input, diagnostics),
+            KEEP_FOR | LAST_EVENT | MAX_BYTES | MAX_RUN | ON_DISCONNECT | OWNER | STOP_GRACE => {
+                let option = RunOption::read(name, input, diagnostics)?;
+                self.run.push((name.clone(), option));
+                return Ok(());
+            }
             KEEP_ALIVE => keep_alive(name, input, diagnostics)?,
             WHOLE_BLOCKS => {
                 alone(name, input, diagnostics)?;
@@ -119,9 +137,17 @@ impl Options {
     }
 
     fn read_mode(&mut self, name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
-        if !matches!(self.mode, Mode::Generator) {
-            diagnostics.error(name, "a handler has one mode: keep either `callback` or `channel`");
+        let other = match &self.mode {
+            Mode::Generator => None,
+            Mode::Callback(other) | Mode::Channel(other, _) | Mode::Detached(other, _) => Some(other),
+        };
+        if let Some(other) = other {
+            diagnostics.error(name, one_mode(name, other));
             return skip_value(input);
+        }
+        if name == DETACHED {
+            self.mode = Mode::Detached(name.clone(), Template::read(name, input, diagnostics)?);
+            return Ok(());
         }
         if name == CALLBACK {
             alone(name, input, diagnostics)?;
@@ -140,6 +166,11 @@ impl Options {
         Ok(())
     }
 
+    /// Whether the handler's body is a run.
+    pub(crate) const fn is_detached(&self) -> bool {
+        matches!(self.mode, Mode::Detached(..))
+    }
+
     /// The name of the event that marks a normal end.
     pub(crate) fn end(&self) -> Option<&LitStr> {
         self.settings.iter().find_map(|(_, setting)| match setting {
@@ -149,35 +180,16 @@ impl Options {
     }
 }
 
-/// Reports a value of an option that takes none.
-fn alone(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<()> {
-    if input.is_empty() || input.peek(Token![,]) {
-        return Ok(());
+/// The message about two modes in one attribute.
+fn one_mode(name: &Ident, other: &Ident) -> &'static str {
+    let is = |word: &str| name == word || other == word;
+    if !is(DETACHED) {
+        "a handler has one mode: keep either `callback` or `channel`"
+    } else if is(CALLBACK) {
+        "a detached handler runs its body once: remove `callback`, and write a loop with `emit!`"
+    } else {
+        "a detached handler runs on a task of its own already: remove `channel`, and write `emit!` instead of sending"
     }
-    diagnostics.error(name, format!("`{name}` takes no value"));
-    skip_value(input)
-}
-
-/// The value after `=`, if it is of this type.
-fn value<T: syn::parse::Parse>(input: ParseStream<'_>) -> syn::Result<Option<T>> {
-    if !input.peek(Token![=]) {
-        return Ok(None);
-    }
-    input.parse::<Token![=]>()?;
-    if input.fork().parse::<T>().is_err() { Ok(None) } else { input.parse().map(Some) }
-}
-
-fn a_duration(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Duration>> {
-    if let Some(text) = value::<LitStr>(input)? {
-        return Ok(checked(&text, diagnostics));
-    }
-    diagnostics.error(name, format!("`{name}` takes a duration in quotes, as in `{name} = \"3s\"`"));
-    skip_value(input)?;
-    Ok(None)
-}
-
-fn checked(text: &LitStr, diagnostics: &mut Diagnostics) -> Option<Duration> {
-    duration::parse(&text.value()).map_err(|fault| diagnostics.error(text, fault)).ok()
 }
 
 fn keep_alive(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Setting>> {
@@ -245,24 +257,4 @@ fn expression(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostic
         .error(name, format!("`{name}` takes an expression, which may use the parameters: `{name} = {example}`"));
     skip_value(input)?;
     Ok(None)
-}
-
-fn function(name: &Ident, input: ParseStream<'_>, diagnostics: &mut Diagnostics) -> syn::Result<Option<Path>> {
-    if let Some(path) = value::<Path>(input)? {
-        // A closure or a call may begin with a path.
-        if input.is_empty() || input.peek(Token![,]) {
-            return Ok(Some(path));
-        }
-    }
-    diagnostics.error(name, format!("`{name}` takes the path of a function, as in `{name} = my::function`"));
-    skip_all(input)?;
-    Ok(None)
-}
-
-/// Skips all remaining tokens, for a value whose own commas cannot be distinguished from those between options.
-fn skip_all(input: ParseStream<'_>) -> syn::Result<()> {
-    while !input.is_empty() {
-        input.parse::<TokenTree>()?;
-    }
-    Ok(())
 }

@@ -19,6 +19,11 @@ impl Runtime {
         Self { root }
     }
 
+    /// The path itself.
+    pub(crate) const fn root(&self) -> &TokenStream {
+        &self.root
+    }
+
     /// A path in the hidden module of the macros.
     pub(crate) fn private(&self, name: &str) -> TokenStream {
         let root = &self.root;

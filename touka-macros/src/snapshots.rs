@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use crate::{derive, entry};
 
 /// The forms: a name, the outer attribute, and the function or the type with the inner attributes.
-const FORMS: [(&str, &str, &str); 14] = [
+const FORMS: [(&str, &str, &str); 17] = [
     ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
     ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
     ("fallible", "#[sse_handler]", "async fn room(id: u64) -> Result<EventStream, Refusal> { emit!(find(id)?); }"),
@@ -46,6 +46,22 @@ const FORMS: [(&str, &str, &str); 14] = [
         "route-above-handler",
         "#[route(GET, \"/feed\")]",
         "#[sse_handler(end = \"done\")] async fn feed(last: LastEventId) { emit!(1); }",
+    ),
+    (
+        "detached",
+        "#[sse_handler(__routed, detached = \"turns/{chat}\", end = \"end\", retry = \"3s\")]",
+        "async fn turn(chat: u64, ask: Json<Ask>) -> Result<EventStream<Turn>, Refusal> { emit!(next(stopping()).await?); }",
+    ),
+    (
+        "detached-above-route",
+        "#[sse_handler(detached = \"turns/{chat}\")]",
+        "#[doc = \"one turn\"] #[route(POST, \"/chats/{chat}\")] #[instrument] async fn turn(chat: u64) { emit!(1); }",
+    ),
+    (
+        "route-above-detached",
+        "#[route(POST, \"/chats/{chat}?{request}\")]",
+        "#[sse_handler(detached = \"turns/{chat}/{request}\", owner = \"{user}\", on_disconnect = cancel_after(\"30s\"), stop_grace = \"1s\", max_run = \"2m\", max_bytes = 1_000, keep_for = \"1h\", last_event = made, end = \"end\", retry = \"3s\", label = label(&user, app)?)]
+    async fn turn(chat: u64, request: String, user: User, State(app): State<App>, out: Emitter<Turn>, Json(ask): Json<Ask>) -> Result<EventStream<Turn>, Refusal> { emit!(next().await?); }",
     ),
     (
         "fold",

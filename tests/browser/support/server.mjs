@@ -16,6 +16,7 @@ const PATIENCE = 60_000;
 
 const PROGRAMS = {
   'ai-sdk': { path: 'examples/ai-sdk', build: 'cargo build -p touka-examples --example ai-sdk' },
+  assistant: { path: 'examples/assistant', build: 'cargo build -p touka-examples --example assistant' },
   cluster: { path: 'examples/cluster', build: 'cargo build -p touka-examples --example cluster' },
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },

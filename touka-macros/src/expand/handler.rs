@@ -2,6 +2,7 @@
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::ext::IdentExt as _;
 use syn::{FnArg, Pat, PatType, Type};
 
 use super::mode;
@@ -54,8 +55,8 @@ fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
         item.map_or_else(|| stream.clone(), |item| quote!(#stream<#item>))
     };
     match (mode, handler.output()) {
-        (Mode::Generator, None) => runtime.event_stream(),
-        (Mode::Generator | Mode::Channel(..), Some(output)) => output.to_token_stream(),
+        (Mode::Generator | Mode::Detached(..), None) => runtime.event_stream(),
+        (Mode::Generator | Mode::Detached(..) | Mode::Channel(..), Some(output)) => output.to_token_stream(),
         (Mode::Callback(_), Some(output)) if model::fallible(output) => syn::parse2(given())
             .map_or_else(|_| given(), |stream| model::with_stream(output, &stream).to_token_stream()),
         (Mode::Callback(_), _) | (Mode::Channel(..), None) => given(),
@@ -78,7 +79,8 @@ struct Parameters {
 
 fn parameters(handler: &Handler, options: &Options) -> Parameters {
     let Parameters { mut inputs, mut moves, mut patterns } = Parameters::default();
-    let used: Vec<String> = setting::values(options).map(|(_, value)| value.to_token_stream().to_string()).collect();
+    let values = setting::values(options).map(|(_, value)| value.to_token_stream().to_string());
+    let used: Vec<String> = values.chain(setting::placeholders(options)).collect();
     for input in &handler.sig.inputs {
         let FnArg::Typed(param) = input else {
             inputs.push(input.clone());
@@ -94,8 +96,8 @@ fn parameters(handler: &Handler, options: &Options) -> Parameters {
             Pat::Ident(ident) if ident.by_ref.is_none() && ident.subpat.is_none() => ident.ident.clone(),
             _ => {
                 let name = readable_name(handler, ty);
-                let borrowed = without_modifiers(pat.to_token_stream());
-                patterns.extend(quote!(#[allow(unused_variables)] #cfg let #borrowed = &#name;));
+                let borrowed = by_reference(pat, &name);
+                patterns.extend(quote!(#[allow(unused_variables)] #cfg #borrowed));
                 name
             }
         };
@@ -113,6 +115,12 @@ fn parameters(handler: &Handler, options: &Options) -> Parameters {
         });
     }
     Parameters { inputs, moves, patterns }
+}
+
+/// The statement that destructures a parameter by reference, for the expressions of options.
+pub(super) fn by_reference(pattern: &Pat, parameter: &Ident) -> TokenStream {
+    let borrowed = without_modifiers(pattern.to_token_stream());
+    quote!(let #borrowed = &#parameter;)
 }
 
 /// A pattern without `mut` and `ref`, which are not allowed where a reference is destructured.
@@ -135,7 +143,7 @@ fn names(pattern: TokenStream) -> impl Iterator<Item = String> {
     let mut rest: Vec<TokenTree> = pattern.into_iter().collect();
     while let Some(token) = rest.pop() {
         match token {
-            TokenTree::Ident(word) => words.push(word.to_string()),
+            TokenTree::Ident(word) => words.push(word.unraw().to_string()),
             TokenTree::Group(group) => rest.extend(group.stream()),
             _ => {}
         }

@@ -19,10 +19,16 @@ pub(super) fn run(
     runtime: &Runtime,
 ) -> (&'static str, TokenStream) {
     match &options.mode {
-        Mode::Generator => ("start", once(handler, By::Emitter, moves, place, runtime)),
+        Mode::Generator => ("start", once(handler, By::Emitter, &quote!(), moves, place, runtime)),
+        Mode::Detached(..) => {
+            // A local import, so that the body can call `stopping()`.
+            let root = runtime.root();
+            let import = quote!(#[allow(unused_imports)] use #root::run::stopping;);
+            ("start", once(handler, By::Emitter, &import, moves, place, runtime))
+        }
         Mode::Callback(_) => ("start", callback(handler, moves, place, runtime)),
         Mode::Channel(_, length) if handler.sig.asyncness.is_some() => {
-            let body = once(handler, By::Sender, moves, place, runtime);
+            let body = once(handler, By::Sender, &quote!(), moves, place, runtime);
             ("spawn", quote!(#length, #body))
         }
         Mode::Channel(_, length) => {
@@ -39,7 +45,14 @@ fn hand() -> Ident {
 
 /// A body that runs once, inside the connection or on a task: the two differ only in the handle that takes
 /// its events.
-fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &Runtime) -> TokenStream {
+fn once(
+    handler: &Handler,
+    by: By,
+    import: &TokenStream,
+    moves: &TokenStream,
+    place: Span,
+    runtime: &Runtime,
+) -> TokenStream {
     let hand = hand();
     let given =
         given(handler, |borrowed| if borrowed { quote!(#hand) } else { quote!(::core::clone::Clone::clone(#hand)) });
@@ -49,6 +62,7 @@ fn once(handler: &Handler, by: By, moves: &TokenStream, place: Span, runtime: &R
     let end = end(handler, done.as_ref(), runtime);
     let name = located(&handler.sig.ident);
     let body = quote! {
+        #import
         #head
         #moves
         // A reference, so that nested `async move` blocks can emit as well.

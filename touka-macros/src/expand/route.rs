@@ -5,8 +5,10 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{LitStr, PatType};
 
+use super::detached::{self, Detached};
 use crate::keyword::{ANY, SSE_HANDLER};
 use crate::model::{self, Handler};
+use crate::options::{Mode, Options};
 use crate::path::RoutePath;
 use crate::runtime::{Runtime, located};
 
@@ -19,6 +21,7 @@ pub(crate) fn route(
     method: &Ident,
     path: &RoutePath,
     end: Option<&LitStr>,
+    options: &Options,
     runtime: &Runtime,
 ) -> TokenStream {
     let function = handler.to_token_stream();
@@ -27,7 +30,7 @@ pub(crate) fn route(
     let [state, via, request, parts, whole, query] =
         ["__ToukaState", "__ToukaVia", "request", "parts", "body", "query"]
             .map(|name| Ident::new(name, Span::mixed_site()));
-    let Arguments { read, pass, bounds, takes_body } =
+    let Arguments { read, params, pass, bounds, takes_body } =
         arguments(handler, path, runtime, &[&state, &via, &parts, &whole, &query]);
     let [route, any_state, method_type] = ["Route", "AnyState", "Method"].map(|name| runtime.private(name));
     // The compiler's notes about a private route point at the function.
@@ -43,6 +46,7 @@ pub(crate) fn route(
         quote!(let #query = #params::from_parts(&#parts);)
     });
     // A client that has seen the end is answered before any parameter is read.
+    let end = end.or_else(|| options.end()).filter(|_| !options.is_detached());
     let ended = end.map(|end| {
         let ended = runtime.private("ended");
         quote! {
@@ -54,6 +58,12 @@ pub(crate) fn route(
     // Errors about the answer are located at the return type, or at the name if there is none.
     let at = handler.output().map_or_else(|| located(name), located);
     let (respond, answer) = (runtime.private("respond"), Ident::new("answer", Span::mixed_site().located_at(at)));
+    let Detached { bound, viewer, answered } = match &options.mode {
+        Mode::Detached(_, Some(template)) => {
+            detached::expand(handler, options, template, (&state, &parts, &answer), &params, &pass, runtime)
+        }
+        _ => Detached { answered: quote!(let #answer = #name(#(#pass),*).await;), ..Detached::default() },
+    };
     let (new, method) =
         if method == ANY { (quote!(any), None) } else { (quote!(new), Some(quote!(#method_type::#method,))) };
     quote! {
@@ -74,13 +84,15 @@ pub(crate) fn route(
                 #state: #any_state,
                 #bound_of_via
                 #(#bounds)*
+                #bound
             {
                 #route::#new(#method #literal, |#request, __touka_state: #state| async move {
                     #split
                     #ended
+                    #viewer
                     #split_query
                     #(#read)*
-                    let #answer = #name(#(#pass),*).await;
+                    #answered
                     #respond(#answer)
                 })
                 .named(::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)))
@@ -90,11 +102,13 @@ pub(crate) fn route(
 }
 
 /// The arguments of the call, and the code that reads them from the request.
-struct Arguments {
+struct Arguments<'a> {
     /// The statements that read the arguments: placeholders first, then extractors, because the last
     /// extractor may consume the request; each in the order of the parameters.
     read: Vec<TokenStream>,
-    /// The variables that are passed to the function.
+    /// The parameters of the function.
+    params: Vec<&'a PatType>,
+    /// The variables that are passed to the function, one for each parameter.
     pass: Vec<Ident>,
     /// The bounds on the types of extractors.
     bounds: Vec<TokenStream>,
@@ -102,13 +116,14 @@ struct Arguments {
     takes_body: bool,
 }
 
-fn arguments(
-    handler: &Handler,
+fn arguments<'a>(
+    handler: &'a Handler,
     path: &RoutePath,
     runtime: &Runtime,
     [state, via, parts, whole, query]: &[&Ident; 5],
-) -> Arguments {
-    let mut arguments = Arguments { read: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
+) -> Arguments<'a> {
+    let mut arguments =
+        Arguments { read: Vec::new(), params: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
     // `#[sse_handler]` removes the parameters that it provides, if it has not expanded yet.
     let emits = handler.has_attribute(SSE_HANDLER);
     let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
@@ -151,6 +166,7 @@ fn arguments(
         }
         arguments.pass.push(argument);
     }
+    arguments.params = params;
     arguments
 }
 

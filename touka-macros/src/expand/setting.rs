@@ -6,7 +6,8 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::Expr;
 
-use crate::options::{Options, Setting};
+use crate::detached::RunOption;
+use crate::options::{Mode, Options, Setting};
 use crate::runtime::{Runtime, located};
 
 /// Whether a setting concerns the `Opening`, the future before the response opens.
@@ -30,6 +31,13 @@ pub(super) fn of_the_stream(options: &Options) -> Option<TokenStream> {
     (!calls.is_empty()).then_some(calls)
 }
 
+/// The method calls on the stream of each viewer of a detached handler. The end is that of the body.
+pub(super) fn of_viewers(options: &Options) -> TokenStream {
+    let concerns_viewers =
+        |setting: &Setting| !is_of_the_opening(setting) && !matches!(setting, Setting::End(_) | Setting::OnClose(_));
+    options.settings.iter().filter(|(_, setting)| concerns_viewers(setting)).map(call).collect()
+}
+
 /// One method call. An option and its method have the same name.
 fn call((name, setting): &(Ident, Setting)) -> TokenStream {
     match setting {
@@ -40,7 +48,7 @@ fn call((name, setting): &(Ident, Setting)) -> TokenStream {
         | Setting::OpenAfter(duration)
         | Setting::MaxLifetime(duration)
         | Setting::WriteTimeout(duration) => {
-            let duration = value(*duration);
+            let duration = duration_of(*duration);
             quote!(.#name(#duration))
         }
         Setting::End(end) => quote!(.#name(#end)),
@@ -50,6 +58,19 @@ fn call((name, setting): &(Ident, Setting)) -> TokenStream {
             quote!(.#name(#value))
         }
     }
+}
+
+/// The names of the parameters that are part of the key or the owner of a run.
+pub(super) fn placeholders(options: &Options) -> impl Iterator<Item = String> {
+    let key = match &options.mode {
+        Mode::Detached(_, template) => template.as_ref(),
+        _ => None,
+    };
+    let owner = options.run.iter().filter_map(|(_, option)| match option {
+        RunOption::Owner(owner) => Some(owner),
+        _ => None,
+    });
+    key.into_iter().chain(owner).flat_map(|template| template.names().map(str::to_owned))
 }
 
 /// The settings whose values are expressions.
@@ -80,11 +101,12 @@ pub(super) fn evaluated(options: &Options, patterns: &TokenStream, runtime: &Run
 }
 
 /// The variable of a value. It is hygienic, so the body and the other expressions cannot name it.
-fn variable(name: &Ident) -> Ident {
+pub(super) fn variable(name: &Ident) -> Ident {
     format_ident!("__touka_{name}", span = Span::mixed_site())
 }
 
-fn value(duration: Duration) -> TokenStream {
+/// The expression of a duration.
+pub(super) fn duration_of(duration: Duration) -> TokenStream {
     // A parsed duration has at most `u64::MAX` milliseconds.
     let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     quote!(::core::time::Duration::from_millis(#millis))

@@ -2,6 +2,7 @@
 
 mod block;
 mod body;
+mod detached;
 mod returns;
 mod route;
 pub mod values;
@@ -13,10 +14,12 @@ pub use touka_macros::__sse;
 
 pub use self::block::*;
 pub use self::body::*;
+pub use self::detached::*;
 pub use self::returns::*;
 pub use self::route::*;
 pub use crate::extract::QueryParams;
 pub use crate::routing::Route;
+pub use crate::run::OnDisconnect;
 pub use crate::stream::EventWriter;
 
 /// Items for `#[derive(IntoEvent)]`.

@@ -2,6 +2,8 @@
 
 use std::future::{Future, ready};
 
+use axum_core::response::Response;
+
 use crate::event::IntoEvent;
 use crate::stream::{Emitter, EventSender, EventStream, HandlerError, Opening};
 
@@ -37,6 +39,10 @@ pub trait Returns: Sized {
     where
         F: FnOnce(EventSender<Self::Item>) -> Self::Done + Send + 'static;
 
+    /// The stream, or the response that the error is.
+    #[allow(clippy::result_large_err)] // the response is that of the handler
+    fn opened(self) -> Result<EventStream<Self::Item>, Response>;
+
     /// Applies settings to the stream.
     fn configure(returned: Self, set: impl FnOnce(EventStream<Self::Item>) -> EventStream<Self::Item>) -> Self;
 }
@@ -66,6 +72,10 @@ impl<T: IntoEvent + Send + 'static> Returns for EventStream<T> {
         F: FnOnce(EventSender<T>) + Send + 'static,
     {
         ready(Self::spawn_blocking(length, body))
+    }
+
+    fn opened(self) -> Result<Self, Response> {
+        Ok(self)
     }
 
     fn configure(returned: Self, set: impl FnOnce(Self) -> Self) -> Self {
@@ -102,6 +112,10 @@ where
         F: FnOnce(EventSender<T>) -> Result<(), E> + Send + 'static,
     {
         EventStream::try_spawn_blocking(length, body)
+    }
+
+    fn opened(self) -> Result<EventStream<T>, Response> {
+        self.map_err(HandlerError::into_error_response)
     }
 
     fn configure(returned: Self, set: impl FnOnce(EventStream<T>) -> EventStream<T>) -> Self {

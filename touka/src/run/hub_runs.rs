@@ -67,12 +67,10 @@ impl Hub {
     /// use touka::{Hub, Router};
     ///
     /// # async fn run(router: Router, hub: Hub) -> touka::Result<()> {
-    /// let server = touka::Server::new();
-    /// let handle = server.handle();
-    /// tokio::spawn(async move {
+    /// // Instead of the server's own signal handlers, which would not wait for the runs.
+    /// let server = touka::Server::new().shutdown_on(async move {
     ///     tokio::signal::ctrl_c().await.expect("a signal handler");
     ///     hub.stop_runs(Duration::from_secs(20)).await;
-    ///     handle.shutdown();
     /// });
     /// server.serve("0.0.0.0:3000", router).await
     /// # }

@@ -143,7 +143,9 @@ impl Engine for NodeEngine {
                 let end = FeedEnd { number: kept.ends, at: kept.head.offset, reason, last: last.cloned() };
                 (end, kept.tails())
             };
-            tails.iter().for_each(|tail| tail.end_feed(end.clone()));
+            for tail in &tails {
+                tail.end_feed(end.clone());
+            }
             Ended::Everywhere
         })
     }
