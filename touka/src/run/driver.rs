@@ -84,26 +84,25 @@ impl Driver {
             } else {
                 None
             };
-            let happened = match happened {
-                Some(said) => Happened::Said(said),
-                None => {
-                    if self.log.is_over() {
-                        // By another node that holds this one for dead, or because the run was forgotten.
-                        drop(body);
-                        return self.ending.is_elsewhere();
-                    }
-                    if self.log.epoch() != self.epoch {
-                        drop(body);
-                        return Box::pin(self.vanish()).await;
-                    }
-                    // Before the count of viewers, so that no departure is missed.
-                    deserted.as_mut().enable();
-                    if let Some(end) = self.examine() {
-                        break end;
-                    }
-                    quick = QUICK;
-                    self.next(&mut *body, deserted.as_mut()).await
+            let happened = if let Some(said) = happened {
+                Happened::Said(said)
+            } else {
+                if self.log.is_over() {
+                    // By another node that holds this one for dead, or because the run was forgotten.
+                    drop(body);
+                    return self.ending.is_elsewhere();
                 }
+                if self.log.epoch() != self.epoch {
+                    drop(body);
+                    return Box::pin(self.vanish()).await;
+                }
+                // Before the count of viewers, so that no departure is missed.
+                deserted.as_mut().enable();
+                if let Some(end) = self.examine() {
+                    break end;
+                }
+                quick = QUICK;
+                self.next(&mut *body, deserted.as_mut()).await
             };
             match happened {
                 Happened::Changed => {}

@@ -46,7 +46,7 @@ pub(crate) enum Kind {
     ShuttingDown,
     /// The body has failed before its first event. The response is taken once. In a lock, because a body of a response can
     /// be shared between threads only so.
-    Refused(Mutex<Option<Response>>),
+    Refused(Box<Mutex<Option<Response>>>),
     Hub(HubError),
 }
 
@@ -80,7 +80,7 @@ impl RunError {
     }
 
     pub(super) fn refused(response: Response) -> Self {
-        Self(Box::new(Kind::Refused(Mutex::new(Some(response)))))
+        Self(Box::new(Kind::Refused(Box::new(Mutex::new(Some(response))))))
     }
 
     pub(crate) fn into_kind(self) -> Kind {

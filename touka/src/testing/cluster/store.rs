@@ -11,7 +11,7 @@ use super::kept::{Kept, Right};
 use crate::sync::{Mutex, MutexGuard};
 use crate::topic::engine::{Compared, Standing, Tail};
 
-/// What the nodes of a cluster share. Clones are of the same store.
+/// The topics of a cluster, which its nodes share. Clones are of the same store.
 #[derive(Clone, Debug)]
 pub(super) struct Store(Arc<Inner>);
 
