@@ -99,8 +99,8 @@ mod tests {
     proptest! {
         #[test]
         fn a_note_is_what_was_written(
-            (nonce, at, millis, node): (u64, u64, u64, u64),
-            (needs_viewers, present): (bool, bool),
+            (nonce, at, millis, node) in any::<(u64, u64, u64, u64)>(),
+            (needs_viewers, present) in any::<(bool, bool)>(),
             owner in prop::option::of(".{0,9}"),
             lost in prop::option::of(".{0,9}"),
         ) {
