@@ -51,10 +51,12 @@ impl Ending {
         // All events are kept until the end is not kept any more.
         log.keep_for(self.keep_for.saturating_add(lasted).saturating_add(SPARE));
         let status = end.status();
-        let mut own = self.options.last_event.as_ref().and_then(|make| make.of(status));
-        if status == RunStatus::Done {
-            own = self.done.take().or(own);
-        }
+        // What the body says of its end knows more than a function of the status.
+        let of_body = match status {
+            RunStatus::Done => self.done.take(),
+            _ => end.own_event(),
+        };
+        let own = of_body.or_else(|| self.options.last_event.as_ref()?.of(status));
         let mut retry = RETRY;
         for _ in 0..MAX_ATTEMPTS {
             let written = match last_entry(end.clone(), own.clone()) {

@@ -141,8 +141,8 @@ impl Run {
         self
     }
 
-    /// Sets the function that makes the last event of the run from its end. For `None`, it is touka's own. A body that ends
-    /// by itself and has set [`EventStream::end`] ends with that. The function is called once for
+    /// Sets the function that makes the last event of the run from its end. For `None`, it is touka's own. What the
+    /// body says of its end comes first: [`EventStream::end`] if it ends by itself, and `on_error` if it fails. The function is called once for
     /// [`Lost`](RunStatus::Lost) when the run starts, and once at its end. If it panics, the event is touka's own.
     ///
     /// ```

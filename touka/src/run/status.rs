@@ -78,6 +78,14 @@ impl End {
         }
     }
 
+    /// The event that the body's `on_error` has made.
+    pub(super) fn own_event(&self) -> Option<Event> {
+        match self {
+            Self::Failed(Some(event)) if !is_plain_error(event) => Some(event.clone()),
+            _ => None,
+        }
+    }
+
     /// The last event of the run.
     pub(super) fn into_event(self) -> Event {
         const DONE: EventName = EventName::from_static("done");
