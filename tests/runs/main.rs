@@ -12,3 +12,4 @@ mod scene;
 #[expect(dead_code, reason = "the tests of engines use all of it")]
 #[path = "../engines/own/store.rs"]
 mod store;
+mod strays;
