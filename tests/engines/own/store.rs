@@ -106,6 +106,17 @@ impl Store {
         }
     }
 
+    /// Appends what a process has sent that had not heard of the removal of a topic.
+    #[allow(dead_code, reason = "for the tests of runs")]
+    pub(super) fn append_stray(&self, topic: &str, wire: &[u8]) {
+        let mut state = self.lock();
+        let kept = state.topics.entry(topic.to_owned()).or_default();
+        let position = Position { epoch: kept.epoch, mark: kept.head.next() };
+        let record = Record { position, previous: kept.head, time: 0, key: None, wire: wire.to_vec() };
+        kept.head = position.mark;
+        kept.events.push(record);
+    }
+
     /// Lets processes learn of the end of a feed only when they compare their logs with the store.
     pub(super) fn delay_ends(&self) {
         self.lock().ends_are_late = true;
