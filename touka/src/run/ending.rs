@@ -6,7 +6,7 @@ use tokio::time::sleep;
 
 use super::note::Start;
 use super::options::RunOptions;
-use super::record::{Record, last_entry};
+use super::record::{Record, last_entry, remove};
 use super::status::{End, RunStatus};
 use crate::event::Event;
 use crate::topic::{Hub, Lead, RunLog};
@@ -90,7 +90,8 @@ impl Ending {
             let Some(hub) = hub.upgrade() else { return };
             if let Ok(Some(log)) = hub.known_run_log(&name).await
                 && log.update().await.is_ok()
-                && let Err(error) = Record::read(&hub, &log).await
+                && let Ok(Some(Record { start, is_expired: true, .. })) = Record::read(&log).await
+                && let Err(error) = remove(&hub, &log, start.nonce).await
             {
                 tracing::debug!(target: "touka::run", run = name, ?error, "a run is removed later than it should be");
             }

@@ -62,7 +62,7 @@ pub(super) async fn find(hub: &Hub, key: &Arc<str>, owner: Option<&str>) -> Resu
         } else if !log.is_over() {
             // The end may have been written since the look at the log.
             lose(&log, &record.start).await?;
-            record.status = Record::read(hub, &log).await?.map_or(RunStatus::Lost, |record| record.status);
+            record.status = Record::read(&log).await?.map_or(RunStatus::Lost, |record| record.status);
         }
     }
     Ok((log, record))

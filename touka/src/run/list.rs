@@ -85,7 +85,7 @@ pub(super) async fn read(hub: &Hub, owner: &str) -> Result<Vec<RunInfo>, RunErro
     let mut runs = Vec::new();
     for (key, _) in keys {
         match find(hub, &key.as_str().into(), Some(owner)).await {
-            Ok((_, Record { start, status })) => {
+            Ok((_, Record { start, status, .. })) => {
                 let started = UNIX_EPOCH.checked_add(Duration::from_millis(start.at)).unwrap_or(UNIX_EPOCH);
                 runs.push(RunInfo { key, status, started });
             }

@@ -1,5 +1,9 @@
 //! [`Record`], what the log of a run says about it.
 
+use std::time::Duration;
+
+use tokio::time::timeout;
+
 use super::error::RunError;
 use super::note::{Note, Start};
 use super::status::{End, RunStatus};
@@ -32,33 +36,56 @@ pub(super) fn check(name: &str) -> Result<(), RunError> {
 pub(super) struct Record {
     pub(super) start: Start,
     pub(super) status: RunStatus,
+    /// Whether the run has ended and is not kept any more.
+    pub(super) is_expired: bool,
 }
 
 impl Record {
-    /// Reads the log of a run, which must be up to date. `None` if there is no run, or one that has ended and is not kept any
-    /// more: that is removed.
-    pub(super) async fn read(hub: &Hub, log: &RunLog) -> Result<Option<Self>, HubError> {
+    /// Reads the log of a run, which must be up to date. `None` if there is no run.
+    pub(super) async fn read(log: &RunLog) -> Result<Option<Self>, HubError> {
         let Some(first) = log.first().await? else { return Ok(None) };
         let Some(Note::Start(start)) = Note::parse(&first) else { return Ok(None) };
         let Some(newest) = log.newest() else {
-            return Ok(Some(Self { start, status: RunStatus::Running }));
+            return Ok(Some(Self { start, status: RunStatus::Running, is_expired: false }));
         };
-        if newest.age > start.keep_for {
-            log.remove_from(hub).await?;
-            return Ok(None);
-        }
         let status = newest.key.as_deref().and_then(RunStatus::of_end).unwrap_or(RunStatus::Done);
-        Ok(Some(Self { start, status }))
+        let is_expired = newest.age > start.keep_for;
+        Ok(Some(Self { start, status, is_expired }))
     }
 
     /// Reads the log of a run that exists, and that this owner may see.
     pub(super) async fn find(hub: &Hub, key: &str, owner: Option<&str>) -> Result<(RunLog, Self), RunError> {
         let Some(log) = hub.known_run_log(&topic_of(key)?).await? else { return Err(RunError::unknown()) };
         log.update().await?;
-        match Self::read(hub, &log).await? {
+        match Self::read(&log).await? {
+            Some(record) if record.is_expired => {
+                remove(hub, &log, record.start.nonce).await?;
+                Err(RunError::unknown())
+            }
             Some(record) if record.start.owner.as_deref() == owner => Ok((log, record)),
             _ => Err(RunError::unknown()),
         }
+    }
+}
+
+/// How long a removal waits for its turn. The right is free as soon as a run has ended.
+const TURN: Duration = Duration::from_secs(5);
+
+/// Removes the run with this number, which has ended, unless it is removed already. Another process may start a run with the
+/// same key at the same time, and must not lose it: it needs the right to do so, and this as well.
+pub(super) async fn remove(hub: &Hub, log: &RunLog, nonce: u64) -> Result<(), HubError> {
+    if !log.is_shared() {
+        // A log of this process is that of one run only.
+        return log.remove_from(hub).await;
+    }
+    let Ok(lead) = timeout(TURN, log.lead()).await else {
+        return Err(HubError::unavailable("the right to remove a run was not given in time"));
+    };
+    let _lead = lead?;
+    log.update().await?;
+    match Record::read(log).await? {
+        Some(record) if record.start.nonce == nonce && record.status.is_over() => log.remove_from(hub).await,
+        _ => Ok(()),
     }
 }
 

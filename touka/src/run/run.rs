@@ -13,6 +13,7 @@ use super::error::RunError;
 use super::follow::{Follow, attend, find};
 use super::note::Note;
 use super::options::{LastEvent, OnDisconnect, RunOptions};
+use super::record::remove;
 use super::start::{Begun, MakeBody, Starting};
 use super::status::RunStatus;
 use super::table::{Here, Runs, StopReason};
@@ -304,7 +305,7 @@ impl Run {
         {
             runs.left(&self.key, &here).await;
         }
-        Ok(log.remove_from(&self.hub).await?)
+        Ok(remove(&self.hub, &log, record.start.nonce).await?)
     }
 }
 

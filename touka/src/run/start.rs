@@ -45,6 +45,16 @@ pub(super) struct Starting {
     pub(super) options: RunOptions,
 }
 
+/// What there is under the key of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Found {
+    /// A run that can be joined.
+    Run,
+    /// A run that is not kept any more.
+    Expired,
+    Nothing,
+}
+
 impl Starting {
     /// Starts the run unless there is one with its key. Ready when the body has opened.
     pub(super) async fn start(self, make: MakeBody) -> Result<Begun, RunError> {
@@ -132,14 +142,17 @@ impl Starting {
             // Before the look, so that no change is missed between it and the wait.
             let mut changes = log.changes();
             log.update().await?;
-            if self.is_there(&log).await? {
+            if self.look_at(&log).await? == Found::Run {
                 return Ok(None);
             }
             let Some(lead) = until_changed(&log, &mut changes).await? else { continue };
             // Another process may have started the run before it gave up the right.
             log.update().await?;
-            if self.is_there(&log).await? {
-                return Ok(None);
+            match self.look_at(&log).await? {
+                Found::Run => return Ok(None),
+                // This process has the right, so no other one can be about to start a run.
+                Found::Expired => log.remove_from(&self.hub).await?,
+                Found::Nothing => {}
             }
             // The log of a run that was not kept any more is removed, and another one takes its place.
             if log.is_removed() {
@@ -159,17 +172,20 @@ impl Starting {
         }
     }
 
-    /// Whether there is a run, which this owner may see. One that was under way in a process that has died ends now, if no
+    /// The run that there is, which this owner may see. One that was under way in a process that has died ends now, if no
     /// other process can be running it.
-    async fn is_there(&self, log: &RunLog) -> Result<bool, RunError> {
-        let Some(record) = Record::read(&self.hub, log).await? else { return Ok(false) };
+    async fn look_at(&self, log: &RunLog) -> Result<Found, RunError> {
+        let Some(record) = Record::read(log).await? else { return Ok(Found::Nothing) };
+        if record.is_expired {
+            return Ok(Found::Expired);
+        }
         if record.start.owner.as_deref() != self.owner.as_deref() {
             return Err(RunError::unknown());
         }
         if record.status == RunStatus::Running && !log.is_shared() {
             lose(log, &record.start).await?;
         }
-        Ok(true)
+        Ok(Found::Run)
     }
 
     /// The bytes of the event that ends the run if its process dies, if the user makes it.

@@ -124,7 +124,7 @@ impl Watch {
         let lost = async {
             // The end may be on its way here.
             self.log.update().await?;
-            match Record::read(&self.hub, &self.log).await? {
+            match Record::read(&self.log).await? {
                 Some(record) if !record.status.is_over() && !lead.is_lost() => lose(&self.log, &record.start).await,
                 Some(_) => Ok(()),
                 // The engine has lost the run, and no node runs it: there is nothing that viewers could wait for.
