@@ -45,7 +45,7 @@ pub(super) struct Starting {
     pub(super) options: RunOptions,
 }
 
-/// What there is under the key of a run.
+/// The state of a key before a start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Found {
     /// A run that can be joined.
