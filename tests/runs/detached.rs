@@ -249,7 +249,7 @@ async fn a_viewer_by_get_is_parked_and_sees_a_stop() {
     let server = Running::serve_with(server, router(&app)).await;
     let (mut client, _) = open(&server, "GET", "/patient/a", "", "").await;
     assert_eq!(data(&mut client).await, "a");
-    until(PATIENCE, "a parked stream", || handle.streams().iter().any(|stream| stream.is_parked())).await;
+    until(PATIENCE, "a parked stream", || handle.streams().iter().any(touka::server::OpenStream::is_parked)).await;
     assert_eq!(refused(&server, "POST", "/forget/a", "", "").await, 409);
     let run = app.hub.run("patient/a").unwrap();
     assert_eq!(run.stop().await.unwrap(), StatusCode::ACCEPTED);

@@ -107,7 +107,7 @@ fn below_route(args: &TokenStream, item: &TokenStream) -> Option<TokenStream> {
     Some(quote!(#route #[#root::#attribute(#args)] #handler))
 }
 
-/// Tells a detached `#[sse_handler]`, which expands after this `#[route]`, that there is a route.
+/// Marks a detached `#[sse_handler]`, which expands after this `#[route]`, as one with a route.
 fn mark_as_routed(handler: &mut Handler) {
     if let Some(attr) = handler.attribute_mut(SSE_HANDLER)
         && let Meta::List(list) = &mut attr.meta

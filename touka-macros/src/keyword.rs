@@ -116,6 +116,9 @@ pub(crate) const EVENT_STREAM: &str = "EventStream";
 /// The macro that emits an event.
 pub(crate) const EMIT: &str = "emit";
 
+/// The function by which the body of a run learns that it is to stop.
+pub(crate) const STOPPING: &str = "stopping";
+
 /// The keyword of other generators, which `sse!` accepts as well.
 pub(crate) const YIELD: &str = "yield";
 

@@ -2,6 +2,7 @@
 
 use proc_macro2::{Group, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::{
     AttrStyle, Attribute, FnArg, GenericArgument, Ident, Pat, PathArguments, PathSegment, ReturnType, Signature, Type,
@@ -112,6 +113,15 @@ pub(crate) fn name(param: &syn::PatType) -> Option<&Ident> {
         Pat::Ident(pat) if pat.by_ref.is_none() && pat.subpat.is_none() => Some(&pat.ident),
         _ => None,
     }
+}
+
+/// Whether the tokens have this name.
+pub(crate) fn has_name(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident.unraw() == name,
+        TokenTree::Group(group) => has_name(group.stream(), name),
+        _ => false,
+    })
 }
 
 /// A parameter that `#[sse_handler]` provides, recognized by its type. It is not part of the function's

@@ -1,6 +1,5 @@
 //! The rules of detached handlers.
 
-use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens as _;
 use syn::Ident;
 use syn::ext::IdentExt as _;
@@ -71,7 +70,7 @@ fn placeholders_are_parameters(handler: &Handler, template: &Template, diagnosti
         let function = &handler.sig.ident;
         let in_a_pattern = params()
             .filter(|param| model::name(param).is_none())
-            .find(|param| has_name(param.pat.to_token_stream(), placeholder));
+            .find(|param| model::has_name(param.pat.to_token_stream(), placeholder));
         if let Some(param) = in_a_pattern {
             let ty = &param.ty;
             let written: String = ty.to_token_stream().to_string().split_whitespace().collect();
@@ -82,6 +81,14 @@ fn placeholders_are_parameters(handler: &Handler, template: &Template, diagnosti
             diagnostics.error(&param.pat, text);
             continue;
         }
+        if handler.params().filter_map(model::name).any(|name| name.unraw() == placeholder) {
+            let text = format!(
+                "`{placeholder}` is provided by the attribute and is no value of the request: name another parameter, of a type \
+                 that is `Display`"
+            );
+            diagnostics.error(template.literal(), text);
+            continue;
+        }
         let remedy = match nearest(placeholder, names.iter().map(String::as_str)) {
             Some(meant) => format!("if `{meant}` is meant, write `{{{meant}}}`"),
             None => format!("add the parameter `{placeholder}`, of a type that is `Display`"),
@@ -89,13 +96,4 @@ fn placeholders_are_parameters(handler: &Handler, template: &Template, diagnosti
         let text = format!("`{function}` has no parameter for the placeholder `{{{placeholder}}}`: {remedy}");
         diagnostics.error(template.literal(), text);
     }
-}
-
-/// Whether the tokens have this name.
-fn has_name(tokens: TokenStream, name: &str) -> bool {
-    tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident.unraw() == name,
-        TokenTree::Group(group) => has_name(group.stream(), name),
-        _ => false,
-    })
 }

@@ -6,6 +6,7 @@ use syn::spanned::Spanned;
 use syn::{PatType, Type};
 
 use super::emit::{self, By};
+use crate::keyword::STOPPING;
 use crate::model::{self, Handler};
 use crate::options::{Mode, Options};
 use crate::runtime::{Runtime, located};
@@ -21,9 +22,7 @@ pub(super) fn run(
     match &options.mode {
         Mode::Generator => ("start", once(handler, By::Emitter, &quote!(), moves, place, runtime)),
         Mode::Detached(..) => {
-            // A local import, so that the body can call `stopping()`.
-            let root = runtime.root();
-            let import = quote!(#[allow(unused_imports)] use #root::run::stopping;);
+            let import = import_of_stopping(handler, runtime);
             ("start", once(handler, By::Emitter, &import, moves, place, runtime))
         }
         Mode::Callback(_) => ("start", callback(handler, moves, place, runtime)),
@@ -36,6 +35,15 @@ pub(super) fn run(
             ("spawn_blocking", quote!(#length, #body))
         }
     }
+}
+
+/// The local import by which the body of a detached handler can call `stopping()`. A parameter of this name has precedence.
+fn import_of_stopping(handler: &Handler, runtime: &Runtime) -> TokenStream {
+    if handler.params().any(|param| model::has_name(param.pat.to_token_stream(), STOPPING)) {
+        return TokenStream::new();
+    }
+    let (root, stopping) = (runtime.root(), Ident::new(STOPPING, Span::call_site()));
+    quote!(#[allow(unused_imports)] use #root::run::#stopping;)
 }
 
 /// The variable of the handle that takes events. It is hygienic, so the body cannot name it.

@@ -95,22 +95,20 @@ impl Viewer {
     }
 
     /// Starts the run unless there is one, and follows it.
-    pub fn join<R, F, B>(self, run: Run, call: F) -> impl Future<Output = Result<EventStream<R::Item>, Response>> + Send
+    pub async fn join<R, F, B>(self, run: Run, call: F) -> Result<EventStream<R::Item>, Response>
     where
         R: Returns<Item: IntoEvent + Send + 'static>,
         F: FnOnce() -> B + Send + 'static,
         B: Future<Output = R> + Send + 'static,
     {
-        async move {
-            if !self.is_head {
-                let started = run.start(move || {
-                    let called = call();
-                    async move { called.await.opened() }
-                });
-                started.await.map_err(IntoResponse::into_response)?;
-            }
-            run.follow(self.from).await.map_err(IntoResponse::into_response)
+        if !self.is_head {
+            let started = run.start(move || {
+                let called = call();
+                async move { called.await.opened() }
+            });
+            started.await.map_err(IntoResponse::into_response)?;
         }
+        run.follow(self.from).await.map_err(IntoResponse::into_response)
     }
 }
 
