@@ -21,6 +21,8 @@ macro_rules! guides {
         #[cfg_attr(not(feature = "redis"), doc = "[redis-options]: crate#features")]
         #[cfg_attr(feature = "nats", doc = "[nats-options]: crate::topic::Nats")]
         #[cfg_attr(not(feature = "nats"), doc = "[nats-options]: crate#features")]
+        #[cfg_attr(feature = "testing", doc = "[test-cluster]: crate::testing::TestCluster")]
+        #[cfg_attr(not(feature = "testing"), doc = "[test-cluster]: crate#features")]
         ///
         #[doc = include_str!(concat!("../../docs/", $page))]
         pub mod $name {}

@@ -135,10 +135,11 @@ impl Run {
     }
 
     /// Sets how long the run is kept after its end, one hour by default. Until then a start with its key joins it. Afterwards
-    /// there is no such run.
+    /// there is no such run. A shorter time than one second counts as one second, so that the client that has started a short
+    /// run finds it.
     #[must_use]
     pub const fn keep_for(mut self, time: Duration) -> Self {
-        self.options.keep_for = time;
+        self.options.keep_for = if time.as_millis() < 1000 { Duration::from_secs(1) } else { time };
         self
     }
 

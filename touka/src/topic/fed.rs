@@ -10,7 +10,7 @@ use super::shared_log::SharedLog;
 use super::subscribe::Subscribe;
 use crate::event::{Event, EventId};
 
-/// A topic that one body feeds for all its subscribers. [`Topic::fed_by`] returns it.
+/// A topic that one body feeds for all its subscribers. [`Topic::fed_by`](crate::Topic::fed_by) returns it.
 ///
 /// ```
 /// use touka::topic::Fed;
@@ -38,7 +38,7 @@ impl<T> Fed<T> {
         Self { engine, log, feed, gives: PhantomData }
     }
 
-    /// Subscribes to the topic, as [`Topic::subscribe`] does, and starts the body unless one runs already.
+    /// Subscribes to the topic, as [`Topic::subscribe`](crate::Topic::subscribe) does, and starts the body unless one runs already.
     pub fn subscribe(self, from: impl Into<Option<EventId>>) -> Subscribe<T> {
         Subscribe::new(self.engine, vec![self.log], from.into(), Some(self.feed))
     }
