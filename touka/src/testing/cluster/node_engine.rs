@@ -109,6 +109,11 @@ impl Engine for NodeEngine {
         })
     }
 
+    /// A client may have got an event on the node of its publisher before the others have it.
+    fn refresh<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
+        self.answer(|| self.store.bring_in_step(&topic.tail()))
+    }
+
     fn lead<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lead> {
         EngineFuture::new(async move {
             loop {

@@ -97,8 +97,8 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     /// the engine has lost. The same for the last end of its feed.
     ///
     /// The hub calls this before it sends a `gap` event to a client whose id the log does not know: the event may have been
-    /// published by another process a moment ago. The default does nothing, which is correct if a publish is ready only
-    /// after the event is in all logs.
+    /// published by another process a moment ago. The default does nothing, which is correct if no client can get an event
+    /// of one log before it is in all of them: for an engine of this process alone.
     fn refresh<'a>(&'a self, _topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
         EngineFuture::ready(Ok(()))
     }
