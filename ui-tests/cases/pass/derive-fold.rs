@@ -6,7 +6,9 @@ use touka::IntoEvent;
 #[derive(IntoEvent)]
 enum Turn {
     #[event(fold = "concat")]
-    Delta { text: String },
+    Delta {
+        text: String,
+    },
     #[event(fold = "concat")]
     Lone(Box<str>),
     #[event(fold = "concat", data = "text")]
@@ -19,11 +21,16 @@ enum Turn {
     #[event(fold = Usage::add)]
     Usage(Usage),
     #[event(fold = widen)]
-    Span { from: u32, to: u32 },
+    Span {
+        from: u32,
+        to: u32,
+    },
     #[event(fold = <u8 as Ord>::max, data = "text")]
     Level(u8),
     #[event(fold = self::concat)]
-    List { items: Vec<Usage> },
+    List {
+        items: Vec<Usage>,
+    },
     Done,
     /// Values of this one are never read.
     Other(&'static str),
