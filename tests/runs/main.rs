@@ -14,3 +14,4 @@ mod scene;
 #[expect(dead_code, reason = "the tests of engines use all of it")]
 #[path = "../engines/own/store.rs"]
 mod store;
+mod tasks;

@@ -22,8 +22,9 @@ thread_local! {
 /// The body then has its `stop_grace`, 5 s by default, to come to an end by itself, and may still emit. After that it is
 /// dropped at its current await. In `#[sse_handler(detached = …)]` the function is in scope without an import.
 ///
-/// The future belongs to the run in whose body the function is called, and can be moved to another task. Outside of a run
-/// it never resolves. It can be awaited again and again by calling the function again.
+/// The future belongs to the run in whose body the function is called, and can be moved to another task. There it also resolves
+/// when the body has ended or is dropped for another reason, so that no task outlives its run unawares. Outside of a run it
+/// never resolves. It can be awaited again and again by calling the function again.
 ///
 /// ```
 /// use futures_util::future::{Either, select};
