@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
 
+use crate::stream::notify_guarded;
+
 thread_local! {
     /// The signal of the run whose body is being polled on this thread.
     static CURRENT: RefCell<Option<StopSignal>> = const { RefCell::new(None) };
@@ -89,7 +91,7 @@ struct Inner {
 impl StopSignal {
     pub(super) fn request(&self) {
         self.0.is_requested.store(true, Ordering::Release);
-        self.0.changed.notify_waiters();
+        notify_guarded(&self.0.changed);
     }
 
     pub(super) fn is_requested(&self) -> bool {
