@@ -1,8 +1,9 @@
 //! Bodies, events and functions of the user that panic, and bodies that do more than they should.
 
-use std::future::pending;
+use std::future::{Future as _, pending};
 use std::panic::panic_any;
 use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -209,4 +210,47 @@ async fn a_spawned_task_emits_until_the_end() {
     // Its emits after the end do not wait for ever, or the task is dropped with what it holds.
     let _ = tokio::time::timeout(Duration::from_secs(10), ends).await;
     assert_eq!(seen(&run).await, ["0", "1", "{}"]);
+}
+
+/// Panics when it wakes a task.
+struct Alarming;
+
+impl Wake for Alarming {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker panics on purpose");
+    }
+}
+
+/// Callers that wait for a run to open or to stop are polled with wakers that panic. The run and other callers go on.
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_costs_no_run() {
+    let hub = Hub::memory();
+    let (joined, waits) = (run(&hub, "a"), run(&hub, "b"));
+    let waker = Waker::from(Arc::new(Alarming));
+    let mut cx = Context::from_waker(&waker);
+    let body = |out: Emitter| async move {
+        sleep(Duration::from_millis(100)).await;
+        out.emit("x").await;
+        Ok::<(), StatusCode>(())
+    };
+    let begun = tokio::spawn(joined.start_or_join(body));
+    sleep(Duration::from_millis(10)).await;
+    let mut joins = Box::pin(joined.start_or_join(body));
+    assert!(joins.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(begun.await.expect("no panic").expect("no error"), Begun::Started);
+    assert_eq!(seen(&joined).await, ["x", "{}"]);
+
+    let (give, get) = oneshot::channel();
+    let begun = waits.start_or_join(|out: Emitter| async move {
+        let _ = give.send(touka::run::stopping());
+        out.emit("x").await;
+        sleep(Duration::from_secs(1)).await;
+        out.emit("y").await;
+        pending::<()>().await;
+    });
+    begun.await.expect("no error");
+    let mut stopping = Box::pin(get.await.expect("a future"));
+    assert!(stopping.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(waits.stop().await.expect("no error"), StatusCode::ACCEPTED);
+    assert_eq!(seen(&waits).await, ["x", "y", r#"{"reason":"stopped"}"#]);
 }

@@ -15,3 +15,4 @@ mod scene;
 #[path = "../engines/own/store.rs"]
 mod store;
 mod strays;
+mod tasks;

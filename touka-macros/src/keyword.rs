@@ -128,3 +128,16 @@ pub(crate) const ANY: &str = "ANY";
 /// The standard methods, as `http::Method` spells them, and `ANY`.
 pub(crate) const METHODS: [&str; 10] =
     ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", ANY];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_is_documented() {
+        let page = include_str!("sse_handler.md");
+        for option in OPTIONS {
+            assert!(page.contains(&format!("\n| `{option}` |")), "sse_handler.md has no row for `{option}`");
+        }
+    }
+}

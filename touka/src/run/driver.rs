@@ -143,6 +143,8 @@ impl Driver {
         };
         // Before the end is written: its destructor belongs to the run.
         drop(body);
+        // Tasks that the body has spawned learn of the end, however long writing it takes.
+        self.active.signal.request();
         self.open();
         // Boxed, as all that comes once: each run has space for this future as long as it is under way.
         Box::pin(self.ending.write(&self.log, &self.lead, end, self.begun.elapsed())).await;
@@ -297,6 +299,13 @@ impl Driver {
         {
             drop_guarded(unsent);
         }
+    }
+}
+
+impl Drop for Driver {
+    /// Wakes tasks that the body has spawned and that wait for a stop: the body is gone, for whatever reason.
+    fn drop(&mut self) {
+        self.active.signal.request();
     }
 }
 

@@ -46,8 +46,7 @@ const SPARE: Duration = Duration::from_mins(1);
 pub(super) async fn add(hub: &Hub, owner: &str, key: &str, options: &RunOptions) -> Result<(), HubError> {
     let Ok(name) = list_of(owner) else { return Ok(()) };
     let log = hub.run_log(&name)?;
-    let run = options.max_run.saturating_add(options.stop_grace).saturating_add(options.keep_for);
-    let mut longest = run.saturating_add(SPARE);
+    let mut longest = options.longest().saturating_add(SPARE);
     if log.kept_for() == Duration::MAX {
         // Nothing was added by this process. Earlier entries may be of runs that are kept for longer than this one.
         log.update().await?;

@@ -82,6 +82,13 @@ impl Default for RunOptions {
     }
 }
 
+impl RunOptions {
+    /// The maximum time from the start of the run until it is forgotten.
+    pub(super) const fn longest(&self) -> Duration {
+        self.max_run.saturating_add(self.stop_grace).saturating_add(self.keep_for)
+    }
+}
+
 impl fmt::Debug for RunOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RunOptions")

@@ -4,6 +4,7 @@ use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use axum_core::response::Response;
 use tokio::sync::oneshot;
@@ -36,6 +37,10 @@ pub enum Begun {
 
 /// Makes the body of a run. `None` if that panics.
 pub(super) type MakeBody = Box<dyn FnOnce() -> Option<Box<dyn Body>> + Send>;
+
+/// How long the events of a run whose process has died are kept in addition, if no process ends the run. Long, because a
+/// machine that was suspended continues its runs, and its clock has gone on.
+const MARGIN: Duration = Duration::from_hours(7 * 24);
 
 /// A run that is to be started.
 pub(super) struct Starting {
@@ -111,6 +116,9 @@ impl Starting {
         make: MakeBody,
     ) -> Result<Option<oneshot::Receiver<Result<(), Response>>>, RunError> {
         let Some((log, lead, used)) = self.look(&topic).await? else { return Ok(None) };
+        // Longer than the run can be under way, so that no event of it goes before its end. If its process dies and no client
+        // asks for it any more, its events do not stay for ever.
+        log.keep_for(self.options.longest().saturating_add(MARGIN));
         let note = Start {
             nonce: random(),
             owner: self.owner.as_deref().map(Into::into),
@@ -255,4 +263,23 @@ async fn until_changed(log: &RunLog, changes: &mut Changes) -> Result<Option<Lea
         Poll::Pending => changes.poll_next(cx).map(|()| Ok(None)),
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::stream::Emitter;
+
+    /// An engine keeps the events of a run that no process ends for as long as the log says.
+    #[tokio::test(start_paused = true)]
+    async fn a_run_under_way_is_not_kept_for_ever() {
+        let hub = Hub::memory();
+        let run = hub.run("a").expect("a key").max_run(Duration::from_secs(7));
+        run.start_or_join(|_: Emitter| pending::<()>()).await.expect("no error");
+        let log = hub.run_log(&topic_of("a").expect("a key")).expect("no error");
+        assert!(log.kept_for() >= Duration::from_hours(24), "{:?}", log.kept_for());
+        assert!(log.kept_for() <= Duration::from_hours(24 * 8), "{:?}", log.kept_for());
+    }
 }

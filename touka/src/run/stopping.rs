@@ -11,6 +11,8 @@ use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
 
+use crate::stream::notify_guarded;
+
 thread_local! {
     /// The signal of the run whose body is being polled on this thread.
     static CURRENT: RefCell<Option<StopSignal>> = const { RefCell::new(None) };
@@ -22,8 +24,9 @@ thread_local! {
 /// The body then has its `stop_grace`, 5 s by default, to come to an end by itself, and may still emit. After that it is
 /// dropped at its current await. In `#[sse_handler(detached = …)]` the function is in scope without an import.
 ///
-/// The future belongs to the run in whose body the function is called, and can be moved to another task. Outside of a run
-/// it never resolves. It can be awaited again and again by calling the function again.
+/// The future belongs to the run in whose body the function is called, and can be moved to another task. There it also resolves
+/// when the body has ended or is dropped for another reason, so that no task outlives its run unawares. Outside of a run it
+/// never resolves. It can be awaited again and again by calling the function again.
 ///
 /// ```
 /// use futures_util::future::{Either, select};
@@ -88,7 +91,7 @@ struct Inner {
 impl StopSignal {
     pub(super) fn request(&self) {
         self.0.is_requested.store(true, Ordering::Release);
-        self.0.changed.notify_waiters();
+        notify_guarded(&self.0.changed);
     }
 
     pub(super) fn is_requested(&self) -> bool {

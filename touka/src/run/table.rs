@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::error::RunError;
 use super::stopping::StopSignal;
-use crate::stream::random;
+use crate::stream::{notify_guarded, random};
 use crate::sync::Mutex;
 use crate::topic::{Hub, RunLog};
 
@@ -92,7 +92,7 @@ impl Active {
     pub(super) fn ask_to_stop(&self, reason: StopReason) {
         self.reason.lock().get_or_insert(reason);
         self.signal.request();
-        self.asked.notify_waiters();
+        notify_guarded(&self.asked);
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -258,7 +258,7 @@ impl Place {
     /// Records that the body has decided to be a stream.
     pub(super) fn set_open(&self, active: &Active) {
         active.is_open.store(true, Ordering::Release);
-        self.runs.0.changed.notify_waiters();
+        notify_guarded(&self.runs.0.changed);
     }
 
     /// Records that the body runs. It is asked to stop at once if the hub shuts down.
@@ -268,7 +268,7 @@ impl Place {
             table.here.insert(Arc::clone(&self.key), Here::Running(Arc::clone(active)));
             table.is_closing
         };
-        self.runs.0.changed.notify_waiters();
+        notify_guarded(&self.runs.0.changed);
         if is_closing {
             active.ask_to_stop(StopReason::Shutdown);
         }
@@ -289,7 +289,7 @@ impl Drop for Place {
                 }
             }
         }
-        self.runs.0.changed.notify_waiters();
+        notify_guarded(&self.runs.0.changed);
     }
 }
 

@@ -4,6 +4,8 @@ use std::any::Any;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+use tokio::sync::Notify;
+
 use crate::error::panic_text;
 
 /// The value of a panic.
@@ -30,6 +32,11 @@ pub(crate) fn guarded<R>(what: &'static str, code: impl FnOnce() -> R) -> Option
 /// Drops a value of the user; `false` if that has panicked, which is logged.
 pub(crate) fn drop_guarded<V>(value: V) -> bool {
     guarded("a destructor", || drop(value)).is_some()
+}
+
+/// Notifies the waiters. Their wakers are user code: one that panics costs neither the caller nor its run.
+pub(crate) fn notify_guarded(notify: &Notify) {
+    let _ = guarded("a waker", || notify.notify_waiters());
 }
 
 /// Drops values of the user one by one. All are dropped even if a destructor panics: a second panic during

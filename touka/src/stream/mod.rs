@@ -66,7 +66,7 @@ pub(crate) use credential::Credential;
 pub(crate) use event_stream::SubscriptionParts;
 pub(crate) use failure::Failure;
 pub(crate) use frame_buffer::{FrameBuffer, Out};
-pub(crate) use guard::{Dropping, Panic, catch, drop_guarded, guarded, log_panic};
+pub(crate) use guard::{Dropping, Panic, catch, drop_guarded, guarded, log_panic, notify_guarded};
 pub(crate) use jitter::{random, spread, within};
 pub(crate) use keep_alive::{KeepAlive, Silence};
 pub(crate) use last_bytes::last_bytes;
