@@ -1,5 +1,6 @@
 //! Keys and owners of all kinds, and what others can find out about a run.
 
+use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 use support::Folder;
 use touka::response::{IntoResponse as _, StatusCode};
@@ -137,4 +138,16 @@ async fn the_topic_of_a_run_cannot_be_reached() {
         assert!(hub.topics().is_empty());
         assert_eq!(seen(&run).await, ["x", "{}"]);
     }
+}
+
+/// A start without a runtime says so, and leaves the key free.
+#[test]
+fn a_start_outside_of_a_runtime_is_an_error() {
+    let hub = Hub::memory();
+    let begun = start_short(&run(&hub, "a"), "x").now_or_never();
+    let error = begun.expect("ready").expect_err("an error");
+    assert!(error.is_hub() && error.to_string().starts_with("there is no tokio runtime here"), "{error}");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let begun = runtime.block_on(start_short(&run(&hub, "a"), "x"));
+    assert_eq!(begun.expect("no error"), Begun::Started);
 }

@@ -270,7 +270,8 @@ impl Run {
         Ok(record.status)
     }
 
-    /// Waits for the end of the run. Counts as a viewer meanwhile.
+    /// Waits for the end of the run. Counts as a viewer meanwhile. In the body of the run itself, it waits until the body is
+    /// dropped.
     ///
     /// # Errors
     /// As [`follow`](Self::follow). [`RunError::is_unknown`] also if the run is forgotten meanwhile.

@@ -82,7 +82,7 @@ impl Starting {
             }
         };
         // On a task of its own, so that a caller who leaves now does not leave a half of a run behind.
-        let Some(runtime) = self.hub.runtime() else { return Err(HubError::no_runtime().into()) };
+        let Some(runtime) = self.hub.runtime() else { return Err(HubError::outside_of_a_runtime().into()) };
         let (task, begun) = contained(self.begin(topic, place, make));
         runtime.spawn(task);
         let waiting = match begun.await {

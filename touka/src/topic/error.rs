@@ -208,6 +208,12 @@ impl HubError {
         Self::new(Kind::Unavailable, text.into(), None)
     }
 
+    pub(crate) fn outside_of_a_runtime() -> Self {
+        let text =
+            "there is no tokio runtime here that can run the body: start runs in a task, or within `Runtime::enter`";
+        Self::new(Kind::Unavailable, text.into(), None)
+    }
+
     pub(super) fn removed_text(name: &str) -> String {
         let shown: String = name.chars().take(40).collect();
         format!("the topic {shown:?} was removed; `Hub::topic` creates it anew")
