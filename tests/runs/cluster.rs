@@ -1,16 +1,17 @@
 //! Runs on several nodes that share an engine in memory.
 
-use std::future::pending;
+use std::future::{IntoFuture as _, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::future::join_all;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use touka::run::{Begun, OnDisconnect, RunStatus, stopping};
-use touka::testing::TestCluster;
-use touka::{Emitter, Event, EventStream};
+use touka::testing::{TestCluster, TestNode};
+use touka::topic::Cache;
+use touka::{Emitter, Event, EventStream, Hub};
 
 use crate::life::all;
 
@@ -143,4 +144,59 @@ async fn a_node_that_starts_again_finds_its_runs_lost() {
     assert_eq!(begun, Begun::Joined);
     run.forget().await.unwrap();
     assert_eq!(run.start_or_join(count).await.unwrap(), Begun::Started);
+}
+
+/// A viewer that lags waits for events that its node has to read. They never come when the node has died.
+#[tokio::test(start_paused = true)]
+async fn the_stream_of_a_slow_viewer_ends_with_its_node() {
+    let cluster = TestCluster::new();
+    let small = Hub::builder().cache(Cache::new().events(2));
+    let (first, second) = (cluster.start(), cluster.start_with(small));
+    let viewer = |node: &TestNode| node.hub().run("a").unwrap().follow::<Event>(None).into_future();
+    first.hub().run("a").unwrap().start_or_join(count).await.unwrap();
+    let (mut slow, late) = (viewer(&second).await.unwrap(), viewer(&second).await.unwrap());
+    assert_eq!(slow.next().await.unwrap().as_data(), None);
+    assert_eq!(slow.next().await.unwrap().as_data(), Some("0"));
+    sleep(Duration::from_secs(9)).await;
+    second.crash();
+    let begun = Instant::now();
+    for viewer in [slow, late] {
+        assert_eq!(timeout(Duration::from_mins(1), all(viewer)).await.expect("an end"), [""; 0]);
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1));
+}
+
+/// A look at a run is followed by a time of watching, also if the run is watched already because of an earlier look.
+#[tokio::test(start_paused = true)]
+async fn a_run_is_lost_within_the_lease_after_a_second_look() {
+    let cluster = TestCluster::new();
+    let (first, second) = (cluster.start(), cluster.start());
+    first.hub().run("a").unwrap().start_or_join(count).await.unwrap();
+    let run = second.hub().run("a").unwrap();
+    assert_eq!(run.status().await.unwrap(), RunStatus::Running);
+    sleep(Duration::from_secs(6)).await;
+    first.crash();
+    assert_eq!(run.status().await.unwrap(), RunStatus::Running);
+    sleep(Duration::from_secs(12)).await;
+    assert_eq!(run.status().await.unwrap(), RunStatus::Lost);
+}
+
+/// The age of a run is that of the test's clock, also for a node that has not seen its end.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_starts_late_knows_the_age_of_a_run() {
+    let cluster = TestCluster::new();
+    let first = cluster.start();
+    let run = first.hub().run("a").unwrap().keep_for(Duration::from_mins(1));
+    let begun = run.start_or_join(|out: Emitter| async move {
+        out.emit("x").await;
+    });
+    assert_eq!(begun.await.unwrap(), Begun::Started);
+    assert_eq!(run.wait().await.unwrap(), RunStatus::Done);
+    sleep(Duration::from_secs(40)).await;
+    first.crash();
+    let second = cluster.start();
+    let run = second.hub().run("a").unwrap();
+    assert_eq!(run.status().await.unwrap(), RunStatus::Done);
+    sleep(Duration::from_secs(25)).await;
+    assert!(run.status().await.unwrap_err().is_unknown());
 }

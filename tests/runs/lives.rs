@@ -5,10 +5,8 @@ use proptest::test_runner::TestRunner;
 use support::{Folder, NatsServer, RedisServer};
 use tokio::runtime::{Builder, Runtime};
 use touka::Hub;
-use touka::topic::Cache;
 
-use crate::model::{check, steps};
-use crate::store::Store;
+use crate::model::{Powers, SMALL, World, check, steps};
 
 fn paused() -> Runtime {
     Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime")
@@ -18,15 +16,12 @@ fn threads() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
-/// A small cache, so that viewers read from the engine.
-const SMALL: Cache = Cache::new().events(2).bytes(100);
-
 /// Runs scenarios on these hubs, one after the other.
 fn check_all(runtime: &Runtime, hubs: &[Hub], cases: u32, most: usize) {
     let config =
         ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 200, ..ProptestConfig::default() };
-    let checked = TestRunner::new(config).run(&steps(hubs.len(), most), |steps| {
-        runtime.block_on(check(hubs, steps));
+    let checked = TestRunner::new(config).run(&steps(hubs.len(), most, Powers::None), |steps| {
+        runtime.block_on(check(World::of(hubs), steps));
         Ok(())
     });
     if let Err(error) = checked {
@@ -35,18 +30,17 @@ fn check_all(runtime: &Runtime, hubs: &[Hub], cases: u32, most: usize) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+    // `PROPTEST_CASES` sets another number of them.
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn in_memory(steps in steps(1, 40)) {
-        paused().block_on(check(&[Hub::memory()], steps));
+    fn in_memory(steps in steps(1, 40, Powers::Time)) {
+        paused().block_on(async { check(World::in_memory(), steps).await });
     }
 
     #[test]
-    fn on_hubs_that_share_a_store(steps in steps(3, 40)) {
-        let store = Store::default();
-        let hubs = [(); 3].map(|()| Hub::builder().cache(SMALL).engine(store.clone()));
-        paused().block_on(check(&hubs, steps));
+    fn on_nodes_that_die(steps in steps(3, 50, Powers::Death)) {
+        paused().block_on(async { check(World::of_nodes(3), steps).await });
     }
 }
 

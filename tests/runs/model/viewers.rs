@@ -5,12 +5,14 @@ use tokio::time::timeout;
 use touka::response::StatusCode;
 use touka::{Event, EventId, EventStream};
 
+use super::life::End;
 use super::step::From;
 use super::world::{SOON, World, name};
 
 /// A client that watches a run.
 pub(super) struct Viewer {
     pub(super) stream: EventStream,
+    pub(super) node: usize,
     pub(super) key: usize,
     /// The number of the life of its key.
     pub(super) life: usize,
@@ -18,9 +20,14 @@ pub(super) struct Viewer {
     pub(super) seen: usize,
 }
 
-impl World<'_> {
+pub(super) fn text(event: &Event) -> String {
+    event.as_data().unwrap_or_default().to_owned()
+}
+
+impl World {
     pub(super) async fn follow(&mut self, node: usize, key: usize, from: From) {
         let run = self.run(node, key);
+        let node = self.alive(node);
         let number = self.lives[key].0.len().wrapping_sub(1);
         let Some(life) = self.life(key) else {
             assert!(run.follow::<Event>(None).await.expect_err("an error").is_unknown());
@@ -43,7 +50,8 @@ impl World<'_> {
         }
         let opening = timeout(SOON, stream.next()).await.expect("an opening").expect("an opening");
         assert_eq!(name(&opening), is_foreign.then_some("gap"), "{opening}");
-        self.viewers.push(Viewer { stream, key, life: number, seen });
+        self.visit(key);
+        self.viewers.push(Viewer { stream, node, key, life: number, seen });
         // A viewer that never reads must not disturb others, and eight are enough.
         if self.viewers.len() > 8 {
             drop(self.viewers.remove(0));
@@ -57,28 +65,8 @@ impl World<'_> {
         let is_last = viewer.life + 1 == lives.len();
         let life = &mut lives[viewer.life];
         if !is_last || *is_forgotten {
-            // The end of a run that is forgotten: events may be missing after a gap, and none is doubled.
-            let mut has_gap = false;
-            while let Some(event) = timeout(SOON, viewer.stream.next()).await.expect("an end") {
-                let Some(data) = event.as_data() else { continue };
-                if name(&event) == Some("gap") {
-                    has_gap = true;
-                    continue;
-                }
-                let rest = life.events.get(viewer.seen..).unwrap_or_default();
-                let skipped = match name(&event) {
-                    None => {
-                        rest.iter().position(|text| text == data).expect("an event of this run that is not seen yet")
-                    }
-                    end => {
-                        assert_eq!(end, life.end, "{event}");
-                        rest.len()
-                    }
-                };
-                assert!(skipped == 0 || has_gap, "{event} comes after {skipped} events that do not");
-                viewer.seen += skipped + 1;
-            }
-            self.viewers.swap_remove(at);
+            let viewer = self.viewers.swap_remove(at);
+            self.read_rest(viewer).await;
             return;
         }
         for _ in 0..events {
@@ -89,7 +77,7 @@ impl World<'_> {
             let event = timeout(SOON, viewer.stream.next()).await.expect("an event").expect("a stream that goes on");
             match expected {
                 Some(expected) => assert_eq!((name(&event), event.as_data()), (None, Some(expected))),
-                None => assert_eq!(name(&event), life.end, "{event}"),
+                None => assert_is_end(&event, life.end),
             }
             viewer.seen += 1;
             life.ids.push((event.as_id().expect("an id").clone(), viewer.seen));
@@ -99,4 +87,31 @@ impl World<'_> {
             self.viewers.swap_remove(at);
         }
     }
+    /// A viewer reads to the end of its stream, which has come because its run is forgotten, or its node has died. Events may
+    /// be missing after a gap, and none is doubled.
+    pub(super) async fn read_rest(&mut self, mut viewer: Viewer) {
+        let life = &self.lives[viewer.key].0[viewer.life];
+        let mut has_gap = false;
+        while let Some(event) = timeout(SOON, viewer.stream.next()).await.expect("an end") {
+            let Some(data) = event.as_data() else { continue };
+            if name(&event) == Some("gap") {
+                has_gap = true;
+                continue;
+            }
+            let rest = life.events.get(viewer.seen..).unwrap_or_default();
+            let skipped = if name(&event).is_none() {
+                rest.iter().position(|text| text == data).expect("an event of this run that is not seen yet")
+            } else {
+                assert_is_end(&event, life.end);
+                rest.len()
+            };
+            assert!(skipped == 0 || has_gap, "{event} comes after {skipped} events that do not");
+            viewer.seen += skipped + 1;
+        }
+    }
+}
+
+fn assert_is_end(event: &Event, end: Option<End>) {
+    let (expected, why) = end.expect("an end");
+    assert!(name(event) == Some(expected) && text(event).contains(why), "{event}, not {end:?}");
 }

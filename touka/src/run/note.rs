@@ -1,10 +1,11 @@
 //! [`Note`], what the nodes of a hub tell each other in the log of a run.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::event::Event;
+use crate::topic::unix_time;
 
 /// A note in the log of a run. Clients get nothing of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,12 +71,6 @@ impl Note {
             _ => None,
         }
     }
-}
-
-/// The current time in milliseconds of Unix time.
-pub(super) fn unix_time() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl Start {

@@ -16,7 +16,7 @@ use super::driver::Driver;
 use super::ending::{Ending, lose};
 use super::error::RunError;
 use super::list;
-use super::note::{Note, Start, unix_time};
+use super::note::{Note, Start};
 use super::options::RunOptions;
 use super::record::{Record, check, topic_of};
 use super::status::RunStatus;
@@ -24,7 +24,7 @@ use super::table::{Active, Here, Place, Reserved, Runs};
 use super::watch::watch;
 use crate::event::IntoEvent as _;
 use crate::stream::{contained, random};
-use crate::topic::{Changes, Draft, Hub, HubError, Lead, RunLog, Use};
+use crate::topic::{Changes, Draft, Hub, HubError, Lead, RunLog, Use, unix_time};
 
 /// Whether a call of [`Run::start_or_join`](super::Run::start_or_join) has started the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

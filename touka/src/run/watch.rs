@@ -15,7 +15,8 @@ use super::table::{Runs, Watched};
 use crate::stream::contained;
 use crate::topic::{Draft, Hub, Lead, RunLog, Use};
 
-/// How long a run is watched after its last viewer in this process has left. A right whose node has died is free before.
+/// How long a run is watched after its last viewer in this process has left, or a caller has looked at it. A right whose node
+/// has died before that is free within this time.
 const LINGER: Duration = Duration::from_secs(15);
 
 /// The pause before the right is asked for again after a failure.
@@ -36,10 +37,12 @@ pub(super) fn watch(hub: &Hub, key: &Arc<str>, log: &RunLog, start: &Start) {
         is_present: false,
     };
     let (hub, key, log, start) = (hub.clone(), Arc::clone(key), log.clone(), start.clone());
+    let poked = Arc::clone(&watch.watched.poked);
     let (task, _ended) = contained(async move {
         watch.run().await;
-        // A viewer that came while the task ended has not begun another one.
-        if !log.is_over() && log.viewers() > 0 {
+        // A viewer or a caller that came while the task ended has not begun another one.
+        let is_asked = pin!(poked.notified()).enable();
+        if !log.is_over() && (is_asked || log.viewers() > 0) {
             self::watch(&hub, &key, &log, &start);
         }
     });
@@ -65,6 +68,8 @@ enum Happened {
     Free(Lead),
     /// The right cannot be asked for now.
     Failed,
+    /// A caller in this process has looked at the run.
+    Asked,
     Changed,
 }
 
@@ -98,15 +103,17 @@ impl Watch {
                         deserted.set(log.deserted());
                         return Poll::Ready(Happened::Changed);
                     }
-                    let is_changed = poked.as_mut().poll(cx).is_ready()
-                        || changes.poll_next(cx).is_ready()
-                        || over.as_mut().poll(cx).is_ready();
+                    if poked.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(Happened::Asked);
+                    }
+                    let is_changed = changes.poll_next(cx).is_ready() || over.as_mut().poll(cx).is_ready();
                     if is_changed { Poll::Ready(Happened::Changed) } else { Poll::Pending }
                 })
                 .await
             };
             match happened {
                 Happened::Changed => {}
+                Happened::Asked => until = Instant::now() + LINGER,
                 Happened::Failed => sleep(ASK_AGAIN_AFTER).await,
                 Happened::Free(lead) => {
                     self.lose(&lead).await;

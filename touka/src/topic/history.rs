@@ -34,7 +34,7 @@ pub(super) struct History {
     until: u64,
     /// See [`Page::spared`].
     spared: Option<Mark>,
-    request: Option<Pin<Box<dyn Future<Output = Page> + Send>>>,
+    request: Option<Pin<Box<dyn Future<Output = Option<Page>> + Send>>>,
 }
 
 /// Events that the engine has returned.
@@ -104,30 +104,32 @@ impl History {
     }
 
     /// Requests the next page, for a reader that has seen the event at this offset, unless it is requested already. With
-    /// `latest`, the reader wants the newest event of each key. Returns true once the page has arrived.
+    /// `latest`, the reader wants the newest event of each key. Ready once the page has arrived: with false if it never will.
     pub(super) fn poll_page(
         &mut self,
         engine: &Arc<HubEngine>,
         log: &Arc<SharedLog>,
         (from, latest): (u64, bool),
         waker: &Waker,
-    ) -> bool {
+    ) -> Poll<bool> {
         let request = self.request.get_or_insert_with(|| {
             let (engine, log) = (Arc::clone(engine), Arc::clone(log));
             Box::pin(async move { request(&engine, &log, from, latest).await })
         });
-        let Poll::Ready(page) = request.as_mut().poll(&mut Context::from_waker(waker)) else { return false };
-        *self = Self::new(page, self.resets);
-        true
+        let Poll::Ready(page) = request.as_mut().poll(&mut Context::from_waker(waker)) else { return Poll::Pending };
+        let has_arrived = page.is_some();
+        *self = Self::new(page.unwrap_or_default(), self.resets);
+        Poll::Ready(has_arrived)
     }
 }
 
-/// Reads a page, and retries while the engine cannot be read.
-async fn request(engine: &HubEngine, log: &Arc<SharedLog>, from: u64, latest: bool) -> Page {
+/// Reads a page, and retries while the engine cannot be read. `None` if the hub is closed meanwhile: its streams end.
+async fn request(engine: &HubEngine, log: &Arc<SharedLog>, from: u64, latest: bool) -> Option<Page> {
     let mut retry = RETRY;
     loop {
         match page_or_news(engine, log, from, latest).await {
-            Ok(page) => return page,
+            Ok(page) => return Some(page),
+            Err(_) if log.lock().log.is_closed() => return None,
             Err(error) => {
                 tracing::warn!(target: "touka::topic", topic = log.name(), ?error, "a reader waits for older events");
             }

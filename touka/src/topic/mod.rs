@@ -118,5 +118,6 @@ pub(crate) use log_version::LogVersion;
 pub(crate) use position::Mark;
 pub(crate) use run_log::{Changes, RunLog, Use};
 pub(crate) use shared_log::SharedLog;
+pub(crate) use stored::unix_time;
 pub(crate) use subscription::{Subscription, TakenSubscription};
 pub(crate) use waiters::WaiterSlot;

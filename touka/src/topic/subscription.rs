@@ -15,6 +15,7 @@ use super::reading::{FromEvent, Notice, Reader, TopicItem, poll_value};
 use super::role::Role;
 use super::shared_log::{LogState, SharedLog};
 use super::waiters::WaiterSlot;
+use crate::error::CloseReason;
 use crate::event::EventId;
 use crate::stream::{Failure, FrameBuffer, Out, Source, Step};
 
@@ -131,8 +132,15 @@ impl Subscription {
             let resets = state.log.version().resets;
             drop(state);
             let history = history.get_or_insert_with(|| Box::new(History::empty(resets)));
-            if !history.poll_page(engine, shared, (cursor.seen().offset, cursor.rule.is_latest()), waker) {
-                return;
+            match history.poll_page(engine, shared, (cursor.seen().offset, cursor.rule.is_latest()), waker) {
+                Poll::Pending => return,
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => {
+                    let state = shared.lock();
+                    let reason = state.log.generation().end().map_or(CloseReason::Shutdown, |end| end.reason);
+                    take(&state, cursor, Ahead::End(reason, None));
+                    return;
+                }
             }
             empty_until = history.empty_until();
         }

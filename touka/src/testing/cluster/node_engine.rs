@@ -1,7 +1,5 @@
 //! [`NodeEngine`], the engine of one node of a cluster.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use tokio::time::sleep_until;
 
 use super::kept::{Kept, Outcome};
@@ -50,10 +48,11 @@ impl Engine for NodeEngine {
             let (name, tail) = (topic.name().to_owned(), topic.tail());
             let lease = {
                 let mut state = self.store.lock();
+                // Not counted by topic: the guard of one that was removed must not end the delivery to the next with its name.
+                let lease = state.next_number();
                 let kept = state.topics.entry(name.clone()).or_default();
-                kept.leases += 1;
-                kept.tails.push((self.node, kept.leases, tail.clone()));
-                kept.leases
+                kept.tails.push((self.node, lease, tail.clone()));
+                lease
             };
             self.store.bring_in_step(&tail);
             Lease::new(Delivery { store: self.store.clone(), name, lease })
@@ -66,11 +65,10 @@ impl Engine for NodeEngine {
             if topic.is_removed() {
                 return Err(HubError::removed(topic.name()));
             }
-            let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let (outcome, tails) = {
                 let mut state = self.store.lock();
                 let kept = state.topics.entry(topic.name().to_owned()).or_default();
-                let outcome = kept.append(&draft, keys, topic.retention(), u64::try_from(time).unwrap_or(0));
+                let outcome = kept.append(&draft, keys, topic.retention());
                 (outcome, kept.tails())
             };
             match outcome {

@@ -27,8 +27,16 @@ pub(super) struct State {
     pub(super) topics: HashMap<String, Kept>,
     /// The numbers of the nodes that are alive.
     alive: HashSet<u64>,
-    /// The number of nodes and of holders so far.
+    /// The number of nodes, leases and holders so far.
     count: u64,
+}
+
+impl State {
+    /// A number that nothing else has.
+    pub(super) const fn next_number(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
 }
 
 /// The answer to a question for a right.
@@ -51,8 +59,7 @@ impl Store {
     /// Adds a node, and returns its number.
     pub(super) fn add_node(&self) -> u64 {
         let mut state = self.lock();
-        state.count += 1;
-        let number = state.count;
+        let number = state.next_number();
         state.alive.insert(number);
         number
     }
@@ -84,8 +91,7 @@ impl Store {
     /// Asks for the right to run the feed of a topic.
     pub(super) fn ask(&self, topic: &str, node: u64) -> Asked {
         let mut state = self.lock();
-        state.count += 1;
-        let holder = state.count;
+        let holder = state.next_number();
         let kept = state.topics.entry(topic.to_owned()).or_default();
         match &kept.lead {
             Some(Right { until: None, .. }) => return Asked::Taken(None, Arc::clone(&kept.is_free)),
