@@ -78,7 +78,7 @@ impl<T: IntoEvent> Frames<T> {
             return Some(self.fail(&failure));
         }
         let over = self.lifetime.as_mut()?.as_mut().poll(cx).is_ready();
-        over.then(|| self.fail(&Failure { reason: CloseReason::Expired, event: None }))
+        over.then(|| self.fail(&Failure::closed(CloseReason::Expired, None)))
     }
 
     /// The first frame waits for no step of the handler's body. It has the events that exist when the head is sent.

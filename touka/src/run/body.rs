@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use axum_core::response::{IntoResponse, Response};
 use http::StatusCode;
 
-use crate::event::{Event, IntoEvent};
-use crate::stream::{EventStream, Out, Step, catch, drop_guarded, guarded, log_panic};
+use super::status::End;
+use crate::event::IntoEvent;
+use crate::stream::{EventStream, Failure, Out, Step, catch, drop_guarded, guarded, log_panic};
 use crate::topic::{Draft, HubError};
 
 /// The outcome of polling a body.
@@ -20,9 +21,7 @@ pub(super) enum Said {
     /// The body has failed before its first event. There is no run.
     Refused(Response),
     Event(Result<Draft, HubError>),
-    /// The body has ended by itself, with the last event that its `end` option sets.
-    Ended(Option<Event>),
-    Failed(Option<Event>),
+    Ended(End),
 }
 
 /// The body of a run.
@@ -121,21 +120,24 @@ where
                         log_panic("the body of a run", panic);
                         drop_guarded(event);
                         self.end();
-                        return Poll::Ready(Said::Failed(None));
+                        return Poll::Ready(Said::Ended(End::Failed(None)));
                     }
                 };
                 let said = match (event, step) {
                     (Some(event), _) => {
                         // The encoding is user code.
                         let draft = guarded("the encoding of an event", || Draft::of(event));
-                        return Poll::Ready(draft.map_or(Said::Failed(None), Said::Event));
+                        return Poll::Ready(draft.map_or(Said::Ended(End::Failed(None)), Said::Event));
                     }
                     (None, Step::Event) => {
                         cx.waker().wake_by_ref();
                         return Poll::Pending;
                     }
-                    (None, Step::End) => Said::Ended(stream.options().ending()),
-                    (None, Step::Abort(failure)) => Said::Failed(failure.event.map(|event| *event)),
+                    (None, Step::End) => Said::Ended(End::Done(stream.options().ending())),
+                    (None, Step::Abort(Failure { event: Some(event), by_user: true, .. })) => {
+                        Said::Ended(End::FailedWith(*event))
+                    }
+                    (None, Step::Abort(Failure { event, .. })) => Said::Ended(End::Failed(event.map(|event| *event))),
                 };
                 self.end();
                 Poll::Ready(said)

@@ -131,14 +131,11 @@ impl Driver {
                     tracing::error!(target: "touka::run", run = self.log.name(), ?error, "an event of a run is not sent");
                     break End::Failed(None);
                 }
-                Happened::Said(Said::Ended(last)) => {
-                    if let Some(reason) = self.active.stop_reason() {
-                        break reason.into_end();
-                    }
-                    self.ending.set_done(last);
-                    break End::Done;
+                // A body that ends after it was asked to has been stopped.
+                Happened::Said(Said::Ended(end @ End::Done(_))) => {
+                    break self.active.stop_reason().map_or(end, StopReason::into_end);
                 }
-                Happened::Said(Said::Failed(event)) => break End::Failed(event),
+                Happened::Said(Said::Ended(end)) => break end,
             }
         };
         // Before the end is written: its destructor belongs to the run.
@@ -147,8 +144,8 @@ impl Driver {
         self.active.signal.request();
         self.open();
         // Boxed, as all that comes once: each run has space for this future as long as it is under way.
-        Box::pin(self.ending.write(&self.log, &self.lead, end, self.begun.elapsed())).await;
-        self.ending.expire(&self.hub, &self.log);
+        Box::pin(self.ending.write(&self.lead, end, self.begun.elapsed())).await;
+        self.ending.expire(&self.hub);
     }
 
     /// Looks at what may have changed. Returns the end of the run if it must end now.
@@ -171,11 +168,8 @@ impl Driver {
             self.active.ask_to_stop(StopReason::MaxRun);
         }
         let reason = self.active.stop_reason()?;
-        let grace = *self.grace.get_or_insert_with(|| {
-            // Also for a stop that came by another way than through `ask_to_stop`'s caller.
-            self.active.signal.request();
-            now.checked_add(self.options.stop_grace).unwrap_or_else(|| now + FAR)
-        });
+        let grace =
+            *self.grace.get_or_insert_with(|| now.checked_add(self.options.stop_grace).unwrap_or_else(|| now + FAR));
         (now >= grace).then(|| reason.into_end())
     }
 
@@ -211,7 +205,7 @@ impl Driver {
             (none @ None, Some(due)) => *none = Some(Box::pin(sleep_until(due))),
             (timer @ Some(_), None) => *timer = None,
         }
-        let Self { lead, active, changes, timer, audience, log, .. } = self;
+        let Self { lead, active, changes, timer, audience, log, grace, .. } = self;
         // Before the checks, so that no change is missed between the two.
         let mut extended = lead.changes();
         let mut extended = pin!(extended.next());
@@ -220,8 +214,7 @@ impl Driver {
         if lead.is_lost() {
             return Happened::Lost;
         }
-        let is_known = self.grace.is_some();
-        if active.stop_reason().is_some() && !is_known {
+        if grace.is_none() && active.stop_reason().is_some() {
             return Happened::Changed;
         }
         poll_fn(|cx| {

@@ -8,16 +8,12 @@ use super::note::Start;
 use super::options::RunOptions;
 use super::record::{Record, last_entry, remove};
 use super::status::{End, RunStatus};
-use crate::event::Event;
-use crate::topic::{Hub, Lead, RunLog};
+use crate::topic::{Hub, HubError, Lead, RunLog};
 
 /// Guard of a run that has begun and has no end yet.
 pub(super) struct Ending {
     log: RunLog,
-    keep_for: Duration,
     options: RunOptions,
-    /// The last event that the body's `end` option sets.
-    done: Option<Event>,
     is_over: bool,
 }
 
@@ -33,12 +29,7 @@ const SPARE: Duration = Duration::from_mins(1);
 
 impl Ending {
     pub(super) const fn new(log: RunLog, options: RunOptions) -> Self {
-        Self { log, keep_for: options.keep_for, options, done: None, is_over: false }
-    }
-
-    /// Sets the event of a body that has ended by itself.
-    pub(super) fn set_done(&mut self, event: Option<Event>) {
-        self.done = event;
+        Self { log, options, is_over: false }
     }
 
     /// Another node writes the end, or has written it; or there is nothing to end.
@@ -47,16 +38,13 @@ impl Ending {
     }
 
     /// Writes the end of a run that has lasted this long.
-    pub(super) async fn write(&mut self, log: &RunLog, lead: &Lead, end: End, lasted: Duration) {
+    pub(super) async fn write(&mut self, lead: &Lead, end: End, lasted: Duration) {
+        let log = &self.log;
         // All events are kept until the end is not kept any more.
-        log.keep_for(self.keep_for.saturating_add(lasted).saturating_add(SPARE));
+        log.keep_for(self.options.keep_for.saturating_add(lasted).saturating_add(SPARE));
         let status = end.status();
         // What the body says of its end knows more than a function of the status.
-        let of_body = match status {
-            RunStatus::Done => self.done.take(),
-            _ => end.own_event(),
-        };
-        let own = of_body.or_else(|| self.options.last_event.as_ref()?.of(status));
+        let own = end.own_event().or_else(|| self.options.last_event.as_ref()?.of(status));
         let mut retry = RETRY;
         for _ in 0..MAX_ATTEMPTS {
             let written = match last_entry(end.clone(), own.clone()) {
@@ -82,8 +70,8 @@ impl Ending {
     }
 
     /// Removes the run when it is not kept any more.
-    pub(super) fn expire(&self, hub: &Hub, log: &RunLog) {
-        let (hub, name, keep_for) = (hub.downgrade(), log.name().to_owned(), self.keep_for);
+    pub(super) fn expire(&self, hub: &Hub) {
+        let (hub, name, keep_for) = (hub.downgrade(), self.log.name().to_owned(), self.options.keep_for);
         tokio::spawn(async move {
             // A little later than the time after which readers do not find it any more.
             sleep(keep_for.saturating_add(Duration::from_millis(10))).await;
@@ -104,20 +92,16 @@ impl Drop for Ending {
         // The runtime shuts down while the run is under way. In memory there is no other process that finds it later. In a file,
         // the next caller that looks at the run does.
         if !self.is_over && self.log.is_in_memory() {
-            let make = self.options.last_event.as_ref();
-            write_lost(&self.log, make.and_then(|make| make.of(RunStatus::Lost)));
+            let own = self.options.last_event.as_ref().and_then(|make| make.of(RunStatus::Lost));
+            if let Ok(draft) = last_entry(End::Lost, own) {
+                self.log.append(&draft, RunStatus::Lost.as_str());
+            }
         }
     }
 }
 
-fn write_lost(log: &RunLog, own: Option<Event>) {
-    if let Ok(draft) = last_entry(End::Lost, own) {
-        log.append(draft, RunStatus::Lost.as_str());
-    }
-}
-
 /// Ends a run whose process has died.
-pub(super) async fn lose(log: &RunLog, start: &Start) -> Result<(), crate::topic::HubError> {
+pub(super) async fn lose(log: &RunLog, start: &Start) -> Result<(), HubError> {
     log.keep_for(start.keep_for.saturating_add(start.age()).saturating_add(SPARE));
     let draft = last_entry(End::Lost, start.lost_event())?;
     match log.publish(draft, Some(RunStatus::Lost.as_str()), None).await {

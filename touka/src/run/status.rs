@@ -58,9 +58,12 @@ impl fmt::Display for RunStatus {
 /// Why a run ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    Done,
-    /// The body has failed, with the event that its stream would end with.
+    /// The body has ended by itself. The event is that of its `end` option, if that is set.
+    Done(Option<Event>),
+    /// The body has failed. The event is that of a stream that fails so.
     Failed(Option<Event>),
+    /// The body has failed, with the event that its `on_error` has made.
+    FailedWith(Event),
     /// A limit was exceeded. The text names it.
     Exceeded(StatusCode, &'static str),
     /// The run was stopped, for this reason.
@@ -71,33 +74,33 @@ pub(super) enum End {
 impl End {
     pub(super) const fn status(&self) -> RunStatus {
         match self {
-            Self::Done => RunStatus::Done,
-            Self::Failed(_) | Self::Exceeded(..) => RunStatus::Failed,
+            Self::Done(_) => RunStatus::Done,
+            Self::Failed(_) | Self::FailedWith(_) | Self::Exceeded(..) => RunStatus::Failed,
             Self::Cancelled(_) => RunStatus::Cancelled,
             Self::Lost => RunStatus::Lost,
         }
     }
 
-    /// The event that the body's `on_error` has made.
+    /// The last event of the run, as far as the body has set it.
     pub(super) fn own_event(&self) -> Option<Event> {
         match self {
-            Self::Failed(Some(event)) if !is_plain_error(event) => Some(event.clone()),
-            _ => None,
+            Self::Done(event) => event.clone(),
+            Self::FailedWith(event) => Some(event.clone()),
+            Self::Failed(_) | Self::Exceeded(..) | Self::Cancelled(_) | Self::Lost => None,
         }
     }
 
-    /// The last event of the run.
+    /// The last event of the run that touka makes.
     pub(super) fn into_event(self) -> Event {
         const DONE: EventName = EventName::from_static("done");
         const FAILED: EventName = EventName::from_static("failed");
         const CANCELLED: EventName = EventName::from_static("cancelled");
         const LOST: EventName = EventName::from_static("lost");
         match self {
-            Self::Done => Event::data("{}").event(DONE),
-            Self::Failed(None) => failed(StatusCode::INTERNAL_SERVER_ERROR, ""),
-            // The event of a stream that fails without a handler of its own, under the name of this end.
-            Self::Failed(Some(event)) if is_plain_error(&event) => event.event(FAILED),
-            Self::Failed(Some(event)) => event,
+            Self::Done(_) => Event::data("{}").event(DONE),
+            // The status that a stream would end with, under the name of this end.
+            Self::Failed(Some(event)) => event.event(FAILED),
+            Self::Failed(None) | Self::FailedWith(_) => failed(StatusCode::INTERNAL_SERVER_ERROR, ""),
             Self::Exceeded(status, limit) => failed(status, &format!(r#","limit":"{limit}""#)),
             Self::Cancelled(reason) => Event::data(format!(r#"{{"reason":"{reason}"}}"#)).event(CANCELLED),
             Self::Lost => Event::data("{}").event(LOST),
@@ -111,12 +114,6 @@ fn failed(status: StatusCode, more: &str) -> Event {
     Event::data(format!(r#"{{"status":{number},"title":"{title}"{more}}}"#)).event(FAILED)
 }
 
-/// Whether the event is the one that touka makes of an error's status.
-fn is_plain_error(event: &Event) -> bool {
-    let is_named = event.as_event().is_some_and(|name| name == "error");
-    is_named && event.as_id().is_none() && event.as_data().is_some_and(|data| data.starts_with(r#"{"status":"#))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +121,7 @@ mod tests {
     #[test]
     fn each_end_has_its_event() {
         let text = |end: End| end.into_event().to_string();
-        assert_eq!(text(End::Done), "event: done\ndata: {}\n\n");
+        assert_eq!(text(End::Done(None)), "event: done\ndata: {}\n\n");
         assert_eq!(text(End::Lost), "event: lost\ndata: {}\n\n");
         assert_eq!(text(End::Cancelled("stopped")), "event: cancelled\ndata: {\"reason\":\"stopped\"}\n\n");
         let limit = End::Exceeded(StatusCode::INSUFFICIENT_STORAGE, "max_bytes");
@@ -136,7 +133,9 @@ mod tests {
             "event: failed\ndata: {\"status\":502,\"title\":\"Bad Gateway\"}\n\n"
         );
         let own = Event::data("out of tokens").event("error");
-        assert_eq!(text(End::Failed(Some(own.clone()))), own.to_string());
+        for end in [End::FailedWith(own.clone()), End::Done(Some(own.clone()))] {
+            assert_eq!(end.own_event(), Some(own.clone()));
+        }
         for status in [RunStatus::Done, RunStatus::Failed, RunStatus::Cancelled, RunStatus::Lost] {
             assert_eq!(RunStatus::of_end(status.as_str()), Some(status));
         }

@@ -123,7 +123,7 @@ impl Credential {
         const EXPIRED: EventName = EventName::from_static("expired");
         // Without an id: the client reconnects with the id of the last event that it has seen.
         let last = self.last.take().unwrap_or_else(|| Box::new(Event::data("").event(EXPIRED)));
-        Failure { reason: CloseReason::Expired, event: Some(last) }
+        Failure::closed(CloseReason::Expired, Some(last))
     }
 
     /// Drops the user's futures. Returns `false` if one of them panicked, which is logged.

@@ -13,31 +13,38 @@ pub(crate) struct Failure {
     /// The last event of the stream, if there is one. Boxed, because the result of each poll has space for
     /// it.
     pub(crate) event: Option<Box<Event>>,
+    /// Whether the user's `on_error` has made the event.
+    pub(crate) by_user: bool,
 }
 
 impl Failure {
     /// The body has returned this error.
     pub(super) fn returned(error: impl HandlerError) -> Self {
-        Self::new(CloseReason::Failed, event(error.into_error_response().status()))
+        Self::of_status(CloseReason::Failed, error.into_error_response().status())
     }
 
     /// The body has returned an error for which the user has made this event.
     pub(super) fn with_event(event: Event) -> Self {
-        Self::new(CloseReason::Failed, event)
+        Self { by_user: true, ..Self::closed(CloseReason::Failed, Some(Box::new(event))) }
     }
 
     /// User code has panicked.
     pub(crate) fn panicked() -> Self {
-        Self::new(CloseReason::Panicked, event(StatusCode::INTERNAL_SERVER_ERROR))
+        Self::of_status(CloseReason::Panicked, StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// An event could not be encoded.
     pub(crate) fn unencodable() -> Self {
-        Self::new(CloseReason::Failed, event(StatusCode::INTERNAL_SERVER_ERROR))
+        Self::of_status(CloseReason::Failed, StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    fn new(reason: CloseReason, event: Event) -> Self {
-        Self { reason, event: Some(Box::new(event)) }
+    /// The stream was ended for this reason, with an event that is not the user's.
+    pub(crate) const fn closed(reason: CloseReason, event: Option<Box<Event>>) -> Self {
+        Self { reason, event, by_user: false }
+    }
+
+    fn of_status(reason: CloseReason, status: StatusCode) -> Self {
+        Self::closed(reason, Some(Box::new(event(status))))
     }
 }
 

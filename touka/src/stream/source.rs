@@ -26,7 +26,7 @@ impl Step<Failure> {
     pub(crate) fn closed(reason: CloseReason, last: Option<Event>) -> Self {
         match (reason, last) {
             (CloseReason::Completed, None) => Self::End,
-            (reason, last) => Self::Abort(Failure { reason, event: last.map(Box::new) }),
+            (reason, last) => Self::Abort(Failure::closed(reason, last.map(Box::new))),
         }
     }
 }

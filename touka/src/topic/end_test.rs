@@ -27,7 +27,7 @@ impl EndTest {
     pub(crate) fn is_last(&mut self, wire: &Bytes) -> bool {
         self.end = match guarded("the test of `until`", || (self.is_last)(&Event::from_wire(wire))) {
             Some(false) => None,
-            Some(true) => Some(Failure { reason: CloseReason::Completed, event: None }),
+            Some(true) => Some(Failure::closed(CloseReason::Completed, None)),
             None => Some(Failure::panicked()),
         };
         self.end.is_some()

@@ -74,7 +74,7 @@ impl Reader for Folded {
             if let Some(next) = self.next.take() {
                 return Poll::Ready(next);
             }
-            if let Some(Failure { reason, event }) = self.test.as_mut().and_then(EndTest::take_end) {
+            if let Some(Failure { reason, event, .. }) = self.test.as_mut().and_then(EndTest::take_end) {
                 return Poll::Ready(Err(Step::closed(reason, event.map(|event| *event))));
             }
             if self.run.is_empty() {

@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::pin::pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -132,10 +131,9 @@ impl RunLog {
         EngineFuture::new(async move { self.engine.publish(&self.log, draft, keys).await.map(drop) })
     }
 
-    /// Appends an entry to a topic in the memory of this process, at once.
-    pub(crate) fn append(&self, draft: Draft, key: &str) {
-        let mut publish = pin!(self.publish(draft, Some(key), None));
-        let _ = publish.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop()));
+    /// Appends an entry to a topic in the memory of this process, at once, unless the topic is closed or removed.
+    pub(crate) fn append(&self, draft: &Draft, key: &str) {
+        let _ = self.log.append(draft, EventKeys { key: Some(key), once: None });
     }
 
     /// The events of the topic that are kept, as on the wire.

@@ -81,7 +81,7 @@ impl<R: Reader, T: IntoEvent> SnapshotSource<R, T> {
 
     /// Reads from the topics up to a gap.
     fn poll_topics(&mut self, cx: &mut Context<'_>) -> Polled {
-        if let Some(Failure { reason, event }) = self.test.as_mut().and_then(EndTest::take_end) {
+        if let Some(Failure { reason, event, .. }) = self.test.as_mut().and_then(EndTest::take_end) {
             return Poll::Ready(Err(Step::closed(reason, event.map(|event| *event))));
         }
         let polled = self.reader.poll_item(cx.waker());

@@ -26,7 +26,7 @@ impl<R: Reader + Unpin, T: 'static> Source<T> for Until<R, T> {
         let from_event = self.from_event;
         let Some((reader, test)) = &mut self.reader else { return Poll::Ready(Step::End) };
         loop {
-            if let Some(Failure { reason, event }) = test.take_end() {
+            if let Some(Failure { reason, event, .. }) = test.take_end() {
                 return Poll::Ready(Step::closed(reason, event.map(|event| *event)));
             }
             let item = match reader.poll_item(cx.waker()) {

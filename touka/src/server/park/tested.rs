@@ -28,7 +28,7 @@ impl Parked {
                 Added::Gap => continue,
                 Added::Nothing => break,
                 Added::End(reason, last) => {
-                    end = Some(Failure { reason, event: last.map(Box::new) });
+                    end = Some(Failure::closed(reason, last.map(Box::new)));
                     break;
                 }
             };
