@@ -1,46 +1,7 @@
 //! The request of `useChat`.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::Deserialize;
-
-/// The longest id, in bytes.
-const LONGEST_ID: usize = 64;
-
-/// The id of a chat or of a message, which the client chooses.
-///
-/// Ids become parts of keys and of other ids, so they cannot be any text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Id(String);
-
-impl FromStr for Id {
-    type Err = String;
-
-    /// An error is the reason of a 400.
-    fn from_str(id: &str) -> Result<Self, String> {
-        let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-        if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(is_valid) {
-            return Ok(Self(id.to_owned()));
-        }
-        Err(format!("an id has 1 to {LONGEST_ID} letters, digits, `-` and `_`"))
-    }
-}
-
-impl TryFrom<String> for Id {
-    type Error = String;
-
-    fn try_from(id: String) -> Result<Self, String> {
-        id.parse()
-    }
-}
-
-impl fmt::Display for Id {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use touka_examples::Id;
 
 /// A request for an answer, which is valid: its chat has a message of the user.
 #[derive(Debug, Deserialize)]

@@ -19,14 +19,14 @@ mod turns;
 
 use std::error::Error;
 
-use ask::{Ask, Id};
+use ask::Ask;
 use http::StatusCode;
 use model::{Model, TIME_PER_TOKEN};
 use touka::extract::{Json, State};
 use touka::response::Result;
 use touka::run::RunError;
 use touka::{EventStream, Hub, Router, route, routes};
-use touka_examples::{Page, begin, pace, page};
+use touka_examples::{Id, Page, begin, pace, page};
 
 /// The page.
 #[route(GET, "/")]

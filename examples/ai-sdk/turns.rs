@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use touka::run::{Begun, Run, RunError};
 use touka::{Emitter, EventStream, Hub};
+use touka_examples::Id;
 
 use crate::App;
-use crate::ask::{Ask, Id};
+use crate::ask::Ask;
 use crate::chunk::{Chunk, FinishReason, last_event};
 use crate::model::{BrokenOff, Model};
 

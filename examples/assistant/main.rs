@@ -36,8 +36,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use touka::extract::{FromRef, Json, LastEventId, State};
 use touka::run::RunError;
 use touka::{EventStream, Hub, Router, Server, route, routes, sse_handler};
-use touka_examples::{Page, begin, pace, page};
-use turn::{Ask, Id, Turn};
+use touka_examples::{Id, Page, begin, pace, page};
+use turn::{Ask, Turn};
 
 /// The beginning of the keys of turns.
 const PREFIX: &str = "turns/";
