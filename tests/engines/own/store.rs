@@ -6,10 +6,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tokio::sync::Notify;
 use touka::topic::engine::{
-    Applied, Compared, Draft, Ended, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, FeedEnd, Lead, Lease, Mark,
-    NewestEvents, Position, Stored, Tail,
+    Applied, Compared, Draft, Ended, Engine, EngineFuture, EngineTopic, Epoch, EventKeys, FeedEnd, Lead, Lease,
+    Position, Stored, Tail,
 };
 use touka::{CloseReason, Event, HubError};
+
+// The tests of runs include this file by its path, so that of its module is given as well.
+#[path = "kept.rs"]
+mod kept;
+
+use kept::{Kept, Record};
 
 /// An engine over a store. Clones share the store.
 #[derive(Clone, Debug, Default)]
@@ -31,53 +37,6 @@ struct State {
     guards: u64,
     /// Whether processes learn of the end of a feed only when they compare their logs with the store.
     ends_are_late: bool,
-}
-
-/// One topic.
-#[derive(Debug)]
-struct Kept {
-    epoch: Epoch,
-    head: Mark,
-    events: Vec<Record>,
-    is_closed: bool,
-    /// The events with idempotency keys, which may be trimmed.
-    once: HashMap<String, Position>,
-    ends: u64,
-    end: Option<FeedEnd>,
-    tails: Vec<(u64, Tail)>,
-}
-
-/// One event, as a store without types would keep it.
-#[derive(Clone, Debug)]
-struct Record {
-    position: Position,
-    previous: Mark,
-    time: u64,
-    key: Option<String>,
-    wire: Vec<u8>,
-}
-
-impl Record {
-    fn to_stored(&self) -> Stored {
-        let keys = EventKeys { key: self.key.as_deref(), once: None };
-        Stored::new(self.position, self.previous, self.time, keys, &self.wire)
-    }
-}
-
-impl Default for Kept {
-    fn default() -> Self {
-        let (events, once, tails, head) = (Vec::new(), HashMap::new(), Vec::new(), Mark::default());
-        Self { epoch: Epoch::random(), head, events, is_closed: false, once, ends: 0, end: None, tails }
-    }
-}
-
-impl Kept {
-    fn newest(&self, most: usize) -> NewestEvents {
-        let from = self.events.len().saturating_sub(most);
-        let events: Vec<_> = self.events[from..].iter().map(Record::to_stored).collect();
-        let previous = events.first().map_or(self.head, Stored::previous);
-        NewestEvents { head: Position { epoch: self.epoch, mark: self.head }, previous, events, ends: self.ends }
-    }
 }
 
 impl Store {
