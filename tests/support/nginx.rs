@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http::Version;
 use tokio::process::{Child, Command};
 
+use crate::reserved_port::ReservedPort;
 use crate::wait::within;
 
 /// The placeholders of the upstreams in a configuration.
@@ -27,8 +28,8 @@ pub struct Nginx {
     /// A single process: no workers that could outlive their master.
     child: Child,
     folder: Folder,
-    http1: SocketAddr,
-    http2: SocketAddr,
+    http1: ReservedPort,
+    http2: ReservedPort,
 }
 
 impl Nginx {
@@ -52,22 +53,17 @@ impl Nginx {
     /// As [`start`](Self::start).
     pub async fn start_before(upstreams: [SocketAddr; 2], configuration: &[&str]) -> Self {
         let pieces: Vec<_> = configuration.iter().map(|piece| with_upstreams(piece, upstreams)).collect();
-        loop {
-            let (http1, http2) = (free_port(), free_port());
-            let folder = Folder::create();
-            let whole = whole(&pieces, upstreams[0], http1, http2);
-            folder.write("nginx.conf", &whole);
-            let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
-            let Some(status) = nginx.ended_or_listens().await else { return nginx };
-            let log = nginx.log();
-            // Another process took the port between its choice and nginx's start.
-            assert!(log.contains("Address already in use"), "nginx ended with {status}:\n{log}\n{whole}");
-        }
+        let (http1, http2, folder) = (ReservedPort::new(), ReservedPort::new(), Folder::create());
+        let whole = whole(&pieces, upstreams[0], http1.address, http2.address);
+        folder.write("nginx.conf", &whole);
+        let mut nginx = Self { child: spawn(&folder.0), folder, http1, http2 };
+        nginx.listens(&whole).await;
+        nginx
     }
 
     /// The address that it listens on for this version of HTTP, in cleartext.
     pub fn address(&self, version: Version) -> SocketAddr {
-        if version == Version::HTTP_2 { self.http2 } else { self.http1 }
+        if version == Version::HTTP_2 { self.http2.address } else { self.http1.address }
     }
 
     /// The error log.
@@ -75,21 +71,18 @@ impl Nginx {
         fs::read_to_string(self.folder.0.join("error.log")).unwrap_or_default()
     }
 
-    /// nginx writes its process id once it listens.
-    async fn ended_or_listens(&mut self) -> Option<ExitStatus> {
+    /// Waits until nginx listens. It then writes its process id.
+    async fn listens(&mut self, configuration: &str) {
         let listens = self.folder.0.join("nginx.pid");
         within(Duration::from_mins(1), "nginx's start", async {
-            loop {
+            while !fs::read_to_string(&listens).is_ok_and(|id| id.ends_with('\n')) {
                 if let Some(status) = self.child.try_wait().expect("ask for nginx's end") {
-                    return Some(status);
-                }
-                if fs::read_to_string(&listens).is_ok_and(|id| id.ends_with('\n')) {
-                    return None;
+                    panic!("nginx ended with {status}:\n{}\n{configuration}", self.log());
                 }
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         })
-        .await
+        .await;
     }
 }
 
@@ -162,11 +155,6 @@ fn whole(pieces: &[String], upstream: SocketAddr, http1: SocketAddr, http2: Sock
         writeln!(text, "{kind}_temp_path {kind};").expect("write to a string");
     }
     text + &http + "\n}\n"
-}
-
-fn free_port() -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address")
 }
 
 /// A folder that is removed when this is dropped.

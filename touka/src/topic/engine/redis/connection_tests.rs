@@ -14,7 +14,7 @@ use super::options::Redis;
 use super::pushes::Push;
 use super::requirements::{ask_for_slots, check_settings};
 use super::target::Address;
-use super::test_server::{TestServer, free_port};
+use super::test_server::{Port, TestServer};
 
 fn soon() -> Instant {
     Instant::now() + Duration::from_secs(10)
@@ -181,7 +181,8 @@ async fn a_server_without_hello_is_too_old() {
 
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_unreachable() {
-    let fault = refused(format!("redis://127.0.0.1:{}", free_port())).await;
+    let dead = Port::new();
+    let fault = refused(format!("redis://127.0.0.1:{}", dead.number())).await;
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Unreachable, Outcome::NotExecuted));
     assert!(fault.to_string().contains("refused") && std::error::Error::source(&fault).is_some(), "{fault}");
 
@@ -278,7 +279,8 @@ async fn tls_needs_a_certificate_of_a_known_authority() {
     fs::write(&certificate, made.cert.pem()).unwrap();
     fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let (certificate, key) = (certificate.to_str().unwrap(), key.to_str().unwrap());
-    let port = free_port().to_string();
+    let tls = Port::new();
+    let port = tls.number().to_string();
     let _server = TestServer::start_with(&[
         "--tls-port",
         &port,

@@ -10,7 +10,7 @@ use super::connector::Connector;
 use super::fault::{FaultKind, Outcome, RedisFault};
 use super::options::Redis;
 use super::reconnect::Commands;
-use super::test_server::{TestServer, free_port, sentinel};
+use super::test_server::{Port, TestServer, sentinel};
 
 fn commands(url: impl Into<Redis>) -> Commands {
     Commands::new(Arc::new(Connector::new(&url.into()).unwrap()))
@@ -65,7 +65,8 @@ async fn a_command_waits_for_a_server_that_restarts() {
 
 #[tokio::test]
 async fn an_error_comes_at_the_deadline_while_redis_is_away() {
-    let commands = commands(format!("redis://127.0.0.1:{}", free_port()));
+    let dead = Port::new();
+    let commands = commands(format!("redis://127.0.0.1:{}", dead.number()));
     let start = Instant::now();
     let fault = incr(&commands, within(400)).await.unwrap_err();
     assert_eq!((fault.kind(), fault.outcome()), (FaultKind::Unreachable, Outcome::NotExecuted), "{fault}");

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::connector::Connector;
 use super::fault::{FaultKind, RedisFault};
 use super::options::Redis;
-use super::test_server::{TestServer, free_port, sentinel};
+use super::test_server::{Port, TestServer, sentinel};
 
 async fn place(url: &str) -> Result<String, RedisFault> {
     let redis = Redis::new(url).connect_timeout(Duration::from_secs(20));
@@ -19,8 +19,8 @@ async fn place(url: &str) -> Result<String, RedisFault> {
 async fn a_sentinel_names_the_primary() {
     let primary = TestServer::start();
     let asked = sentinel(primary.port(), "");
-    let dead = free_port();
-    let url = format!("redis+sentinel://127.0.0.1:{dead},127.0.0.1:{}/main/1", asked.port);
+    let dead = Port::new();
+    let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main/1", dead.number(), asked.port);
     let place = place(&url).await.unwrap();
     assert_eq!(place, format!("127.0.0.1:{}, the primary of {url}", primary.port()));
 }
@@ -67,7 +67,8 @@ async fn an_unknown_service_and_a_replica_are_named() {
 
 #[tokio::test]
 async fn dead_sentinels_are_unreachable() {
-    let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main", free_port(), free_port());
+    let dead = [Port::new(), Port::new()];
+    let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main", dead[0].number(), dead[1].number());
     let fault = place(&url).await.unwrap_err();
     assert_eq!(fault.kind(), FaultKind::Unreachable, "{fault}");
     assert!(fault.to_string().contains("a Sentinel"), "{fault}");
@@ -77,7 +78,8 @@ async fn dead_sentinels_are_unreachable() {
 #[tokio::test]
 async fn another_sentinel_is_asked_if_the_answer_is_of_no_use() {
     let primary = TestServer::start();
-    let (stale, asked) = (sentinel(free_port(), ""), sentinel(primary.port(), ""));
+    let dead = Port::new();
+    let (stale, asked) = (sentinel(dead.number(), ""), sentinel(primary.port(), ""));
     let url = format!("redis+sentinel://127.0.0.1:{},127.0.0.1:{}/main", stale.port, asked.port);
     let connector = Connector::new(&Redis::new(url)).unwrap();
     assert_eq!(connector.connect().await.unwrap_err().kind(), FaultKind::Unreachable);

@@ -2,18 +2,22 @@
 
 use std::fs;
 use std::io::{Read as _, Write as _};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpSocket;
+
 /// A redis-server on a port and in a folder of its own. It is killed when this is dropped, and the folder is removed.
 pub(super) struct TestServer {
     child: Child,
     folder: Folder,
-    port: u16,
+    port: Port,
+    /// The port on which the servers of a cluster talk to each other.
+    bus: Option<Port>,
     options: Vec<String>,
 }
 
@@ -41,9 +45,24 @@ impl Drop for Folder {
     }
 }
 
-/// A port that was free just now.
-pub(super) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+/// A port that nobody else gets as long as this lives: it is bound, and nothing listens on it. A server binds to it as
+/// well, with `SO_REUSEADDR`.
+pub(super) struct Port {
+    number: u16,
+    _bound: TcpSocket,
+}
+
+impl Port {
+    pub(super) fn new() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        Self { number: socket.local_addr().unwrap().port(), _bound: socket }
+    }
+
+    pub(super) fn number(&self) -> u16 {
+        self.number
+    }
 }
 
 impl TestServer {
@@ -54,19 +73,22 @@ impl TestServer {
     /// Starts a server with more options, for example `["--requirepass", "secret"]`.
     pub(super) fn start_with(options: &[&str]) -> Self {
         let options: Vec<_> = options.iter().map(|option| (*option).to_owned()).collect();
-        let (folder, port) = (Folder::new(), free_port());
-        let child = spawn(&folder, port, &options);
-        Self { child, folder, port, options }
+        let (folder, port) = (Folder::new(), Port::new());
+        let child = spawn(&folder, port.number, &options);
+        Self { child, folder, port, bus: None, options }
     }
 
     /// Starts a server in cluster mode. It has no slots.
     pub(super) fn start_in_cluster_mode() -> Self {
         // By default, the second port is too high for some ports that are free.
-        Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &free_port().to_string()])
+        let bus = Port::new();
+        let mut server = Self::start_with(&["--cluster-enabled", "yes", "--cluster-port", &bus.number.to_string()]);
+        server.bus = Some(bus);
+        server
     }
 
     pub(super) fn port(&self) -> u16 {
-        self.port
+        self.port.number
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -74,12 +96,12 @@ impl TestServer {
     }
 
     pub(super) fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
+        format!("redis://127.0.0.1:{}", self.port.number)
     }
 
     /// Runs redis-cli, whatever the role of the server is.
     pub(super) fn cli(&self, command: &[&str]) -> String {
-        cli(self.port, command)
+        cli(self.port.number, command)
     }
 
     /// Sends SIGKILL and waits for the end.
@@ -90,7 +112,7 @@ impl TestServer {
 
     /// Starts the server again on the same port.
     pub(super) fn restart(&mut self) {
-        self.child = spawn(&self.folder, self.port, &self.options);
+        self.child = spawn(&self.folder, self.port.number, &self.options);
     }
 }
 
@@ -116,7 +138,8 @@ fn spawn(folder: &Folder, port: u16, options: &[String]) -> Child {
 
 /// Starts a Sentinel that watches the primary at this port as the service `main`.
 pub(super) fn sentinel(primary: u16, more: &str) -> Sentinel {
-    let (folder, port) = (Folder::new(), free_port());
+    let (folder, reserved) = (Folder::new(), Port::new());
+    let port = reserved.number;
     // A Sentinel writes to its configuration.
     let path = folder.path().join("sentinel.conf");
     let lines = format!("port {port}\nbind 127.0.0.1\nsentinel monitor main 127.0.0.1 {primary} 1\n{more}\n");
@@ -129,12 +152,13 @@ pub(super) fn sentinel(primary: u16, more: &str) -> Sentinel {
         .spawn()
         .unwrap();
     await_port(&mut child, port);
-    Sentinel { child, port, _folder: folder }
+    Sentinel { child, port, _reserved: reserved, _folder: folder }
 }
 
 pub(super) struct Sentinel {
     child: Child,
     pub(super) port: u16,
+    _reserved: Port,
     _folder: Folder,
 }
 
