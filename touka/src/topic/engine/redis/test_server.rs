@@ -45,8 +45,8 @@ impl Drop for Folder {
     }
 }
 
-/// A port that nobody else gets as long as this lives: it is bound, and nothing listens on it. A server binds to it as
-/// well, with `SO_REUSEADDR`.
+/// A port that is reserved as long as this lives: it is bound, and nothing listens on it. A server binds to it as well,
+/// with `SO_REUSEADDR`.
 pub(super) struct Port {
     number: u16,
     _bound: TcpSocket,
