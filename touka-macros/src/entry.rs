@@ -39,7 +39,8 @@ pub(crate) fn sse_handler(args: TokenStream, item: &TokenStream) -> TokenStream 
     }
 }
 
-pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
+/// Expands the attribute. With `describes`, the route can also be made with its description.
+pub(crate) fn route(args: TokenStream, item: &TokenStream, describes: bool) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let args = RouteArgs::parse(args, &mut diagnostics);
     let Some(mut handler) = function(item, ROUTE, &mut diagnostics) else {
@@ -51,10 +52,10 @@ pub(crate) fn route(args: TokenStream, item: &TokenStream) -> TokenStream {
     check::route(&handler, path.as_ref(), &mut diagnostics);
     match (diagnostics.finish(), args.method, path, sibling(&handler)) {
         (None, Some(method), Some(path), Some(sibling)) => {
-            expand::route(&handler, &method, &path, args.end.as_ref(), &sibling, &runtime)
+            expand::route(&handler, &method, &path, args.end.as_ref(), &sibling, describes, &runtime)
         }
         (errors, ..) => {
-            let stub = fallback::route(&handler, &runtime);
+            let stub = fallback::route(&handler, describes, &runtime);
             quote!(#errors #stub)
         }
     }
@@ -193,7 +194,7 @@ mod tests {
     }
 
     fn route(args: &str, item: &str) -> String {
-        squeezed(&super::route(tokens(args), &tokens(item)))
+        squeezed(&super::route(tokens(args), &tokens(item), true))
     }
 
     /// While the user types, an editor sees the function and its incomplete body.
@@ -231,7 +232,7 @@ mod tests {
             assert!(expanded.contains(&rest), "{expanded}");
 
             let args = quote!(GET, "/rooms/{id}");
-            let expanded = squeezed(&super::route(args, &item));
+            let expanded = squeezed(&super::route(args, &item, true));
             assert!(expanded.contains(&squeezed(&item).replace("#![allow(unused)]", "")), "{expanded}");
             assert!(expanded.contains(&squeezed("pub struct room {}")), "{expanded}");
         }

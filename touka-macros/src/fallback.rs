@@ -39,7 +39,7 @@ fn is_given(input: &FnArg) -> bool {
 }
 
 /// The stub of a `#[route]`: the unchanged function, and the hidden type for `routes!`.
-pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
+pub(crate) fn route(handler: &Handler, describes: bool, runtime: &Runtime) -> TokenStream {
     let name = &handler.sig.ident;
     let vis = &handler.vis;
     let (route, state) = (runtime.private("Route"), format_ident!("S"));
@@ -48,6 +48,15 @@ pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
         // A method is in an `impl`, which cannot contain a struct.
         return function;
     }
+    let described = describes.then(|| {
+        quote! {
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            pub fn __touka_described_route<#state>() -> #route<#state> {
+                ::core::unreachable!("this route did not compile")
+            }
+        }
+    });
     quote! {
         #function
         #[doc(hidden)]
@@ -59,6 +68,8 @@ pub(crate) fn route(handler: &Handler, runtime: &Runtime) -> TokenStream {
             pub fn __touka_route<#state>() -> #route<#state> {
                 ::core::unreachable!("this route did not compile")
             }
+
+            #described
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! # Layout
 //! This file has the entry points of the compiler; their documentation is in Markdown files beside it. An
-//! expansion runs in stages, and each file uses only those before its own: `keyword → diagnostics → renamed →
+//! expansion runs in stages, and each file uses only those before its own: `keyword → diagnostics → docs → renamed →
 //! runtime → query → path → args → duration → values → template → detached → options → model → placeholders →
 //! closures → runs → check → yields → infallible → fallback → expand → entry`. `derive/` has the stages of `#[derive(IntoEvent)]`.
 
@@ -12,6 +12,7 @@ mod closures;
 mod derive;
 mod detached;
 mod diagnostics;
+mod docs;
 mod duration;
 mod entry;
 mod expand;
@@ -44,13 +45,13 @@ pub fn sse_handler(args: TokenStream, item: TokenStream) -> TokenStream {
 #[doc = include_str!("route.md")]
 #[proc_macro_attribute]
 pub fn route(args: TokenStream, item: TokenStream) -> TokenStream {
-    entry::route(args.into(), &item.into()).into()
+    entry::route(args.into(), &item.into(), cfg!(feature = "openapi")).into()
 }
 
 #[doc = include_str!("into_event.md")]
 #[proc_macro_derive(IntoEvent, attributes(event, serde))]
 pub fn into_event(item: TokenStream) -> TokenStream {
-    derive::into_event(item.into()).into()
+    derive::into_event(item.into(), cfg!(feature = "openapi")).into()
 }
 
 /// Implements `touka::sse!`, which has the documentation. The input is `touka::sse!`'s `$crate`, then the body.

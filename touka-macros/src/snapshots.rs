@@ -9,7 +9,7 @@ use proc_macro2::TokenStream;
 use crate::{derive, entry};
 
 /// The forms: a name, the outer attribute, and the function or the type with the inner attributes.
-const FORMS: [(&str, &str, &str); 17] = [
+const FORMS: [(&str, &str, &str); 20] = [
     ("untyped", "#[sse_handler]", "pub async fn clock() { emit!(1); }"),
     ("typed", "#[sse_handler]", "async fn ticks(from: u64) -> EventStream<Tick> { emit!(Tick(from)); }"),
     ("fallible", "#[sse_handler]", "async fn room(id: u64) -> Result<EventStream, Refusal> { emit!(find(id)?); }"),
@@ -68,17 +68,33 @@ const FORMS: [(&str, &str, &str); 17] = [
         "#[derive(IntoEvent)]",
         "enum Turn { #[event(fold = \"concat\")] Delta { text: String }, #[event(fold = \"concat\", data = \"text\")] Line(String), #[event(fold = Usage::add)] Usage(Usage), #[event(fold = widen)] Span { from: u32, to: u32 }, Done }",
     ),
+    (
+        "described-route",
+        "#[route(GET, \"/rooms/{room}?{since}\")]",
+        "/// Follows a room.\n#[sse_handler(callback, end = \"done\")] pub async fn room(since: Option<u64>, State(app): State<App>, room: String, out: &mut EventWriter<Tick>) -> Result<bool, Refusal> { Ok(false) }",
+    ),
+    (
+        "described-body",
+        "#[route(POST, \"/rooms\")]",
+        "#[deprecated] async fn open(State(app): State<App>, room: Json<Room>) -> impl IntoResponse { }",
+    ),
+    (
+        "described-event",
+        "#[derive(IntoEvent)]",
+        "#[serde(rename_all_fields = \"camelCase\")] enum Chat<'a, T> { /** A token. */ Token { #[event(id)] id: u64, #[serde(rename = \"t\", default)] text: &'a str, #[serde(with = \"hex\")] raw: Vec<u8> }, Usage(T), #[event(data = \"text\")] Line(String), Done }",
+    ),
 ];
 
-fn expand(attributes: &str, function: &str) -> String {
+fn expand(form: &str, attributes: &str, function: &str) -> String {
+    let describes = form.starts_with("described");
     let attributes = attributes.trim_start_matches("#[").trim_end_matches(']');
     let (name, arguments) = attributes.split_once('(').map_or((attributes, ""), |(name, arguments)| {
         (name, arguments.strip_suffix(')').expect("the arguments are closed"))
     });
     let [arguments, function]: [TokenStream; 2] = [arguments, function].map(|text| text.parse().expect("it lexes"));
     let expanded = match name {
-        "derive" => derive::into_event(function),
-        "route" => entry::route(arguments, &function),
+        "derive" => derive::into_event(function, describes),
+        "route" => entry::route(arguments, &function, describes),
         _ => entry::sse_handler(arguments, &function),
     };
     match syn::parse2::<syn::File>(expanded.clone()) {
@@ -94,7 +110,7 @@ fn each_form_expands_to_its_snapshot() {
     let mut changed = Vec::new();
     for (name, attributes, function) in FORMS {
         let file = folder.join(format!("{name}.rs"));
-        let expanded = format!("// {attributes}\n// {function}\n\n{}", expand(attributes, function));
+        let expanded = format!("// {attributes}\n// {function}\n\n{}", expand(name, attributes, function));
         if overwrite {
             fs::create_dir_all(&folder).expect("make the folder");
             fs::write(&file, &expanded).expect("write the snapshot");

@@ -148,6 +148,8 @@ pub mod extract;
 ))]
 #[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod guides;
+#[cfg(feature = "openapi")]
+pub mod openapi;
 pub mod response;
 pub mod routing;
 pub mod run;

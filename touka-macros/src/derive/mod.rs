@@ -1,7 +1,8 @@
 //! `#[derive(IntoEvent)]`.
 //!
 //! # Layout
-//! The stages, in order: `case → attr → serde → model → check → foldable → fallback → bounds → copy → read → fold → expand`.
+//! The stages, in order: `case → attr → serde → model → check → foldable → fallback → bounds → copy → describe → read → fold →
+//! expand`.
 //! `paths` has the paths that generated code may use.
 
 mod attr;
@@ -9,6 +10,7 @@ mod bounds;
 mod case;
 mod check;
 mod copy;
+mod describe;
 mod expand;
 mod fallback;
 mod fold;
@@ -26,8 +28,8 @@ use self::paths::Paths;
 use crate::diagnostics::Diagnostics;
 use crate::renamed;
 
-/// Expands the derive.
-pub(crate) fn into_event(item: TokenStream) -> TokenStream {
+/// Expands the derive. With `describes`, the type describes its events.
+pub(crate) fn into_event(item: TokenStream, describes: bool) -> TokenStream {
     let mut diagnostics = Diagnostics::new();
     let input = match syn::parse2(item) {
         Ok(item) => Input::read(item, &mut diagnostics),
@@ -50,9 +52,13 @@ pub(crate) fn into_event(item: TokenStream) -> TokenStream {
     check::input(&input, &mut diagnostics);
     foldable::input(&input, &mut diagnostics);
     match diagnostics.finish() {
-        None => expand::expand(&input, &paths),
+        None => {
+            let described = describes.then(|| describe::describe(&input, &paths));
+            let expanded = expand::expand(&input, &paths);
+            quote!(#expanded #described)
+        }
         Some(errors) => {
-            let stub = fallback::fallback(&input, &paths);
+            let stub = fallback::fallback(&input, describes, &paths);
             quote!(#errors #stub)
         }
     }
@@ -65,7 +71,7 @@ mod tests {
     use super::*;
 
     fn expanded(item: &str) -> String {
-        let tokens = into_event(TokenStream::from_str(item).unwrap());
+        let tokens = into_event(TokenStream::from_str(item).unwrap(), true);
         let file = syn::parse2(tokens).unwrap_or_else(|error| panic!("{item}: {error}"));
         prettyplease::unparse(&file)
     }

@@ -3,12 +3,15 @@
 use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Fields, GenericArgument, Generics, Ident, Index, Item, LitStr, Member, Path, PathArguments, Type};
+use syn::{
+    Attribute, Fields, GenericArgument, Generics, Ident, Index, Item, LitStr, Member, Path, PathArguments, Type,
+};
 
 use super::attr::{Attrs, Fold, Place};
 use super::case::Case;
 use super::serde::Entries;
 use crate::diagnostics::Diagnostics;
+use crate::docs;
 
 /// The type of a derive.
 pub(super) struct Input {
@@ -39,6 +42,8 @@ pub(super) struct Message {
     pub(super) serde: Entries,
     pub(super) style: Style,
     pub(super) fields: Vec<Field>,
+    /// The doc comment, as an expression.
+    pub(super) doc: TokenStream,
 }
 
 /// The event's name.
@@ -63,6 +68,8 @@ pub(super) struct Field {
     pub(super) id: Option<Ident>,
     /// The option that marks the field as the reconnection time.
     pub(super) retry: Option<Ident>,
+    /// The doc comment, as attributes.
+    pub(super) docs: Vec<Attribute>,
 }
 
 /// The data of a message.
@@ -82,10 +89,10 @@ impl Input {
         Some(match item {
             Item::Struct(item) => {
                 let attrs = Attrs::parse(&item.attrs, Place::Struct, diagnostics);
-                let (krate, read) = (attrs.krate.clone(), attrs.read.clone());
+                let (krate, read, doc) = (attrs.krate.clone(), attrs.read.clone(), docs::text(&item.attrs));
                 // The serde attributes of a struct are those of the type, not of its one message.
                 let message =
-                    Message::read(&item.ident, item.fields, attrs, Entries::default(), Case::Kebab, diagnostics);
+                    Message::read(&item.ident, item.fields, attrs, Entries::default(), (Case::Kebab, doc), diagnostics);
                 Self {
                     ident: item.ident,
                     generics: item.generics,
@@ -101,8 +108,8 @@ impl Input {
                 let case = attrs.rename_all.unwrap_or(Case::Kebab);
                 let messages = item.variants.into_iter().map(|variant| {
                     let attrs = Attrs::parse(&variant.attrs, Place::Variant, diagnostics);
-                    let serde = Entries::of_variant(&variant.attrs);
-                    Message::read(&variant.ident, variant.fields, attrs, serde, case, diagnostics)
+                    let (serde, doc) = (Entries::of_variant(&variant.attrs), docs::text(&variant.attrs));
+                    Message::read(&variant.ident, variant.fields, attrs, serde, (case, doc), diagnostics)
                 });
                 let messages = messages.collect();
                 Self {
@@ -167,7 +174,7 @@ impl Message {
         fields: Fields,
         attrs: Attrs,
         serde: Entries,
-        case: Case,
+        (case, doc): (Case, TokenStream),
         diagnostics: &mut Diagnostics,
     ) -> Self {
         let text = attrs.name.as_ref().map_or_else(|| case.apply(&ident.unraw().to_string()), LitStr::value);
@@ -184,11 +191,12 @@ impl Message {
                 ty: field.ty,
                 id: attrs.id,
                 retry: attrs.retry,
+                docs: field.attrs.into_iter().filter(|attr| attr.path().is_ident("doc")).collect(),
             }
         });
         let fields = fields.collect();
         let name = Name { text, literal: attrs.name };
-        Self { ident: ident.clone(), name, text: attrs.text, fold: attrs.fold, serde, style, fields }
+        Self { ident: ident.clone(), name, text: attrs.text, fold: attrs.fold, serde, style, fields, doc }
     }
 
     /// Whether values are read from events, to fold them.

@@ -89,6 +89,12 @@ impl Entries {
         self.0.iter().map(|Entry { tokens, .. }| quote!(#[serde(#tokens)])).collect()
     }
 
+    /// The attributes with these names only.
+    pub(super) fn only(&self, words: &[&str]) -> TokenStream {
+        let entries = self.0.iter().filter(|entry| words.contains(&entry.word.as_str()));
+        entries.map(|Entry { tokens, .. }| quote!(#[serde(#tokens)])).collect()
+    }
+
     /// The predicates of `bound` for serializing, which replace the inferred ones.
     pub(super) fn bounds(&self) -> Option<Vec<WherePredicate>> {
         let entry = self.0.iter().find(|entry| entry.word == "bound")?;

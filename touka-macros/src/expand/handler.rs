@@ -48,7 +48,7 @@ pub(crate) fn handler(handler: &Handler, options: &Options, runtime: &Runtime) -
 
 /// The return type for callers: the written one, except in the callback mode, where that is the type of one
 /// call.
-fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
+pub(super) fn output(handler: &Handler, mode: &Mode, runtime: &Runtime) -> TokenStream {
     let given = || {
         let item = handler.params().find_map(model::given_item);
         let stream = runtime.event_stream();

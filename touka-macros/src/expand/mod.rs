@@ -1,5 +1,6 @@
 //! The expansions, from checked functions to tokens.
 
+mod described;
 mod detached;
 mod emit;
 mod handler;

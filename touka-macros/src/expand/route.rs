@@ -3,8 +3,9 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
-use syn::{LitStr, PatType};
+use syn::{LitStr, PatType, Type};
 
+use super::described::{self, Source};
 use super::detached::{self, Detached};
 use crate::keyword::{ANY, SSE_HANDLER};
 use crate::model::{self, Handler};
@@ -22,6 +23,7 @@ pub(crate) fn route(
     path: &RoutePath,
     end: Option<&LitStr>,
     options: &Options,
+    describes: bool,
     runtime: &Runtime,
 ) -> TokenStream {
     let function = handler.to_token_stream();
@@ -30,7 +32,7 @@ pub(crate) fn route(
     let [state, via, request, parts, whole, query] =
         ["__ToukaState", "__ToukaVia", "request", "parts", "body", "query"]
             .map(|name| Ident::new(name, Span::mixed_site()));
-    let Arguments { read, params, pass, bounds, takes_body } =
+    let Arguments { read, params, pass, bounds, takes_body, sources } =
         arguments(handler, path, runtime, &[&state, &via, &parts, &whole, &query]);
     let [route, any_state, method_type] = ["Route", "AnyState", "Method"].map(|name| runtime.private(name));
     // The compiler's notes about a private route point at the function.
@@ -45,9 +47,9 @@ pub(crate) fn route(
         let params = runtime.private("QueryParams");
         quote!(let #query = #params::from_parts(&#parts);)
     });
+    let end = end.or_else(|| options.end());
     // A client that has seen the end is answered before any parameter is read.
-    let end = end.or_else(|| options.end()).filter(|_| !options.is_detached());
-    let ended = end.map(|end| {
+    let ended = end.filter(|_| !options.is_detached()).map(|end| {
         let ended = runtime.private("ended");
         quote! {
             if let ::core::option::Option::Some(over) = #ended(&#parts, #end) {
@@ -66,6 +68,25 @@ pub(crate) fn route(
     };
     let (new, method) =
         if method == ANY { (quote!(any), None) } else { (quote!(new), Some(quote!(#method_type::#method,))) };
+    let described_route = describes.then(|| {
+        let described = described::expand(handler, options, &sources, end, &state, runtime);
+        let (described_bounds, describe) = (&described.bounds, &described.describe);
+        let via = takes_body.then(|| quote!(, #via));
+        quote! {
+            #[doc(hidden)]
+            #[allow(dead_code)]
+            pub fn __touka_described_route #generics () -> #route<#state>
+            where
+                #state: #any_state,
+                #bound_of_via
+                #(#bounds)*
+                #bound
+                #(#described_bounds)*
+            {
+                #route::described(Self::__touka_route::<#state #via>(), |operation| { #describe })
+            }
+        }
+    });
     quote! {
         // The function may be async only because a route must be.
         #[allow(clippy::unused_async)]
@@ -97,11 +118,14 @@ pub(crate) fn route(
                 })
                 .named(::core::concat!(::core::module_path!(), "::", ::core::stringify!(#name)))
             }
+
+            #described_route
         }
     }
 }
 
 /// The arguments of the call, and the code that reads them from the request.
+#[derive(Default)]
 struct Arguments<'a> {
     /// The statements that read the arguments: placeholders first, then extractors, because the last
     /// extractor may consume the request; each in the order of the parameters.
@@ -114,6 +138,8 @@ struct Arguments<'a> {
     bounds: Vec<TokenStream>,
     /// Whether the last parameter may consume the whole request.
     takes_body: bool,
+    /// The parameters, with the part of the request that each is from.
+    sources: Vec<(Source, &'a Type)>,
 }
 
 fn arguments<'a>(
@@ -122,8 +148,7 @@ fn arguments<'a>(
     runtime: &Runtime,
     [state, via, parts, whole, query]: &[&Ident; 5],
 ) -> Arguments<'a> {
-    let mut arguments =
-        Arguments { read: Vec::new(), params: Vec::new(), pass: Vec::new(), bounds: Vec::new(), takes_body: false };
+    let mut arguments = Arguments::default();
     // `#[sse_handler]` removes the parameters that it provides, if it has not expanded yet.
     let emits = handler.has_attribute(SSE_HANDLER);
     let params: Vec<&PatType> = handler.params().filter(|param| !(emits && model::given(param).is_some())).collect();
@@ -136,6 +161,14 @@ fn arguments<'a>(
         let at = located(ty);
         let private = |name| runtime.private_at(at, name);
         let placeholder = placeholder(param, path);
+        arguments.sources.push((
+            match &placeholder {
+                Some(Placeholder::Capture(name)) => Source::Capture(name.clone()),
+                Some(Placeholder::Query(name)) => Source::Query(name.clone()),
+                None => Source::Extractor,
+            },
+            ty,
+        ));
         let read = if let Some(Placeholder::Capture(name)) = &placeholder {
             let bound = private("Capture");
             quote_spanned!(at=> <#ty as #bound>::capture(&#parts, #name))

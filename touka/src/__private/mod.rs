@@ -2,6 +2,8 @@
 
 mod block;
 mod body;
+#[cfg(feature = "openapi")]
+mod described;
 mod detached;
 mod returns;
 mod route;
@@ -14,6 +16,8 @@ pub use touka_macros::__sse;
 
 pub use self::block::*;
 pub use self::body::*;
+#[cfg(feature = "openapi")]
+pub use self::described::*;
 pub use self::detached::*;
 pub use self::returns::*;
 pub use self::route::*;
@@ -28,6 +32,8 @@ pub mod derived {
     pub use bytes::BytesMut;
     pub use serde;
 
+    #[cfg(feature = "openapi")]
+    pub use super::described::DataSchema;
     pub use crate::error::Result;
     pub use crate::event::folding::{Concat, common_name, concat_text};
     pub use crate::event::reading::{JsonRead, Reading, TextRead};
@@ -35,4 +41,8 @@ pub mod derived {
         Derived, IdValue, JsonValue, RefusedBySerde, RetryValue, SerializeFor, Sink, TextValue, through,
     };
     pub use crate::event::{Encoder, Event, EventName, IntoEvent};
+    #[cfg(feature = "openapi")]
+    pub use crate::openapi::{DescribeEvents, Events, schemars};
+    #[cfg(feature = "openapi")]
+    pub use serde_json::Value as AnyJson;
 }

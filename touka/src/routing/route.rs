@@ -11,6 +11,8 @@ use http::Method;
 use super::endpoint::{Endpoint, ResponseFuture};
 use super::group::Wrap;
 use crate::extract::MatchedPath;
+#[cfg(feature = "openapi")]
+use crate::openapi::{Operation, Routed};
 use crate::response::catch_panic;
 use crate::stream::catch;
 
@@ -38,6 +40,9 @@ pub struct Route<S = ()> {
     path: String,
     name: &'static str,
     handler: BoxedHandler<S>,
+    /// The description of the handler, if the route is in the contract.
+    #[cfg(feature = "openapi")]
+    describe: Option<fn(&mut Operation<'_>)>,
     /// The layers and prefixes of the routers that this route was nested in, innermost first.
     pub(super) wraps: Vec<Wrap>,
 }
@@ -64,7 +69,15 @@ impl<S> Route<S> {
             })
         };
         let name = "a handler without a name";
-        Self { method: Some(method), path: path.into(), name, handler: Arc::new(handler), wraps: Vec::new() }
+        Self {
+            method: Some(method),
+            path: path.into(),
+            name,
+            handler: Arc::new(handler),
+            #[cfg(feature = "openapi")]
+            describe: None,
+            wraps: Vec::new(),
+        }
     }
 
     /// Makes a route for every method, also for those that are not standard. At the same path, a route for one
@@ -114,6 +127,36 @@ impl<S> Route<S> {
         self.name
     }
 
+    /// Puts the route into the contract. The function adds what the handler reads and answers.
+    ///
+    /// [`contract!`](crate::contract!) does that for routes of `#[route]`.
+    ///
+    /// ```
+    /// use touka::http::{Method, StatusCode};
+    /// use touka::openapi::Info;
+    /// use touka::routing::Route;
+    /// use touka::Router;
+    ///
+    /// let ping = Route::new(Method::GET, "/ping", |_, _state: ()| async { "pong" })
+    ///     .named("app::ping")
+    ///     .described(|operation| operation.text_response(StatusCode::OK, "The server is there."));
+    /// let document = Router::new().mount([ping]).openapi(Info::new("App", "1.0.0"));
+    /// assert_eq!(document["paths"]["/ping"]["get"]["operationId"], "ping");
+    /// ```
+    #[cfg(feature = "openapi")]
+    #[must_use]
+    pub const fn described(mut self, describe: fn(&mut Operation<'_>)) -> Self {
+        self.describe = Some(describe);
+        self
+    }
+
+    /// What the contract needs to know of the route, if it is in it.
+    #[cfg(feature = "openapi")]
+    pub(super) fn routed(&self) -> Option<Routed<'_>> {
+        let describe = self.describe?;
+        Some(Routed { method: self.method_name(), path: &self.path, handler: self.name, describe })
+    }
+
     pub(super) fn under(mut self, prefix: &str) -> Self {
         // "/api" and "/" make "/api", and no route is reached by two spellings.
         let path = if self.path == "/" && !prefix.is_empty() { "" } else { &self.path };
@@ -131,6 +174,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
             path: self.path,
             name: self.name,
             handler: Arc::new(move |request, _| handler(request, state.clone())),
+            #[cfg(feature = "openapi")]
+            describe: self.describe,
             wraps: self.wraps,
         }
     }
@@ -150,6 +195,8 @@ impl<S> Clone for Route<S> {
             path: self.path.clone(),
             name: self.name,
             handler: Arc::clone(&self.handler),
+            #[cfg(feature = "openapi")]
+            describe: self.describe,
             wraps: self.wraps.clone(),
         }
     }

@@ -1,0 +1,95 @@
+//! The function that makes a route with its description, for `contract!`.
+
+use proc_macro2::{Ident, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote, quote_spanned};
+use syn::Type;
+
+use super::handler;
+use crate::docs;
+use crate::keyword::SSE_HANDLER;
+use crate::model::Handler;
+use crate::options::Options;
+use crate::runtime::{Runtime, located};
+
+/// The source of a parameter.
+pub(super) enum Source {
+    Capture(String),
+    Query(String),
+    Extractor,
+}
+
+/// The bounds that the description adds, and the statements of it.
+pub(super) struct Described {
+    pub(super) bounds: Vec<TokenStream>,
+    pub(super) describe: TokenStream,
+}
+
+/// `sources` are the parameters with their types, and `end` the event that marks a normal end.
+pub(super) fn expand(
+    handler: &Handler,
+    options: &Options,
+    sources: &[(Source, &Type)],
+    end: Option<&syn::LitStr>,
+    state: &Ident,
+    runtime: &Runtime,
+) -> Described {
+    let (mut bounds, mut describe) = (Vec::new(), TokenStream::new());
+    let (about, doc, deprecated) =
+        (runtime.private("describe_handler"), docs::text(&handler.attrs), docs::is_deprecated(&handler.attrs));
+    describe.extend(quote!(#about(operation, #doc, #deprecated);));
+    for (source, ty) in sources {
+        let at = located(ty);
+        let private = |name| runtime.private_at(at, name);
+        let (bound, call) = match source {
+            Source::Capture(name) => {
+                let call = private("describe_capture");
+                (private("DescribedCapture"), quote_spanned!(at=> #call::<#ty>(operation, #name)))
+            }
+            Source::Query(name) => {
+                let call = private("describe_query");
+                (private("DescribedQuery"), quote_spanned!(at=> #call::<#ty>(operation, #name)))
+            }
+            Source::Extractor => {
+                let describes = private("DescribeRequest");
+                (private("DescribedRequest"), quote_spanned!(at=> <#ty as #describes>::describe(operation)))
+            }
+        };
+        bounds.push(quote_spanned!(at=> #ty: #bound<#state>,));
+        describe.extend(quote!(#call;));
+    }
+    if let Some(end) = end {
+        let ends = runtime.private("describe_end");
+        describe.extend(quote!(#ends(operation, #end);));
+    }
+    if options.is_detached() {
+        let runs = runtime.private("describe_run");
+        describe.extend(quote!(#runs(operation);));
+    }
+    if let Some(output) = output(handler, options, runtime) {
+        let at = handler.output().map_or_else(|| located(&handler.sig.ident), located);
+        let (bound, describes) =
+            (runtime.private_at(at, "DescribedResponse"), runtime.private_at(at, "DescribeResponse"));
+        bounds.push(quote_spanned!(at=> #output: #bound<#state>,));
+        describe.extend(quote_spanned!(at=> <#output as #describes>::describe(operation);));
+    }
+    Described { bounds, describe }
+}
+
+/// The return type. `None` if it has no name, so that nothing can be said about it.
+fn output(handler: &Handler, options: &Options, runtime: &Runtime) -> Option<TokenStream> {
+    let output = if handler.has_attribute(SSE_HANDLER) {
+        handler::output(handler, &options.mode, runtime)
+    } else {
+        handler.output().map_or_else(|| quote!(()), |output| output.to_token_stream())
+    };
+    (!is_opaque(output.clone())).then_some(output)
+}
+
+/// Whether the type is, or has in it, an `impl Trait`.
+fn is_opaque(ty: TokenStream) -> bool {
+    ty.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "impl",
+        TokenTree::Group(group) => is_opaque(group.stream()),
+        _ => false,
+    })
+}

@@ -1,0 +1,29 @@
+//! The names of Rust items in other languages.
+
+/// `RoomsSayAll` for `rooms::say_all`.
+pub(crate) fn pascal_case(path: &[String]) -> String {
+    path.iter().flat_map(|segment| segment.split('_')).map(capitalized).collect()
+}
+
+/// `sayAll` for `say_all`.
+pub(crate) fn camel_case(name: &str) -> String {
+    let mut words = name.split('_').filter(|word| !word.is_empty());
+    let first = words.next().unwrap_or_default().to_owned();
+    words.fold(first, |name, word| name + &capitalized(word))
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_joined() {
+        assert_eq!(pascal_case(&["rooms".to_owned(), "say_all".to_owned()]), "RoomsSayAll");
+        assert_eq!([camel_case("say_all"), camel_case("listen2"), camel_case("_a")], ["sayAll", "listen2", "a"]);
+    }
+}

@@ -1,0 +1,154 @@
+//! [`Operations`], the described routes of a router, with names that are unique.
+
+use std::collections::BTreeSet;
+
+use super::described::{Described, Parameter, Place};
+use super::operation::Operation;
+use super::schemas::{Joined, Schemas, free_name};
+use serde_json::json;
+
+/// A route with what is known of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Routed<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    /// The full name of the handler.
+    pub(crate) handler: &'a str,
+    pub(crate) describe: fn(&mut Operation<'_>),
+}
+
+/// All operations, and the schemas that they refer to.
+#[derive(Debug)]
+pub(crate) struct Operations {
+    pub(crate) list: Vec<Named>,
+    pub(crate) joined: Joined,
+}
+
+/// One operation with its names.
+#[derive(Debug)]
+pub(crate) struct Named {
+    /// The modules of the handler and its name, without the crate. No two operations have the same.
+    pub(crate) path_of_handler: Vec<String>,
+    pub(crate) method: String,
+    /// The path, in which a capture of several segments is like any other.
+    pub(crate) path: String,
+    /// The capture that takes several segments.
+    pub(crate) wildcard: Option<String>,
+    pub(crate) described: Described,
+}
+
+impl Named {
+    /// The id of the operation: `rooms_listen` for `chat::rooms::listen`.
+    pub(crate) fn id(&self) -> String {
+        self.path_of_handler.join("_")
+    }
+}
+
+impl Operations {
+    pub(crate) fn of<'a>(routes: impl Iterator<Item = Routed<'a>>) -> Self {
+        let mut schemas = Schemas::new();
+        let mut list: Vec<Named> = Vec::new();
+        let mut taken = BTreeSet::new();
+        for route in routes {
+            let mut described = Described::default();
+            (route.describe)(&mut Operation::new(&mut schemas, &mut described));
+            described.complete();
+            let template = Template::read(route.path);
+            for name in &template.names {
+                // Known from the handler, unless it reads the capture in another way.
+                let (name, schema) = (name.clone(), json!({ "type": "string" }));
+                let description = String::new();
+                described.add_parameter(Parameter { name, place: Place::Path, required: true, description, schema });
+            }
+            described
+                .parameters
+                .retain(|parameter| parameter.place != Place::Path || template.names.contains(&parameter.name));
+            let mut path_of_handler: Vec<String> = route.handler.split("::").skip(1).map(str::to_owned).collect();
+            if path_of_handler.is_empty() {
+                path_of_handler.push(route.handler.to_owned());
+            }
+            if let Some(last) = path_of_handler.pop() {
+                let before = path_of_handler.clone();
+                let whole = |name: &str| [before.as_slice(), &[name.to_owned()]].concat().join("_");
+                let last = free_name(&last, |name| taken.contains(&whole(name)));
+                taken.insert(whole(&last));
+                path_of_handler.push(last);
+            }
+            let Template { path, wildcard, .. } = template;
+            list.push(Named { path_of_handler, method: route.method.to_owned(), path, wildcard, described });
+        }
+        let joined = schemas.join();
+        for named in &mut list {
+            named.described.schemas_mut().into_iter().for_each(|schema| joined.settle(schema));
+        }
+        Self { list, joined }
+    }
+}
+
+/// A path as a document writes it.
+struct Template {
+    path: String,
+    names: Vec<String>,
+    wildcard: Option<String>,
+}
+
+impl Template {
+    /// Reads a path of the router, in which `{*rest}` takes several segments and `{{` is a brace.
+    fn read(path: &str) -> Self {
+        let (mut out, mut names, mut wildcard) = (String::new(), Vec::new(), None);
+        let mut rest = path;
+        while let Some(at) = rest.find(['{', '}']) {
+            out.push_str(&rest[..at]);
+            let (brace, after) = rest[at..].split_at(1);
+            if after.starts_with(brace) {
+                // A brace in a template would begin a name.
+                out.push_str(if brace == "{" { "%7B" } else { "%7D" });
+                rest = &after[1..];
+            } else if let Some((name, after)) = after.split_once('}') {
+                let name = match name.strip_prefix('*') {
+                    Some(name) => {
+                        wildcard = Some(name.to_owned());
+                        name
+                    }
+                    None => name,
+                };
+                out.extend(["{", name, "}"]);
+                names.push(name.to_owned());
+                rest = after;
+            } else {
+                rest = after;
+            }
+        }
+        out.push_str(rest);
+        Self { path: out, names, wildcard }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_written_as_templates() {
+        for (path, expected, names, wildcard) in [
+            ("/", "/", &[][..], None),
+            ("/rooms/{room}/x", "/rooms/{room}/x", &["room"][..], None),
+            ("/files/{*rest}", "/files/{rest}", &["rest"][..], Some("rest")),
+            ("/a{{b}}/{c}", "/a%7Bb%7D/{c}", &["c"][..], None),
+            ("/v-{a}-{b}", "/v-{a}-{b}", &["a", "b"][..], None),
+        ] {
+            let read = Template::read(path);
+            let names_read: Vec<&str> = read.names.iter().map(String::as_str).collect();
+            assert_eq!((read.path.as_str(), &names_read[..], read.wildcard.as_deref()), (expected, names, wildcard));
+        }
+    }
+
+    #[test]
+    fn operations_of_one_handler_have_different_names() {
+        let routed = |path| Routed { method: "GET", path, handler: "app::rooms::listen", describe: |_| {} };
+        let operations = Operations::of([routed("/a"), routed("/b/{x}")].into_iter());
+        let ids: Vec<String> = operations.list.iter().map(Named::id).collect();
+        assert_eq!(ids, ["rooms_listen", "rooms_listen2"]);
+        assert_eq!(operations.list[1].described.parameters[0].name, "x");
+    }
+}
