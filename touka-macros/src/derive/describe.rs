@@ -31,7 +31,8 @@ pub(super) fn describe(input: &Input, paths: &Paths) -> TokenStream {
             Payload::Lone(field) => {
                 let ty = resolve_self(field.ty.to_token_stream(), input);
                 generics.make_where_clause().predicates.push(bound(field, input, paths));
-                quote!(json::<#ty>)
+                let deferred = paths.to("Deferred");
+                quote!(json::<#deferred<#ty>>)
             }
             Payload::Whole if message.serde.has(&UNKNOWN) || input.serde.has(&UNKNOWN) => {
                 let any = paths.to("AnyJson");
@@ -113,8 +114,13 @@ fn schema(ident: &Ident, input: &Input, message: &Message, paths: &Paths) -> Tok
 
 fn of_field(field: &Field, input: &Input, paths: &Paths) -> TokenStream {
     let (docs, ty) = (&field.docs, resolve_self(field.ty.to_token_stream(), input));
-    let attributes = if field.is_data() { field.serde.only(&OF_FIELDS) } else { quote!(#[serde(skip)]) };
-    let ty = if field.is_data() && field.serde.has(&UNKNOWN) { paths.to("AnyJson") } else { ty };
+    let attributes = if is_described(field) { field.serde.only(&OF_FIELDS) } else { quote!(#[serde(skip)]) };
+    let deferred = paths.to("Deferred");
+    let ty = match () {
+        () if !field.is_data() => ty,
+        () if field.serde.has(&UNKNOWN) => paths.to("AnyJson"),
+        () => quote!(#deferred<#ty>),
+    };
     match &field.member {
         Member::Named(name) => quote!(#(#docs)* #attributes #name: #ty),
         Member::Unnamed(_) => quote!(#(#docs)* #attributes #ty),
@@ -130,9 +136,15 @@ fn marker(input: &Input, style: Style) -> TokenStream {
     if style == Style::Named { quote!(#marker __touka: #ty) } else { quote!(#marker #ty) }
 }
 
+/// Whether the schema says something of a field. Of an optional part of the data that is flattened into it, it does not:
+/// other members are allowed in any case.
+fn is_described(field: &Field) -> bool {
+    field.is_data() && !(field.serde.has(&["flatten"]) && field.optional().is_some())
+}
+
 /// Whether the schema of a field is that of its type, and needed.
 fn is_known(field: &Field) -> bool {
-    !field.serde.has(&UNKNOWN) && !field.serde.has(&["skip", "skip_serializing"])
+    is_described(field) && !field.serde.has(&UNKNOWN) && !field.serde.has(&["skip", "skip_serializing"])
 }
 
 fn bound(field: &Field, input: &Input, paths: &Paths) -> syn::WherePredicate {

@@ -1,7 +1,7 @@
 //! The function that makes a route with its description, for `contract!`.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
 use super::handler;
@@ -40,22 +40,15 @@ pub(super) fn expand(
     for (source, ty) in sources {
         let at = located(ty);
         let private = |name| runtime.private_at(at, name);
-        let (bound, call) = match source {
-            Source::Capture(name) => {
-                let call = private("describe_capture");
-                (private("DescribedCapture"), quote_spanned!(at=> #call::<#ty>(operation, #name)))
-            }
-            Source::Query(name) => {
-                let call = private("describe_query");
-                (private("DescribedQuery"), quote_spanned!(at=> #call::<#ty>(operation, #name)))
-            }
-            Source::Extractor => {
-                let describes = private("DescribeRequest");
-                (private("DescribedRequest"), quote_spanned!(at=> <#ty as #describes>::describe(operation)))
-            }
+        let bound =
+            private(if matches!(source, Source::Extractor) { "DescribedRequest" } else { "DescribedParameter" });
+        let call = match source {
+            Source::Capture(name) => quote_spanned!(at=> capture(operation, #name)),
+            Source::Query(name) => quote_spanned!(at=> query(operation, #name)),
+            Source::Extractor => quote_spanned!(at=> describe(operation)),
         };
         bounds.push(quote_spanned!(at=> #ty: #bound<#state>,));
-        describe.extend(quote!(#call;));
+        describe.extend(quote_spanned!(at=> <#ty as #bound<#state>>::#call;));
     }
     if let Some(end) = end {
         let ends = runtime.private("describe_end");
@@ -67,10 +60,9 @@ pub(super) fn expand(
     }
     if let Some(output) = output(handler, options, runtime) {
         let at = handler.output().map_or_else(|| located(&handler.sig.ident), located);
-        let (bound, describes) =
-            (runtime.private_at(at, "DescribedResponse"), runtime.private_at(at, "DescribeResponse"));
+        let bound = runtime.private_at(at, "DescribedResponse");
         bounds.push(quote_spanned!(at=> #output: #bound<#state>,));
-        describe.extend(quote_spanned!(at=> <#output as #describes>::describe(operation);));
+        describe.extend(quote_spanned!(at=> <#output as #bound<#state>>::describe(operation);));
     }
     Described { bounds, describe }
 }
@@ -80,7 +72,7 @@ fn output(handler: &Handler, options: &Options, runtime: &Runtime) -> Option<Tok
     let output = if handler.has_attribute(SSE_HANDLER) {
         handler::output(handler, &options.mode, runtime)
     } else {
-        handler.output().map_or_else(|| quote!(()), |output| output.to_token_stream())
+        handler.output().map_or_else(|| quote!(()), ToTokens::to_token_stream)
     };
     (!is_opaque(output.clone())).then_some(output)
 }

@@ -1,79 +1,132 @@
 //! Support for `contract!`: the bounds on the types of a route that is described.
 
-pub use schemars::JsonSchema;
+use std::borrow::Cow;
+use std::marker::PhantomData;
 
-use crate::http::StatusCode;
-pub use crate::openapi::{DescribeRequest, DescribeResponse, Operation};
+use http::StatusCode;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+
+use crate::openapi::{DescribeRequest, DescribeResponse, Operation};
 
 // The compiler checks a bound on a type without parameters where the function is defined, and would reject it there though
-// the route is not in a contract. So each of these traits has a parameter `S`, for which it is given the state.
+// the route is not in a contract. So each of these traits has a parameter, for which it is given the state or, in the
+// derive, a lifetime. They have no supertraits, which would be checked as well.
 
 /// A parameter that is an extractor.
-pub trait DescribedRequest<S>: DescribeRequest {}
+pub trait DescribedRequest<S> {
+    fn describe(operation: &mut Operation<'_>);
+}
 
-#[diagnostic::do_not_recommend]
-impl<S, T: DescribeRequest> DescribedRequest<S> for T {}
+impl<S, T: DescribeRequest> DescribedRequest<S> for T {
+    fn describe(operation: &mut Operation<'_>) {
+        T::describe(operation);
+    }
+}
 
 /// The return type.
-pub trait DescribedResponse<S>: DescribeResponse {}
+pub trait DescribedResponse<S> {
+    fn describe(operation: &mut Operation<'_>);
+}
 
-#[diagnostic::do_not_recommend]
-impl<S, T: DescribeResponse> DescribedResponse<S> for T {}
+impl<S, T: DescribeResponse> DescribedResponse<S> for T {
+    fn describe(operation: &mut Operation<'_>) {
+        T::describe(operation);
+    }
+}
 
-/// A parameter that is a capture of the path.
+/// A parameter that is a capture of the path, or in the query.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema",
     label = "a parameter of a route that is in the contract",
     note = "derive `schemars::JsonSchema` for it, or implement that trait",
     note = "in `routes!` instead of `contract!`, the route needs no schema"
 )]
-pub trait DescribedCapture<S>: JsonSchema {}
+pub trait DescribedParameter<S> {
+    fn capture(operation: &mut Operation<'_>, name: &str);
+
+    fn query(operation: &mut Operation<'_>, name: &str);
+}
 
 #[diagnostic::do_not_recommend]
-impl<S, T: JsonSchema> DescribedCapture<S> for T {}
+impl<S, T: JsonSchema> DescribedParameter<S> for T {
+    fn capture(operation: &mut Operation<'_>, name: &str) {
+        operation.capture::<T>(name);
+        operation.refusal(StatusCode::BAD_REQUEST, INVALID);
+    }
 
-/// A parameter of the query.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no JSON Schema",
-    label = "a parameter of a route that is in the contract",
-    note = "derive `schemars::JsonSchema` for it, or implement that trait",
-    note = "in `routes!` instead of `contract!`, the route needs no schema"
-)]
-pub trait DescribedQuery<S>: JsonSchema {}
+    fn query(operation: &mut Operation<'_>, name: &str) {
+        operation.query_parameter::<T>(name);
+        operation.refusal(StatusCode::BAD_REQUEST, INVALID);
+    }
+}
 
-#[diagnostic::do_not_recommend]
-impl<S, T: JsonSchema> DescribedQuery<S> for T {}
+const INVALID: &str = "A parameter is not valid.";
 
-/// The data of an event. The lifetime defers the bound in the same way.
+/// The data of an event.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema",
     label = "the data of an event that is in the contract",
     note = "derive `schemars::JsonSchema` for it, or implement that trait",
     note = "in `routes!` instead of `contract!`, the route needs no schema"
 )]
-pub trait DataSchema<'a>: JsonSchema {}
+pub trait DataSchema<'a> {
+    fn inline() -> bool;
+
+    fn name() -> Cow<'static, str>;
+
+    fn id() -> Cow<'static, str>;
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema;
+}
 
 #[diagnostic::do_not_recommend]
-impl<T: JsonSchema> DataSchema<'_> for T {}
+impl<T: JsonSchema> DataSchema<'_> for T {
+    fn inline() -> bool {
+        T::inline_schema()
+    }
+
+    fn name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// A type that has the schema of `T`.
+#[derive(Debug)]
+pub struct Deferred<T>(PhantomData<fn() -> T>);
+
+impl<T> JsonSchema for Deferred<T>
+where
+    for<'a> T: DataSchema<'a>,
+{
+    fn inline_schema() -> bool {
+        T::inline()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::schema(generator)
+    }
+}
 
 /// Describes a handler by its doc comment.
 pub fn describe_handler(operation: &mut Operation<'_>, doc: &str, deprecated: bool) {
     operation.documented(doc, deprecated);
 }
-
-/// Describes a capture.
-pub fn describe_capture<T: JsonSchema>(operation: &mut Operation<'_>, name: &str) {
-    operation.capture::<T>(name);
-    operation.refusal(StatusCode::BAD_REQUEST, INVALID);
-}
-
-/// Describes a query parameter.
-pub fn describe_query<T: JsonSchema>(operation: &mut Operation<'_>, name: &str) {
-    operation.query_parameter::<T>(name);
-    operation.refusal(StatusCode::BAD_REQUEST, INVALID);
-}
-
-const INVALID: &str = "A parameter is not valid.";
 
 /// Declares the event that marks a normal end.
 pub fn describe_end(operation: &mut Operation<'_>, end: &'static str) {

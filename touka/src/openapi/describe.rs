@@ -1,6 +1,8 @@
 //! [`DescribeRequest`] and [`DescribeResponse`]: what a parameter type reads from a request, and what a return type
 //! answers.
 
+use schemars::JsonSchema;
+
 use super::operation::Operation;
 
 /// An extractor that describes what it reads from a request.
@@ -74,3 +76,17 @@ pub trait DescribeResponse {
         operation.default_response("");
     }
 }
+
+/// A type with a JSON Schema: every [`JsonSchema`].
+///
+/// It is that trait under a name of its own, so that the compiler explains what is missing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no JSON Schema",
+    label = "in a route that is in the contract",
+    note = "derive `schemars::JsonSchema` for it, or implement that trait",
+    note = "in `routes!` instead of `contract!`, the route needs no schema"
+)]
+pub trait HasSchema: JsonSchema {}
+
+#[diagnostic::do_not_recommend]
+impl<T: JsonSchema> HasSchema for T {}

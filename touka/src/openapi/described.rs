@@ -145,6 +145,11 @@ impl Described {
     }
 
     /// All schemas that the description refers to.
+    pub(crate) fn schemas(&self) -> Vec<Value> {
+        self.clone().schemas_mut().into_iter().map(Value::take).collect()
+    }
+
+    /// All schemas that the description refers to, to change them.
     pub(crate) fn schemas_mut(&mut self) -> Vec<&mut Value> {
         let mut schemas: Vec<&mut Value> = Vec::new();
         schemas.extend(self.parameters.iter_mut().map(|parameter| &mut parameter.schema));

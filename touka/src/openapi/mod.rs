@@ -45,7 +45,7 @@
 //! - `described`, `operation`: one route. `describe`: the traits that describe it; `requests`, `responses`: for the types of
 //!   touka and of the crate `http`.
 //! - `operations`: all routes. `names`, `doc_comment`: their names and texts.
-//! - `info`, `event_schema`, `document`: the document.
+//! - `info`, `event_schema`, `document`: the document. `typescript`: the client.
 
 mod describe;
 mod described;
@@ -61,13 +61,15 @@ mod requests;
 mod responses;
 mod schemas;
 mod standard;
+mod typescript;
 
 pub use schemars;
 
-pub use self::describe::{DescribeRequest, DescribeResponse};
+pub use self::describe::{DescribeRequest, DescribeResponse, HasSchema};
 pub use self::events::{DescribeEvents, Events};
 pub use self::info::{DataDialect, Info};
 pub use self::operation::Operation;
 
 pub(crate) use self::document::document;
 pub(crate) use self::operations::{Operations, Routed};
+pub(crate) use self::typescript::client as typescript;

@@ -5,9 +5,8 @@ use axum_core::extract::Request;
 use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, StatusCode, Uri, Version};
-use schemars::JsonSchema;
 
-use super::describe::{DescribeRequest, DescribeResponse as _};
+use super::describe::{DescribeRequest, DescribeResponse as _, HasSchema};
 use super::operation::Operation;
 use crate::extract::{
     ConnectInfo, JsonRejection, LastEventId, MatchedPath, OriginalUri, Params, Query, QueryParams, QueryRejection,
@@ -17,14 +16,14 @@ use crate::response::Json;
 
 const TOO_LARGE: &str = "The body is too large.";
 
-impl<T: JsonSchema> DescribeRequest for Json<T> {
+impl<T: HasSchema> DescribeRequest for Json<T> {
     fn describe(operation: &mut Operation<'_>) {
         operation.json_body::<T>();
         operation.as_error(JsonRejection::describe);
     }
 }
 
-impl<T: JsonSchema> DescribeRequest for Query<T> {
+impl<T: HasSchema> DescribeRequest for Query<T> {
     fn describe(operation: &mut Operation<'_>) {
         operation.query_parameters::<T>();
         operation.as_error(QueryRejection::describe);

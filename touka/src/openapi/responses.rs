@@ -7,9 +7,8 @@ use axum_core::body::Body;
 use axum_core::response::{AppendHeaders, ErrorResponse, Response};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, StatusCode};
-use schemars::JsonSchema;
 
-use super::describe::DescribeResponse;
+use super::describe::{DescribeResponse, HasSchema};
 use super::described::Content;
 use super::events::DescribeEvents;
 use super::operation::Operation;
@@ -28,7 +27,7 @@ impl<T: DescribeEvents> DescribeResponse for EventStream<T> {
     }
 }
 
-impl<T: JsonSchema> DescribeResponse for Json<T> {
+impl<T: HasSchema> DescribeResponse for Json<T> {
     fn describe(operation: &mut Operation<'_>) {
         operation.own_json::<T>();
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::route::Route;
 use super::router::Router;
-use crate::openapi::{Info, Operations, document};
+use crate::openapi::{Info, Operations, document, typescript};
 
 /// Lists functions that have a `#[route]`, as [`routes!`](crate::routes!) does, and puts them into the contract:
 /// [`Router::openapi`](crate::Router::openapi) and [`Router::typescript`](crate::Router::typescript) describe them.
@@ -79,6 +79,27 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
             std::future::ready(([(CONTENT_TYPE, "application/openapi+json;version=3.2")], document.clone()))
         });
         self.mount([route.named("the OpenAPI document")])
+    }
+
+    /// The TypeScript client of the routes of [`contract!`](crate::contract!): one file without dependencies, with a
+    /// function for each route.
+    ///
+    /// The functions are in objects like the modules of the handlers: `api.rooms.listen(…)` for `rooms::listen` in the
+    /// crate. That of a stream returns an async iterable of a union, which is discriminated by the event's name.
+    ///
+    /// ```
+    /// use touka::{Router, contract, route};
+    ///
+    /// #[route(GET, "/greet/{name}")]
+    /// async fn greet(name: String) -> String {
+    ///     format!("hello {name}")
+    /// }
+    ///
+    /// let router: Router = Router::new().mount(contract![greet]);
+    /// assert!(router.typescript().contains("greet(params: { name: string }, options?: CallOptions): Promise<string>"));
+    /// ```
+    pub fn typescript(&self) -> String {
+        typescript(&self.operations())
     }
 
     fn operations(&self) -> Operations {
