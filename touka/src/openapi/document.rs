@@ -21,7 +21,7 @@ pub(crate) fn document(operations: Operations, info: Info) -> Value {
         let method = named.method.to_lowercase();
         if STANDARD_METHODS.contains(&method.as_str()) {
             item[method] = operation;
-        } else if named.method != "ANY" {
+        } else {
             item["additionalOperations"][&named.method] = operation;
         }
     }

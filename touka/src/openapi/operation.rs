@@ -130,7 +130,7 @@ impl<'a> Operation<'a> {
     }
 
     pub(crate) fn documented(&mut self, doc: &str, deprecated: bool) {
-        doc.clone_into(&mut self.described.doc);
+        doc.trim().clone_into(&mut self.described.doc);
         self.described.deprecated = deprecated;
     }
 
@@ -140,6 +140,8 @@ impl<'a> Operation<'a> {
 
     pub(crate) const fn starts_run(&mut self) {
         self.described.run = RunPart::Starts;
+        // Whoever joins it continues after the last event that it has.
+        self.described.resumes = true;
     }
 
     /// Adds an answer with the status of the operation.

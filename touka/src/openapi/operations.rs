@@ -49,7 +49,8 @@ impl Operations {
         let mut schemas = Schemas::new();
         let mut list: Vec<Named> = Vec::new();
         let mut taken = BTreeSet::new();
-        for route in routes {
+        // Nothing can be said about a route for every method.
+        for route in routes.filter(|route| route.method != "ANY") {
             let mut described = Described::default();
             (route.describe)(&mut Operation::new(&mut schemas, &mut described));
             described.complete();
