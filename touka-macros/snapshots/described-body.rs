@@ -78,8 +78,16 @@ impl open {
             Self::__touka_route::<__ToukaState, __ToukaVia>(),
             |operation| {
                 ::touka::__private::describe_handler(operation, "", true);
-                <State<App> as ::touka::__private::DescribeRequest>::describe(operation);
-                <Json<Room> as ::touka::__private::DescribeRequest>::describe(operation);
+                <State<
+                    App,
+                > as ::touka::__private::DescribedRequest<
+                    __ToukaState,
+                >>::describe(operation);
+                <Json<
+                    Room,
+                > as ::touka::__private::DescribedRequest<
+                    __ToukaState,
+                >>::describe(operation);
             },
         )
     }
