@@ -53,7 +53,7 @@ async fn other() -> Json<Price> {
     Json(Price { cents: 3 })
 }
 
-/// It has a schema.
+/// Health, which has a schema.
 #[route(GET, "/health")]
 async fn health() -> Json<bool> {
     Json(true)
@@ -63,5 +63,5 @@ fn main() {
     let router: Router = Router::new().mount(routes![prices, other]).mount(contract![health]);
     let document = router.openapi(Info::new("Shop", "1.0.0"));
     assert_eq!(document["paths"].as_object().map(|paths| paths.len()), Some(1));
-    assert_eq!(document["paths"]["/health"]["get"]["summary"], "It has a schema.");
+    assert_eq!(document["paths"]["/health"]["get"]["summary"], "Health, which has a schema.");
 }
