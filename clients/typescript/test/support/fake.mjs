@@ -35,7 +35,7 @@ export function refused() {
 
 // A request that is not answered before it is aborted.
 export function silent({ signal }) {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason), { once: true }));
 }
 
 // The last answer is repeated. `requests` has the `init` of each attempt, with its `url`.
