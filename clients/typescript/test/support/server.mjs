@@ -19,6 +19,7 @@ export async function serve(handler, port = 0) {
     url: `http://127.0.0.1:${server.address().port}`,
     requests,
     ids: () => requests.map(({ id }) => id),
+    closeConnections: () => server.closeAllConnections(),
     async stop() {
       const closed = once(server, 'close');
       server.close();
