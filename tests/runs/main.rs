@@ -6,6 +6,7 @@ mod detached;
 mod hostile;
 mod life;
 mod limits;
+mod lists;
 mod lives;
 mod model;
 mod names;

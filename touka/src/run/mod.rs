@@ -10,7 +10,9 @@
 //! - `table`: the runs in this process
 //! - `record`: what the log of a run says about it
 //! - `body`, `audience`, `appending`, `ending`, `driver`: a body that runs, its viewers, its events and its end
-//! - `watch`, `follow`, `list`, `start`: runs of other nodes, viewers, the list of an owner's runs, and the start of a run
+//! - `watch`, `follow`: runs of other nodes, and viewers
+//! - `side_by_side`, `list_entries`, `list`: the list of an owner's runs
+//! - `start`: the start of a run
 //! - `run`, `hub_runs`: the handle, and the methods of a hub
 
 mod appending;
@@ -22,11 +24,13 @@ mod error;
 mod follow;
 mod hub_runs;
 mod list;
+mod list_entries;
 mod note;
 mod options;
 mod record;
 #[expect(clippy::module_inception, reason = "the folder holds what surrounds a run, the file its handle")]
 mod run;
+mod side_by_side;
 mod start;
 mod status;
 mod stopping;

@@ -22,6 +22,8 @@ struct Inner {
     table: Mutex<Table>,
     /// Notified when a run has begun or ended here.
     changed: Notify,
+    /// Held by the caller that compacts a list of runs.
+    compacting: tokio::sync::Mutex<()>,
     /// A random number, which tells this process from others.
     node: u64,
 }
@@ -124,7 +126,8 @@ impl Default for Runs {
             max_per_owner: usize::MAX,
             is_closing: false,
         };
-        Self(Arc::new(Inner { table: Mutex::new(table), changed: Notify::new(), node: random() }))
+        let (table, changed, compacting) = (Mutex::new(table), Notify::new(), tokio::sync::Mutex::new(()));
+        Self(Arc::new(Inner { table, changed, compacting, node: random() }))
     }
 }
 
@@ -137,6 +140,11 @@ impl Runs {
 
     pub(super) fn node(&self) -> u64 {
         self.0.node
+    }
+
+    /// Waits for the turn to compact a list.
+    pub(super) async fn compacting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.compacting.lock().await
     }
 
     pub(super) fn set_max(&self, most: usize) {
