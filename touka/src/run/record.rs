@@ -1,5 +1,6 @@
 //! [`Record`], what the log of a run says about it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -8,7 +9,7 @@ use super::error::RunError;
 use super::note::{Note, Start};
 use super::status::{End, RunStatus};
 use crate::event::IntoEvent;
-use crate::stream::guarded;
+use crate::stream::{guarded, shielded};
 use crate::topic::{Draft, Hub, HubError, Lead, RunLog};
 
 /// The maximum length of a key and of an owner, in bytes.
@@ -79,7 +80,7 @@ const TURN: Duration = Duration::from_secs(5);
 
 /// Waits for the right to replace or remove a topic.
 pub(super) async fn turn(log: &RunLog) -> Result<Lead, HubError> {
-    let lead = timeout(TURN, log.lead()).await;
+    let lead = timeout(TURN, shielded(pin!(log.lead()))).await;
     lead.unwrap_or_else(|_| Err(HubError::unavailable("the right to remove a run or a list was not given in time")))
 }
 

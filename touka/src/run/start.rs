@@ -10,6 +10,7 @@ use axum_core::response::Response;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::active::Active;
 use super::audience::Audience;
 use super::body::Body;
 use super::driver::Driver;
@@ -20,7 +21,7 @@ use super::note::{Note, Start};
 use super::options::RunOptions;
 use super::record::{Record, check, topic_of};
 use super::status::RunStatus;
-use super::table::{Active, Here, Place, Reserved, Runs};
+use super::table::{Here, Place, Reserved, Runs};
 use super::watch::watch;
 use crate::event::IntoEvent as _;
 use crate::stream::{contained, random};
