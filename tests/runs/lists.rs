@@ -1,16 +1,15 @@
 //! The list of an owner's runs: it has each run that there is, and is as long as these are many.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use support::{Folder, NatsServer, RedisServer};
+use tokio::time::Instant;
 use touka::response::StatusCode;
 use touka::run::{Begun, Run, RunInfo};
-use touka::topic::engine::{Draft, Engine, EngineFuture, EngineTopic, EventKeys, Lead, Lease, Position, Stored};
 use touka::{Emitter, Hub};
 
 use crate::scene::{run, start_short};
+use crate::slow::Slow;
 use crate::store::Store;
 
 /// The topics of the list of Alice's runs.
@@ -76,16 +75,12 @@ async fn a_list_has_all_runs_that_are_kept() {
     }
 }
 
-/// Nodes start runs of one owner at the same time. A run that has started is in the list of every node from then on.
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_list_that_is_replaced_loses_no_run() {
-    let store = Store::default();
-    let hubs = [(); 4].map(|()| Hub::builder().engine(store.clone()));
-    let done = Arc::new(AtomicUsize::new(0));
+/// Hubs start runs of one owner at the same time. A run that has started is in the list of every hub from then on.
+async fn no_run_is_lost(hubs: &[Hub], runs: usize) {
     let starters = hubs.iter().enumerate().map(|(node, hub)| {
-        let (hub, done) = (hub.clone(), Arc::clone(&done));
+        let hub = hub.clone();
         tokio::spawn(async move {
-            for number in 0..100 {
+            for number in 0..runs {
                 let run = of_alice(&hub, &format!("{node}/{number}"));
                 if number % 5 == 0 {
                     start_short(&run, "x").await.expect("no error");
@@ -98,14 +93,16 @@ async fn a_list_that_is_replaced_loses_no_run() {
                     refused(&run).await;
                 }
             }
-            done.fetch_add(1, Ordering::SeqCst);
         })
     });
     let starters: Vec<_> = starters.collect();
-    let reader = Hub::builder().engine(store.clone());
     let mut seen = 0;
-    while done.load(Ordering::SeqCst) < hubs.len() && starters.iter().any(|starter| !starter.is_finished()) {
-        let now = keys(&reader).await.len();
+    while starters.iter().any(|starter| !starter.is_finished()) {
+        let is_kept = |key: &&String| {
+            key.rsplit('/').next().and_then(|number| number.parse().ok()).is_some_and(|number: usize| number % 5 == 0)
+        };
+        // A start that is about to be refused may be among the others.
+        let now = keys(&hubs[0]).await.iter().filter(is_kept).count();
         assert!(now >= seen, "{now} runs after {seen}");
         seen = now;
         tokio::task::yield_now().await;
@@ -113,10 +110,38 @@ async fn a_list_that_is_replaced_loses_no_run() {
     for starter in starters {
         starter.await.expect("no panic");
     }
-    assert_eq!(keys(&reader).await.len(), 80);
+    for hub in hubs {
+        assert_eq!(keys(hub).await.len(), hubs.len() * runs / 5);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_that_is_replaced_loses_no_run() {
+    let store = Store::default();
+    let hubs = [(); 4].map(|()| Hub::builder().engine(store.clone()));
+    no_run_is_lost(&hubs, 100).await;
     assert_eq!(store.events(SPARE), 0);
     let entries = store.events(LIST);
     assert!(entries < 400, "no list was replaced: {entries} entries");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_list_that_is_replaced_in_this_process_loses_no_run() {
+    let hub = Hub::memory();
+    no_run_is_lost(&[(); 4].map(|()| hub.clone()), 100).await;
+    let folder = Folder::new();
+    let hub = Hub::open(folder.path("events")).expect("a file");
+    no_run_is_lost(&[hub.clone(), hub], 100).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_is_replaced_on_a_server_loses_no_run() {
+    let (redis, nats) = (RedisServer::start().await, NatsServer::start().await);
+    let on_redis = [Hub::redis(redis.url()).await, Hub::redis(redis.url()).await];
+    let on_nats = [Hub::nats(nats.url()).await, Hub::nats(nats.url()).await];
+    for hubs in [on_redis, on_nats] {
+        no_run_is_lost(&hubs.map(|hub| hub.expect("a server")), 100).await;
+    }
 }
 
 /// A node has died while it replaced a list: after it closed it, or after it removed it.
@@ -151,43 +176,6 @@ async fn a_list_that_is_half_replaced_is_whole() {
     }
 }
 
-/// An engine that needs a second to look a topic up.
-#[derive(Clone, Debug, Default)]
-struct Slow(Store);
-
-impl Engine for Slow {
-    fn activate<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lease> {
-        self.0.activate(topic)
-    }
-
-    fn publish<'a>(&'a self, topic: EngineTopic<'a>, draft: Draft, keys: EventKeys<'a>) -> EngineFuture<'a, Position> {
-        self.0.publish(topic, draft, keys)
-    }
-
-    fn remove<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
-        self.0.remove(topic)
-    }
-
-    fn before<'a>(&'a self, topic: EngineTopic<'a>, from: u64, until: u64, bytes: usize) -> EngineFuture<'a, Vec<Stored>> {
-        self.0.before(topic, from, until, bytes)
-    }
-
-    fn refresh<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, ()> {
-        self.0.refresh(topic)
-    }
-
-    fn has<'a>(&'a self, name: &'a str) -> EngineFuture<'a, bool> {
-        EngineFuture::new(async move {
-            sleep(Duration::from_secs(1)).await;
-            self.0.has(name).await
-        })
-    }
-
-    fn lead<'a>(&'a self, topic: EngineTopic<'a>) -> EngineFuture<'a, Lead> {
-        self.0.lead(topic)
-    }
-}
-
 /// The runs of a list are looked up at the same time, and not one after the other.
 #[tokio::test(start_paused = true)]
 async fn the_runs_of_a_list_are_looked_up_together() {
@@ -199,6 +187,6 @@ async fn the_runs_of_a_list_are_looked_up_together() {
     let other = Hub::builder().engine(engine);
     let begun = Instant::now();
     assert_eq!(keys(&other).await.len(), 48);
-    // The list and its spare, and three times sixteen runs.
-    assert_eq!(begun.elapsed().as_secs(), 5);
+    // The list and its spare, and three times sixteen runs: each is looked up and loaded.
+    assert!(begun.elapsed().as_secs() < 12, "{:?}", begun.elapsed());
 }
