@@ -267,7 +267,7 @@ async fn a_waker_that_panics_costs_no_other_caller() {
         let _ = give.send(std::array::from_fn::<_, 80, _>(|_| touka::run::stopping()));
         sleep(Duration::from_secs(1) / 2).await;
         out.emit("x").await;
-        Ok::<(), StatusCode>(pending().await)
+        Err::<(), StatusCode>(pending().await)
     }));
     let mut stops = get.await.expect("futures").into_iter();
     let (mut waiting, mut hostile) = (Vec::new(), Vec::new());

@@ -99,7 +99,8 @@ async fn no_run_is_lost(hubs: &[Hub], runs: usize) {
     let mut seen = 0;
     while starters.iter().any(|starter| !starter.is_finished()) {
         let is_kept = |key: &&String| {
-            key.rsplit('/').next().and_then(|number| number.parse().ok()).is_some_and(|number: usize| number % 5 == 0)
+            let number = key.rsplit('/').next().and_then(|number| number.parse::<usize>().ok());
+            number.is_some_and(|number| number.is_multiple_of(5))
         };
         // A start that is about to be refused may be among the others.
         let now = keys(&hubs[0]).await.iter().filter(is_kept).count();

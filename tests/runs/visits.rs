@@ -14,7 +14,7 @@ use crate::scene::{follow, run, settle, start_endless};
 use crate::slow::Slow;
 use crate::store::Store;
 
-/// The first event comes after the client's patience, and the response waits for it for a second.
+/// A handler whose response waits for the first event, which comes after half a second.
 #[sse_handler(detached = "held/{id}", on_disconnect = cancel, stop_grace = "0s")]
 #[route(POST, "/held/{id}")]
 async fn held(id: String) -> Result<EventStream, StatusCode> {
@@ -23,7 +23,7 @@ async fn held(id: String) -> Result<EventStream, StatusCode> {
     pending::<()>().await;
 }
 
-/// The same, for runs of an owner.
+/// [`held`] for runs of an owner.
 #[sse_handler(detached = "held/{id}", owner = "{owner}", on_disconnect = cancel, stop_grace = "0s")]
 #[route(POST, "/of/{owner}/held/{id}")]
 async fn owned(owner: String, id: String) -> Result<EventStream, StatusCode> {
@@ -39,7 +39,7 @@ async fn prepare(State(hub): State<Hub>, id: String) -> StatusCode {
     tokio::spawn(run.start_or_join(|out: Emitter| async move {
         sleep(Duration::from_millis(500)).await;
         out.emit("x").await;
-        Ok::<(), StatusCode>(pending().await)
+        Err::<(), StatusCode>(pending().await)
     }));
     StatusCode::ACCEPTED
 }
@@ -59,7 +59,7 @@ async fn is_cancelled_within(run: &Run, time: Duration) -> bool {
     run.status().await.expect("a run") == RunStatus::Cancelled
 }
 
-/// The client that starts a run leaves before the response: nobody watches the run.
+/// The client that starts a run leaves before the response: no client watches the run.
 #[tokio::test(start_paused = true)]
 async fn a_starter_that_leaves_early_is_a_viewer_that_left() {
     for patience in [1, 300] {

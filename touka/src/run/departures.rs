@@ -7,8 +7,8 @@ use tokio::time::Instant;
 /// The number of departures that may be told in quick succession.
 const IN_A_ROW: u32 = 4;
 
-/// The time for one more departure to be told after that. Each is a note in the log of the run, and so is the return of a
-/// viewer after it: viewers that come and go must not fill the log.
+/// The interval of further departures. Each is a note in the log of the run, as is the return of a viewer after
+/// it: viewers that come and go must not fill the log.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// The pace at which a node tells a run that its last viewer there has left.
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_few_departures_are_told_at_once_and_then_one_in_an_interval() {
+    fn a_few_departures_are_told_at_once_and_then_one_at_a_time() {
         let begun = Instant::now() + Duration::from_hours(1);
         let mut departures = Departures::new(begun);
         let mut now = begun;

@@ -49,19 +49,19 @@ struct Count {
 impl Count {
     fn of(log: &RunLog) -> Self {
         let (in_memory, newest) = log.glance();
-        let newest = newest.and_then(parse).unwrap_or_default();
+        let newest = newest.as_ref().and_then(parse).unwrap_or_default();
         let number = |name: &str| newest[name].as_u64().unwrap_or(0);
         Self { all: number("all").max(in_memory as u64), live: number("live"), keep: keep_of(&newest) }
     }
 
-    /// Whether so many entries were added since the last compaction that most may be of runs that are removed.
+    /// Whether most entries may be of runs that are removed: at least half were added since the last compaction.
     const fn is_compaction_due(self) -> bool {
         self.all >= FEW.saturating_add(self.live.saturating_mul(2))
     }
 }
 
-fn parse(wire: Bytes) -> Option<Value> {
-    serde_json::from_str(Event::from_wire(&wire).as_data()?).ok()
+fn parse(wire: &Bytes) -> Option<Value> {
+    serde_json::from_str(Event::from_wire(wire).as_data()?).ok()
 }
 
 fn keep_of(entry: &Value) -> Duration {
@@ -69,7 +69,7 @@ fn keep_of(entry: &Value) -> Duration {
 }
 
 async fn entries(log: &RunLog) -> Result<Vec<Value>, HubError> {
-    Ok(log.events().await?.into_iter().filter_map(parse).collect())
+    Ok(log.events().await?.iter().filter_map(parse).collect())
 }
 
 /// Adds a run that has started to the list of its owner.

@@ -106,7 +106,8 @@ impl Run {
     }
 
     /// Sets what happens when the last viewer has left, on all nodes. By default the run goes on. The time counts from the
-    /// last viewer: a run that has not had any goes on. A node that dies while it has viewers counts as having them.
+    /// last viewer: a run that has not had any goes on. A node that dies while it has viewers counts as having them. If viewers
+    /// of another node come and go quickly, the departure of the last one counts up to 5 s later.
     #[must_use]
     pub const fn on_disconnect(mut self, then: OnDisconnect) -> Self {
         self.options.on_disconnect = then;
