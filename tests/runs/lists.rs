@@ -141,7 +141,7 @@ async fn a_list_that_is_replaced_on_a_server_loses_no_run() {
     let on_redis = [Hub::redis(redis.url()).await, Hub::redis(redis.url()).await];
     let on_nats = [Hub::nats(nats.url()).await, Hub::nats(nats.url()).await];
     for hubs in [on_redis, on_nats] {
-        no_run_is_lost(&hubs.map(|hub| hub.expect("a server")), 100).await;
+        no_run_is_lost(&hubs.map(|hub| hub.expect("a server")), 60).await;
     }
 }
 

@@ -115,14 +115,28 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Replaces the list of an owner by one of the runs that there are, if it is closed or has many entries.
+/// Replaces the list of an owner by one of the runs that there are, if it is closed or has many entries. If another node is
+/// quicker, the list may be replaced or not.
 async fn compact(hub: &Hub, owner: &str) -> Result<(), HubError> {
+    match try_compact(hub, owner).await {
+        // This process has heard late that another node has replaced the list.
+        Err(error) if error.is_removed() => Ok(()),
+        outcome => outcome,
+    }
+}
+
+async fn try_compact(hub: &Hub, owner: &str) -> Result<(), HubError> {
     let (Ok(name), Ok(spare)) = (list_of(owner), spare_of(owner)) else { return Ok(()) };
     let runs = Runs::of(hub);
     let _here = runs.compacting().await;
     let spare = hub.run_log(&spare)?;
     spare.update().await?;
     let lead = turn(&spare).await?;
+    // Another node may have replaced the list before it gave up the right.
+    spare.update().await?;
+    if spare.is_removed() {
+        return Ok(());
+    }
     let log = hub.run_log(&name)?;
     log.update().await?;
     if !log.is_over() {
