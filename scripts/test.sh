@@ -240,7 +240,7 @@ stage_counts() {
 stage_features() {
     need_component clippy clippy
     local feature
-    for feature in "" http2 macros tls axum disk redis nats metrics testing; do
+    for feature in "" http2 macros tls axum disk redis nats metrics openapi macros,openapi testing; do
         printf 'features: %s\n' "${feature:-none}"
         cargo clippy --quiet -p touka --no-default-features --features "$feature" -- -D warnings
     done

@@ -12,7 +12,7 @@ use touka::{Event, EventStream, EventWriter, Hub, IntoEvent, Router, contract, r
 /// A message of a room.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Message {
+pub(crate) struct Message {
     /// The name of its author.
     author: String,
     text: String,
@@ -26,7 +26,7 @@ pub struct Message {
 /// The mood of a message.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Mood {
+pub(crate) enum Mood {
     #[default]
     Neutral,
     InGoodSpirits,
@@ -34,14 +34,14 @@ pub enum Mood {
 
 /// The name of this type is one that TypeScript has a meaning for.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Response2 {
+pub(crate) struct Response2 {
     ok: bool,
 }
 
 /// The events of a room.
 #[derive(IntoEvent)]
 #[serde(rename_all_fields = "camelCase")]
-pub enum RoomEvent {
+pub(crate) enum RoomEvent {
     /// Somebody has written.
     Message(Message),
     /// Somebody has come.
@@ -61,6 +61,7 @@ pub enum RoomEvent {
     Closed,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn as_hex<S: serde::Serializer>(color: &u32, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&format!("#{color:06x}"))
 }
@@ -68,7 +69,7 @@ fn as_hex<S: serde::Serializer>(color: &u32, serializer: S) -> Result<S::Ok, S::
 /// A generic event.
 #[derive(IntoEvent)]
 #[event(name = "changed")]
-pub struct Changed<T>
+pub(crate) struct Changed<T>
 where
     T: Serialize + Send + 'static,
 {
@@ -78,7 +79,7 @@ where
 
 /// An error of the app.
 #[derive(Debug)]
-pub struct Refusal;
+pub(crate) struct Refusal;
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
@@ -90,7 +91,7 @@ impl DescribeResponse for Refusal {}
 
 /// The user of the session.
 #[derive(Debug)]
-pub struct User;
+pub(crate) struct User;
 
 impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = StatusCode;
@@ -104,7 +105,7 @@ impl DescribeRequest for User {}
 
 /// The tenant of the request.
 #[derive(Debug)]
-pub struct Tenant;
+pub(crate) struct Tenant;
 
 impl<S: Sync> FromRequestParts<S> for Tenant {
     type Rejection = StatusCode;
@@ -142,7 +143,7 @@ mod rooms {
         hub.topic(room)?.subscribe(from).await
     }
 
-    /// Says something in a room.
+    /// Publishes a message in a room.
     #[route(POST, "/rooms/{room}")]
     pub(super) async fn say(
         State(hub): State<Hub>,
@@ -171,7 +172,7 @@ mod rooms {
     #[derive(IntoEvent)]
     pub(super) enum Never {}
 
-    /// Its events are none.
+    /// A stream without events.
     #[route(GET, "/rooms/silent")]
     pub(super) async fn silent() -> EventStream<Never> {
         EventStream::generate(|_| async {})
@@ -216,12 +217,13 @@ async fn anything() {
     emit!(Event::data("x"));
 }
 
-/// Answers a question, whoever watches.
+/// Answers a question, with or without viewers.
 #[sse_handler(detached = "answers/{id}")]
 #[route(POST, "/answers/{id}")]
 async fn ask(id: u64, question: String) -> Result<EventStream<RoomEvent>, Refusal> {
     let _ = id;
-    emit!(RoomEvent::Log(question));
+    emit!(RoomEvent::Joined { seq: 1, user_name: question, invited_by: None, color: 3 });
+    emit!(RoomEvent::Log(String::new()));
 }
 
 /// Watches an answer.
@@ -257,14 +259,14 @@ async fn remove(rest: String) {
     let _ = rest;
 }
 
-/// It is somewhere else.
+/// A page that has moved.
 #[route(GET, "/old")]
 #[deprecated = "it has moved"]
 async fn old() -> Redirect {
     Redirect::to("/")
 }
 
-/// Its answer has no name.
+/// An answer whose type has no name.
 #[route(GET, "/opaque")]
 async fn opaque() -> impl IntoResponse {
     "x"
@@ -282,9 +284,8 @@ async fn hidden() -> &'static str {
 }
 
 /// The router of the app.
-pub fn router() -> Router {
+pub(crate) fn router() -> Router {
     let users: Router<Hub> = Router::new().nest("/users/{user}", contract![page]);
-    #[expect(deprecated, reason = "its mark is a part of the contract")]
     let all = contract![
         rooms::listen,
         rooms::say,

@@ -1,7 +1,8 @@
 //! Sets the cfg that puts the library's lock under the scheduler.
 
 /// The library's features, of which this package has none.
-const FEATURES: [&str; 9] = ["axum", "disk", "http2", "macros", "metrics", "nats", "redis", "testing", "tls"];
+const FEATURES: [&str; 10] =
+    ["axum", "disk", "http2", "macros", "metrics", "nats", "openapi", "redis", "testing", "tls"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

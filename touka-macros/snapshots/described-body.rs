@@ -15,7 +15,7 @@ struct open {}
 #[allow(private_bounds, private_interfaces)]
 impl open {
     #[doc(hidden)]
-    #[allow(dead_code, clippy::too_many_lines)]
+    #[allow(dead_code, deprecated, clippy::too_many_lines)]
     pub fn __touka_route<__ToukaState, __ToukaVia>() -> ::touka::__private::Route<
         __ToukaState,
     >
@@ -78,8 +78,16 @@ impl open {
             Self::__touka_route::<__ToukaState, __ToukaVia>(),
             |operation| {
                 ::touka::__private::describe_handler(operation, "", true);
-                <State<App> as ::touka::__private::DescribeRequest>::describe(operation);
-                <Json<Room> as ::touka::__private::DescribeRequest>::describe(operation);
+                <State<
+                    App,
+                > as ::touka::__private::DescribedRequest<
+                    __ToukaState,
+                >>::describe(operation);
+                <Json<
+                    Room,
+                > as ::touka::__private::DescribedRequest<
+                    __ToukaState,
+                >>::describe(operation);
             },
         )
     }

@@ -148,6 +148,11 @@ const _: () = {
 )]
 const _: () = {
     use ::touka::__private::derived::schemars as __touka_schemars;
+    #[allow(unused_imports)]
+    use ::core::{
+        convert::{From as _, Into as _},
+        iter::{IntoIterator as _, Iterator as _},
+    };
     #[derive(__touka_schemars::JsonSchema)]
     #[schemars(crate = "__touka_schemars", bound = "")]
     #[serde(rename_all = "camelCase")]
@@ -158,7 +163,7 @@ const _: () = {
         #[serde(skip)]
         id: u64,
         #[serde(rename = "t")]
-        text: &'a str,
+        text: ::touka::__private::derived::Deferred<&'a str>,
         raw: ::touka::__private::derived::AnyJson,
         #[serde(skip)]
         __touka: ::core::marker::PhantomData<(&'a (), fn() -> T)>,
@@ -177,7 +182,10 @@ const _: () = {
                     "token",
                     ::core::primitive::str::trim(::core::concat!(" A token. ", "\n")),
                 );
-            events.json::<T>("usage", ::core::primitive::str::trim(""));
+            events
+                .json::<
+                    ::touka::__private::derived::Deferred<T>,
+                >("usage", ::core::primitive::str::trim(""));
             events.text("line", ::core::primitive::str::trim(""));
             events.empty("done", ::core::primitive::str::trim(""));
         }

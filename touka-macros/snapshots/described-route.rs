@@ -24,7 +24,7 @@ pub struct room {}
 #[allow(private_bounds, private_interfaces)]
 impl room {
     #[doc(hidden)]
-    #[allow(dead_code, clippy::too_many_lines)]
+    #[allow(dead_code, deprecated, clippy::too_many_lines)]
     pub fn __touka_route<__ToukaState, __ToukaVia>() -> ::touka::__private::Route<
         __ToukaState,
     >
@@ -89,9 +89,9 @@ impl room {
         __ToukaState: ::touka::__private::AnyState,
         __ToukaVia: 'static,
         State<App>: ::touka::__private::LastExtractor<__ToukaState, __ToukaVia>,
-        Option<u64>: ::touka::__private::DescribedQuery<__ToukaState>,
+        Option<u64>: ::touka::__private::DescribedParameter<__ToukaState>,
         State<App>: ::touka::__private::DescribedRequest<__ToukaState>,
-        String: ::touka::__private::DescribedCapture<__ToukaState>,
+        String: ::touka::__private::DescribedParameter<__ToukaState>,
         Result<
             ::touka::EventStream<Tick>,
             Refusal,
@@ -105,14 +105,26 @@ impl room {
                     ::core::concat!(" Follows a room.", "\n"),
                     false,
                 );
-                ::touka::__private::describe_query::<Option<u64>>(operation, "since");
-                <State<App> as ::touka::__private::DescribeRequest>::describe(operation);
-                ::touka::__private::describe_capture::<String>(operation, "room");
+                <Option<
+                    u64,
+                > as ::touka::__private::DescribedParameter<
+                    __ToukaState,
+                >>::query(operation, "since");
+                <State<
+                    App,
+                > as ::touka::__private::DescribedRequest<
+                    __ToukaState,
+                >>::describe(operation);
+                <String as ::touka::__private::DescribedParameter<
+                    __ToukaState,
+                >>::capture(operation, "room");
                 ::touka::__private::describe_end(operation, "done");
                 <Result<
                     ::touka::EventStream<Tick>,
                     Refusal,
-                > as ::touka::__private::DescribeResponse>::describe(operation);
+                > as ::touka::__private::DescribedResponse<
+                    __ToukaState,
+                >>::describe(operation);
             },
         )
     }

@@ -38,7 +38,7 @@ struct turn {}
 #[allow(private_bounds, private_interfaces)]
 impl turn {
     #[doc(hidden)]
-    #[allow(dead_code, clippy::too_many_lines)]
+    #[allow(dead_code, deprecated, clippy::too_many_lines)]
     pub fn __touka_route<__ToukaState, __ToukaVia>() -> ::touka::__private::Route<
         __ToukaState,
     >

@@ -17,7 +17,7 @@ struct feed {}
 #[allow(private_bounds, private_interfaces)]
 impl feed {
     #[doc(hidden)]
-    #[allow(dead_code, clippy::too_many_lines)]
+    #[allow(dead_code, deprecated, clippy::too_many_lines)]
     pub fn __touka_route<__ToukaState, __ToukaVia>() -> ::touka::__private::Route<
         __ToukaState,
     >

@@ -7,16 +7,18 @@ use syn::spanned::Spanned;
 /// The path of touka in generated code: `::touka`, or the value of the `crate` option.
 pub(crate) struct Runtime {
     root: TokenStream,
+    /// Whether the path is the value of the `crate` option.
+    is_written: bool,
 }
 
 impl Runtime {
     pub(crate) fn new(root: Option<&syn::Path>) -> Self {
-        Self { root: root.map_or_else(|| quote!(::touka), ToTokens::to_token_stream) }
+        Self { root: root.map_or_else(|| quote!(::touka), ToTokens::to_token_stream), is_written: root.is_some() }
     }
 
     /// Takes the `$crate` of a `macro_rules!` of touka.
     pub(crate) const fn at(root: TokenStream) -> Self {
-        Self { root }
+        Self { root, is_written: false }
     }
 
     /// The path itself.
@@ -39,6 +41,12 @@ impl Runtime {
             token
         };
         self.private(name).into_iter().map(located).collect()
+    }
+
+    /// A trait as [`Runtime::private_at`] locates it, unless the user has written the path of touka: if that is wrong,
+    /// the compiler reports it once at each location.
+    pub(crate) fn bound_at(&self, at: Span, name: &str) -> TokenStream {
+        if self.is_written { self.private(name) } else { self.private_at(at, name) }
     }
 
     /// The function that converts the value of an option, with the location of that value.

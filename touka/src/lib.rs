@@ -85,6 +85,7 @@
 //! | [`guides::cookbook`] | whole programs: chat, sessions, notifications, MCP, chat completions, shutdown, scale |
 //! | [`guides::topics`] | topics |
 //! | [`guides::runs`] | bodies that outlive their client |
+//! | [`guides::contract`] | an OpenAPI document and a TypeScript client, from the handlers |
 //! | [`guides::scaling`] | several processes with one Redis |
 //! | [`guides::axum`], [`guides::from_axum`] | touka in an axum app, and the way from axum's `Sse` |
 //! | [`guides::deploying`], [`guides::observability`] | proxies, systemd, containers, TLS; logs and metrics |
@@ -103,6 +104,7 @@
 //! - [`extract`]: parameters of handlers.
 //! - [`server`]: sockets, connections, shutdown.
 //! - [`routing`]: from a path to a handler.
+//! - `openapi`: the contract of an app, with the feature of that name.
 //! - `testing`: the test kit, with the feature of that name.
 //! - [`http`], [`body`]: the crate `http`, and axum-core's bodies.
 //!
@@ -124,6 +126,8 @@
 //!
 //! `nats` (off): the same on NATS servers with `JetStream`.
 //!
+//! `openapi` (off): `Router::openapi`, an `OpenAPI` document from the handlers, and `Router::typescript`, a client.
+//!
 //! `metrics` (off): metrics of streams and requests, for the `metrics` facade.
 //!
 //! `testing` (off): `touka::testing`, which runs an app in memory for tests of its handlers.
@@ -143,7 +147,14 @@ pub mod extract;
     doc,
     any(
         not(doctest),
-        all(feature = "axum", feature = "disk", feature = "macros", feature = "testing", feature = "tls")
+        all(
+            feature = "axum",
+            feature = "disk",
+            feature = "macros",
+            feature = "openapi",
+            feature = "testing",
+            feature = "tls"
+        )
     )
 ))]
 #[cfg_attr(docsrs, doc(auto_cfg = false))]

@@ -234,7 +234,7 @@ export function createApi(options: ClientOptions = {}) {
       anything(options?: StreamOptions<AppAnythingEvent>): EventStream<AppAnythingEvent> {
         return client.stream<AppAnythingEvent>(appAnythingRoute, {}, options);
       },
-      /** Answers a question, whoever watches. */
+      /** Answers a question, with or without viewers. */
       ask(params: { id: number; body: string }, options?: StreamOptions<AppAskEvent>): EventStream<AppAskEvent> {
         return client.stream<AppAskEvent>(appAskRoute, params, options);
       },
@@ -261,14 +261,14 @@ export function createApi(options: ClientOptions = {}) {
         return client.call<void>(appRemoveRoute, params, options);
       },
       /**
-       * It is somewhere else.
+       * A page that has moved.
        *
        * @deprecated
        */
       old(options?: CallOptions): Promise<void> {
         return client.call<void>(appOldRoute, {}, options);
       },
-      /** Its answer has no name. */
+      /** An answer whose type has no name. */
       opaque(options?: CallOptions): Promise<Response> {
         return client.call<Response>(appOpaqueRoute, {}, options);
       },
@@ -285,11 +285,11 @@ export function createApi(options: ClientOptions = {}) {
         listen(params: { room: string; mood?: Mood2; tag?: string[] }, options?: StreamOptions<AppRoomsListenEvent>): EventStream<AppRoomsListenEvent> {
           return client.stream<AppRoomsListenEvent>(appRoomsListenRoute, params, options);
         },
-        /** Says something in a room. */
+        /** Publishes a message in a room. */
         say(params: { room: string; body: MessageInput }, options?: CallOptions): Promise<Message> {
           return client.call<Message>(appRoomsSayRoute, params, options);
         },
-        /** Its events are none. */
+        /** A stream without events. */
         silent(options?: StreamOptions<AppRoomsSilentEvent>): EventStream<AppRoomsSilentEvent> {
           return client.stream<AppRoomsSilentEvent>(appRoomsSilentRoute, {}, options);
         },

@@ -52,7 +52,12 @@ pub(super) fn describe(input: &Input, paths: &Paths) -> TokenStream {
     let alias = (!structs.is_empty()).then(|| {
         let alias = Ident::new(SCHEMARS, Span::call_site());
         // An alias, because a path through `$crate` cannot be written in a string.
-        quote!(use #schemars as #alias;)
+        // schemars' derive calls methods of these traits, which are not in scope in a module without the prelude.
+        quote! {
+            use #schemars as #alias;
+            #[allow(unused_imports)]
+            use ::core::{convert::{From as _, Into as _}, iter::{IntoIterator as _, Iterator as _}};
+        }
     });
     let ident = &input.ident;
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();

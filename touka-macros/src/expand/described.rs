@@ -60,7 +60,7 @@ pub(super) fn expand(
     }
     if let Some(output) = output(handler, options, runtime) {
         let at = handler.output().map_or_else(|| located(&handler.sig.ident), located);
-        let bound = runtime.private_at(at, "DescribedResponse");
+        let bound = runtime.bound_at(at, "DescribedResponse");
         bounds.push(quote_spanned!(at=> #output: #bound<#state>,));
         describe.extend(quote_spanned!(at=> <#output as #bound<#state>>::describe(operation);));
     }

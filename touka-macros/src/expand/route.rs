@@ -99,7 +99,8 @@ pub(crate) fn route(
         #[allow(private_bounds, private_interfaces)]
         impl #name {
             #[doc(hidden)]
-            #[allow(dead_code, clippy::too_many_lines)]
+            // The call of a deprecated handler is not the user's.
+            #[allow(dead_code, deprecated, clippy::too_many_lines)]
             pub fn __touka_route #generics () -> #route<#state>
             where
                 #state: #any_state,

@@ -13,6 +13,12 @@ use crate::openapi::{DescribeRequest, DescribeResponse, Operation};
 // derive, a lifetime. They have no supertraits, which would be checked as well.
 
 /// A parameter that is an extractor.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not describe what it reads from a request",
+    label = "a parameter of a route that is in the contract",
+    note = "implement `touka::openapi::DescribeRequest` for it; an empty implementation says that clients need not know of it",
+    note = "an extractor of another crate needs a type of your own around it"
+)]
 pub trait DescribedRequest<S> {
     fn describe(operation: &mut Operation<'_>);
 }
@@ -24,6 +30,12 @@ impl<S, T: DescribeRequest> DescribedRequest<S> for T {
 }
 
 /// The return type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not describe its answers",
+    label = "the answer of a route that is in the contract",
+    note = "implement `touka::openapi::DescribeResponse` for it; an empty implementation says that it has any status",
+    note = "a return type of another crate needs a type of your own around it"
+)]
 pub trait DescribedResponse<S> {
     fn describe(operation: &mut Operation<'_>);
 }
@@ -38,7 +50,7 @@ impl<S, T: DescribeResponse> DescribedResponse<S> for T {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema",
     label = "a parameter of a route that is in the contract",
-    note = "derive `schemars::JsonSchema` for it, or implement that trait",
+    note = "derive `schemars::JsonSchema` for it, or for the type inside it; or implement that trait",
     note = "in `routes!` instead of `contract!`, the route needs no schema"
 )]
 pub trait DescribedParameter<S> {
@@ -66,7 +78,7 @@ const INVALID: &str = "A parameter is not valid.";
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema",
     label = "the data of an event that is in the contract",
-    note = "derive `schemars::JsonSchema` for it, or implement that trait",
+    note = "derive `schemars::JsonSchema` for it, or for the type inside it; or implement that trait",
     note = "in `routes!` instead of `contract!`, the route needs no schema"
 )]
 pub trait DataSchema<'a> {

@@ -36,6 +36,8 @@ guides! {
     topics: "topics.md",
     /// Bodies that outlive their client, such as answers of a language model.
     runs: "runs.md",
+    /// An OpenAPI document and a TypeScript client, from the handlers.
+    contract: "contract.md",
     /// One app in several processes, with one Redis or NATS behind them.
     scaling: "scaling.md",
     /// Handlers, routers and streams in an axum app, under either server.

@@ -83,7 +83,7 @@ pub trait DescribeResponse {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no JSON Schema",
     label = "in a route that is in the contract",
-    note = "derive `schemars::JsonSchema` for it, or implement that trait",
+    note = "derive `schemars::JsonSchema` for it, or for the type inside it; or implement that trait",
     note = "in `routes!` instead of `contract!`, the route needs no schema"
 )]
 pub trait HasSchema: JsonSchema {}

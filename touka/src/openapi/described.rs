@@ -31,9 +31,9 @@ pub(crate) struct Described {
 pub(crate) enum RunPart {
     #[default]
     None,
-    /// Its stream is that of a run.
+    /// The stream of the handler is that of a run.
     Watches,
-    /// It starts the run, or joins it.
+    /// The handler starts the run, or joins it.
     Starts,
 }
 

@@ -140,7 +140,7 @@ impl<'a> Operation<'a> {
 
     pub(crate) const fn starts_run(&mut self) {
         self.described.run = RunPart::Starts;
-        // Whoever joins it continues after the last event that it has.
+        // A client that joins the run continues after the last event that it has.
         self.described.resumes = true;
     }
 

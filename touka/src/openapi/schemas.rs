@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 /// The place of schemas in a document.
 pub(crate) const COMPONENTS: &str = "#/components/schemas/";
-/// Where schemas of values that clients send are, until both kinds are joined.
+/// The place of the schemas of values that clients send, until both kinds are joined.
 const RECEIVED: &str = "#/components/received/";
 
 /// The schemas of a document, while its operations are described.

@@ -150,7 +150,7 @@ impl<S> Route<S> {
         self
     }
 
-    /// What the contract needs to know of the route, if it is in it.
+    /// The part of the route that the contract needs, if the route is in it.
     #[cfg(feature = "openapi")]
     pub(super) fn routed(&self) -> Option<Routed<'_>> {
         let describe = self.describe?;

@@ -1,0 +1,17 @@
+/**
+ * The value of a promise, or the reason of the signal if that aborts first. Leaves no listener behind.
+ * @internal
+ */
+export async function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort);
+  });
+  try {
+    return await Promise.race([aborted, value]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -1,0 +1,49 @@
+import { ContentTypeError, Lost } from './errors.ts';
+import { retryAfter } from './backoff.ts';
+import { type Block, Parser } from './parser.ts';
+import { type Sender, httpError } from './request.ts';
+import { type Link } from './link.ts';
+
+/**
+ * An open event stream.
+ * @internal
+ */
+export interface Connection {
+  /** The next blocks, or `undefined` at the end. Reads from the network only when it is called. */
+  read(): Promise<Block[] | undefined>;
+  /** The stream's reconnection time so far, if it has sent one. */
+  retry(): number | undefined;
+}
+
+/**
+ * Sends a request and checks its response. The answer is a connection, `'over'` after a 204, or `'renew'` after a 401
+ * that calls for new headers.
+ * @internal
+ */
+export async function connect(sender: Sender, id: string, link: Link): Promise<Connection | 'over' | 'renew'> {
+  const headers = await sender.headers(link.signal);
+  if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
+  // Headers are bytes: each character is one byte of the id's UTF-8.
+  if (id) headers.set('last-event-id', String.fromCharCode(...new TextEncoder().encode(id)));
+  const response = await link.wait(() => sender.send(headers, link.signal, 'no-store'));
+  const { status } = response;
+  if (sender.renews(status)) return 'renew';
+  if (status === 204) return 'over';
+  if (status !== 200) {
+    const error = await httpError(response, link.wait);
+    if (status === 408 || status === 429 || status >= 500) throw new Lost(error, retryAfter(response.headers));
+    throw error;
+  }
+  const type = response.headers.get('content-type') ?? '';
+  if (!/^\s*text\/event-stream\s*(;|$)/i.test(type)) throw new ContentTypeError(type);
+  const reader = response.body?.getReader();
+  const parser = new Parser(id);
+  return {
+    async read() {
+      if (!reader) return undefined;
+      const { done, value } = await link.wait(() => reader.read());
+      return done ? undefined : parser.feed(value);
+    },
+    retry: () => parser.retry,
+  };
+}

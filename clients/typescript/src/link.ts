@@ -1,0 +1,52 @@
+import { until } from './abort.ts';
+import { Lost } from './errors.ts';
+import { type Waiting } from './request.ts';
+import { onWake, timer } from './wake.ts';
+
+/**
+ * The life of one attempt: ends with the iteration, after a silence, or by `close`.
+ * @internal
+ */
+export class Link {
+  #controller = new AbortController();
+  #outer: AbortSignal;
+  #silence: number;
+  #abort = (): void => this.#controller.abort(this.#outer.reason);
+
+  /** `silence` is the time of the watchdog in milliseconds; 0 is none. */
+  constructor(outer: AbortSignal, silence: number) {
+    this.#outer = outer;
+    this.#silence = silence;
+    if (outer.aborted) this.#abort();
+    else outer.addEventListener('abort', this.#abort);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Waits for something of the server. A failure is `Lost`, and so is a silence that is too long. */
+  wait: Waiting = async (start) => {
+    const silence = this.#silence || Infinity;
+    const begun = Date.now();
+    const stall = (): void => this.#controller.abort(new DOMException(`no byte for ${silence} ms`, 'TimeoutError'));
+    const pending = timer(stall, silence);
+    // Timers stop while a computer sleeps, and the connection is dead afterwards.
+    const stopWaking = onWake(() => {
+      if (Date.now() - begun >= silence) stall();
+    });
+    try {
+      return await until(this.signal, start());
+    } catch (error) {
+      throw new Lost(error);
+    } finally {
+      clearTimeout(pending);
+      stopWaking();
+    }
+  };
+
+  close(): void {
+    this.#outer.removeEventListener('abort', this.#abort);
+    this.#controller.abort();
+  }
+}

@@ -1,0 +1,10 @@
+use touka::{contract, route};
+
+#[route(GET, "/clock")]
+async fn clock() -> &'static str {
+    "noon"
+}
+
+fn main() {
+    let _ = touka::Router::<()>::new().mount(contract![clock()]);
+}
