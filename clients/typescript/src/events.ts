@@ -76,7 +76,7 @@ export async function* receive<E extends StreamEvent>(
       if (connection === 'over') return;
       if (connection === 'renew') continue;
       if (plan.follow && route !== plan.follow) sender = make((route = plan.follow));
-      options.onOpen?.();
+      await until(signal, options.onOpen?.());
       try {
         for (let blocks; !restart && (blocks = await connection.read()); ) {
           for (const block of blocks) {
@@ -126,7 +126,7 @@ export async function* receive<E extends StreamEvent>(
       throw new CutError(cause);
     }
     const delay = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
-    options.onRetry?.({ error: cause, delay, attempts: backoff.attempts });
+    await until(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
     await pause(delay, floor, signal);
     signal.throwIfAborted();
   }

@@ -43,7 +43,7 @@ export type AppRoomsListenEvent =
     }; id: string }
   /** A line of the log. */
   | { event: "log"; data: string; id: string }
-  | { event: "closed"; data: ""; id: string }
+  | { event: "closed"; data: undefined; id: string }
   /** The stream has failed, and is over. */
   | { event: "error"; data: {
       status: number;
@@ -81,7 +81,7 @@ export type AppNumbersEvent =
       title: string;
     }; id: string }
   /** The stream is over. */
-  | { event: "done"; data: ""; id: string };
+  | { event: "done"; data: undefined; id: string };
 
 /** The events of `app.calls`. */
 export type AppCallsEvent =
@@ -96,7 +96,7 @@ export type AppCallsEvent =
     }; id: string }
   /** A line of the log. */
   | { event: "log"; data: string; id: string }
-  | { event: "closed"; data: ""; id: string }
+  | { event: "closed"; data: undefined; id: string }
   /** The stream has failed, and is over. */
   | { event: "error"; data: {
       status: number;
@@ -119,7 +119,7 @@ export type AppAskEvent =
     }; id: string }
   /** A line of the log. */
   | { event: "log"; data: string; id: string }
-  | { event: "closed"; data: ""; id: string }
+  | { event: "closed"; data: undefined; id: string }
   /** The stream has failed, and is over. */
   | { event: "error"; data: {
       status: number;
@@ -163,7 +163,7 @@ export type AppWatchEvent =
     }; id: string }
   /** A line of the log. */
   | { event: "log"; data: string; id: string }
-  | { event: "closed"; data: ""; id: string }
+  | { event: "closed"; data: undefined; id: string }
   /** The stream has failed, and is over. */
   | { event: "error"; data: {
       status: number;

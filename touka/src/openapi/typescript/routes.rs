@@ -93,7 +93,7 @@ pub(super) fn event_union(name: &str, named: &Named, events: &EventSet, types: T
         let data = match &branch.data {
             Data::Json(schema) => types.of(schema, 4),
             Data::Text => "string".to_owned(),
-            Data::Empty => "\"\"".to_owned(),
+            Data::Empty => "undefined".to_owned(),
         };
         let event = json!(branch.name);
         text += &comment(&branch.description, 2);

@@ -2,12 +2,34 @@
 
 use std::collections::BTreeSet;
 
-/// The files, each of which uses only those before it.
-const FILES: &[&str] = &[include_str!("runtime/errors.ts")];
+macro_rules! files {
+    ($($name:literal),* $(,)?) => {
+        /// The files by name, each of which uses only those before it.
+        const FILES: &[(&str, &str)] = &[$(($name, include_str!(concat!("runtime/", $name)))),*];
+    };
+}
+
+files! {
+    "abort.ts",
+    "gap.ts",
+    "errors.ts",
+    "backoff.ts",
+    "wake.ts",
+    "parser.ts",
+    "route.ts",
+    "request.ts",
+    "link.ts",
+    "connection.ts",
+    "source.ts",
+    "options.ts",
+    "events.ts",
+    "stream.ts",
+    "client.ts",
+}
 
 /// The runtime in one piece: without the imports, which are of its own files.
 pub(super) fn text() -> String {
-    let lines = FILES.iter().flat_map(|file| file.lines().chain([""])).filter(|line| !line.starts_with("import "));
+    let lines = FILES.iter().flat_map(|(_, file)| file.lines().chain([""])).filter(|line| !line.starts_with("import "));
     let mut text = String::new();
     for line in lines {
         // Two blank lines, where an import was, are one.
@@ -24,4 +46,23 @@ pub(super) fn words(text: &str) -> BTreeSet<&str> {
     text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '$'))
         .filter(|word| !word.is_empty())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_are_those_of_the_clients_folder_in_its_order() {
+        let order: Vec<&str> = include_str!("runtime/order.txt").lines().collect();
+        let names: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, order);
+    }
+
+    #[test]
+    fn the_text_has_no_imports() {
+        let text = text();
+        assert!(text.contains("export class Client {"), "{text}");
+        assert!(!text.lines().any(|line| line.starts_with("import ")), "{text}");
+    }
 }
