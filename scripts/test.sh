@@ -277,8 +277,8 @@ stage_browser() {
     need_node_modules
     need_nginx
     need_redis
-    cargo build -p touka-examples --example ai-sdk --example assistant --example cluster --example cors \
-        --example dashboard --example tokens
+    cargo build -p touka-examples --example ai-sdk --example assistant --example cluster --example contract \
+        --example cors --example dashboard --example tokens
     cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
     (cd tests/browser && npm test)
 }

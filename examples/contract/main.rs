@@ -1,10 +1,11 @@
 //! A chat whose contract is known: an OpenAPI document and a TypeScript client, from its handlers.
 //!
 //! ```text
-//! cargo run --example contract                        # then open http://127.0.0.1:3000/openapi.json
+//! cargo run --example contract -- --typescript examples/contract/page/api.ts      # write the client
+//! npx -p typescript tsc -p examples/contract/page                                 # build the page
+//! cargo run --example contract                        # then open http://127.0.0.1:3000, in two tabs
 //! cargo run --example contract -- 127.0.0.1:3000 500  # a slower model: milliseconds for a word
-//! cargo run --example contract -- --openapi FILE      # write the document, and exit
-//! cargo run --example contract -- --typescript FILE   # write the client, and exit
+//! cargo run --example contract -- --openapi FILE      # write the document, which /openapi.json has as well
 //! curl -N http://127.0.0.1:3000/rooms/den             # listen to a room
 //! curl http://127.0.0.1:3000/rooms/den -H 'content-type: application/json' \
 //!   -d '{"author": "ben", "text": "hello"}'           # say something there
@@ -12,25 +13,29 @@
 //!
 //! Routes in `contract!` instead of `routes!` are in the contract. The types of their parameters, bodies and events
 //! derive `JsonSchema`, and doc comments go into the document. [`rooms`] has topics, [`answers`] has runs, [`text`] is a
-//! type whose limits are in the contract.
+//! type whose limits are in the contract. `page/page.ts` is the page: a change here that it does not expect is an error
+//! of `tsc`. [`built`] serves what `tsc` has made of it.
 
 mod answers;
+mod built;
 // The model of the example ai-sdk.
 #[path = "../ai-sdk/model.rs"]
 mod model;
 mod rooms;
 mod text;
 
-use std::env;
 use std::error::Error;
+use std::{env, fs};
 
+use axum::response::Response;
+use built::Built;
 use model::{Model, TIME_PER_TOKEN};
 use rooms::Rooms;
-use touka::extract::FromRef;
+use touka::extract::{FromRef, State};
 use touka::openapi::Info;
 use touka::topic::Retention;
-use touka::{Hub, Router, contract};
-use touka_examples::{begin, pace};
+use touka::{Hub, Router, contract, route, routes};
+use touka_examples::{Page, begin, pace, page};
 
 /// The number of events that a room keeps for clients that come later.
 const HISTORY: usize = 50;
@@ -40,6 +45,7 @@ struct App {
     hub: Hub,
     rooms: Rooms,
     model: Model,
+    built: Built,
 }
 
 impl FromRef<App> for Hub {
@@ -60,29 +66,49 @@ impl FromRef<App> for Model {
     }
 }
 
+impl FromRef<App> for Built {
+    fn from_ref(app: &App) -> Self {
+        app.built.clone()
+    }
+}
+
+/// The page.
+#[route(GET, "/")]
+async fn index() -> Page {
+    page(include_str!("page/page.html"))
+}
+
+/// A script of the page.
+#[route(GET, "/page/{file}")]
+async fn script(State(built): State<Built>, file: String) -> Response {
+    built.file(&file).await
+}
+
 fn info() -> Info {
     Info::new("Chat", env!("CARGO_PKG_VERSION")).description("Rooms with messages, and answers to questions.")
 }
 
-fn app(model: Model) -> Router {
+fn app(model: Model, built: Built) -> Router {
     let hub = Hub::builder().retention(Retention::new().events(HISTORY)).memory();
-    let routes = contract![rooms::list, rooms::say, rooms::listen, answers::ask, answers::watch, answers::stop];
-    let state = App { hub, rooms: Rooms::default(), model };
-    Router::new().mount(routes).mount_openapi("/openapi.json", info()).with_state(state)
+    let known = contract![rooms::list, rooms::say, rooms::listen, answers::ask, answers::watch, answers::stop];
+    let state = App { hub, rooms: Rooms::default(), model, built };
+    Router::new().mount(known).mount(routes![index, script]).mount_openapi("/openapi.json", info()).with_state(state)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = env::args().skip(1);
-    if let (Some(kind), Some(file)) = (arguments.next(), arguments.next()) {
-        let app = app(Model::new(TIME_PER_TOKEN));
-        match kind.as_str() {
-            "--openapi" => return Ok(std::fs::write(file, format!("{:#}\n", app.openapi(info())))?),
-            "--typescript" => return Ok(std::fs::write(file, app.typescript())?),
-            _ => {}
-        }
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let app = app(Model::new(TIME_PER_TOKEN), Built::new(None::<&str>));
+    match &*arguments {
+        [kind, file] if kind == "--openapi" => Ok(fs::write(file, format!("{:#}\n", app.openapi(info())))?),
+        [kind, file] if kind == "--typescript" => Ok(fs::write(file, app.typescript())?),
+        _ => serve(arguments.get(2)).await,
     }
-    let app = app(Model::new(pace(TIME_PER_TOKEN)?));
+}
+
+/// Serves the app. Other examples have the first two arguments, too; the third one is the folder of the page's scripts.
+async fn serve(built: Option<&String>) -> Result<(), Box<dyn Error>> {
+    let app = app(Model::new(pace(TIME_PER_TOKEN)?), Built::new(built));
     let listener = begin("contract", app.routes()).await?;
     Ok(app.serve(listener).await?)
 }
@@ -97,7 +123,7 @@ mod tests {
     use super::*;
 
     fn chat() -> TestApp {
-        TestApp::new(app(Model::new(Duration::ZERO)))
+        TestApp::new(app(Model::new(Duration::ZERO), Built::new(None::<&str>)))
     }
 
     async fn say(chat: &TestApp, room: &str, message: &Value) -> (u16, String) {
