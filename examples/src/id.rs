@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::Deserialize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 /// The maximum length of an id, in bytes.
 const LONGEST_ID: usize = 64;
@@ -11,8 +12,9 @@ const LONGEST_ID: usize = 64;
 /// An id that a client chooses, of a chat, a message or a turn.
 ///
 /// Ids become parts of keys and of other ids, so they cannot be any text.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String")]
+#[schemars(inline, extend("pattern" = "^[A-Za-z0-9_-]{1,64}$"))]
 pub struct Id(String);
 
 impl FromStr for Id {

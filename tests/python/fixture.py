@@ -1,4 +1,4 @@
-"""Runs the Rust fixture, and posts scripts for its streams.
+"""Runs the Rust programs under test, and posts scripts for the streams of the fixture.
 
 Builds nothing, so that a build does not count as a test's time. scripts/test.sh builds first.
 """
@@ -15,24 +15,24 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PATIENCE = 60
 
 
-class Fixture:
-    """A process of the fixture, once it has printed its address."""
+class Program:
+    """A process, once it has printed its address."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str, build: str, *arguments: str) -> None:
         metadata = subprocess.run(
             ["cargo", "metadata", "--format-version", "1", "--no-deps"],
             cwd=ROOT, check=True, capture_output=True, text=True,
         )
-        binary = pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / "debug" / "touka-fixture"
+        binary = pathlib.Path(json.loads(metadata.stdout)["target_directory"]) / "debug" / path
         if not binary.exists():
-            raise FileNotFoundError(f"{binary} is missing: cargo build -p touka-tests --bin touka-fixture")
-        self._process = subprocess.Popen([binary, "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+            raise FileNotFoundError(f"{binary} is missing: {build}")
+        self._process = subprocess.Popen([binary, "127.0.0.1:0", *arguments], stdout=subprocess.PIPE, text=True)
         # A program that ends closes its output.
         line = self._process.stdout.readline()
         found = re.search(r"http://\S+", line)
         if not found:
             self.stop()
-            raise RuntimeError(f"the fixture printed no address but {line!r}")
+            raise RuntimeError(f"{path} printed no address but {line!r}")
         self.url = found[0]
 
     def stop(self) -> None:
@@ -44,6 +44,13 @@ class Fixture:
             raise
         finally:
             self._process.stdout.close()
+
+
+class Fixture(Program):
+    """The server of scripts."""
+
+    def __init__(self) -> None:
+        super().__init__("touka-fixture", "cargo build -p touka-tests --bin touka-fixture")
 
     def post(self, script: dict) -> str:
         """Stores a script. Returns the URL that plays it."""

@@ -18,6 +18,7 @@ const PROGRAMS = {
   'ai-sdk': { path: 'examples/ai-sdk', build: 'cargo build -p touka-examples --example ai-sdk' },
   assistant: { path: 'examples/assistant', build: 'cargo build -p touka-examples --example assistant' },
   cluster: { path: 'examples/cluster', build: 'cargo build -p touka-examples --example cluster' },
+  contract: { path: 'examples/contract', build: 'cargo build -p touka-examples --example contract' },
   cors: { path: 'examples/cors', build: 'cargo build -p touka-examples --example cors' },
   dashboard: { path: 'examples/dashboard', build: 'cargo build -p touka-examples --example dashboard' },
   fixture: { path: 'touka-fixture', build: 'cargo build -p touka-tests --bin touka-fixture' },

@@ -134,8 +134,8 @@ fn add(
                 let name = joined.add(&format!("{}Event", pascal_case(&named.path_of_handler)), json!({}));
                 joined.schemas[&name] = event_schema::schema(events, dialect);
                 let reference = json!({ "$ref": format!("{COMPONENTS}{name}") });
-                // `schema` is for tools that do not know `itemSchema`.
-                ("text/event-stream", json!({ "schema": reference, "itemSchema": reference }))
+                // Without `schema`: that would describe the array of all events.
+                ("text/event-stream", json!({ "itemSchema": reference }))
             }
         };
         response["content"][media_type] = value;
