@@ -134,8 +134,9 @@ fn add(
                 let name = joined.add(&format!("{}Event", pascal_case(&named.path_of_handler)), json!({}));
                 joined.schemas[&name] = event_schema::schema(events, dialect);
                 let reference = json!({ "$ref": format!("{COMPONENTS}{name}") });
-                // Without `schema`: that would describe the array of all events.
-                ("text/event-stream", json!({ "itemSchema": reference }))
+                // `schema` describes the array of all events, for tools that do not know `itemSchema`.
+                let all = json!({ "type": "array", "items": reference });
+                ("text/event-stream", json!({ "schema": all, "itemSchema": reference }))
             }
         };
         response["content"][media_type] = value;
