@@ -144,6 +144,14 @@ test('a plain request has new headers after a 401, once', async () => {
   );
 });
 
+test('a signal that is aborted already sends no plain request', async () => {
+  const { fetch, requests } = fakeFetch(status(200));
+  const client = new Client({ baseUrl: 'http://x', fetch });
+  const result = client.call({ method: 'POST', path: '/' }, {}, { signal: AbortSignal.abort() });
+  await assert.rejects(result, { name: 'AbortError' });
+  assert.equal(requests.length, 0);
+});
+
 for (const [name, answer, headers] of [
   ['before the response', silent],
   ['before the response of a fetch without signals', () => new Promise(() => {})],

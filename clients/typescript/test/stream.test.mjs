@@ -137,6 +137,13 @@ test('an id is saved when the next event is asked for', async () => {
   assert.deepEqual(sent(), ['7']);
 });
 
+test('an id that stays is saved once', async () => {
+  const store = memory();
+  const { events } = open([stream([tick(1), 'event: ping\ndata\n\n', 'data\n\n', DONE])], { store });
+  await collect(events);
+  assert.deepEqual(store.saved, ['1', 'end']);
+});
+
 test('lastEventId comes before the store', async () => {
   const { events, ids: sent } = open([stream(DONE)], { store: memory('7'), lastEventId: '6' });
   await collect(events);
@@ -431,6 +438,19 @@ test('an abort while the consumer works closes the connection at once', async ()
     assert.equal(requests[0].signal.aborted, true);
   }
   assert.deepEqual(seen, ['1']);
+});
+
+test('nothing is saved or reported after an abort', async () => {
+  const abort = new AbortController();
+  const store = memory();
+  const unknown = [];
+  const { events } = open([stream([tick(1) + 'id: 2\ndata\n\n'], 'open')], {
+    store,
+    signal: abort.signal,
+    onUnknown: (event) => unknown.push(event),
+  });
+  for await (const _ of events) abort.abort();
+  assert.deepEqual([store.saved, unknown], [[], []]);
 });
 
 test('a signal that is aborted already sends no request', async () => {
