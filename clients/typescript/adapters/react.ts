@@ -50,7 +50,8 @@ export function useEvents<E, S>(
   }, deps);
 
   // A render with new `deps` comes before their effect, and must not show the state of the old ones.
-  const isCurrent = deps.length === view.deps.length && deps.every((value, index) => Object.is(value, view.deps[index]));
+  const isCurrent =
+    deps.length === view.deps.length && deps.every((value, index) => Object.is(value, view.deps[index]));
   const { state, over, error } = isCurrent ? view : begun;
   return { state, over, error };
 }

@@ -10,7 +10,11 @@ const root = new URL('..', import.meta.url);
 export async function runtime() {
   const names = (await readFile(new URL('src/order.txt', root), 'utf8')).split('\n').filter(Boolean);
   const texts = await Promise.all(names.map((name) => readFile(new URL(`src/${name}`, root), 'utf8')));
-  return texts.join('\n').split('\n').filter((line) => !line.startsWith('import ')).join('\n');
+  return texts
+    .join('\n')
+    .split('\n')
+    .filter((line) => !line.startsWith('import '))
+    .join('\n');
 }
 
 async function build() {

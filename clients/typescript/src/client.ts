@@ -40,13 +40,16 @@ export class Client {
     const { start, stop } = routes;
     // Both routes have the events of the run, but only the handler of the start may be declared with them.
     const follow = routes.follow && {
-      ...(start.events && { events: start.events }), ...(start.last && { last: start.last }), ...routes.follow,
+      ...(start.events && { events: start.events }),
+      ...(start.last && { last: start.last }),
+      ...routes.follow,
     };
     const missing = (): never => {
       throw new TypeError('the run has no such route');
     };
     return {
-      start: (options = {}) => this.#stream({ client: this.#options, route: start, follow, joins: true, params }, options),
+      start: (options = {}) =>
+        this.#stream({ client: this.#options, route: start, follow, joins: true, params }, options),
       follow: (options) => this.stream(follow ?? missing(), params, options),
       stop: async (options) => this.call({ ...(stop ?? missing()), answer: 'none' }, params, options),
     };

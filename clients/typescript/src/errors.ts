@@ -59,7 +59,7 @@ export class CutError extends Error {
 
   /** @internal */
   constructor(cause: unknown) {
-    super('the connection was lost, and the request must not be sent again', { cause });
+    super('the connection was lost; the option "repeat" sends requests again that have no effect', { cause });
   }
 }
 

@@ -41,7 +41,9 @@ function json(block: Block): unknown {
  * @internal
  */
 export async function* receive<E extends StreamEvent>(
-  plan: Plan, options: StreamOptions<E>, signal: AbortSignal,
+  plan: Plan,
+  options: StreamOptions<E>,
+  signal: AbortSignal,
 ): AsyncGenerator<E, void> {
   const { store, onGap, onUnknown } = options;
   const { events, last: lastNames } = plan.route;
@@ -71,14 +73,20 @@ export async function* receive<E extends StreamEvent>(
       const bySource: boolean = !byFetch && !probing;
       probing = bySource;
       const connection = bySource
-        ? await connectSource(sender.url, id, Object.keys(plan.route.events ?? {}), plan.client.credentials === 'include', link)
+        ? await connectSource(
+            sender.url,
+            id,
+            Object.keys(plan.route.events ?? {}),
+            plan.client.credentials === 'include',
+            link,
+          )
         : await connect(sender, id, link);
       if (connection === 'over') return;
       if (connection === 'renew') continue;
       if (plan.follow && route !== plan.follow) sender = make((route = plan.follow));
       await until(signal, options.onOpen?.());
       try {
-        for (let blocks; !restart && (blocks = await connection.read()); ) {
+        for (let blocks; !restart && (blocks = await connection.read());) {
           for (const block of blocks) {
             const { event, data } = block;
             if (data !== undefined) {

@@ -61,8 +61,8 @@ export class Sender {
     return headers;
   }
 
-  send(headers: Headers, signal: AbortSignal, cache: RequestCache = 'default'): Promise<Response> {
-    return (this.#client.fetch ?? fetch)(this.url, { ...this.#init, headers, signal, cache });
+  send(headers: Headers, signal: AbortSignal, more?: RequestInit): Promise<Response> {
+    return (this.#client.fetch ?? fetch)(this.url, { ...this.#init, headers, signal, ...more });
   }
 
   /** Whether a response is a 401 that newly made headers may avoid. True once until a response is not a 401. */

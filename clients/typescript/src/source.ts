@@ -11,7 +11,11 @@ const LONGEST_QUEUE = 1000;
  * @internal
  */
 export async function connectSource(
-  url: string, id: string, names: readonly string[], credentials: boolean, link: Link,
+  url: string,
+  id: string,
+  names: readonly string[],
+  credentials: boolean,
+  link: Link,
 ): Promise<Connection> {
   const from = id && `${url.includes('?') ? '&' : '?'}lastEventId=${encodeURIComponent(id)}`;
   const source = new EventSource(url + from, { withCredentials: credentials });
@@ -31,10 +35,14 @@ export async function connectSource(
   };
   for (const name of new Set(['open', 'error', 'message', 'gap', ...names])) source.addEventListener(name, receive);
   const change = async (): Promise<void> => {
-    if (source.readyState === 2) throw new Lost(new Error('the EventSource has given up'));
-    await link.wait(() => new Promise<void>((resolve) => {
-      wake = resolve;
-    }));
+    if (source.readyState === 2)
+      throw new Lost(new Error('the EventSource has given up; the next attempt finds the reason'));
+    await link.wait(
+      () =>
+        new Promise<void>((resolve) => {
+          wake = resolve;
+        }),
+    );
   };
   while (source.readyState !== 1) await change();
   return {

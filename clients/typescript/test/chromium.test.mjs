@@ -52,10 +52,14 @@ async function visit(server) {
 }
 
 // Delays are none, unless a test says otherwise.
-const quick = (tab) => tab.evaluate(() => { Math.random = () => 0; });
+const quick = (tab) =>
+  tab.evaluate(() => {
+    Math.random = () => 0;
+  });
 const plain = (events) => JSON.parse(JSON.stringify(events));
 const seenBy = async (tab) => JSON.parse(await tab.evaluate(() => JSON.stringify(seen)));
-const idOf = ({ headers, url }) => headers['last-event-id'] ?? new URL(url, 'http://x').searchParams.get('lastEventId') ?? undefined;
+const idOf = ({ headers, url }) =>
+  headers['last-event-id'] ?? new URL(url, 'http://x').searchParams.get('lastEventId') ?? undefined;
 
 for (const transport of ['fetch', 'eventsource']) {
   test(`cuts, by ${transport}`, LIMIT, async () => {
@@ -64,7 +68,10 @@ for (const transport of ['fetch', 'eventsource']) {
       head(response);
       const rest = events.after(idOf(request));
       // A native reconnect has a minimum, so there are few cuts.
-      if (number <= 6) response.write(Buffer.concat([Buffer.from('retry: 1\n'), rest.subarray(0, 37 * number)]), () => response.destroy());
+      if (number <= 6)
+        response.write(Buffer.concat([Buffer.from('retry: 1\n'), rest.subarray(0, 37 * number)]), () =>
+          response.destroy(),
+        );
       else response.end(rest);
     });
     const tab = await visit(server);
@@ -123,7 +130,15 @@ test('a network that is back ends a wait of an hour', LIMIT, async () => {
     Math.random = () => 1;
     window.waits = 0;
   });
-  const outcome = tab.evaluate((route) => read(route, { onRetry: () => { waits += 1; } }), events.route);
+  const outcome = tab.evaluate(
+    (route) =>
+      read(route, {
+        onRetry: () => {
+          waits += 1;
+        },
+      }),
+    events.route,
+  );
   await tab.waitForFunction(() => seen.length > 0);
   await tab.context().setOffline(true);
   server.closeConnections();
@@ -136,9 +151,11 @@ test('a network that is back ends a wait of an hour', LIMIT, async () => {
 test('a page that comes back from the cache continues', LIMIT, async () => {
   const events = log(5);
   let report;
-  const reported = new Promise((resolve) => { report = resolve; });
+  const reported = new Promise((resolve) => {
+    report = resolve;
+  });
   const server = await start((request, response, number, body) => {
-    if (request.url === '/report') return report(JSON.parse(body)), response.end();
+    if (request.url === '/report') return (report(JSON.parse(body)), response.end());
     head(response);
     const rest = Buffer.concat([Buffer.from('retry: 3600000\n'), events.after(idOf(request))]);
     if (number === 1) return response.write(rest.subarray(0, 150));
@@ -148,9 +165,13 @@ test('a page that comes back from the cache continues', LIMIT, async () => {
   await tab.evaluate((route) => {
     Math.random = () => 1;
     let restored = false;
-    addEventListener('pageshow', ({ persisted }) => { restored = persisted; });
+    addEventListener('pageshow', ({ persisted }) => {
+      restored = persisted;
+    });
     // playwright does not reach a page that was restored, so the page reports by itself.
-    read(route).then((outcome) => fetch('/report', { method: 'POST', body: JSON.stringify({ restored, outcome, seen }) }));
+    read(route).then((outcome) =>
+      fetch('/report', { method: 'POST', body: JSON.stringify({ restored, outcome, seen }) }),
+    );
   }, events.route);
   await tab.waitForFunction(() => seen.length > 0);
   await tab.goto(`${server.url}/other`);
@@ -180,7 +201,13 @@ test('break closes the connection', LIMIT, async () => {
   });
   const tab = await visit(server);
   for (const transport of ['fetch', 'eventsource']) {
-    assert.equal(await tab.evaluate(([route, options]) => (seen.length = 0, read(route, options, 1)), [log(9).route, { transport }]), 'over');
+    assert.equal(
+      await tab.evaluate(
+        ([route, options]) => ((seen.length = 0), read(route, options, 1)),
+        [log(9).route, { transport }],
+      ),
+      'over',
+    );
     await closed;
   }
 });
@@ -242,8 +269,14 @@ test('an error event of the server is an event of an EventSource', LIMIT, async 
 test('an EventSource sends no headers and no POST', LIMIT, async () => {
   const server = await start(() => {});
   const tab = await visit(server);
-  for (const [route, options] of [[{ ...log(1).route, method: 'POST' }, {}], [log(1).route, { headers: { a: 'b' } }]]) {
-    assert.equal(await tab.evaluate(([route, options]) => read(route, { ...options, transport: 'eventsource' }), [route, options]), 'TypeError ');
+  for (const [route, options] of [
+    [{ ...log(1).route, method: 'POST' }, {}],
+    [log(1).route, { headers: { a: 'b' } }],
+  ]) {
+    assert.equal(
+      await tab.evaluate(([route, options]) => read(route, { ...options, transport: 'eventsource' }), [route, options]),
+      'TypeError ',
+    );
   }
   assert.equal(server.streams().length, 0);
 });

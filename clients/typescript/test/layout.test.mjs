@@ -7,7 +7,9 @@ import * as runtime from '../dist/runtime.mjs';
 
 const source = new URL('../src/', import.meta.url);
 const order = (await readFile(new URL('order.txt', source), 'utf8')).trim().split('\n');
-const texts = new Map(await Promise.all(order.map(async (name) => [name, await readFile(new URL(name, source), 'utf8')])));
+const texts = new Map(
+  await Promise.all(order.map(async (name) => [name, await readFile(new URL(name, source), 'utf8')])),
+);
 
 test('the order has each file once', async () => {
   const files = (await readdir(source)).filter((name) => name.endsWith('.ts'));
@@ -16,7 +18,10 @@ test('the order has each file once', async () => {
 
 test('each file imports from earlier ones, in one line each', () => {
   for (const [index, name] of order.entries()) {
-    for (const line of texts.get(name).split('\n').filter((text) => /^\s*import\b/.test(text))) {
+    for (const line of texts
+      .get(name)
+      .split('\n')
+      .filter((text) => /^\s*import\b/.test(text))) {
       const [, from] = /^import \{ .+ \} from '\.\/(.+)';$/.exec(line) ?? assert.fail(`${name}: ${line}`);
       assert.ok(order.indexOf(from) >= 0 && order.indexOf(from) < index, `${name} imports ${from}`);
     }

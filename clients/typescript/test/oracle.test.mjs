@@ -27,9 +27,13 @@ function oracle(whole) {
   const seen = { events: [], retry: undefined };
   let id = '';
   const parser = createParser({
-    onId: (value) => { id = value; },
+    onId: (value) => {
+      id = value;
+    },
     onEvent: ({ event, data }) => seen.events.push({ event: event ?? 'message', data, id }),
-    onRetry: (value) => { seen.retry = value; },
+    onRetry: (value) => {
+      seen.retry = value;
+    },
   });
   parser.feed(whole);
   return { ...seen, id };
@@ -39,7 +43,7 @@ function ours(bytes, random) {
   const parser = new Parser('');
   const blocks = [];
   const longest = random() < 0.5 ? 4 : 60;
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = at + 1 + below(random, longest);
     blocks.push(...parser.feed(bytes.subarray(at, end)));
     at = end;
@@ -53,7 +57,8 @@ test('eventsource-parser reads the same', () => {
   for (let number = 0; number < STREAMS; number += 1) {
     const whole = stream(random);
     assert.deepEqual(
-      ours(new TextEncoder().encode(whole), random), oracle(whole),
+      ours(new TextEncoder().encode(whole), random),
+      oracle(whole),
       `stream ${number}: ${JSON.stringify(whole)}; the same again: SEED=${seed} node --test test/oracle.test.mjs`,
     );
   }

@@ -15,7 +15,11 @@ function short({ event, data, id }) {
 function parse(pieces, id = '') {
   const parser = new Parser(id);
   const blocks = pieces.flatMap((piece) => parser.feed(piece));
-  return { events: blocks.filter(({ data }) => data !== undefined).map(short), id: blocks.at(-1)?.id ?? id, retry: parser.retry };
+  return {
+    events: blocks.filter(({ data }) => data !== undefined).map(short),
+    id: blocks.at(-1)?.id ?? id,
+    retry: parser.retry,
+  };
 }
 
 // Each way to cut the bytes once, and the cut into single bytes.
@@ -38,16 +42,20 @@ const CASES = [
   ],
   ['empty data', 'data\n\ndata\ndata\n\ndata:', [{ data: '' }, { data: '\n' }]],
   ['the space after the colon', 'data:test\n\ndata: test\n\n', [{ data: 'test' }, { data: 'test' }]],
-  ['event names', 'event: add\ndata: 73857293\n\nevent: remove\ndata: 2153\n\nevent:\ndata: 1\n\n', [
-    { event: 'add', data: '73857293' }, { event: 'remove', data: '2153' }, { data: '1' },
-  ]],
+  [
+    'event names',
+    'event: add\ndata: 73857293\n\nevent: remove\ndata: 2153\n\nevent:\ndata: 1\n\n',
+    [{ event: 'add', data: '73857293' }, { event: 'remove', data: '2153' }, { data: '1' }],
+  ],
   // Line ends.
   ['LF', 'data: a\ndata: b\n\n', [{ data: 'a\nb' }]],
   ['CR', 'data: a\rdata: b\r\rdata: c\r\r', [{ data: 'a\nb' }, { data: 'c' }]],
   ['CRLF', 'data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n', [{ data: 'a\nb' }, { data: 'c' }]],
-  ['mixed line ends', 'data: a\n\r\ndata: b\r\n\ndata: c\r\n\rdata: d\n\rdata: e\r\r\n', [
-    { data: 'a' }, { data: 'b' }, { data: 'c' }, { data: 'd' }, { data: 'e' },
-  ]],
+  [
+    'mixed line ends',
+    'data: a\n\r\ndata: b\r\n\ndata: c\r\n\rdata: d\n\rdata: e\r\r\n',
+    [{ data: 'a' }, { data: 'b' }, { data: 'c' }, { data: 'd' }, { data: 'e' }],
+  ],
   ['other separators are data', 'data: a\u2028b\u0085c\u000bd\u000ce\n\n', [{ data: 'a\u2028b\u0085c\u000bd\u000ce' }]],
   // The byte order mark.
   ['one BOM is removed', `${BOM}data: a\n\n`, [{ data: 'a' }]],
@@ -60,21 +68,42 @@ const CASES = [
   ['colons in values', 'data:: a: b\n\n', [{ data: ': a: b' }]],
   ['comments', ':\n: data: a\n:data: b\ndata: c\n:\n\n:\n\n', [{ data: 'c' }]],
   ['NUL is data', 'data: a\0b\n\n', [{ data: 'a\0b' }]],
-  ['the newest name counts', 'event: a\nevent: b\ndata: c\n\nevent: a\nevent\ndata: d\n\n', [{ event: 'b', data: 'c' }, { data: 'd' }]],
+  [
+    'the newest name counts',
+    'event: a\nevent: b\ndata: c\n\nevent: a\nevent\ndata: d\n\n',
+    [{ event: 'b', data: 'c' }, { data: 'd' }],
+  ],
   ['a name without data is dropped', 'event: a\n\ndata: b\n\n', [{ data: 'b' }]],
   ['multi-byte characters', 'event: größe\ndata: 🦀…é\nid: 日\n\n', [{ event: 'größe', data: '🦀…é', id: '日' }]],
   // Ids.
-  ['an id stays', 'id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\n', [
-    { data: 'a', id: '1' }, { data: 'b', id: '1' }, { data: 'c', id: '2' },
-  ]],
-  ['an id with NUL is ignored', 'id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n', [{ data: 'a', id: '1' }, { data: 'b', id: '1' }]],
+  [
+    'an id stays',
+    'id: 1\ndata: a\n\ndata: b\n\nid: 2\ndata: c\n\n',
+    [
+      { data: 'a', id: '1' },
+      { data: 'b', id: '1' },
+      { data: 'c', id: '2' },
+    ],
+  ],
+  [
+    'an id with NUL is ignored',
+    'id: 1\ndata: a\n\nid: 2\0\ndata: b\n\n',
+    [
+      { data: 'a', id: '1' },
+      { data: 'b', id: '1' },
+    ],
+  ],
   ['an empty id resets', 'id: 1\ndata: a\n\nid:\ndata: b\n\n', [{ data: 'a', id: '1' }, { data: 'b' }]],
   ['a block of an id alone', 'id: 1\n\n', [], { id: '1' }],
   ['an id without the blank line', 'id: 1\ndata: a\n\nid: 2\ndata: b\n', [{ data: 'a', id: '1' }], { id: '1' }],
   // Reconnection times.
   ['retry', 'retry: 2871\n', [], { retry: 2871 }],
   ['retry in decimal', 'retry: 03000\n', [], { retry: 3000 }],
-  ['retry of other than digits', 'retry: 1000x\nretry: -1\nretry: 1.5\nretry:\nretry\nretry: 1e3\nretry: 0x1\nretry: ١\nretry:  5\n', []],
+  [
+    'retry of other than digits',
+    'retry: 1000x\nretry: -1\nretry: 1.5\nretry:\nretry\nretry: 1e3\nretry: 0x1\nretry: ١\nretry:  5\n',
+    [],
+  ],
   ['the newest valid retry', 'retry: 1\nretry: 2\nretry: x\n', [], { retry: 2 }],
 ];
 

@@ -56,7 +56,8 @@ test('other deps close the stream and begin with the initial state', LIMIT, asyn
   await show({ room: 'b', suffix: '' });
   await shows('b1');
   await streams.get('a')[0].closed;
-  for (const [room, text] of await tab.evaluate(() => renders)) assert.ok(text === '' || text.startsWith(room), `${room} shows ${text}`);
+  for (const [room, text] of await tab.evaluate(() => renders))
+    assert.ok(text === '' || text.startsWith(room), `${room} shows ${text}`);
 });
 
 test('the reducer is that of the newest render', LIMIT, async () => {

@@ -9,15 +9,21 @@ import { serve } from './support/server.mjs';
 
 let echo;
 before(async () => {
-  echo = await serve(({ method, url, headers }, response, body) => response.end(JSON.stringify({ method, url, body, type: headers['content-type'] })));
+  echo = await serve(({ method, url, headers }, response, body) =>
+    response.end(JSON.stringify({ method, url, body, type: headers['content-type'] })),
+  );
 });
 after(() => echo.stop());
 
-const send = (route, params = {}, options) => new Client({ baseUrl: echo.url }).call({ method: 'GET', answer: 'json', ...route }, params, options);
+const send = (route, params = {}, options) =>
+  new Client({ baseUrl: echo.url }).call({ method: 'GET', answer: 'json', ...route }, params, options);
 const url = async (path, params, query) => (await send({ path, query }, params)).url;
 
 test('captures are percent-encoded', async () => {
-  assert.equal(await url('/rooms/{room}/x', { room: 'a b/c?d#e%f;é🦀' }), '/rooms/a%20b%2Fc%3Fd%23e%25f%3B%C3%A9%F0%9F%A6%80/x');
+  assert.equal(
+    await url('/rooms/{room}/x', { room: 'a b/c?d#e%f;é🦀' }),
+    '/rooms/a%20b%2Fc%3Fd%23e%25f%3B%C3%A9%F0%9F%A6%80/x',
+  );
   assert.equal(await url('/{a}.{b}', { a: 7, b: true }), '/7.true');
   assert.equal(await url('/%7Bx%7D/{a}', { a: '{b}' }), '/%7Bx%7D/%7Bb%7D');
 });
@@ -27,7 +33,11 @@ test('each segment of a rest is encoded for itself', async () => {
 });
 
 for (const [path, params] of [
-  ['/a/{x}', { x: '.' }], ['/a/{x}/b', { x: '..' }], ['/{*x}', { x: 'a/../b' }], ['/{*x}', { x: 'a/.' }], ['/{a}{b}', { a: '.', b: '.' }],
+  ['/a/{x}', { x: '.' }],
+  ['/a/{x}/b', { x: '..' }],
+  ['/{*x}', { x: 'a/../b' }],
+  ['/{*x}', { x: 'a/.' }],
+  ['/{a}{b}', { a: '.', b: '.' }],
 ]) {
   test(`${path} with ${JSON.stringify(params)} is refused`, async () => {
     await assert.rejects(url(path, params), /"\." and "\.\." cannot be segments/);
@@ -61,7 +71,10 @@ test('the base may end with a slash and have a path', async () => {
 });
 
 test('a URL without an origin is an error, not a lost connection', async () => {
-  await assert.rejects(new Client().stream({ method: 'GET', path: '/x' }, {})[Symbol.asyncIterator]().next(), /Invalid URL/);
+  await assert.rejects(
+    new Client().stream({ method: 'GET', path: '/x' }, {})[Symbol.asyncIterator]().next(),
+    /Invalid URL/,
+  );
 });
 
 for (const [kind, body, sent, type] of [
@@ -89,12 +102,20 @@ test('a form of several parts', async () => {
 });
 
 test('a content type of the user counts', async () => {
-  const seen = await send({ method: 'POST', path: '/b', body: 'text' }, { body: '{}' }, { headers: { 'Content-Type': 'application/json' } });
+  const seen = await send(
+    { method: 'POST', path: '/b', body: 'text' },
+    { body: '{}' },
+    { headers: { 'Content-Type': 'application/json' } },
+  );
   assert.equal(seen.type, 'application/json');
 });
 
 test('answers', async () => {
-  const call = (answer, ...answers) => new Client({ baseUrl: 'http://x', fetch: fakeFetch(...answers).fetch }).call({ method: 'GET', path: '/', answer }, {});
+  const call = (answer, ...answers) =>
+    new Client({ baseUrl: 'http://x', fetch: fakeFetch(...answers).fetch }).call(
+      { method: 'GET', path: '/', answer },
+      {},
+    );
   const text = status(201, {}, '{"a":1}');
   assert.deepEqual(await call('json', text), { a: 1 });
   assert.equal(await call('text', text), '{"a":1}');
@@ -102,7 +123,10 @@ test('answers', async () => {
   assert.equal((await call(undefined, text)).status, 201);
   assert.equal(await call('text', status(200, {}, '')), '');
   await assert.rejects(call('json', status(200, {}, '{')), SyntaxError);
-  await assert.rejects(call('json', status(404, { 'content-type': 'application/json' }, '{"a":1}')), (error) => error instanceof HttpError && error.problem.a === 1);
+  await assert.rejects(
+    call('json', status(404, { 'content-type': 'application/json' }, '{"a":1}')),
+    (error) => error instanceof HttpError && error.problem.a === 1,
+  );
 });
 
 test('a plain request has new headers after a 401, once', async () => {
@@ -110,8 +134,22 @@ test('a plain request has new headers after a 401, once', async () => {
   const { fetch, requests } = fakeFetch(status(401, {}, 'a'), status(200, {}, '1'), status(401, {}, 'b'));
   const client = new Client({ baseUrl: 'http://x', fetch, headers: async () => ({ a: `${++made}` }) });
   assert.equal(await client.call({ method: 'POST', path: '/', answer: 'json' }, {}), 1);
-  await assert.rejects(client.call({ method: 'POST', path: '/', answer: 'json' }, {}), (error) => error.status === 401 && error.body === 'b');
-  assert.deepEqual(requests.map(({ headers }) => headers.get('a')), ['1', '2', '3', '4']);
+  await assert.rejects(
+    client.call({ method: 'POST', path: '/', answer: 'json' }, {}),
+    (error) => error.status === 401 && error.body === 'b',
+  );
+  assert.deepEqual(
+    requests.map(({ headers }) => headers.get('a')),
+    ['1', '2', '3', '4'],
+  );
+});
+
+test('a signal that is aborted already sends no plain request', async () => {
+  const { fetch, requests } = fakeFetch(status(200));
+  const client = new Client({ baseUrl: 'http://x', fetch });
+  const result = client.call({ method: 'POST', path: '/' }, {}, { signal: AbortSignal.abort() });
+  await assert.rejects(result, { name: 'AbortError' });
+  assert.equal(requests.length, 0);
 });
 
 for (const [name, answer, headers] of [
@@ -123,7 +161,11 @@ for (const [name, answer, headers] of [
   test(`an abort ${name} rejects a plain request`, async () => {
     const abort = new AbortController();
     const { fetch } = fakeFetch(answer);
-    const result = new Client({ baseUrl: 'http://x', fetch }).call({ method: 'GET', path: '/', answer: 'text' }, {}, { headers, signal: abort.signal });
+    const result = new Client({ baseUrl: 'http://x', fetch }).call(
+      { method: 'GET', path: '/', answer: 'text' },
+      {},
+      { headers, signal: abort.signal },
+    );
     await settle();
     abort.abort();
     await assert.rejects(result, { name: 'AbortError' });

@@ -56,7 +56,8 @@ test('connections that are cut again and again', LIMIT, async () => {
     const part = rest.subarray(0, below(random, 400));
     if (kind === 2) response.end('retry: 0\n');
     // Two writes, so that the border of a piece is within an event.
-    else if (kind === 3) response.write(part, () => response.write(rest.subarray(part.length, part.length + 7), () => response.destroy()));
+    else if (kind === 3)
+      response.write(part, () => response.write(rest.subarray(part.length, part.length + 7), () => response.destroy()));
     else response.write(part, () => response.destroy());
   });
   assert.deepEqual(await read(server, events), events.expected, `SEED=${seed}`);
@@ -65,23 +66,29 @@ test('connections that are cut again and again', LIMIT, async () => {
 
 test('a server that is killed and started again', LIMIT, async () => {
   const events = log(20);
-  const answer = (last) => ({ headers }, response) => {
-    head(response);
-    const rest = events.after(headers['last-event-id']);
-    if (last) response.end(rest);
-    else response.write(rest.subarray(0, 300));
-  };
+  const answer =
+    (last) =>
+    ({ headers }, response) => {
+      head(response);
+      const rest = events.after(headers['last-event-id']);
+      if (last) response.end(rest);
+      else response.write(rest.subarray(0, 300));
+    };
   let server = await start(answer(false));
   const { port } = server;
   const seen = [];
   const refusals = [];
-  const stream = new Client({ baseUrl: server.url }).stream(events.route, {}, {
-    async onRetry({ error }) {
-      // Once the port has refused a connection, the server comes back.
-      refusals.push(error);
-      if (refusals.length === 2) server = await start(answer(true), port);
+  const stream = new Client({ baseUrl: server.url }).stream(
+    events.route,
+    {},
+    {
+      async onRetry({ error }) {
+        // Once the port has refused a connection, the server comes back.
+        refusals.push(error);
+        if (refusals.length === 2) server = await start(answer(true), port);
+      },
     },
-  });
+  );
   for await (const event of stream) {
     seen.push(event);
     if (seen.length === 3) await open.shift().stop();
@@ -163,7 +170,10 @@ test('a 401 whose token is renewed', LIMIT, async () => {
     return response.end(events.after());
   });
   let token = 0;
-  assert.deepEqual(await read(server, events, { headers: async () => ({ authorization: `Bearer ${(token += 1)}` }) }), events.expected);
+  assert.deepEqual(
+    await read(server, events, { headers: async () => ({ authorization: `Bearer ${(token += 1)}` }) }),
+    events.expected,
+  );
   await assert.rejects(read(server, events, { headers: () => ({}) }), HttpError);
 });
 
@@ -176,7 +186,10 @@ test('a redirect is followed on each attempt', LIMIT, async () => {
     return response.end(events.after(headers['last-event-id']));
   });
   assert.deepEqual(await read(server, events), events.expected);
-  assert.deepEqual(server.requests.map(({ url }) => url), ['/log', '/moved', '/log', '/moved']);
+  assert.deepEqual(
+    server.requests.map(({ url }) => url),
+    ['/log', '/moved', '/log', '/moved'],
+  );
 });
 
 test('an event of 16 MiB', LIMIT, async () => {
@@ -225,6 +238,7 @@ test('an abort closes the socket', LIMIT, async () => {
     response.write('id: 1\nevent: tick\ndata: 1\n\n');
   });
   const abort = new AbortController();
-  for await (const _ of new Client({ baseUrl: server.url }).stream(log(1).route, {}, { signal: abort.signal })) abort.abort();
+  for await (const _ of new Client({ baseUrl: server.url }).stream(log(1).route, {}, { signal: abort.signal }))
+    abort.abort();
   await closed;
 });

@@ -6,7 +6,13 @@ import { beforeEach, mock, test } from 'node:test';
 import { Client, ContentTypeError, CutError, DataError, GapError, HttpError } from '../dist/runtime.mjs';
 import { body, collect, fakeFetch, refused, settle, silent, status, stream } from './support/fake.mjs';
 
-const ROUTE = { method: 'GET', path: '/events', resumes: true, events: { tick: 'json', text: 'text', ping: 'empty', gap: 'json', done: 'empty' }, last: ['done'] };
+const ROUTE = {
+  method: 'GET',
+  path: '/events',
+  resumes: true,
+  events: { tick: 'json', text: 'text', ping: 'empty', gap: 'json', done: 'empty' },
+  last: ['done'],
+};
 const RAW = { method: 'GET', path: '/raw' };
 const GAP = 'id: 9\nevent: gap\ndata: {"reason":"trimmed","from":"1","resumed_at":"9"}\n\n';
 const DONE = 'id: end\nevent: done\ndata:\n\n';
@@ -32,7 +38,9 @@ function memory(first) {
 }
 
 test('data is decoded by the name of the event', async () => {
-  const { events } = open([stream(['event: tick\ndata: {"a":1}\nid: 1\n\nevent: text\ndata: {"a":1}\n\nevent: ping\ndata: x\n\n', DONE])]);
+  const { events } = open([
+    stream(['event: tick\ndata: {"a":1}\nid: 1\n\nevent: text\ndata: {"a":1}\n\nevent: ping\ndata: x\n\n', DONE]),
+  ]);
   assert.deepEqual(await collect(events), [
     { event: 'tick', data: { a: 1 }, id: '1' },
     { event: 'text', data: '{"a":1}', id: '1' },
@@ -47,17 +55,20 @@ test('a route without a table has the text of every event', async () => {
   const all = collect(events);
   await settle();
   mock.timers.tick(1000);
-  assert.deepEqual(await all, [{ event: 'message', data: '1', id: '' }, { event: 'tick', data: '2', id: '' }]);
+  assert.deepEqual(await all, [
+    { event: 'message', data: '1', id: '' },
+    { event: 'tick', data: '2', id: '' },
+  ]);
   mock.timers.reset();
 });
 
 test('an unknown event is skipped, reported, and its id is noted', async () => {
   const unknown = [];
   const store = memory();
-  const { events } = open(
-    [stream([tick(1), 'id: 2\nevent: constructor\ndata: x\n\n'], 'fail'), stream(DONE)],
-    { store, onUnknown: (event) => unknown.push(event) },
-  );
+  const { events } = open([stream([tick(1), 'id: 2\nevent: constructor\ndata: x\n\n'], 'fail'), stream(DONE)], {
+    store,
+    onUnknown: (event) => unknown.push(event),
+  });
   assert.deepEqual(ids(await collect(events)), ['1', 'end']);
   assert.deepEqual(unknown, [{ event: 'constructor', data: 'x', id: '2' }]);
   assert.deepEqual(store.saved, ['1', '2', 'end']);
@@ -88,7 +99,12 @@ test('204 ends the iteration', async () => {
 });
 
 test('a lost connection is resumed after the last event', async () => {
-  const { events, ids: sent } = open([stream([tick(1) + tick(2), 'id: 3\nevent: tick\nda'], 'fail'), refused, stream('id: 4\n\n', 'fail'), stream(DONE)]);
+  const { events, ids: sent } = open([
+    stream([tick(1) + tick(2), 'id: 3\nevent: tick\nda'], 'fail'),
+    refused,
+    stream('id: 4\n\n', 'fail'),
+    stream(DONE),
+  ]);
   assert.deepEqual(ids(await collect(events)), ['1', '2', 'end']);
   assert.deepEqual(sent(), [null, '2', '2', '4']);
 });
@@ -121,6 +137,13 @@ test('an id is saved when the next event is asked for', async () => {
   assert.deepEqual(sent(), ['7']);
 });
 
+test('an id that stays is saved once', async () => {
+  const store = memory();
+  const { events } = open([stream([tick(1), 'event: ping\ndata\n\n', 'data\n\n', DONE])], { store });
+  await collect(events);
+  assert.deepEqual(store.saved, ['1', 'end']);
+});
+
 test('lastEventId comes before the store', async () => {
   const { events, ids: sent } = open([stream(DONE)], { store: memory('7'), lastEventId: '6' });
   await collect(events);
@@ -130,14 +153,21 @@ test('lastEventId comes before the store', async () => {
 test('an event that is no JSON is an error, and is not noted', async () => {
   const store = memory();
   const { events, requests } = open([stream([tick(1), 'id: 2\nevent: tick\ndata: {\n\n'], 'open')], { store });
-  await assert.rejects(collect(events), (error) => error instanceof DataError && error.event === 'tick' && error.data === '{' && error.id === '2');
+  await assert.rejects(
+    collect(events),
+    (error) => error instanceof DataError && error.event === 'tick' && error.data === '{' && error.id === '2',
+  );
   assert.deepEqual(store.saved, ['1']);
   assert.equal(requests[0].signal.aborted, true);
 });
 
 test('a gap is an event by default', async () => {
   const { events } = open([stream([GAP, DONE])]);
-  assert.deepEqual((await collect(events))[0], { event: 'gap', data: { reason: 'trimmed', from: '1', resumed_at: '9' }, id: '9' });
+  assert.deepEqual((await collect(events))[0], {
+    event: 'gap',
+    data: { reason: 'trimmed', from: '1', resumed_at: '9' },
+    id: '9',
+  });
 });
 
 test("onGap 'throw' is an error, and the gap is not noted", async () => {
@@ -150,10 +180,19 @@ test("onGap 'throw' is an error, and the gap is not noted", async () => {
 test('a function for gaps is awaited before the next event', async () => {
   let finish;
   const gaps = [];
-  const { events } = open([stream([GAP + tick(10), DONE])], { onGap: (gap) => (gaps.push(gap), new Promise((resolve) => { finish = resolve; })) });
+  const { events } = open([stream([GAP + tick(10), DONE])], {
+    onGap: (gap) => (
+      gaps.push(gap),
+      new Promise((resolve) => {
+        finish = resolve;
+      })
+    ),
+  });
   const iterator = events[Symbol.asyncIterator]();
   let first;
-  iterator.next().then((result) => { first = result; });
+  iterator.next().then((result) => {
+    first = result;
+  });
   await settle();
   assert.equal(gaps[0].from, '1');
   assert.equal(first, undefined);
@@ -165,8 +204,19 @@ test('a function for gaps is awaited before the next event', async () => {
 
 test("onGap 'restart' delivers the gap and begins anew without an id", async () => {
   const store = memory('1');
-  const { events, ids: sent, requests } = open([stream([GAP, tick(10)], 'open'), stream([tick(20), DONE])], { store, onGap: 'restart' });
-  assert.deepEqual((await collect(events)).map(({ event, id }) => [event, id]), [['gap', '9'], ['tick', '20'], ['done', 'end']]);
+  const {
+    events,
+    ids: sent,
+    requests,
+  } = open([stream([GAP, tick(10)], 'open'), stream([tick(20), DONE])], { store, onGap: 'restart' });
+  assert.deepEqual(
+    (await collect(events)).map(({ event, id }) => [event, id]),
+    [
+      ['gap', '9'],
+      ['tick', '20'],
+      ['done', 'end'],
+    ],
+  );
   assert.deepEqual(sent(), ['1', null]);
   assert.deepEqual(store.saved, ['', '20', 'end']);
   assert.equal(requests[0].signal.aborted, true);
@@ -179,7 +229,9 @@ test('a gap is handled though the route does not declare it', async () => {
 
 test('a 4xx is an error with its problem', async () => {
   const problem = { title: 'Not Found', status: 404 };
-  const { events, requests } = open([status(404, { 'content-type': 'application/problem+json' }, JSON.stringify(problem))]);
+  const { events, requests } = open([
+    status(404, { 'content-type': 'application/problem+json' }, JSON.stringify(problem)),
+  ]);
   await assert.rejects(collect(events), (error) => {
     assert.ok(error instanceof HttpError);
     assert.equal(error.status, 404);
@@ -192,7 +244,9 @@ test('a 4xx is an error with its problem', async () => {
 
 test('the body of an error is bounded', async () => {
   let pulls = 0;
-  const endless = new ReadableStream({ pull: (controller) => (pulls += 1, controller.enqueue(new Uint8Array(10_000).fill(65))) });
+  const endless = new ReadableStream({
+    pull: (controller) => ((pulls += 1), controller.enqueue(new Uint8Array(10_000).fill(65))),
+  });
   const { events } = open([() => new Response(endless, { status: 400 })]);
   await assert.rejects(collect(events), (error) => error.body.length === 65_536 && error.problem === undefined);
   assert.ok(pulls < 20);
@@ -221,7 +275,12 @@ for (const type of ['text/html', 'text/event-streams', 'application/json', 'x te
   });
 }
 
-for (const type of ['text/event-stream', 'TEXT/Event-Stream;charset=utf-8', 'text/event-stream;', 'text/event-stream ; a=b']) {
+for (const type of [
+  'text/event-stream',
+  'TEXT/Event-Stream;charset=utf-8',
+  'text/event-stream;',
+  'text/event-stream ; a=b',
+]) {
   test(`the content type "${type}" is an event stream`, async () => {
     const { events } = open([() => new Response(body([DONE]), { headers: { 'content-type': type } })]);
     assert.equal((await collect(events)).length, 1);
@@ -232,12 +291,14 @@ for (const type of ['text/event-stream', 'TEXT/Event-Stream;charset=utf-8', 'tex
 
 test('headers are made before each attempt, and once more after a 401', async () => {
   let made = 0;
-  const { events, requests } = open(
-    [status(401), stream(tick(1), 'fail'), status(401), stream(DONE)],
-    { headers: async () => ({ Authorization: `Bearer ${++made}` }) },
-  );
+  const { events, requests } = open([status(401), stream(tick(1), 'fail'), status(401), stream(DONE)], {
+    headers: async () => ({ Authorization: `Bearer ${++made}` }),
+  });
   await collect(events);
-  assert.deepEqual(requests.map(({ headers }) => headers.get('authorization')), ['Bearer 1', 'Bearer 2', 'Bearer 3', 'Bearer 4']);
+  assert.deepEqual(
+    requests.map(({ headers }) => headers.get('authorization')),
+    ['Bearer 1', 'Bearer 2', 'Bearer 3', 'Bearer 4'],
+  );
 });
 
 test('a second 401 in a row is an error', async () => {
@@ -254,10 +315,22 @@ test('a 401 with fixed headers is an error', async () => {
 
 test('headers of a stream replace those of the client', async () => {
   const { fetch, requests } = fakeFetch(stream(DONE));
-  const client = new Client({ baseUrl: 'http://x', fetch, headers: () => ({ a: '1', b: '1' }), credentials: 'include' });
+  const client = new Client({
+    baseUrl: 'http://x',
+    fetch,
+    headers: () => ({ a: '1', b: '1' }),
+    credentials: 'include',
+  });
   await collect(client.stream(ROUTE, {}, { headers: { b: '2' } }));
   const { headers, credentials, cache, method } = requests[0];
-  assert.deepEqual([...headers], [['a', '1'], ['accept', 'text/event-stream'], ['b', '2']]);
+  assert.deepEqual(
+    [...headers],
+    [
+      ['a', '1'],
+      ['accept', 'text/event-stream'],
+      ['b', '2'],
+    ],
+  );
   assert.deepEqual([credentials, cache, method], ['include', 'no-store', 'GET']);
 });
 
@@ -270,7 +343,8 @@ test('a POST has its body in each attempt and resumes by its id', async () => {
   const client = new Client({ baseUrl: 'http://x', fetch: fake.fetch });
   assert.deepEqual(ids(await collect(client.stream(POST, { body: { a: 1 } }))), ['1', 'end']);
   assert.deepEqual(fake.ids(), [null, '1']);
-  for (const { method, body: sent, headers } of fake.requests) assert.deepEqual([method, sent, headers.get('content-type')], ['POST', '{"a":1}', 'application/json']);
+  for (const { method, body: sent, headers } of fake.requests)
+    assert.deepEqual([method, sent, headers.get('content-type')], ['POST', '{"a":1}', 'application/json']);
 });
 
 for (const [name, answers, route] of [
@@ -303,7 +377,11 @@ test('a POST without a last event is over at its end', async () => {
 });
 
 test('a POST that may be repeated begins anew', async () => {
-  const { events, requests } = open([refused, stream([], 'fail'), stream(DONE)], { repeat: true }, { ...POST, resumes: false });
+  const { events, requests } = open(
+    [refused, stream([], 'fail'), stream(DONE)],
+    { repeat: true },
+    { ...POST, resumes: false },
+  );
   await collect(events);
   assert.equal(requests.length, 3);
 });
@@ -362,6 +440,19 @@ test('an abort while the consumer works closes the connection at once', async ()
   assert.deepEqual(seen, ['1']);
 });
 
+test('nothing is saved or reported after an abort', async () => {
+  const abort = new AbortController();
+  const store = memory();
+  const unknown = [];
+  const { events } = open([stream([tick(1) + 'id: 2\ndata\n\n'], 'open')], {
+    store,
+    signal: abort.signal,
+    onUnknown: (event) => unknown.push(event),
+  });
+  for await (const _ of events) abort.abort();
+  assert.deepEqual([store.saved, unknown], [[], []]);
+});
+
 test('a signal that is aborted already sends no request', async () => {
   const { events, requests } = open([stream(DONE)], { signal: AbortSignal.abort() });
   assert.deepEqual(await collect(events), []);
@@ -387,6 +478,23 @@ test('break closes the connection and removes the listener', async () => {
   assert.equal(listeners(abort.signal), 0);
 });
 
+test('the body of a fetch that ignores signals is cancelled', async () => {
+  let cancelled = false;
+  const response = () =>
+    new Response(
+      new ReadableStream({
+        start: (controller) => controller.enqueue(new TextEncoder().encode(tick(1))),
+        cancel: () => {
+          cancelled = true;
+        },
+      }),
+      { headers: { 'content-type': 'text/event-stream' } },
+    );
+  const { events } = open([response]);
+  await collect(events, 1);
+  assert.equal(cancelled, true);
+});
+
 test('each iteration has a connection of its own', async () => {
   const { events, requests } = open([stream([tick(1), DONE])]);
   const [first, second] = await Promise.all([collect(events), collect(events)]);
@@ -404,7 +512,20 @@ for (const [name, answers, make] of [
   ['onRetry', [refused], (fail) => ({ onRetry: fail })],
   ['isLast', [stream(tick(1), 'open')], (fail) => ({ isLast: fail })],
 ]) {
-  for (const [kind, fail] of [['a throw', () => { throw new RangeError('mine'); }], ['a rejection', async () => { throw new RangeError('mine'); }]]) {
+  for (const [kind, fail] of [
+    [
+      'a throw',
+      () => {
+        throw new RangeError('mine');
+      },
+    ],
+    [
+      'a rejection',
+      async () => {
+        throw new RangeError('mine');
+      },
+    ],
+  ]) {
     if (kind === 'a rejection' && name === 'isLast') continue;
     test(`${kind} of ${name} comes out of the iteration`, async () => {
       const abort = new AbortController();
@@ -429,10 +550,14 @@ test('the watchdog does not run while the consumer works', async () => {
 
 test('a slow consumer stops the reading', async () => {
   let pulled = 0;
-  const endless = () => new Response(
-    new ReadableStream({ pull: (controller) => controller.enqueue(new TextEncoder().encode(tick(++pulled))) }, { highWaterMark: 0 }),
-    { headers: { 'content-type': 'text/event-stream' } },
-  );
+  const endless = () =>
+    new Response(
+      new ReadableStream(
+        { pull: (controller) => controller.enqueue(new TextEncoder().encode(tick(++pulled))) },
+        { highWaterMark: 0 },
+      ),
+      { headers: { 'content-type': 'text/event-stream' } },
+    );
   const { events } = open([endless]);
   const iterator = events[Symbol.asyncIterator]();
   for (let count = 1; count <= 10; count += 1) {

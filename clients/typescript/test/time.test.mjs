@@ -27,10 +27,14 @@ afterEach(() => {
 function read(answers, options = {}) {
   const fake = fakeFetch(...answers);
   const run = { ...fake, delays: [], errors: [], seen: [], done: false };
-  const events = new Client({ baseUrl: 'http://x', fetch: fake.fetch }).stream(ROUTE, {}, {
-    ...options,
-    onRetry: ({ delay, error }) => (run.delays.push(delay), run.errors.push(error)),
-  });
+  const events = new Client({ baseUrl: 'http://x', fetch: fake.fetch }).stream(
+    ROUTE,
+    {},
+    {
+      ...options,
+      onRetry: ({ delay, error }) => (run.delays.push(delay), run.errors.push(error)),
+    },
+  );
   const iterator = events[Symbol.asyncIterator]();
   run.stop = () => iterator.return();
   run.finished = (async () => {
@@ -55,8 +59,8 @@ async function passes(run, delay, attempts) {
 function page(visibilityState = 'visible') {
   const target = new EventTarget();
   let count = 0;
-  globalThis.addEventListener = (name, listener) => (count += 1, target.addEventListener(name, listener));
-  globalThis.removeEventListener = (name, listener) => (count -= 1, target.removeEventListener(name, listener));
+  globalThis.addEventListener = (name, listener) => ((count += 1), target.addEventListener(name, listener));
+  globalThis.removeEventListener = (name, listener) => ((count -= 1), target.removeEventListener(name, listener));
   globalThis.document = { visibilityState };
   return {
     fire: (name, fields = {}) => target.dispatchEvent(Object.assign(new Event(name), fields)),
@@ -159,7 +163,10 @@ for (const [name, fields] of [['online'], ['visibilitychange'], ['pageshow', { p
   });
 }
 
-for (const [name, state, fields] of [['visibilitychange', 'hidden'], ['pageshow', 'visible', { persisted: false }]]) {
+for (const [name, state, fields] of [
+  ['visibilitychange', 'hidden'],
+  ['pageshow', 'visible', { persisted: false }],
+]) {
   test(`${name} of a page that is ${state} does not end a wait`, async () => {
     const { fire } = page(state);
     const run = read([refused, stream(DONE)]);
@@ -173,7 +180,12 @@ test('a wake-up does not undercut Retry-After', async () => {
   const { fire, listeners } = page();
   random = 1;
   const run = read([refused, refused, refused, status(503, { 'retry-after': '5' }), stream(DONE)]);
-  for (const [delay, attempts] of [[1000, 2], [2000, 3], [4000, 4]]) await passes(run, delay, attempts);
+  for (const [delay, attempts] of [
+    [1000, 2],
+    [2000, 3],
+    [4000, 4],
+  ])
+    await passes(run, delay, attempts);
   await settle();
   mock.timers.tick(2000);
   fire('online');
@@ -227,7 +239,11 @@ test('a silence in the body of an error is a lost connection', async () => {
 
 test('comments are signs of life', async () => {
   let send;
-  const body = new ReadableStream({ start: (controller) => { send = (text) => controller.enqueue(new TextEncoder().encode(text)); } });
+  const body = new ReadableStream({
+    start: (controller) => {
+      send = (text) => controller.enqueue(new TextEncoder().encode(text));
+    },
+  });
   const run = read([() => new Response(body, { headers: { 'content-type': 'text/event-stream' } })], { watchdog: 500 });
   for (let count = 0; count < 5; count += 1) {
     await settle();
@@ -271,8 +287,16 @@ test('a connection that was silent while the computer slept is lost at the wake-
 test('a connection that fails just after a wake-up is replaced at once', async () => {
   const { fire } = page();
   let fail;
-  const body = new ReadableStream({ start: (controller) => { fail = () => controller.error(new TypeError('network error')); } });
-  const run = read([() => new Response(body, { headers: { 'content-type': 'text/event-stream' } }), refused, stream(DONE)]);
+  const body = new ReadableStream({
+    start: (controller) => {
+      fail = () => controller.error(new TypeError('network error'));
+    },
+  });
+  const run = read([
+    () => new Response(body, { headers: { 'content-type': 'text/event-stream' } }),
+    refused,
+    stream(DONE),
+  ]);
   await settle();
   fire('pageshow', { persisted: true });
   mock.timers.tick(4000);

@@ -5,24 +5,28 @@ const encoder = new TextEncoder();
 // A body of these pieces. It then ends, or fails, or stays open until it is aborted.
 export function body(pieces, then = 'end', signal) {
   let next = 0;
-  return new ReadableStream({
-    start(controller) {
-      signal?.addEventListener('abort', () => controller.error(signal.reason));
+  return new ReadableStream(
+    {
+      start(controller) {
+        signal?.addEventListener('abort', () => controller.error(signal.reason));
+      },
+      pull(controller) {
+        if (next < pieces.length) {
+          const piece = pieces[next++];
+          controller.enqueue(typeof piece === 'string' ? encoder.encode(piece) : piece);
+        } else if (then === 'end') controller.close();
+        else if (then === 'fail') controller.error(new TypeError('terminated'));
+        else return new Promise(() => {});
+      },
     },
-    pull(controller) {
-      if (next < pieces.length) {
-        const piece = pieces[next++];
-        controller.enqueue(typeof piece === 'string' ? encoder.encode(piece) : piece);
-      } else if (then === 'end') controller.close();
-      else if (then === 'fail') controller.error(new TypeError('terminated'));
-      else return new Promise(() => {});
-    },
-  }, { highWaterMark: 0 });
+    { highWaterMark: 0 },
+  );
 }
 
 // An answer that is an event stream.
 export function stream(pieces, then) {
-  return ({ signal }) => new Response(body([pieces].flat(), then, signal), { headers: { 'content-type': 'text/event-stream' } });
+  return ({ signal }) =>
+    new Response(body([pieces].flat(), then, signal), { headers: { 'content-type': 'text/event-stream' } });
 }
 
 export function status(code, headers = {}, text = null) {

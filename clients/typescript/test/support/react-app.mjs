@@ -6,7 +6,13 @@ import { useEvents } from '../../adapters/react.ts';
 import { Client } from '../../dist/runtime.mjs';
 
 const client = new Client();
-const ROUTE = { method: 'GET', path: '/log/{room}', resumes: true, events: { tick: 'json', done: 'empty' }, last: ['done'] };
+const ROUTE = {
+  method: 'GET',
+  path: '/log/{room}',
+  resumes: true,
+  events: { tick: 'json', done: 'empty' },
+  last: ['done'],
+};
 
 // The texts of each render, with the room that it is for.
 window.renders = [];
@@ -19,7 +25,9 @@ function Room({ room, suffix }) {
     [room],
   );
   const text = `${state.join(' ')}${over ? ' over' : ''}${error ? ` ${error.name} ${error.status}` : ''}`;
-  useLayoutEffect(() => { window.renders.push([room, text]); });
+  useLayoutEffect(() => {
+    window.renders.push([room, text]);
+  });
   return createElement('p', null, text);
 }
 

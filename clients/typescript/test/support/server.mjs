@@ -46,7 +46,11 @@ export function log(n) {
     },
     // The events that a client must get, each once.
     expected: [
-      ...Array.from({ length: n }, (_, index) => ({ event: 'tick', data: { n: index + 1, s: 'a🦀\n' }, id: `${index + 1}` })),
+      ...Array.from({ length: n }, (_, index) => ({
+        event: 'tick',
+        data: { n: index + 1, s: 'a🦀\n' },
+        id: `${index + 1}`,
+      })),
       { event: 'done', data: undefined, id: `${n}` },
     ],
   };

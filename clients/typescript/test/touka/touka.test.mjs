@@ -16,7 +16,14 @@ import { collect } from '../support/fake.mjs';
 const LIMIT = { timeout: 240_000 };
 const NUMBERS = { method: 'GET', path: '/events', resumes: true, events: { message: 'json', gap: 'json' } };
 const END = { done: 'json', failed: 'json', cancelled: 'json', lost: 'json' };
-const ASK = { method: 'POST', path: '/turns/{id}', body: 'json', resumes: true, events: { asked: 'json', delta: 'json', gap: 'json', ...END }, last: Object.keys(END) };
+const ASK = {
+  method: 'POST',
+  path: '/turns/{id}',
+  body: 'json',
+  resumes: true,
+  events: { asked: 'json', delta: 'json', gap: 'json', ...END },
+  last: Object.keys(END),
+};
 const FOLLOW = { method: 'GET', path: '/turns/{id}', resumes: true };
 const STOP = { method: 'POST', path: '/turns/{id}/stop' };
 
@@ -36,11 +43,17 @@ test('each number of a topic arrives once, through five kills', LIMIT, async (t)
   t.after(() => publisher?.stop());
   const saved = [];
   let seen = 0;
-  const stream = client.stream(NUMBERS, {}, {
-    store: { load: () => undefined, save: (id) => saved.push(id) },
-    // A client without an id begins with the next event, so nothing is published before the connection.
-    onOpen: () => { publisher ??= publish(server.url); },
-  });
+  const stream = client.stream(
+    NUMBERS,
+    {},
+    {
+      store: { load: () => undefined, save: (id) => saved.push(id) },
+      // A client without an id begins with the next event, so nothing is published before the connection.
+      onOpen: () => {
+        publisher ??= publish(server.url);
+      },
+    },
+  );
   for await (const { event, data } of stream) {
     assert.equal(event, 'message');
     assert.equal(data, (seen += 1));
@@ -60,7 +73,10 @@ test('each number of a topic arrives once, through five kills', LIMIT, async (t)
 
   // Gaps.
   const [gap] = await collect(client.stream(NUMBERS, {}, { lastEventId: 'nonsense' }), 1);
-  assert.deepEqual([gap.event, gap.data.reason, gap.data.from, gap.data.resumed_at], ['gap', 'malformed', 'nonsense', gap.id]);
+  assert.deepEqual(
+    [gap.event, gap.data.reason, gap.data.from, gap.data.resumed_at],
+    ['gap', 'malformed', 'nonsense', gap.id],
+  );
   await assert.rejects(collect(client.stream(NUMBERS, {}, { lastEventId: 'nonsense', onGap: 'throw' })), GapError);
 });
 
@@ -72,10 +88,17 @@ async function session(t, pace) {
   t.after(() => cutter.stop());
   const cookie = (await fetch(server.url)).headers.get('set-cookie').split(';')[0];
   const client = new Client({ baseUrl: cutter.url, headers: () => ({ cookie }) });
-  return { cutter, run: (id) => client.run({ start: ASK, follow: FOLLOW, stop: STOP }, { id, body: { question: 'Why?' } }) };
+  return {
+    cutter,
+    run: (id) => client.run({ start: ASK, follow: FOLLOW, stop: STOP }, { id, body: { question: 'Why?' } }),
+  };
 }
 
-const textOf = (events) => events.filter(({ event }) => event === 'delta').map(({ data }) => data.text).join('');
+const textOf = (events) =>
+  events
+    .filter(({ event }) => event === 'delta')
+    .map(({ data }) => data.text)
+    .join('');
 
 test('a run arrives once, though its viewer loses the network', LIMIT, async (t) => {
   const { cutter, run } = await session(t, '20');
@@ -83,7 +106,12 @@ test('a run arrives once, though its viewer loses the network', LIMIT, async (t)
   assert.equal(whole.at(-1).event, 'done');
   const events = [];
   let losses = 0;
-  const stream = run('cut').start({ onRetry: () => { losses += 1; cutter.mend(); } });
+  const stream = run('cut').start({
+    onRetry: () => {
+      losses += 1;
+      cutter.mend();
+    },
+  });
   for await (const event of stream) {
     events.push(event);
     if (events.length % 10 === 0) cutter.cut();

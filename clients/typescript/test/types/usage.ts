@@ -12,12 +12,26 @@ interface ListenParams {
   since?: number;
 }
 
-const LISTEN: Route = { method: 'GET', path: '/rooms/{room}', query: ['since'], events: { message: 'json', left: 'text', gap: 'json' }, resumes: true };
-const client = new Client({ baseUrl: 'https://example.com', headers: async () => ({ authorization: 'Bearer 1' }), fetch });
-const listen = (params: ListenParams, options?: StreamOptions<RoomEvent>): EventStream<RoomEvent> => client.stream(LISTEN, params, options);
+const LISTEN: Route = {
+  method: 'GET',
+  path: '/rooms/{room}',
+  query: ['since'],
+  events: { message: 'json', left: 'text', gap: 'json' },
+  resumes: true,
+};
+const client = new Client({
+  baseUrl: 'https://example.com',
+  headers: async () => ({ authorization: 'Bearer 1' }),
+  fetch,
+});
+const listen = (params: ListenParams, options?: StreamOptions<RoomEvent>): EventStream<RoomEvent> =>
+  client.stream(LISTEN, params, options);
 
 export async function narrows(signal: AbortSignal | undefined): Promise<string> {
-  for await (const event of listen({ room: '7' }, { signal, watchdog: 30_000, isLast: ({ event }) => event === 'left' })) {
+  for await (const event of listen(
+    { room: '7' },
+    { signal, watchdog: 30_000, isLast: ({ event }) => event === 'left' },
+  )) {
     if (event.event === 'message') return event.data.text;
     if (event.event === 'left') return event.data.toUpperCase();
     // @ts-expect-error The data of a gap has no text.
@@ -28,7 +42,10 @@ export async function narrows(signal: AbortSignal | undefined): Promise<string> 
 
 export function refuses(): void {
   listen({ room: '7' }, { transport: 'eventsource', onGap: ({ reason }) => console.warn(reason) });
-  listen({ room: '7' }, { store: { load: () => localStorage.getItem('id'), save: (id) => localStorage.setItem('id', id) } });
+  listen(
+    { room: '7' },
+    { store: { load: () => localStorage.getItem('id'), save: (id) => localStorage.setItem('id', id) } },
+  );
   // @ts-expect-error An EventSource does not report comments.
   listen({ room: '7' }, { transport: 'eventsource', watchdog: 1 });
   // @ts-expect-error An EventSource sends no headers.
