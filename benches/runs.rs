@@ -17,11 +17,18 @@ static ALLOCATOR: &StatsAlloc<std::alloc::System> = &INSTRUMENTED_SYSTEM;
 
 const RUNS: usize = 2_000;
 const TOKENS: usize = 1_000;
-const TURNS: usize = 5;
 
-/// The bar for the ratio of a run's token to an event of a topic, with 1,000 viewers. With one viewer, the emit of the body
-/// and its task cost about as much as the publish.
-const BAR: f64 = 1.1;
+/// A number of viewers, and the bar for the ratio of a run's token to an event of a topic with as many subscribers.
+struct Crowd {
+    viewers: usize,
+    turns: usize,
+    bar: f64,
+}
+
+/// Both publish and deliver in the same way, so a token costs about as much as an event. With one viewer, the emit of the body
+/// is a visible part of that: the ratio was 1.03 to 1.06 in five measurements, and the bar is as far above as a busy machine
+/// needs. The start of the run is measured with its tokens: if it waited for a timer, it would take as long as 1,000 of them.
+const CROWDS: [Crowd; 2] = [Crowd { viewers: 1, turns: 200, bar: 1.2 }, Crowd { viewers: 1_000, turns: 5, bar: 1.1 }];
 
 fn token(number: usize) -> Event {
     Event::data(format!("token {number}"))
@@ -80,9 +87,9 @@ async fn finished(viewers: Vec<JoinHandle<usize>>) {
 }
 
 /// The time of one token of a run to this number of viewers.
-fn by_run(runtime: &Runtime, hub: &Hub, viewers: usize) -> Duration {
+fn by_run(runtime: &Runtime, hub: &Hub, &Crowd { viewers, turns, .. }: &Crowd) -> Duration {
     let mut count = 0;
-    median(TURNS, || {
+    median(turns, || {
         count += 1;
         runtime.block_on(async {
             let run = hub.run(format!("cpu/{viewers}/{count}")).expect("a key").keep_for(Duration::ZERO);
@@ -107,9 +114,9 @@ fn by_run(runtime: &Runtime, hub: &Hub, viewers: usize) -> Duration {
 }
 
 /// The time of one event of a topic to this number of subscribers.
-fn by_topic(runtime: &Runtime, hub: &Hub, subscribers: usize) -> Duration {
+fn by_topic(runtime: &Runtime, hub: &Hub, &Crowd { viewers: subscribers, turns, .. }: &Crowd) -> Duration {
     let mut count = 0;
-    median(TURNS, || {
+    median(turns, || {
         count += 1;
         runtime.block_on(async {
             let topic = hub.topic::<Event>(format!("cpu/{subscribers}/{count}")).expect("a topic");
@@ -144,15 +151,17 @@ fn main() {
             row("ended, 100 tokens of 7 to 8 bytes", memory(&runtime, &hub, "tokens", 100, true, false)),
         ],
     );
-    let mut rows = Vec::new();
-    let mut last: f64 = 0.0;
-    for viewers in [1, 1_000] {
-        let (run, topic) = (by_run(&runtime, &hub, viewers), by_topic(&runtime, &hub, viewers));
+    let (mut rows, mut verdicts) = (Vec::new(), Vec::new());
+    for crowd in &CROWDS {
+        let (run, topic) = (by_run(&runtime, &hub, crowd), by_topic(&runtime, &hub, crowd));
         let ratio = run.as_secs_f64() / topic.as_secs_f64();
-        last = ratio;
+        let Crowd { viewers, bar, .. } = crowd;
+        let verdict = if ratio <= *bar { "within" } else { "ABOVE" };
+        verdicts.push(format!("{verdict} the bar, viewers: {viewers}, ratio: {ratio:.2} of {bar}"));
         rows.push(vec![viewers.to_string(), format!("{run:.2?}"), format!("{topic:.2?}"), format!("{ratio:.2}")]);
     }
     table(&["viewers", "a token of a run", "an event of a topic", "ratio"], &rows);
-    let verdict = if last <= BAR { "within" } else { "ABOVE" };
-    println!("{verdict} the bar with 1,000 viewers: {last:.2} of {BAR}");
+    for verdict in verdicts {
+        println!("{verdict}");
+    }
 }

@@ -153,9 +153,10 @@ need_chromium() {
 
 # npm leaves a copy of the lock file in node_modules when it is done.
 need_node_modules() {
-    local done=tests/browser/node_modules/.package-lock.json
-    if [[ ! -e $done || tests/browser/package-lock.json -nt $done ]]; then
-        (cd tests/browser && npm ci --no-audit --no-fund)
+    local folder=$1
+    local done=$folder/node_modules/.package-lock.json
+    if [[ ! -e $done || $folder/package-lock.json -nt $done ]]; then
+        (cd "$folder" && npm ci --no-audit --no-fund)
         touch "$done"
     fi
 }
@@ -274,12 +275,15 @@ stage_browser() {
     need_cargo
     need_node
     need_chromium
-    need_node_modules
+    need_node_modules clients/typescript
+    need_node_modules tests/browser
     need_nginx
     need_redis
     cargo build -p touka-examples --example ai-sdk --example assistant --example cluster --example contract \
         --example cors --example dashboard --example tokens
     cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
+    # It builds the runtime that the tests of whole programs use.
+    (cd clients/typescript && npm test)
     (cd tests/browser && npm test)
 }
 

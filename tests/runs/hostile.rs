@@ -254,3 +254,41 @@ async fn a_waker_that_panics_costs_no_run() {
     assert_eq!(waits.stop().await.expect("no error"), StatusCode::ACCEPTED);
     assert_eq!(seen(&waits).await, ["x", "y", r#"{"reason":"stopped"}"#]);
 }
+
+/// Callers that wait for the same thing are woken one after the other. One whose waker panics does not cost the others.
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_costs_no_other_caller() {
+    let hub = Hub::memory();
+    let run = run(&hub, "a");
+    let waker = Waker::from(Arc::new(Alarming));
+    let mut cx = Context::from_waker(&waker);
+    let (give, get) = oneshot::channel();
+    let begun = tokio::spawn(run.start_or_join(|out: Emitter| async move {
+        let _ = give.send(std::array::from_fn::<_, 80, _>(|_| touka::run::stopping()));
+        sleep(Duration::from_secs(1) / 2).await;
+        out.emit("x").await;
+        Err::<(), StatusCode>(pending().await)
+    }));
+    let mut stops = get.await.expect("futures").into_iter();
+    let (mut waiting, mut hostile) = (Vec::new(), Vec::new());
+    for number in 0..80 {
+        let mut join = Box::pin(run.start_or_join(|_: Emitter| async { Ok::<(), StatusCode>(()) }));
+        let mut stop = Box::pin(stops.next().expect("a future"));
+        if number % 9 == 4 {
+            assert!(join.as_mut().poll(&mut cx).is_pending());
+            assert!(stop.as_mut().poll(&mut cx).is_pending());
+            hostile.push((join, stop));
+        } else {
+            waiting.push(tokio::spawn(async move { assert_eq!(join.await.expect("no error"), Begun::Joined) }));
+            waiting.push(tokio::spawn(stop));
+        }
+        // In this order.
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(begun.await.expect("no panic").expect("no error"), Begun::Started);
+    sleep(Duration::from_secs(1)).await;
+    run.stop().await.expect("no error");
+    for caller in waiting {
+        tokio::time::timeout(Duration::from_mins(1), caller).await.expect("a wake-up").expect("no panic");
+    }
+}

@@ -152,6 +152,16 @@ async fn a_silent_body_opens_and_ends() {
     assert_eq!(run.status().await.expect("no error"), RunStatus::Failed);
 }
 
+/// The start of a body that cannot fail does not wait for its first event.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_cannot_fail_opens_at_once() {
+    let hub = Hub::memory();
+    let begun = Instant::now();
+    let start = run(&hub, "a").start_or_join(|_: Emitter| pending::<()>());
+    assert_eq!(start.await.expect("no error"), Begun::Started);
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+}
+
 /// Every setting with no time, and with all the time that there is.
 #[tokio::test(start_paused = true)]
 async fn extreme_durations_are_no_trouble() {

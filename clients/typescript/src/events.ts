@@ -125,7 +125,8 @@ export async function* receive<E extends StreamEvent>(
       if (!cause && !lastNames?.length) return;
       throw new CutError(cause);
     }
-    const delay = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
+    const range = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
+    const delay = cause && link.isAwake ? floor : range;
     await until(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
     await pause(delay, floor, signal);
     signal.throwIfAborted();

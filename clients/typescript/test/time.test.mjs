@@ -262,6 +262,25 @@ test('a connection that was silent while the computer slept is lost at the wake-
   fire('visibilitychange');
   await settle();
   assert.equal(run.errors[0].name, 'TimeoutError');
-  await passes(run, 1000, 2);
+  mock.timers.tick(0);
+  await settle();
+  assert.equal(run.done, true);
   assert.equal(listeners(), 0);
+});
+
+test('a connection that fails just after a wake-up is replaced at once', async () => {
+  const { fire } = page();
+  let fail;
+  const body = new ReadableStream({ start: (controller) => { fail = () => controller.error(new TypeError('network error')); } });
+  const run = read([() => new Response(body, { headers: { 'content-type': 'text/event-stream' } }), refused, stream(DONE)]);
+  await settle();
+  fire('pageshow', { persisted: true });
+  mock.timers.tick(4000);
+  fail();
+  await settle();
+  mock.timers.tick(0);
+  await settle();
+  assert.equal(run.requests.length, 2);
+  // One wake-up is worth one attempt.
+  await passes(run, 2000, 3);
 });

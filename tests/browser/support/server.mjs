@@ -112,6 +112,10 @@ export async function start(program, port = 0, ...more) {
 
   return {
     url,
+    // Sends the signal, after which the process goes on.
+    signal(signal) {
+      child.kill(signal);
+    },
     // Sends the signal and waits for the end of the process. Returns { code, signal }.
     async stop(signal = 'SIGTERM') {
       child.kill(signal);

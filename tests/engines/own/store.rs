@@ -49,6 +49,21 @@ impl Store {
         self.lock().topics.get(topic).map_or(0, |kept| kept.tails.len())
     }
 
+    /// The number of events of a topic.
+    #[allow(dead_code, reason = "for the tests of runs")]
+    pub(super) fn events(&self, topic: &str) -> usize {
+        self.lock().topics.get(topic).map_or(0, |kept| kept.events.len())
+    }
+
+    /// Gives the events of a topic to another one. No process may have either.
+    #[allow(dead_code, reason = "for the tests of runs")]
+    pub(super) fn rename(&self, topic: &str, name: &str) {
+        let mut state = self.lock();
+        let kept = state.topics.remove(topic).expect("a topic");
+        let events = kept.events;
+        state.topics.insert(name.to_owned(), Kept { epoch: kept.epoch, head: kept.head, events, ..Kept::default() });
+    }
+
     /// Loses the newest events of a topic, as a server does that restarts from a copy.
     pub(super) fn roll_back(&self, topic: &str, events: usize) {
         let tails = {

@@ -101,14 +101,21 @@ impl Viewer {
         F: FnOnce() -> B + Send + 'static,
         B: Future<Output = R> + Send + 'static,
     {
-        if !self.is_head {
-            let started = run.start(move || {
-                let called = call();
-                async move { called.await.opened() }
-            });
-            started.await.map_err(IntoResponse::into_response)?;
+        if self.is_head {
+            return run.follow(self.from).await.map_err(IntoResponse::into_response);
         }
-        run.follow(self.from).await.map_err(IntoResponse::into_response)
+        // A client that leaves before the response has been a viewer.
+        let guest = run.guest();
+        let started = run.start(move || {
+            let called = call();
+            async move { called.await.opened() }
+        });
+        let joined = match started.await {
+            Ok(_) => run.follow(self.from).await,
+            Err(error) => Err(error),
+        };
+        guest.dismiss();
+        joined.map_err(IntoResponse::into_response)
     }
 }
 

@@ -25,6 +25,11 @@ impl Audience {
         Self { patience, remote: HashSet::new(), had_any: false, are_here: false, since: None }
     }
 
+    /// Whether it matters to the run that it has viewers.
+    pub(super) const fn counts(&self) -> bool {
+        self.patience.is_some()
+    }
+
     /// Records whether another node has viewers.
     pub(super) fn set_remote(&mut self, node: u64, present: bool) {
         if present {
@@ -54,9 +59,9 @@ impl Audience {
         (self.had_any, self.since) = (true, Some(now));
     }
 
-    /// Whether viewers have come or left since the last look, if that matters.
-    pub(super) fn has_changed(&self, here: usize) -> bool {
-        self.patience.is_some() && self.are_here != (here > 0)
+    /// Whether viewers have come or left since the last look.
+    pub(super) const fn has_changed(&self, here: usize) -> bool {
+        self.are_here != (here > 0)
     }
 
     /// The time at which the last viewer has left for too long, if none comes.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::active::{Active, StopReason};
 use super::appending::{Appended, append};
 use super::audience::Audience;
 use super::body::{Body, Said};
@@ -20,7 +21,7 @@ use super::ending::Ending;
 use super::note::Note;
 use super::options::RunOptions;
 use super::status::End;
-use super::table::{Active, Place, StopReason};
+use super::table::Place;
 use crate::stream::drop_guarded;
 use crate::topic::engine::Epoch;
 use crate::topic::{Changes, Draft, Hub, Lead, RunLog, Use};
@@ -161,7 +162,12 @@ impl Driver {
                 Some(Note::Start(_)) | None => {}
             }
         }
-        if self.audience.has_left(self.log.viewers(), now) {
+        if self.active.take_visit() {
+            self.audience.visited(now);
+        }
+        // A client that waits for the first event is a viewer.
+        let here = if self.audience.counts() { self.log.viewers() + self.place.guests() } else { 0 };
+        if self.audience.has_left(here, now) {
             self.active.ask_to_stop(StopReason::Left);
         }
         if now.saturating_duration_since(self.begun) >= self.options.max_run {
@@ -205,7 +211,7 @@ impl Driver {
             (none @ None, Some(due)) => *none = Some(Box::pin(sleep_until(due))),
             (timer @ Some(_), None) => *timer = None,
         }
-        let Self { lead, active, changes, timer, audience, log, grace, .. } = self;
+        let Self { lead, active, changes, timer, audience, log, grace, place, .. } = self;
         // Before the checks, so that no change is missed between the two.
         let mut extended = lead.changes();
         let mut extended = pin!(extended.next());
@@ -214,7 +220,7 @@ impl Driver {
         if lead.is_lost() {
             return Happened::Lost;
         }
-        if grace.is_none() && active.stop_reason().is_some() {
+        if active.is_visited() || grace.is_none() && active.stop_reason().is_some() {
             return Happened::Changed;
         }
         poll_fn(|cx| {
@@ -225,7 +231,7 @@ impl Driver {
                 || asked.as_mut().poll(cx).is_ready()
                 || changes.poll_next(cx).is_ready()
                 // After the registration above, so that no departure is missed.
-                || audience.has_changed(log.viewers())
+                || audience.counts() && audience.has_changed(log.viewers() + place.guests())
                 || timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready());
             if is_changed {
                 return Poll::Ready(Happened::Changed);

@@ -1,5 +1,6 @@
 //! [`Record`], what the log of a run says about it.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::timeout;
@@ -8,8 +9,8 @@ use super::error::RunError;
 use super::note::{Note, Start};
 use super::status::{End, RunStatus};
 use crate::event::IntoEvent;
-use crate::stream::guarded;
-use crate::topic::{Draft, Hub, HubError, RunLog};
+use crate::stream::{guarded, shielded};
+use crate::topic::{Draft, Hub, HubError, Lead, RunLog};
 
 /// The maximum length of a key and of an owner, in bytes.
 const MAX_KEY: usize = 250;
@@ -24,6 +25,12 @@ pub(super) fn topic_of(key: &str) -> Result<String, RunError> {
 pub(super) fn list_of(owner: &str) -> Result<String, RunError> {
     check(owner)?;
     Ok(format!("\0own/{owner}"))
+}
+
+/// The name of the topic that has the runs of an owner while the list is replaced. It is as long as that of the list.
+pub(super) fn spare_of(owner: &str) -> Result<String, RunError> {
+    check(owner)?;
+    Ok(format!("\0ow2/{owner}"))
 }
 
 /// Checks a key or an owner.
@@ -71,6 +78,12 @@ impl Record {
 /// How long a removal waits for its turn. The right is free as soon as a run has ended.
 const TURN: Duration = Duration::from_secs(5);
 
+/// Waits for the right to replace or remove a topic.
+pub(super) async fn turn(log: &RunLog) -> Result<Lead, HubError> {
+    let lead = timeout(TURN, shielded(pin!(log.lead()))).await;
+    lead.unwrap_or_else(|_| Err(HubError::unavailable("the right to remove a run or a list was not given in time")))
+}
+
 /// Removes the run with this number, which has ended, unless it is removed already. Another process may start a run with the
 /// same key at the same time, and must not lose it: it needs the right to do so, and this as well.
 pub(super) async fn remove(hub: &Hub, log: &RunLog, nonce: u64) -> Result<(), HubError> {
@@ -78,10 +91,7 @@ pub(super) async fn remove(hub: &Hub, log: &RunLog, nonce: u64) -> Result<(), Hu
         // A log of this process is that of one run only.
         return log.remove_from(hub).await;
     }
-    let Ok(lead) = timeout(TURN, log.lead()).await else {
-        return Err(HubError::unavailable("the right to remove a run was not given in time"));
-    };
-    let _lead = lead?;
+    let _lead = turn(log).await?;
     log.update().await?;
     match Record::read(log).await? {
         Some(record) if record.start.nonce == nonce && record.status.is_over() => log.remove_from(hub).await,

@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use super::active::StopReason;
 use super::body::{Body, Unstarted};
 use super::error::RunError;
 use super::follow::{Follow, attend, find};
+use super::guest::Guest;
 use super::note::Note;
 use super::options::{LastEvent, OnDisconnect, RunOptions};
 use super::record::remove;
 use super::start::{Begun, MakeBody, Starting};
 use super::status::RunStatus;
-use super::table::{Here, Runs, StopReason};
+use super::table::{Here, Runs};
 use crate::event::{Event, EventId, IntoEvent};
 use crate::stream::{Emitter, EventStream, HandlerError};
 use crate::topic::{Draft, FeedResult, Hub};
@@ -104,7 +106,8 @@ impl Run {
     }
 
     /// Sets what happens when the last viewer has left, on all nodes. By default the run goes on. The time counts from the
-    /// last viewer: a run that has not had any goes on. A node that dies while it has viewers counts as having them.
+    /// last viewer: a run that has not had any goes on. A node that dies while it has viewers counts as having them. If viewers
+    /// of another node come and go quickly, the departure of the last one counts up to 5 s later.
     #[must_use]
     pub const fn on_disconnect(mut self, then: OnDisconnect) -> Self {
         self.options.on_disconnect = then;
@@ -219,6 +222,11 @@ impl Run {
         let unstarted = Unstarted::new(start);
         let make: MakeBody = Box::new(|| Some(Box::new(unstarted.start()?) as Box<dyn Body>));
         Starting { hub, key, owner, options }.start(make)
+    }
+
+    /// A client that is about to start the run or to join it, and then to follow it.
+    pub(crate) fn guest(&self) -> Guest {
+        Guest::new(Runs::of(&self.hub), Arc::clone(&self.key), self.owner.clone())
     }
 
     /// The stream of a client that watches the run: all events after the one with this id, or all there are without an id,

@@ -10,17 +10,18 @@ use axum_core::response::Response;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::active::Active;
 use super::audience::Audience;
 use super::body::Body;
 use super::driver::Driver;
 use super::ending::{Ending, lose};
 use super::error::RunError;
-use super::list;
+use super::list_entries;
 use super::note::{Note, Start};
 use super::options::RunOptions;
 use super::record::{Record, check, topic_of};
 use super::status::RunStatus;
-use super::table::{Active, Here, Place, Reserved, Runs};
+use super::table::{Here, Place, Reserved, Runs};
 use super::watch::watch;
 use crate::event::IntoEvent as _;
 use crate::stream::{contained, random};
@@ -127,10 +128,6 @@ impl Starting {
             needs_viewers: self.options.on_disconnect.patience().is_some(),
             lost: self.lost_event(),
         };
-        if let Some(owner) = &self.owner {
-            // First, so that no run is left out of the list.
-            list::add(&self.hub, owner, &self.key, &self.options).await?;
-        }
         // The key of idempotency makes the start atomic, also if two processes believe that they have the right.
         let text = Note::Start(note.clone()).to_text();
         log.publish(Draft::note(&text), None, Some("start")).await?;
@@ -139,6 +136,14 @@ impl Starting {
             if log.first().await?.as_deref() != Some(&text) {
                 return Ok(None);
             }
+        }
+        if let Some(owner) = &self.owner
+            // After the start, so that an entry without a run is one that is not needed any more.
+            && let Err(error) = list_entries::add(&self.hub, owner, &self.key, &self.options).await
+        {
+            // No run is left out of the list.
+            log.remove_from(&self.hub).await?;
+            return Err(error.into());
         }
         Ok(Some(self.run((log, note), place, lead, used, make)))
     }

@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::Notify;
 
-use crate::stream::notify_guarded;
+use crate::stream::{notify_guarded, shielded};
 
 thread_local! {
     /// The signal of the run whose body is being polled on this thread.
@@ -103,7 +103,7 @@ impl StopSignal {
         // Before the check, so that no request is missed between the two.
         changed.as_mut().enable();
         if !self.is_requested() {
-            changed.await;
+            shielded(changed).await;
         }
     }
 

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
+use super::active::{Active, StopReason};
 use super::error::RunError;
-use super::stopping::StopSignal;
-use crate::stream::{notify_guarded, random};
+use super::guests::Guests;
+use crate::stream::{notify_guarded, random, shielded};
 use crate::sync::Mutex;
 use crate::topic::{Hub, RunLog};
 
@@ -22,6 +22,9 @@ struct Inner {
     table: Mutex<Table>,
     /// Notified when a run has begun or ended here.
     changed: Notify,
+    guests: Guests,
+    /// Held by the caller that compacts a list of runs.
+    compacting: tokio::sync::Mutex<()>,
     /// A random number, which tells this process from others.
     node: u64,
 }
@@ -41,7 +44,11 @@ struct Table {
 #[derive(Clone)]
 pub(super) enum Here {
     /// A caller determines whether there is such a run, and starts it if not.
-    Starting,
+    Starting {
+        owner: Option<Arc<str>>,
+        /// Whether a client has waited for the run and left.
+        is_visited: bool,
+    },
     Running(Arc<Active>),
 }
 
@@ -49,58 +56,9 @@ impl Here {
     fn is_same(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Running(one), Self::Running(other)) => Arc::ptr_eq(one, other),
-            (Self::Starting, Self::Starting) => true,
+            (Self::Starting { .. }, Self::Starting { .. }) => true,
             _ => false,
         }
-    }
-}
-
-/// A body that runs.
-#[derive(Debug)]
-pub(super) struct Active {
-    pub(super) owner: Option<Arc<str>>,
-    pub(super) signal: StopSignal,
-    /// Why the run is to stop, once it is.
-    reason: Mutex<Option<StopReason>>,
-    /// Notified when the run is to stop.
-    pub(super) asked: Notify,
-    /// Whether the body has decided to be a stream.
-    is_open: AtomicBool,
-}
-
-/// Why a run is to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum StopReason {
-    Stopped,
-    Left,
-    Shutdown,
-    MaxRun,
-}
-
-impl Active {
-    pub(super) fn new(owner: Option<Arc<str>>) -> Self {
-        Self {
-            owner,
-            signal: StopSignal::default(),
-            reason: Mutex::new(None),
-            asked: Notify::new(),
-            is_open: AtomicBool::new(false),
-        }
-    }
-
-    /// Asks the body to stop. The first reason counts.
-    pub(super) fn ask_to_stop(&self, reason: StopReason) {
-        self.reason.lock().get_or_insert(reason);
-        self.signal.request();
-        notify_guarded(&self.asked);
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.is_open.load(Ordering::Acquire)
-    }
-
-    pub(super) fn stop_reason(&self) -> Option<StopReason> {
-        *self.reason.lock()
     }
 }
 
@@ -124,7 +82,9 @@ impl Default for Runs {
             max_per_owner: usize::MAX,
             is_closing: false,
         };
-        Self(Arc::new(Inner { table: Mutex::new(table), changed: Notify::new(), node: random() }))
+        let (table, compacting) = (Mutex::new(table), tokio::sync::Mutex::new(()));
+        let (changed, guests) = (Notify::new(), Guests::default());
+        Self(Arc::new(Inner { table, changed, guests, compacting, node: random() }))
     }
 }
 
@@ -137,6 +97,16 @@ impl Runs {
 
     pub(super) fn node(&self) -> u64 {
         self.0.node
+    }
+
+    /// The clients that wait for runs to begin.
+    pub(super) fn guests(&self) -> &Guests {
+        &self.0.guests
+    }
+
+    /// Waits for the turn to compact a list.
+    pub(super) async fn compacting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.compacting.lock().await
     }
 
     pub(super) fn set_max(&self, most: usize) {
@@ -172,9 +142,25 @@ impl Runs {
             }
             table.owners.insert(Arc::clone(owner), count + 1);
         }
-        table.here.insert(Arc::clone(key), Here::Starting);
+        let starting = Here::Starting { owner: owner.cloned(), is_visited: false };
+        table.here.insert(Arc::clone(key), starting);
         drop(table);
         Ok(Reserved::Free(Place { runs: self.clone(), key: Arc::clone(key), owner: owner.cloned() }))
+    }
+
+    /// Records that a client that waited for this run has left.
+    pub(super) fn visit(&self, key: &str, owner: Option<&Arc<str>>) {
+        let active = match self.0.table.lock().here.get_mut(key) {
+            Some(Here::Starting { owner: own, is_visited }) if own.as_ref() == owner => {
+                *is_visited = true;
+                None
+            }
+            Some(Here::Running(active)) if active.owner.as_ref() == owner => Some(Arc::clone(active)),
+            _ => None,
+        };
+        if let Some(active) = active {
+            active.visit();
+        }
     }
 
     /// Waits until another run has begun or ended than when this was polled first, unless `is_over`.
@@ -183,14 +169,14 @@ impl Runs {
         // Before the check, so that no change is missed between the two.
         changed.as_mut().enable();
         if !is_over(self) {
-            changed.await;
+            shielded(changed).await;
         }
     }
 
     /// Whether it is not decided yet whether there is a run with this key.
     pub(super) fn is_starting(&self, key: &str) -> bool {
         match self.0.table.lock().here.get(key) {
-            Some(Here::Starting) => true,
+            Some(Here::Starting { .. }) => true,
             Some(Here::Running(active)) => !active.is_open(),
             None => false,
         }
@@ -255,9 +241,14 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The number of clients that wait for the run to begin.
+    pub(super) fn guests(&self) -> usize {
+        self.runs.guests().count(&self.key)
+    }
+
     /// Records that the body has decided to be a stream.
     pub(super) fn set_open(&self, active: &Active) {
-        active.is_open.store(true, Ordering::Release);
+        active.set_open();
         notify_guarded(&self.runs.0.changed);
     }
 
@@ -265,7 +256,10 @@ impl Place {
     pub(super) fn set_running(&self, active: &Arc<Active>) {
         let is_closing = {
             let mut table = self.runs.0.table.lock();
-            table.here.insert(Arc::clone(&self.key), Here::Running(Arc::clone(active)));
+            let before = table.here.insert(Arc::clone(&self.key), Here::Running(Arc::clone(active)));
+            if matches!(before, Some(Here::Starting { is_visited: true, .. })) {
+                active.mark_visited();
+            }
             table.is_closing
         };
         notify_guarded(&self.runs.0.changed);

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::departures::Departures;
 use super::ending::lose;
 use super::note::{Note, Start};
 use super::record::Record;
@@ -35,6 +36,7 @@ pub(super) fn watch(hub: &Hub, key: &Arc<str>, log: &RunLog, start: &Start) {
         watched,
         _used: used,
         is_present: false,
+        departures: Departures::new(Instant::now()),
     };
     let (hub, key, log, start) = (hub.clone(), Arc::clone(key), log.clone(), start.clone());
     let poked = Arc::clone(&watch.watched.poked);
@@ -56,6 +58,7 @@ struct Watch {
     node: u64,
     /// Whether the run was told of viewers here.
     is_present: bool,
+    departures: Departures,
     // In this order: the key is free after the mark of the log.
     /// Keeps the log active.
     _used: Use,
@@ -86,15 +89,16 @@ impl Watch {
             // Before the count, so that no departure is missed.
             deserted.as_mut().enable();
             let viewers = self.log.viewers();
-            self.tell(viewers > 0).await;
+            let told_at = self.tell(viewers > 0).await;
             if viewers > 0 {
                 until = Instant::now() + LINGER;
-            } else if Instant::now() >= until {
+            } else if Instant::now() >= until && told_at.is_none() {
                 return;
             }
+            let next = told_at.map_or(until, |at| at.min(until));
             let happened = {
                 let mut lead = pin!(self.log.lead());
-                let (mut poked, mut over) = (pin!(self.watched.poked.notified()), pin!(sleep_until(until)));
+                let (mut poked, mut over) = (pin!(self.watched.poked.notified()), pin!(sleep_until(next)));
                 poll_fn(|cx| {
                     if let Poll::Ready(lead) = lead.as_mut().poll(cx) {
                         return Poll::Ready(lead.map_or(Happened::Failed, Happened::Free));
@@ -143,17 +147,31 @@ impl Watch {
         }
     }
 
-    /// Notifies the node of the run whether there are viewers here, if the run needs any.
-    async fn tell(&mut self, present: bool) {
+    /// Notifies the node of the run whether there are viewers here, if the run needs any. Returns the time at which that is
+    /// due if it is not due yet: a viewer that comes counts at once, and a departure may have to wait.
+    async fn tell(&mut self, present: bool) -> Option<Instant> {
         if !self.start.needs_viewers || self.is_present == present {
-            return;
+            return None;
+        }
+        let now = Instant::now();
+        if !present {
+            let at = self.departures.next_at(now);
+            if at > now {
+                return Some(at);
+            }
         }
         let note = Note::Viewers { node: self.node, present }.to_text();
         match self.log.publish(Draft::note(&note), None, None).await {
-            Ok(()) => self.is_present = present,
+            Ok(()) => {
+                self.is_present = present;
+                if !present {
+                    self.departures.tell(now);
+                }
+            }
             Err(error) => {
                 tracing::debug!(target: "touka::run", run = self.log.name(), ?error, "a run does not know of its viewers");
             }
         }
+        None
     }
 }

@@ -4,7 +4,7 @@
 //!
 //! A file imports only from files above it.
 //!
-//! - `guard`, `contained`: panics of user code.
+//! - `guard`, `contained`, `shielded`: panics of user code.
 //! - `jitter`, `wakers`, `alarm`, `deadline`: small tools.
 //! - `first_reason`, `link`, `meter`, `lifecycle`: how a stream opens and ends, and who knows of it.
 //! - `failure`, `options`, `keep_alive`: what the response sends besides the body's events.
@@ -44,6 +44,7 @@ mod origin;
 mod pace;
 mod queue;
 mod recheck;
+mod shielded;
 mod slot;
 mod source;
 #[cfg(feature = "macros")]
@@ -74,4 +75,5 @@ pub(crate) use lifecycle::Lifecycle;
 pub(crate) use link::{Link, frame_id};
 pub(crate) use meter::describe;
 pub(crate) use options::Options;
+pub(crate) use shielded::shielded;
 pub(crate) use source::{Abort, Source, Step};

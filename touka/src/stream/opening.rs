@@ -146,6 +146,8 @@ where
                 this.close(Some(CloseReason::Panicked));
                 resume_unwind(panic)
             }
+            // A timer would take up to a millisecond.
+            Poll::Pending if this.open_after.is_zero() => this.open(None),
             Poll::Pending => {
                 let delay = this.open_after;
                 let timer = this.timer.get_or_insert_with(|| Box::pin(sleep(delay)));

@@ -110,6 +110,11 @@ impl RunLog {
         self.engine.max_events()
     }
 
+    /// Loads the topic. New entries arrive from then on, also those of other nodes.
+    pub(crate) async fn load(&self) -> Result<(), HubError> {
+        self.engine.activate(&self.log).await.map(drop)
+    }
+
     /// Loads the topic, and brings it in step with other nodes.
     pub(crate) async fn update(&self) -> Result<(), HubError> {
         let has_loaded = self.engine.activate(&self.log).await?;
@@ -155,6 +160,13 @@ impl RunLog {
             let older = page.into_iter().filter(|event| event.event.role() != Role::Note);
             events.extend(older.map(|event| event.event.wire()));
         }
+    }
+
+    /// The number of entries in memory, and the newest one as on the wire.
+    pub(crate) fn glance(&self) -> (usize, Option<Bytes>) {
+        let state = self.log.lock();
+        let mut entries = state.log.after(0);
+        (entries.len(), entries.next_back().map(|newest| newest.event.wire()))
     }
 
     /// The text of the first entry, if it is a note. `None` without an entry.

@@ -30,7 +30,6 @@ const FILES = new Map([
   ['/', ['text/html', '<!doctype html><title>test</title><link rel="icon" href="data:,">']],
   ['/other', ['text/html', '<!doctype html><title>other</title><link rel="icon" href="data:,">']],
   ['/runtime.mjs', ['text/javascript', new URL('../../dist/runtime.mjs', import.meta.url)]],
-  ['/tabs.mjs', ['text/javascript', new URL('../../dist/tabs.mjs', import.meta.url)]],
   ['/react.mjs', ['text/javascript', new URL('../../dist/react-test.mjs', import.meta.url)]],
 ]);
 
