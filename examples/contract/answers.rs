@@ -27,7 +27,7 @@ pub(crate) struct Question {
 pub(crate) enum AnswerEvent {
     /// The question, for clients that have not asked it.
     Asked {
-        /// Its words.
+        /// The words of the question.
         question: String,
     },
     /// A piece of the answer.

@@ -142,7 +142,7 @@ pub(crate) async fn list(
     Ok(Json(list))
 }
 
-/// Says something in a room.
+/// Publishes a message in a room.
 ///
 /// All clients that listen to the room get the message, the author's as well. The room is made by its first message.
 #[route(POST, "/rooms/{room}")]

@@ -7,6 +7,7 @@ import json
 import pathlib
 import re
 import subprocess
+import threading
 import time
 import urllib.request
 
@@ -62,10 +63,12 @@ def seen(url: str) -> list:
     return _state(url)["seen"]
 
 
-def finish(url: str) -> None:
-    """Waits until a script's last step is done, and closes its stream as a shutdown does."""
+def finish(url: str, is_left: threading.Event) -> None:
+    """Waits until a script's last step is done, and closes its stream as a shutdown does. Returns if its client has left."""
     give_up = time.monotonic() + PATIENCE
     while not _state(url)["done"]:
+        if is_left.is_set():
+            return
         if time.monotonic() > give_up:
             raise TimeoutError(f"{url} is not read to its end")
         time.sleep(0.01)

@@ -43,13 +43,16 @@ def tearDownModule() -> None:
 def read_to_its_end(client: Client, options: dict) -> tuple[list, Exception | None, list]:
     """The events that the client reports of a stream, the exception that it ends with, and the ids of its requests."""
     url = fixture.post(script(named=client.named, **options))
-    finishing = threading.Thread(target=finish, args=(url,), daemon=True)
+    is_left = threading.Event()
+    finishing = threading.Thread(target=finish, args=(url, is_left), daemon=True)
     finishing.start()
     told: list = []
     try:
         for event in client.read(url):
             told.append(event)
     except Exception as error:
+        is_left.set()
+        finishing.join()
         return told, error, seen(url)
     finishing.join()
     return told, None, seen(url)
