@@ -23,6 +23,9 @@
 /// let router: Router = Router::new().mount(routes![index, api::health]);
 /// ```
 ///
+/// With the feature `openapi`, `contract!` lists functions in the same way, and puts them into the OpenAPI document and the
+/// TypeScript client of the app.
+///
 /// # Grammar
 /// `routes![` paths of annotated functions, separated by commas `]`.
 ///
