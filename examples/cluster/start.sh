@@ -63,20 +63,39 @@ await() {
 
 # The port that a node has printed.
 printed() {
-    sed -n 's,.*http://\([0-9.:]*\).*,\1,p' "$folder/node-$1.log" | head -n 1
+    sed -n 's,.*http://\([0-9.:]*\).*,\1,p' "$folder/node-$1.log" 2>/dev/null | head -n 1
 }
 has_printed() {
     [[ -n $(printed "$1") ]]
 }
 
+# A port outside the range from which the system takes ports for connections and for other programs: while a node is down,
+# no other program may get its port.
+own_port() {
+    printf '%s' $((20000 + RANDOM % 10000))
+}
+
+# The first time on a free port, and then on the same one.
 start_node() {
-    # The first time on a free port, and then on the same one.
-    REDIS_URL="redis+unix://$folder/redis.sock" "$PROGRAM" "${address[$1]:-127.0.0.1:0}" "$1" \
-        >"$folder/node-$1.log" 2>&1 </dev/null &
-    node[$1]=$!
+    local chosen=${address[$1]:-} tries=20
+    while :; do
+        REDIS_URL="redis+unix://$folder/redis.sock" "$PROGRAM" "${chosen:-127.0.0.1:$(own_port)}" "$1" \
+            >"$folder/node-$1.log" 2>&1 </dev/null &
+        node[$1]=$!
+        # If another program has the port, another port is tried.
+        if [[ -n $chosen ]] || ((tries-- == 0)) || has_started "$1"; then break; fi
+    done
     await "node-$1" "${node[$1]}" has_printed "$1"
     address[$1]=$(printed "$1")
     printf 'node %s: http://%s   kill it: kill -KILL %s\n' "$1" "${address[$1]}" "${node[$1]}"
+}
+
+# Waits until a node has printed its port. Fails if it has ended.
+has_started() {
+    until has_printed "$1"; do
+        kill -0 "${node[$1]}" 2>/dev/null || return 1
+        sleep 0.1
+    done
 }
 
 # Each acknowledged message is on the disk, so that no message is lost when Redis is killed.
@@ -127,7 +146,7 @@ END
 start_nginx() {
     local chosen=$port tries=20
     while :; do
-        ((port == 0)) && chosen=$((20000 + RANDOM % 10000))
+        ((port == 0)) && chosen=$(own_port)
         configure "$chosen"
         nginx -p "$folder" -c nginx.conf -e nginx.log >/dev/null 2>&1 </dev/null &
         nginx=$!
