@@ -2,7 +2,7 @@
  * The value of a promise, or the reason of the signal if that aborts first. Leaves no listener behind.
  * @internal
  */
-export async function until<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
+export async function untilAborted<T>(signal: AbortSignal, value: T | PromiseLike<T>): Promise<T> {
   let abort = (): void => {};
   const aborted = new Promise<never>((_, reject) => {
     abort = () => reject(signal.reason);

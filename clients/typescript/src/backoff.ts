@@ -8,7 +8,7 @@ const SHORTEST_RANGE = 100;
  * The delays between attempts: exponential, with full jitter.
  * @internal
  */
-export class Backoff {
+export class StreamBackoff {
   /** The reconnection time of the stream, in milliseconds. */
   base = 1000;
   /** The attempts since the last event. */

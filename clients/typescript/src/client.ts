@@ -1,7 +1,7 @@
-import { until } from './abort.ts';
-import { type Plan, receive } from './events.ts';
+import { untilAborted } from './abort.ts';
+import { type StreamPlan, receiveEvents } from './events.ts';
 import { type CallOptions, type StreamEvent, type StreamOptions } from './options.ts';
-import { type ClientOptions, Sender, httpError } from './request.ts';
+import { type ClientOptions, RouteSender, httpError } from './request.ts';
 import { type Route } from './route.ts';
 import { EventStream } from './stream.ts';
 
@@ -57,20 +57,20 @@ export class Client {
 
   /** A plain request. Rejects with an `HttpError` unless the status is a 2xx. */
   async call<T>(route: Route, params: object, options: CallOptions = {}): Promise<T> {
-    const sender = new Sender(this.#options, route, params, options.headers);
+    const sender = new RouteSender(this.#options, route, params, options.headers);
     const signal = options.signal ?? new AbortController().signal;
     let response: Response;
     do {
       signal.throwIfAborted();
-      response = await until(signal, sender.send(await sender.headers(signal), signal));
+      response = await untilAborted(signal, sender.send(await sender.headers(signal), signal));
     } while (sender.renews(response.status) && (response.body?.cancel(), true));
-    if (!response.ok) throw await httpError(response, (begin) => until(signal, begin()));
+    if (!response.ok) throw await httpError(response, (begin) => untilAborted(signal, begin()));
     if (!route.answer) return response as T;
-    const text = route.answer === 'none' ? void response.body?.cancel() : await until(signal, response.text());
+    const text = route.answer === 'none' ? void response.body?.cancel() : await untilAborted(signal, response.text());
     return (route.answer === 'json' && text ? JSON.parse(text) : text) as T;
   }
 
-  #stream<E extends StreamEvent>(plan: Plan, options: StreamOptions<E>): EventStream<E> {
-    return new EventStream((signal) => receive(plan, options, signal), options.signal);
+  #stream<E extends StreamEvent>(plan: StreamPlan, options: StreamOptions<E>): EventStream<E> {
+    return new EventStream((signal) => receiveEvents(plan, options, signal), options.signal);
   }
 }

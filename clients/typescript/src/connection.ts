@@ -1,16 +1,16 @@
-import { ContentTypeError, Lost } from './errors.ts';
+import { ContentTypeError, LostConnection } from './errors.ts';
 import { retryAfter } from './backoff.ts';
-import { type Block, Parser } from './parser.ts';
-import { type Sender, httpError } from './request.ts';
-import { type Link } from './link.ts';
+import { type StreamBlock, StreamParser } from './parser.ts';
+import { type RouteSender, httpError } from './request.ts';
+import { type StreamAttempt } from './attempt.ts';
 
 /**
  * An open event stream.
  * @internal
  */
-export interface Connection {
+export interface StreamConnection {
   /** The next blocks, or `undefined` at the end. Reads from the network only when it is called. */
-  read(): Promise<Block[] | undefined>;
+  read(): Promise<StreamBlock[] | undefined>;
   /** The stream's reconnection time so far, if it has sent one. */
   retry(): number | undefined;
 }
@@ -20,30 +20,35 @@ export interface Connection {
  * that calls for new headers.
  * @internal
  */
-export async function connect(sender: Sender, id: string, link: Link): Promise<Connection | 'over' | 'renew'> {
-  const headers = await sender.headers(link.signal);
+export async function connectFetch(
+  sender: RouteSender,
+  id: string,
+  attempt: StreamAttempt,
+): Promise<StreamConnection | 'over' | 'renew'> {
+  const headers = await sender.headers(attempt.signal);
   if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
   // Headers are bytes: each character is one byte of the id's UTF-8.
   if (id) headers.set('last-event-id', String.fromCharCode(...new TextEncoder().encode(id)));
-  const response = await link.wait(() => sender.send(headers, link.signal, { cache: 'no-store' }));
+  const response = await attempt.wait(() => sender.send(headers, attempt.signal, { cache: 'no-store' }));
   const { status } = response;
   if (sender.renews(status)) return 'renew';
   if (status === 204) return 'over';
   if (status !== 200) {
-    const error = await httpError(response, link.wait);
-    if (status === 408 || status === 429 || status >= 500) throw new Lost(error, retryAfter(response.headers));
+    const error = await httpError(response, attempt.wait);
+    if (status === 408 || status === 429 || status >= 500)
+      throw new LostConnection(error, retryAfter(response.headers));
     throw error;
   }
   const type = response.headers.get('content-type') ?? '';
   if (!/^\s*text\/event-stream\s*(;|$)/i.test(type)) throw new ContentTypeError(type);
   const reader = response.body?.getReader();
   // A `fetch` of the user may ignore the signal.
-  link.signal.addEventListener('abort', () => reader?.cancel().catch(() => {}));
-  const parser = new Parser(id);
+  attempt.signal.addEventListener('abort', () => reader?.cancel().catch(() => {}));
+  const parser = new StreamParser(id);
   return {
     async read() {
       if (!reader) return undefined;
-      const { done, value } = await link.wait(() => reader.read());
+      const { done, value } = await attempt.wait(() => reader.read());
       return done ? undefined : parser.feed(value);
     },
     retry: () => parser.retry,

@@ -67,7 +67,7 @@ export class CutError extends Error {
  * A failure of one attempt, after which there may be another.
  * @internal
  */
-export class Lost extends Error {
+export class LostConnection extends Error {
   /** The time of `Retry-After` in milliseconds. */
   readonly floor: number;
 

@@ -1,24 +1,24 @@
-import { until } from './abort.ts';
-import { Backoff } from './backoff.ts';
-import { connect } from './connection.ts';
-import { CutError, DataError, HttpError, Lost } from './errors.ts';
-import { type Gap, GapError } from './gap.ts';
-import { Link } from './link.ts';
+import { untilAborted } from './abort.ts';
+import { StreamBackoff } from './backoff.ts';
+import { connectFetch } from './connection.ts';
+import { CutError, DataError, HttpError, LostConnection } from './errors.ts';
+import { type StreamGap, GapError } from './gap.ts';
+import { StreamAttempt } from './attempt.ts';
 import { type StreamEvent, type StreamOptions } from './options.ts';
-import { type Block } from './parser.ts';
-import { type ClientOptions, Sender } from './request.ts';
+import { type StreamBlock } from './parser.ts';
+import { type ClientOptions, RouteSender } from './request.ts';
 import { type Route } from './route.ts';
 import { connectSource } from './source.ts';
-import { pause } from './wake.ts';
+import { waitForRetry } from './wake.ts';
 
 /** The default of the watchdog, four times the server's default keep-alive. */
-const SILENCE = 60_000;
+const DEFAULT_WATCHDOG = 60_000;
 
 /**
  * The requests of one stream.
  * @internal
  */
-export interface Plan {
+export interface StreamPlan {
   client: ClientOptions;
   route: Route;
   /** The route that continues the stream once it has begun. */
@@ -28,7 +28,7 @@ export interface Plan {
   params: object;
 }
 
-function json(block: Block): unknown {
+function parseData(block: StreamBlock): unknown {
   try {
     return JSON.parse(block.data ?? '');
   } catch (error) {
@@ -40,32 +40,32 @@ function json(block: Block): unknown {
  * The events of a stream over all of its connections, each once. Throws the reason of the signal after an abort.
  * @internal
  */
-export async function* receive<E extends StreamEvent>(
-  plan: Plan,
+export async function* receiveEvents<E extends StreamEvent>(
+  plan: StreamPlan,
   options: StreamOptions<E>,
   signal: AbortSignal,
 ): AsyncGenerator<E, void> {
   const { store, onGap, onUnknown } = options;
   const { events, last: lastNames } = plan.route;
   const byFetch = options.transport !== 'eventsource';
-  const make = (route: Route): Sender => new Sender(plan.client, route, plan.params, options.headers);
-  const backoff = new Backoff();
+  const make = (route: Route): RouteSender => new RouteSender(plan.client, route, plan.params, options.headers);
+  const backoff = new StreamBackoff();
   let route = plan.route;
   let sender = make(route);
   if (!byFetch && (sender.hasHeaders || route.method !== 'GET')) {
     throw new TypeError('the transport "eventsource" sends GET requests without headers');
   }
-  let id = options.lastEventId ?? (await until(signal, store?.load())) ?? '';
+  let id = options.lastEventId ?? (await untilAborted(signal, store?.load())) ?? '';
   let noted = id;
   const note = async (): Promise<void> => {
-    if (store && id !== noted) await until(signal, store.save(id));
+    if (store && id !== noted) await untilAborted(signal, store.save(id));
     noted = id;
   };
   // An `EventSource` hides the status for which it has given up. One attempt by `fetch` finds it.
   let probing = false;
 
   for (;;) {
-    const link = new Link(signal, byFetch ? (options.watchdog ?? SILENCE) : 0);
+    const attempt = new StreamAttempt(signal, byFetch ? (options.watchdog ?? DEFAULT_WATCHDOG) : 0);
     let floor = 0;
     let cause: unknown;
     let restart = false;
@@ -78,31 +78,31 @@ export async function* receive<E extends StreamEvent>(
             id,
             Object.keys(plan.route.events ?? {}),
             plan.client.credentials === 'include',
-            link,
+            attempt,
           )
-        : await connect(sender, id, link);
+        : await connectFetch(sender, id, attempt);
       if (connection === 'over') return;
       if (connection === 'renew') continue;
       if (plan.follow && route !== plan.follow) sender = make((route = plan.follow));
-      await until(signal, options.onOpen?.());
+      await untilAborted(signal, options.onOpen?.());
       try {
         for (let blocks; !restart && (blocks = await connection.read());) {
           for (const block of blocks) {
             const { event, data } = block;
             if (data !== undefined) {
               backoff.attempts = 0;
-              const gap = event === 'gap' && onGap && onGap !== 'deliver' ? (json(block) as Gap) : undefined;
+              const gap = event === 'gap' && onGap && onGap !== 'deliver' ? (parseData(block) as StreamGap) : undefined;
               if (gap && onGap === 'throw') throw new GapError(gap);
               const kind = events ? Object.hasOwn(events, event) && events[event] : 'text';
               if (gap && typeof onGap === 'function') {
-                await until(signal, onGap(gap));
+                await untilAborted(signal, onGap(gap));
               } else if (!kind) {
-                await until(signal, onUnknown?.({ event, data, id: block.id }));
+                await untilAborted(signal, onUnknown?.({ event, data, id: block.id }));
               } else {
-                const value = kind === 'json' ? json(block) : kind === 'text' ? data : undefined;
+                const value = kind === 'json' ? parseData(block) : kind === 'text' ? data : undefined;
                 const made = { event, data: value, id: block.id } as E;
                 const last = lastNames?.includes(event) || options.isLast?.(made);
-                if (last) link.close();
+                if (last) attempt.close();
                 // A reconnect begins after this event, though the store does not have it before the consumer is done.
                 id = block.id;
                 yield made;
@@ -120,10 +120,10 @@ export async function* receive<E extends StreamEvent>(
       }
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof Lost)) throw error;
+      if (!(error instanceof LostConnection)) throw error;
       ({ cause, floor } = error);
     } finally {
-      link.close();
+      attempt.close();
     }
 
     const repeats = plan.joins || options.repeat || route.method === 'GET' || (route.resumes && id);
@@ -134,9 +134,9 @@ export async function* receive<E extends StreamEvent>(
       throw new CutError(cause);
     }
     const range = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
-    const delay = cause && link.isAwake ? floor : range;
-    await until(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
-    await pause(delay, floor, signal);
+    const delay = cause && attempt.isAwake ? floor : range;
+    await untilAborted(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
+    await waitForRetry(delay, floor, signal);
     signal.throwIfAborted();
   }
 }

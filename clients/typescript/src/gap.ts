@@ -1,5 +1,5 @@
 /** The data of a `gap` event: events may be missing. */
-export interface Gap {
+export interface StreamGap {
   reason: string;
   /** The topic, on a stream of several topics. */
   topic?: string;
@@ -12,10 +12,10 @@ export interface Gap {
 /** The error of `onGap: 'throw'`. The id of the gap is not noted, so the next iteration gets the gap again. */
 export class GapError extends Error {
   override name = 'GapError';
-  readonly gap: Gap;
+  readonly gap: StreamGap;
 
   /** @internal */
-  constructor(gap: Gap) {
+  constructor(gap: StreamGap) {
     super(`events may be missing: ${gap.reason}`);
     this.gap = gap;
   }

@@ -1,4 +1,4 @@
-import { type Gap } from './gap.ts';
+import { type StreamGap } from './gap.ts';
 import { type HeadersSource } from './request.ts';
 
 /** An event of a stream. */
@@ -10,14 +10,14 @@ export interface StreamEvent {
 }
 
 /** Where the last event id is kept, for a page or process that begins anew. */
-export interface Store {
+export interface IdStore {
   load(): string | null | undefined | Promise<string | null | undefined>;
   /** Called when the consumer asks for the event after the one with this id. */
   save(id: string): unknown;
 }
 
 /** A connection that was lost or ended, and the reconnect that follows. */
-export interface Retry {
+export interface StreamRetry {
   /** The cause. `undefined` after a regular end. */
   error: unknown;
   /** The delay in milliseconds. */
@@ -33,23 +33,23 @@ export interface CallOptions {
 }
 
 /** The options that both transports have. */
-export interface CommonOptions<E extends StreamEvent> {
+export interface CommonStreamOptions<E extends StreamEvent> {
   /** Ends the iteration without an error. */
   signal?: AbortSignal | undefined;
   /** The id to begin after. */
   lastEventId?: string | undefined;
-  store?: Store | undefined;
+  store?: IdStore | undefined;
   /**
    * The treatment of a `gap` event: `'deliver'`, the default; `'throw'`, a `GapError`; `'restart'`, which delivers the
    * gap, and then begins anew without an id; or a function, which is awaited before the next event, instead of a delivery.
    */
-  onGap?: 'deliver' | 'throw' | 'restart' | ((gap: Gap) => unknown) | undefined;
+  onGap?: 'deliver' | 'throw' | 'restart' | ((gap: StreamGap) => unknown) | undefined;
   /** Called for an event that the client does not know, such as one of a newer server. */
   onUnknown?: ((event: StreamEvent) => unknown) | undefined;
   /** Called when a connection is established. */
   onOpen?: (() => unknown) | undefined;
   /** Called before the wait for a reconnect. An error of this function ends the iteration. */
-  onRetry?: ((retry: Retry) => unknown) | undefined;
+  onRetry?: ((retry: StreamRetry) => unknown) | undefined;
   /** Whether the stream is over after this event. The connection is then closed before the event is delivered. */
   isLast?: ((event: E) => boolean) | undefined;
   /** Whether a request that is not a GET may be sent again without an id. */
@@ -57,7 +57,7 @@ export interface CommonOptions<E extends StreamEvent> {
 }
 
 /** The options of one stream. */
-export type StreamOptions<E extends StreamEvent = StreamEvent> = CommonOptions<E> &
+export type StreamOptions<E extends StreamEvent = StreamEvent> = CommonStreamOptions<E> &
   (
     | {
         transport?: 'fetch' | undefined;

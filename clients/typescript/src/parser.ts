@@ -3,7 +3,7 @@
  * Without `data` it fires no event, and only `id` counts.
  * @internal
  */
-export interface Block {
+export interface StreamBlock {
   event: string;
   data: string | undefined;
   /** The last event id after this block; it stays until a block changes it. */
@@ -14,7 +14,7 @@ export interface Block {
  * Reads an event stream as the HTML standard defines it, from pieces of any length.
  * @internal
  */
-export class Parser {
+export class StreamParser {
   /** The newest `retry` of the stream, in milliseconds. */
   retry: number | undefined;
   // A decoder removes one byte order mark at the beginning, as the standard requires.
@@ -31,9 +31,9 @@ export class Parser {
   }
 
   /** The blocks that end within this piece. */
-  feed(bytes: Uint8Array): Block[] {
+  feed(bytes: Uint8Array): StreamBlock[] {
     const text = this.#decoder.decode(bytes, { stream: true });
-    const blocks: Block[] = [];
+    const blocks: StreamBlock[] = [];
     let start = 0;
     if (text && this.#afterReturn) {
       this.#afterReturn = false;
@@ -52,7 +52,7 @@ export class Parser {
     return blocks;
   }
 
-  #endLine(line: string, blocks: Block[]): void {
+  #endLine(line: string, blocks: StreamBlock[]): void {
     if (line === '') {
       blocks.push({ event: this.#event || 'message', data: this.#data?.slice(1), id: this.#id });
       this.#event = '';

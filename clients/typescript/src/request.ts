@@ -1,4 +1,4 @@
-import { until } from './abort.ts';
+import { untilAborted } from './abort.ts';
 import { HttpError } from './errors.ts';
 import { type Route, bodyOf, urlOf } from './route.ts';
 
@@ -18,7 +18,7 @@ export interface ClientOptions {
  * Starts something and waits for it, unless something else ends the wait.
  * @internal
  */
-export type Waiting = <T>(start: () => Promise<T>) => Promise<T>;
+export type WaitFunction = <T>(start: () => Promise<T>) => Promise<T>;
 
 /** The longest error body that is kept, in characters. */
 const LONGEST_BODY = 65_536;
@@ -27,7 +27,7 @@ const LONGEST_BODY = 65_536;
  * One request of a route, which can be sent several times.
  * @internal
  */
-export class Sender {
+export class RouteSender {
   readonly url: string;
   readonly hasHeaders: boolean;
   #client: ClientOptions;
@@ -55,7 +55,7 @@ export class Sender {
     const headers = new Headers();
     if (this.#type) headers.set('content-type', this.#type);
     for (const source of this.#sources) {
-      const made = typeof source === 'function' ? await until(signal, source()) : source;
+      const made = typeof source === 'function' ? await untilAborted(signal, source()) : source;
       new Headers(made).forEach((value, name) => headers.set(name, value));
     }
     return headers;
@@ -77,7 +77,7 @@ export class Sender {
  * The error for a response. A body that cannot be read to its end is kept as far as it was read.
  * @internal
  */
-export async function httpError(response: Response, wait: Waiting): Promise<HttpError> {
+export async function httpError(response: Response, wait: WaitFunction): Promise<HttpError> {
   const reader = response.body?.getReader();
   const decoder = new TextDecoder();
   let body = '';

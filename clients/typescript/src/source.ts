@@ -1,7 +1,7 @@
-import { Lost } from './errors.ts';
-import { type Block } from './parser.ts';
-import { type Connection } from './connection.ts';
-import { type Link } from './link.ts';
+import { LostConnection } from './errors.ts';
+import { type StreamBlock } from './parser.ts';
+import { type StreamConnection } from './connection.ts';
+import { type StreamAttempt } from './attempt.ts';
 
 /** The events that are queued for a slow consumer. An `EventSource` cannot be paused, so it is closed beyond that. */
 const LONGEST_QUEUE = 1000;
@@ -15,19 +15,22 @@ export async function connectSource(
   id: string,
   names: readonly string[],
   credentials: boolean,
-  link: Link,
-): Promise<Connection> {
+  attempt: StreamAttempt,
+): Promise<StreamConnection> {
   const from = id && `${url.includes('?') ? '&' : '?'}lastEventId=${encodeURIComponent(id)}`;
   const source = new EventSource(url + from, { withCredentials: credentials });
-  link.signal.addEventListener('abort', () => source.close());
-  let queue: Block[] = [];
+  attempt.signal.addEventListener('abort', () => source.close());
+  let queue: StreamBlock[] = [];
   let wake = (): void => {};
   let full = false;
+  let inherited = id;
   const receive = (event: Event): void => {
     // An `error` without data is an event of the `EventSource` itself.
     if ('data' in event) {
       const { type, data, lastEventId } = event as MessageEvent<string>;
-      queue.push({ event: type, data, id: lastEventId });
+      // The `EventSource` does not know the id in the query, which stays until the server sends one.
+      if (lastEventId) inherited = '';
+      queue.push({ event: type, data, id: lastEventId || inherited });
       full = queue.length >= LONGEST_QUEUE;
       if (full) source.close();
     }
@@ -36,8 +39,8 @@ export async function connectSource(
   for (const name of new Set(['open', 'error', 'message', 'gap', ...names])) source.addEventListener(name, receive);
   const change = async (): Promise<void> => {
     if (source.readyState === 2)
-      throw new Lost(new Error('the EventSource has given up; the next attempt finds the reason'));
-    await link.wait(
+      throw new LostConnection(new Error('the EventSource has given up; the next attempt finds the reason'));
+    await attempt.wait(
       () =>
         new Promise<void>((resolve) => {
           wake = resolve;

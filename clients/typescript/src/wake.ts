@@ -5,7 +5,7 @@ const LONGEST_TIMER = 2 ** 31 - 1;
  * Calls back after a delay of any length, `Infinity` too.
  * @internal
  */
-export function timer(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
+export function startTimer(callback: () => void, delay: number): ReturnType<typeof setTimeout> {
   return setTimeout(callback, Math.min(delay, LONGEST_TIMER));
 }
 
@@ -30,7 +30,7 @@ export function onWake(callback: () => void): () => void {
  * Waits for a delay, or until the page wakes up, but at least for `floor` milliseconds. An abort ends the wait.
  * @internal
  */
-export function pause(delay: number, floor: number, signal: AbortSignal): Promise<void> {
+export function waitForRetry(delay: number, floor: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const begun = Date.now();
     const end = (): void => {
@@ -39,11 +39,11 @@ export function pause(delay: number, floor: number, signal: AbortSignal): Promis
       signal.removeEventListener('abort', end);
       resolve();
     };
-    let pending = timer(end, delay);
+    let pending = startTimer(end, delay);
     const stopWaking = onWake(() => {
       clearTimeout(pending);
       // The wall clock goes on while a computer sleeps. It may also have been set back.
-      pending = timer(end, Math.min(floor, floor - (Date.now() - begun)));
+      pending = startTimer(end, Math.min(floor, floor - (Date.now() - begun)));
     });
     signal.addEventListener('abort', end);
     if (signal.aborted) end();

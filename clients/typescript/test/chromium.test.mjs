@@ -266,6 +266,22 @@ test('an error event of the server is an event of an EventSource', LIMIT, async 
   assert.deepEqual(await seenBy(tab), [{ event: 'error', data: { status: 500 }, id: '1' }]);
 });
 
+test('the id in the query stays until the server sends one', LIMIT, async () => {
+  const server = await start((_, response) => {
+    head(response);
+    response.write('event: tick\ndata: 1\n\nid: 6\nevent: tick\ndata: 2\n\nid\nevent: done\ndata\n\n');
+  });
+  const tab = await visit(server);
+  const options = { transport: 'eventsource', lastEventId: '5' };
+  assert.equal(await tab.evaluate(([route, given]) => read(route, given), [log(1).route, options]), 'over');
+  const seen = await seenBy(tab);
+  assert.deepEqual(
+    seen.map(({ id }) => id),
+    ['5', '6', ''],
+  );
+  assert.equal(idOf(server.streams()[0]), '5');
+});
+
 test('an EventSource sends no headers and no POST', LIMIT, async () => {
   const server = await start(() => {});
   const tab = await visit(server);

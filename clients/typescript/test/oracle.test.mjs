@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createParser } from 'eventsource-parser';
-import { Parser } from '../dist/runtime.mjs';
+import { StreamParser } from '../dist/runtime.mjs';
 import { below, chooseSeed, generator, text } from './support/random.mjs';
 
 const STREAMS = 3000;
@@ -40,7 +40,7 @@ function oracle(whole) {
 }
 
 function ours(bytes, random) {
-  const parser = new Parser('');
+  const parser = new StreamParser('');
   const blocks = [];
   const longest = random() < 0.5 ? 4 : 60;
   for (let at = 0; at < bytes.length;) {

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Parser } from '../dist/runtime.mjs';
+import { StreamParser } from '../dist/runtime.mjs';
 
 const encoder = new TextEncoder();
 
@@ -13,7 +13,7 @@ function short({ event, data, id }) {
 }
 
 function parse(pieces, id = '') {
-  const parser = new Parser(id);
+  const parser = new StreamParser(id);
   const blocks = pieces.flatMap((piece) => parser.feed(piece));
   return {
     events: blocks.filter(({ data }) => data !== undefined).map(short),
@@ -124,14 +124,14 @@ test('the id of the last connection stays', () => {
 });
 
 test('a CR at the end of a piece ends the line at once', () => {
-  const parser = new Parser('');
+  const parser = new StreamParser('');
   assert.equal(parser.feed(encoder.encode('data: a\r\r')).length, 1);
   assert.equal(parser.feed(encoder.encode('\n')).length, 0);
   assert.equal(parser.feed(encoder.encode('\n')).length, 1);
 });
 
 test('a line in many pieces takes linear time', { timeout: 60_000 }, () => {
-  const parser = new Parser('');
+  const parser = new StreamParser('');
   const piece = encoder.encode('x'.repeat(64));
   parser.feed(encoder.encode('data: '));
   for (let left = 200_000; left > 0; left -= 1) parser.feed(piece);

@@ -1,16 +1,16 @@
-import { until } from './abort.ts';
-import { Lost } from './errors.ts';
-import { type Waiting } from './request.ts';
-import { onWake, timer } from './wake.ts';
+import { untilAborted } from './abort.ts';
+import { LostConnection } from './errors.ts';
+import { type WaitFunction } from './request.ts';
+import { onWake, startTimer } from './wake.ts';
 
 /** The time after a wake-up in which a failure belongs to it, in milliseconds. */
-const WAKING = 5000;
+const WAKE_WINDOW = 5000;
 
 /**
  * The life of one attempt: ends with the iteration, after a silence, or by `close`.
  * @internal
  */
-export class Link {
+export class StreamAttempt {
   #controller = new AbortController();
   #outer: AbortSignal;
   #silence: number;
@@ -34,24 +34,24 @@ export class Link {
    * the failure of its connection afterwards.
    */
   get isAwake(): boolean {
-    return Date.now() - this.#woken < WAKING;
+    return Date.now() - this.#woken < WAKE_WINDOW;
   }
 
-  /** Waits for something of the server. A failure is `Lost`, and so is a silence that is too long. */
-  wait: Waiting = async (start) => {
+  /** Waits for something of the server. A failure is a `LostConnection`, and so is a silence that is too long. */
+  wait: WaitFunction = async (start) => {
     const silence = this.#silence || Infinity;
     const begun = Date.now();
     const stall = (): void => this.#controller.abort(new DOMException(`no byte for ${silence} ms`, 'TimeoutError'));
-    const pending = timer(stall, silence);
+    const pending = startTimer(stall, silence);
     // Timers stop while a computer sleeps, and the connection is dead afterwards.
     const stopWaking = onWake(() => {
       this.#woken = Date.now();
       if (Date.now() - begun >= silence) stall();
     });
     try {
-      return await until(this.signal, start());
+      return await untilAborted(this.signal, start());
     } catch (error) {
-      throw new Lost(error);
+      throw new LostConnection(error);
     } finally {
       clearTimeout(pending);
       stopWaking();
