@@ -283,7 +283,7 @@ stage_browser() {
         --example cors --example dashboard --example tokens
     cargo build -p touka-tests --bin touka-fixture --bin touka-topic-fixture
     # It builds the runtime that the tests of whole programs use.
-    (cd clients/typescript && npm test)
+    (cd clients/typescript && npm test && npm run test:touka)
     (cd tests/browser && npm test)
 }
 

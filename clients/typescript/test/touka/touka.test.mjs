@@ -7,7 +7,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { startCutter } from '../support/cutter.mjs';
+import { startCutter } from '../../../../tests/browser/support/cutter.mjs';
 import { publish } from '../../../../tests/browser/support/publisher.mjs';
 import { freePort, start } from '../../../../tests/browser/support/server.mjs';
 import { Client, GapError } from '../../dist/runtime.mjs';
