@@ -9,6 +9,8 @@ use touka::openapi::{DescribeRequest, DescribeResponse, Operation};
 use touka::response::{Html, IntoResponse, Redirect, Response};
 use touka::{Event, EventStream, EventWriter, Hub, IntoEvent, Router, contract, route, routes, sse_handler};
 
+use crate::awkward;
+
 /// A message of a room.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -304,5 +306,5 @@ pub(crate) fn router() -> Router {
         opaque,
         echo,
     ];
-    Router::new().mount(all).mount(routes![hidden]).merge(users).with_state(Hub::memory())
+    Router::new().mount(all).mount(routes![hidden]).merge(users).merge(awkward::router()).with_state(Hub::memory())
 }

@@ -2,4 +2,5 @@
 //! visible in review. `SNAPSHOTS=overwrite cargo test -p touka-tests --all-features --test contract` rewrites them.
 
 mod app;
+mod awkward;
 mod snapshots;

@@ -7,6 +7,8 @@ export interface Route {
   query?: readonly string[];
   /** The encoding of the parameter `body`. */
   body?: 'json' | 'text' | 'form' | 'bytes';
+  /** The name of that parameter, if a capture or a part of the query is called `body`. */
+  bodyName?: string;
   /** The decoding of a plain response. Absent: the `Response` itself. */
   answer?: 'json' | 'text' | 'none';
   /** The decoding of data by event name. Absent: every event has its data as text. */
@@ -45,7 +47,7 @@ export function urlOf(base: string, route: Route, params: object): string {
  * @internal
  */
 export function bodyOf(route: Route, params: object): { body?: BodyInit; type?: string } {
-  const { body } = params as { body?: unknown };
+  const body = (params as Record<string, unknown>)[route.bodyName ?? 'body'];
   if (!route.body || body === undefined) return {};
   switch (route.body) {
     case 'json':

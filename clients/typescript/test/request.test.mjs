@@ -93,6 +93,12 @@ for (const [kind, body, sent, type] of [
   });
 }
 
+test('a body beside a capture of its name has another name', async () => {
+  const route = { method: 'POST', path: '/b/{body}', body: 'text', bodyName: 'body2' };
+  const seen = await send(route, { body: 7, body2: 'text' });
+  assert.deepEqual([seen.url, seen.body], ['/b/7', 'text']);
+});
+
 test('a form of several parts', async () => {
   const body = new FormData();
   body.append('a', new Blob(['abc']), 'a.txt');

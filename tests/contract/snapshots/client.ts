@@ -1,4 +1,14 @@
 
+/** A name with letters that components cannot have, of a type whose schemas differ. */
+export interface Gr__e__T_ {
+  inner: Gr__e__T_ | null;
+}
+
+/** A name with letters that components cannot have, of a type whose schemas differ. */
+export interface Gr__e__T_Input {
+  inner?: Gr__e__T_Input | null;
+}
+
 /** A message of a room. */
 export interface Message {
   /** The name of its author. */
@@ -25,9 +35,18 @@ export type Mood = "neutral" | "in_good_spirits";
 /** A mood as clients write it in a query. */
 export type Mood2 = "neutral";
 
+/** A value that is itself or a number. */
+export type Nested = number;
+
 /** The name of this type is one that TypeScript has a meaning for. */
 export interface Response2 {
   ok: boolean;
+}
+
+/** A keyword of TypeScript. */
+export interface enumData {
+  by_number: { [key: string]: string };
+  [key: string]: number | { [key: string]: string };
 }
 
 /** The events of `app.rooms.listen`. */
@@ -194,6 +213,19 @@ export type AppWatchEvent =
   /** The process of the run has died. */
   | { event: "lost"; data: Record<string, unknown>; id: string };
 
+/** The events of `awkward.sayAll2`. */
+export type AwkwardSayAll2Event =
+  | { event: "__proto__"; data: {
+      ["__proto__"]: number;
+    }; id: string }
+  | { event: "constructor"; data: Nested; id: string }
+  | { event: "\"quoted\" */ </script>  "; data: undefined; id: string }
+  /** The stream has failed, and is over. */
+  | { event: "error"; data: {
+      status: number;
+      title: string;
+    }; id: string };
+
 // The routes of the app.
 
 const appRoomsListenRoute: Route = { method: "GET", path: "/rooms/{room}", query: ["mood","tag"], events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", gap: "json" }, resumes: true };
@@ -212,6 +244,11 @@ const appRemoveRoute: Route = { method: "DELETE", path: "/pages/{*rest}", answer
 const appOldRoute: Route = { method: "GET", path: "/old", answer: "none" };
 const appOpaqueRoute: Route = { method: "GET", path: "/opaque" };
 const appPage2Route: Route = { method: "GET", path: "/users/{user}/pages/{*rest}", answer: "text" };
+const awkwardTypeRoute: Route = { method: "POST", path: "/awkward/{body}/{type}", body: "json", bodyName: "body2", answer: "json" };
+const awkwardSayAllRoute: Route = { method: "PUT", path: "/awkward/letters", body: "json", answer: "json" };
+const awkwardSayAll2Route: Route = { method: "GET", path: "/awkward/events", events: { ["__proto__"]: "json", constructor: "json", "\"quoted\" */ </script>  ": "empty", error: "json" } as const };
+const awkwardAModule2Route: Route = { method: "DELETE", path: "/awkward/module", answer: "none" };
+const awkwardAModuleDeleteRoute: Route = { method: "GET", path: "/awkward/module", answer: "none" };
 
 /** The functions of the app's routes. */
 export function createApi(options: ClientOptions = {}) {
@@ -292,6 +329,31 @@ export function createApi(options: ClientOptions = {}) {
         /** A stream without events. */
         silent(options?: StreamOptions<AppRoomsSilentEvent>): EventStream<AppRoomsSilentEvent> {
           return client.stream<AppRoomsSilentEvent>(appRoomsSilentRoute, {}, options);
+        },
+      },
+    },
+    awkward: {
+      /**
+       * The end of a comment: * /
+       *
+       * `</script>`
+       */
+      type(params: { body: number; type: number; body2: enumData }, options?: CallOptions): Promise<enumData> {
+        return client.call<enumData>(awkwardTypeRoute, params, options);
+      },
+      sayAll(params: { body: Gr__e__T_Input }, options?: CallOptions): Promise<Gr__e__T_> {
+        return client.call<Gr__e__T_>(awkwardSayAllRoute, params, options);
+      },
+      sayAll2(options?: StreamOptions<AwkwardSayAll2Event>): EventStream<AwkwardSayAll2Event> {
+        return client.stream<AwkwardSayAll2Event>(awkwardSayAll2Route, {}, options);
+      },
+      /** The name of a module beside it, in the client. */
+      aModule2(options?: CallOptions): Promise<void> {
+        return client.call<void>(awkwardAModule2Route, {}, options);
+      },
+      aModule: {
+        delete(options?: CallOptions): Promise<void> {
+          return client.call<void>(awkwardAModuleDeleteRoute, {}, options);
         },
       },
     },

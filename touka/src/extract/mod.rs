@@ -42,3 +42,5 @@ pub use state::State;
 pub(crate) use connect_info::{Peer, peer};
 #[cfg(feature = "axum")]
 pub(crate) use matched_path::of_axum as axum_path;
+#[cfg(feature = "openapi")]
+pub(crate) use percent::segment as percent_decoded;

@@ -32,7 +32,7 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 /// Decodes a segment of a path. `None` if it is not UTF-8.
-pub(super) fn segment(text: &str) -> Option<String> {
+pub(crate) fn segment(text: &str) -> Option<String> {
     String::from_utf8(decode(text, false).into_owned()).ok()
 }
 

@@ -5,11 +5,15 @@ pub(crate) fn pascal_case(path: &[String]) -> String {
     path.iter().flat_map(|segment| segment.split('_')).map(capitalized).collect()
 }
 
-/// `sayAll` for `say_all`.
+/// `sayAll` for `say_all`. A name of underscores is kept.
 pub(crate) fn camel_case(name: &str) -> String {
+    if name.bytes().all(|byte| byte == b'_') {
+        return name.to_owned();
+    }
     let mut words = name.split('_').filter(|word| !word.is_empty());
     let first = words.next().unwrap_or_default().to_owned();
-    words.fold(first, |name, word| name + &capitalized(word))
+    let name = words.fold(first, |name, word| name + &capitalized(word));
+    if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
 fn capitalized(word: &str) -> String {
@@ -24,6 +28,6 @@ mod tests {
     #[test]
     fn words_are_joined() {
         assert_eq!(pascal_case(&["rooms".to_owned(), "say_all".to_owned()]), "RoomsSayAll");
-        assert_eq!([camel_case("say_all"), camel_case("listen2"), camel_case("_a")], ["sayAll", "listen2", "a"]);
+        assert_eq!(["say_all", "listen2", "_a", "__", "_9_a"].map(camel_case), ["sayAll", "listen2", "a", "__", "_9A"]);
     }
 }

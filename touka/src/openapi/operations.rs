@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::described::{Described, Parameter, Place};
+use super::described::{Described, Parameter, Place, RunPart};
+use super::names::camel_case;
 use super::operation::Operation;
 use super::schemas::{Joined, Schemas, free_name};
 use serde_json::json;
@@ -48,9 +49,10 @@ impl Operations {
     pub(crate) fn of<'a>(routes: impl Iterator<Item = Routed<'a>>) -> Self {
         let mut schemas = Schemas::new();
         let mut list: Vec<Named> = Vec::new();
-        let mut taken = BTreeSet::new();
         // Nothing can be said about a route for every method.
-        for route in routes.filter(|route| route.method != "ANY") {
+        let routes: Vec<Routed<'_>> = routes.filter(|route| route.method != "ANY").collect();
+        let mut taken: BTreeSet<String> = routes.iter().flat_map(|route| modules(&path_of(route.handler))).collect();
+        for route in routes {
             let mut described = Described::default();
             (route.describe)(&mut Operation::new(&mut schemas, &mut described));
             described.complete();
@@ -64,15 +66,12 @@ impl Operations {
             described
                 .parameters
                 .retain(|parameter| parameter.place != Place::Path || template.names.contains(&parameter.name));
-            let mut path_of_handler: Vec<String> = route.handler.split("::").skip(1).map(str::to_owned).collect();
-            if path_of_handler.is_empty() {
-                path_of_handler.push(route.handler.to_owned());
-            }
+            let mut path_of_handler = path_of(route.handler);
             if let Some(last) = path_of_handler.pop() {
-                let before = path_of_handler.clone();
-                let whole = |name: &str| [before.as_slice(), &[name.to_owned()]].concat().join("_");
-                let last = free_name(&last, |name| taken.contains(&whole(name)));
-                taken.insert(whole(&last));
+                let starts_run = described.run == RunPart::Starts;
+                let claims = |name: &str| claims(&path_of_handler, name, starts_run);
+                let last = free_name(&last, |name| claims(name).iter().any(|claim| taken.contains(claim)));
+                taken.extend(claims(&last));
                 path_of_handler.push(last);
             }
             let Template { path, wildcard, .. } = template;
@@ -84,6 +83,34 @@ impl Operations {
         }
         Self { list, joined }
     }
+}
+
+/// The modules of a handler and its name, without the crate.
+fn path_of(handler: &str) -> Vec<String> {
+    let names = handler.split_once("::").map_or(handler, |(_, names)| names).split("::");
+    names.map(|name| name.strip_prefix("r#").unwrap_or(name).to_owned()).collect()
+}
+
+/// The modules that a handler is in, as the client names them: `rooms` and `rooms.admin`.
+fn modules(path_of_handler: &[String]) -> Vec<String> {
+    let depths = 1..path_of_handler.len();
+    depths.map(|depth| accessor(&path_of_handler[..depth])).collect()
+}
+
+fn accessor(path: &[String]) -> String {
+    path.iter().map(|name| camel_case(name)).collect::<Vec<_>>().join(".")
+}
+
+/// The names that no other operation may have, if a handler of these modules has this name. The client has the functions
+/// `sayAll`, and `sayAllRun` for a run, and one constant for each path, with its names in one.
+fn claims(modules: &[String], name: &str, starts_run: bool) -> Vec<String> {
+    let named = |name: String| [modules, &[name]].concat();
+    let path = named(name.to_owned());
+    let mut claims = vec![accessor(&path), format!("constant {}", camel_case(&path.join("_")))];
+    if starts_run {
+        claims.push(accessor(&named(format!("{name}_run"))));
+    }
+    claims
 }
 
 /// A path as a document writes it.
@@ -142,6 +169,31 @@ mod tests {
             let names_read: Vec<&str> = read.names.iter().map(String::as_str).collect();
             assert_eq!((read.path.as_str(), &names_read[..], read.wildcard.as_deref()), (expected, names, wildcard));
         }
+    }
+
+    /// Each would be a second member of one object, or a second constant of one name, in the client.
+    #[test]
+    fn operations_whose_names_are_alike_in_the_client_have_different_names() {
+        let ids = |handlers: &[&str]| {
+            let routed = |handler| Routed { method: "GET", path: "/", handler, describe: |_| {} };
+            let operations = Operations::of(handlers.iter().copied().map(routed));
+            operations.list.iter().map(Named::id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&["app::say_all", "app::sayAll"]), ["say_all", "sayAll2"]);
+        assert_eq!(ids(&["app::rooms", "app::rooms::say"]), ["rooms2", "rooms_say"]);
+        assert_eq!(ids(&["app::aB::c", "app::a::b_c", "app::a_b::c"]), ["aB_c", "a_b_c2", "a_b_c3"]);
+        assert_eq!(ids(&["app::r#mod::r#type", "app::__"]), ["mod_type", "__"]);
+    }
+
+    #[test]
+    fn the_function_of_a_run_has_a_name_of_its_own() {
+        let routed = |handler, describe| Routed { method: "POST", path: "/", handler, describe };
+        let start: fn(&mut Operation<'_>) = |operation| operation.starts_run();
+        let operations = Operations::of(
+            [routed("app::ask", start), routed("app::ask_run", |_| {}), routed("app::ask", start)].into_iter(),
+        );
+        let ids: Vec<String> = operations.list.iter().map(Named::id).collect();
+        assert_eq!(ids, ["ask", "ask_run2", "ask2"]);
     }
 
     #[test]

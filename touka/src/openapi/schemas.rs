@@ -6,6 +6,8 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::{Map, Value};
 
+use crate::extract::percent_decoded;
+
 /// The place of schemas in a document.
 pub(crate) const COMPONENTS: &str = "#/components/schemas/";
 /// The place of the schemas of values that clients send, until both kinds are joined.
@@ -59,41 +61,104 @@ impl Schemas {
     /// Joins both kinds. A schema that differs between them has two names: `Order`, and `OrderInput` for what clients
     /// send.
     pub(crate) fn join(mut self) -> Joined {
-        let mut schemas = self.sent.take_definitions(true);
-        let mut received = self.received.take_definitions(true);
-        let mut names: BTreeMap<String, String> = received.keys().map(|name| (name.clone(), name.clone())).collect();
+        let (sent, received) = (self.sent.take_definitions(true), self.received.take_definitions(true));
+        let mut names = Names::default();
+        for name in sent.keys() {
+            let free = free_name(&component(name), |name| names.is_taken(name));
+            names.sent.insert(name.clone(), free);
+        }
+        for name in received.keys() {
+            let known = names.sent.get(name).cloned();
+            let name_here = known.unwrap_or_else(|| free_name(&component(name), |name| names.is_taken(name)));
+            names.received.insert(name.clone(), name_here);
+        }
+        let mut schemas = Map::new();
+        for (name, mut schema) in sent {
+            names.redirect(&mut schema);
+            schemas.insert(names.sent[&name].clone(), schema);
+        }
         // A schema whose parts have two names differs as well, so this ends when no more names change.
         loop {
             let differs = |name: &String| {
                 let mut schema = received[name].clone();
-                redirect(&mut schema, &names);
-                names[name] == *name && schemas.get(name).is_some_and(|sent| *sent != schema)
+                names.redirect(&mut schema);
+                names.sent.get(name) == names.received.get(name)
+                    && schemas.get(&names.received[name]).is_some_and(|sent| *sent != schema)
             };
             let Some(name) = received.keys().find(|name| differs(name)).cloned() else { break };
-            let input = free_name(&format!("{name}Input"), |name| {
-                schemas.contains_key(name) || names.contains_key(name) || names.values().any(|taken| taken == name)
-            });
-            names.insert(name, input);
+            let input = free_name(&format!("{}Input", names.received[&name]), |name| names.is_taken(name));
+            names.received.insert(name, input);
         }
-        for (name, schema) in &mut received {
-            redirect(schema, &names);
-            schemas.entry(&names[name]).or_insert_with(|| schema.clone());
+        for (name, mut schema) in received {
+            names.redirect(&mut schema);
+            schemas.entry(&names.received[&name]).or_insert(schema);
         }
         Joined { schemas, names }
     }
+}
+
+/// The names of schemas in the document, by the names that schemars gives them.
+#[derive(Debug, Default)]
+struct Names {
+    sent: BTreeMap<String, String>,
+    received: BTreeMap<String, String>,
+}
+
+impl Names {
+    fn is_taken(&self, name: &str) -> bool {
+        self.sent.values().chain(self.received.values()).any(|taken| taken == name)
+    }
+
+    /// Lets the references in a schema of schemars refer to the names in the document.
+    fn redirect(&self, schema: &mut Value) {
+        match schema {
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    if let (true, Value::String(target)) = (key == "$ref", &mut *value)
+                        && let Some(name) = self.of_reference(target)
+                    {
+                        *target = format!("{COMPONENTS}{name}");
+                    } else {
+                        self.redirect(value);
+                    }
+                }
+            }
+            Value::Array(values) => values.iter_mut().for_each(|value| self.redirect(value)),
+            _ => {}
+        }
+    }
+
+    fn of_reference(&self, target: &str) -> Option<&String> {
+        let (names, name) = match target.strip_prefix(RECEIVED) {
+            Some(name) => (&self.received, name),
+            None => (&self.sent, target.strip_prefix(COMPONENTS)?),
+        };
+        names.get(&decoded(name))
+    }
+}
+
+/// The name of a component, which has ASCII letters, digits, `.`, `_` and `-` only.
+fn component(name: &str) -> String {
+    let is_valid = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_' | '-');
+    name.chars().map(|letter| if is_valid(letter) { letter } else { '_' }).collect()
+}
+
+/// The name at the end of a reference, which is a JSON pointer in the fragment of a URL.
+fn decoded(name: &str) -> String {
+    percent_decoded(name).unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 
 /// The schemas of a document, by name.
 #[derive(Debug)]
 pub(crate) struct Joined {
     pub(crate) schemas: Map<String, Value>,
-    names: BTreeMap<String, String>,
+    names: Names,
 }
 
 impl Joined {
     /// Replaces the preliminary references of a schema.
     pub(crate) fn settle(&self, schema: &mut Value) {
-        redirect(schema, &self.names);
+        self.names.redirect(schema);
     }
 
     /// Adds a schema under this name, or a similar one if the name is taken. Returns the name.
@@ -108,26 +173,6 @@ impl Joined {
 pub(crate) fn free_name(name: &str, is_taken: impl Fn(&str) -> bool) -> String {
     let numbered = (2_u32..).map(|number| format!("{name}{number}"));
     std::iter::once(name.to_owned()).chain(numbered).find(|name| !is_taken(name)).unwrap_or_default()
-}
-
-/// Lets references to received schemas refer to the joined ones.
-fn redirect(schema: &mut Value, names: &BTreeMap<String, String>) {
-    match schema {
-        Value::Object(entries) => {
-            for (key, value) in entries {
-                if let (true, Value::String(target)) = (key == "$ref", &mut *value)
-                    && let Some(name) = target.strip_prefix(RECEIVED)
-                    && let Some(joined) = names.get(name)
-                {
-                    *target = format!("{COMPONENTS}{joined}");
-                } else {
-                    redirect(value, names);
-                }
-            }
-        }
-        Value::Array(values) => values.iter_mut().for_each(|value| redirect(value, names)),
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -174,6 +219,38 @@ mod tests {
         assert_eq!(input, "#/components/schemas/LeafInput");
         assert_eq!(joined.schemas["Leaf"]["required"][0], "note");
         assert_eq!(joined.schemas["LeafInput"].get("required"), None);
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    #[schemars(rename = "Größe/~ <T>")]
+    struct Odd {
+        #[serde(default)]
+        inner: Option<Box<Odd>>,
+    }
+
+    #[derive(Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    #[schemars(rename = "Größe/~_<T>")]
+    struct AlmostAsOdd {
+        text: String,
+    }
+
+    /// OpenAPI allows only ASCII letters, digits, `.`, `_` and `-` in the name of a component.
+    #[test]
+    fn a_name_with_other_letters_is_one_that_a_component_can_have() {
+        let mut schemas = Schemas::new();
+        let [mut sent, mut received, mut other] =
+            [schemas.sent::<Odd>(), schemas.received::<Odd>(), schemas.received::<AlmostAsOdd>()];
+        let joined = schemas.join();
+        [&mut sent, &mut received, &mut other].into_iter().for_each(|schema| joined.settle(schema));
+        assert_eq!(sent["$ref"], "#/components/schemas/Gr__e____T_");
+        assert_eq!(received["$ref"], "#/components/schemas/Gr__e____T_Input");
+        assert_eq!(other["$ref"], "#/components/schemas/Gr__e____T_2");
+        let names: Vec<_> = joined.schemas.keys().map(String::as_str).collect();
+        assert_eq!(names, ["Gr__e____T_", "Gr__e____T_2", "Gr__e____T_Input"]);
+        let inner = &joined.schemas["Gr__e____T_Input"]["properties"]["inner"]["anyOf"][0]["$ref"];
+        assert_eq!(inner, "#/components/schemas/Gr__e____T_Input");
     }
 
     #[test]

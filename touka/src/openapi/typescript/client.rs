@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::routes::{Method, constant, event_type, event_union};
 use super::runtime;
 use super::types::{Names, Types, comment, key, spaces};
+use super::words;
 use crate::openapi::described::RunPart;
 use crate::openapi::names::camel_case;
 use crate::openapi::operations::{Named, Operations};
@@ -29,7 +30,7 @@ pub(crate) fn client(operations: &Operations) -> String {
     let types = Types { names: &names };
     let mut text = format!("{HEAD}\n{runtime}\n// The types of the app.\n");
     for (schema, name) in &names {
-        text += &declaration(name, &schemas[schema], types);
+        text += &declaration(name, &without_itself(schema, &schemas[schema]), types);
     }
     let mut events: BTreeMap<String, String> = BTreeMap::new();
     for named in &operations.list {
@@ -54,7 +55,19 @@ pub(crate) fn client(operations: &Operations) -> String {
 fn type_name(schema: &str, reserved: &BTreeSet<&str>) -> String {
     let name: String = schema.chars().map(|letter| if letter.is_ascii_alphanumeric() { letter } else { '_' }).collect();
     let name = if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name };
-    if reserved.contains(name.as_str()) { name + "Data" } else { name }
+    if reserved.contains(name.as_str()) || words::is_reserved(&name) { name + "Data" } else { name }
+}
+
+/// The schema without the choice of itself, which says nothing, and which TypeScript rejects.
+fn without_itself(name: &str, schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    let itself = format!("{COMPONENTS}{name}");
+    for key in ["anyOf", "oneOf"] {
+        if let Some(Value::Array(choices)) = schema.get_mut(key) {
+            choices.retain(|choice| choice["$ref"] != itself.as_str());
+        }
+    }
+    schema
 }
 
 fn declaration(name: &str, schema: &Value, types: Types<'_>) -> String {

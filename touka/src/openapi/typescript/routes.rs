@@ -6,9 +6,15 @@ use serde_json::{Value, json};
 
 use super::types::{Types, comment, key, spaces};
 use crate::openapi::described::{Body, Content, Described, Parameter, Place, RunPart};
-use crate::openapi::events::{Data, EventSet};
+use crate::openapi::events::{Branch, Data, EventSet};
 use crate::openapi::names::{camel_case, pascal_case};
 use crate::openapi::operations::Named;
+use crate::openapi::schemas::free_name;
+
+/// The name of the parameter that is the body.
+const BODY: &str = "body";
+const MEMBERS_OF_OBJECTS: [&str; 7] =
+    ["constructor", "hasOwnProperty", "isPrototypeOf", "propertyIsEnumerable", "toLocaleString", "toString", "valueOf"];
 
 /// A route with its names in TypeScript.
 pub(super) struct Method<'a> {
@@ -38,6 +44,10 @@ pub(super) fn constant(named: &Named) -> String {
             Body::Bytes => "bytes",
         };
         route.push(format!("body: {}", json!(kind)));
+        let name = body_name(described);
+        if name != BODY {
+            route.push(format!("bodyName: {}", json!(name)));
+        }
     }
     match described.events() {
         Some(events) => route.extend(of_stream(events, described.resumes)),
@@ -57,7 +67,10 @@ fn of_stream(events: &EventSet, resumes: bool) -> Vec<String> {
             };
             format!("{}: {}", key(&branch.name), json!(kind))
         });
-        members.push(format!("events: {{ {} }}", kinds.collect::<Vec<_>>().join(", ")));
+        // Of a name that every object has, TypeScript takes the text for any `string`.
+        let is_of_objects = |branch: &Branch| MEMBERS_OF_OBJECTS.contains(&branch.name.as_str());
+        let constant = if events.branches.iter().any(is_of_objects) { " as const" } else { "" };
+        members.push(format!("events: {{ {} }}{constant}", kinds.collect::<Vec<_>>().join(", ")));
     }
     let last = events.last();
     if !last.is_empty() {
@@ -67,6 +80,13 @@ fn of_stream(events: &EventSet, resumes: bool) -> Vec<String> {
         members.push("resumes: true".to_owned());
     }
     members
+}
+
+/// The name of the parameter that is the body: another one, if a capture or a part of the query is called `body`.
+fn body_name(described: &Described) -> String {
+    let is_taken =
+        |name: &str| of(described, Place::Path).chain(of(described, Place::Query)).any(|taken| taken.name == name);
+    free_name(BODY, is_taken)
 }
 
 fn constant_name(named: &Named) -> String {
@@ -172,15 +192,15 @@ fn params<'a>(routes: impl Iterator<Item = &'a Named>, types: Types<'_>, indent:
                 members.push(format!("{}{optional}: {}", key(&parameter.name), types.of(&parameter.schema, indent)));
             }
         }
-        body = body.or(described.body.as_ref());
+        body = body.or_else(|| Some((body_name(described), described.body.as_ref()?)));
     }
-    if let Some(body) = body {
+    if let Some((name, body)) = body {
         let ty = match body {
             Body::Json(schema) | Body::Form(schema) => types.of(schema, indent),
             Body::Text => "string".to_owned(),
             Body::Bytes => "BodyInit".to_owned(),
         };
-        members.push(format!("body: {ty}"));
+        members.push(format!("{name}: {ty}"));
     }
     (!members.is_empty()).then(|| format!("{{ {} }}", members.join("; ")))
 }

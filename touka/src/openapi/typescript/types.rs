@@ -98,23 +98,39 @@ impl Types<'_> {
 
     fn object(self, entries: &Map<String, Value>, indent: usize) -> String {
         let properties = entries.get("properties").and_then(Value::as_object).filter(|known| !known.is_empty());
-        let others = match entries.get("additionalProperties") {
-            None | Some(Value::Bool(_)) => None,
-            Some(schema) => Some(format!("{{ [key: string]: {} }}", self.of(schema, indent))),
-        };
-        match (properties, others) {
-            (None, None) if entries.get("additionalProperties") == Some(&Value::Bool(false)) => {
+        // A map whose keys are numbers has a pattern for them.
+        let patterns = entries.get("patternProperties").and_then(Value::as_object).into_iter().flat_map(Map::values);
+        let others = entries.get("additionalProperties").filter(|schema| !schema.is_boolean()).into_iter();
+        let others: Vec<&Value> = others.chain(patterns).collect();
+        match (properties, others.as_slice()) {
+            (None, []) if entries.get("additionalProperties") == Some(&Value::Bool(false)) => {
                 "Record<string, never>".to_owned()
             }
-            (None, None) => "Record<string, unknown>".to_owned(),
-            (None, Some(others)) => others,
-            (Some(properties), None) => self.members(properties, entries, indent),
-            (Some(properties), Some(others)) => format!("{} & {others}", self.members(properties, entries, indent)),
+            (None, []) => "Record<string, unknown>".to_owned(),
+            (None, others) => format!("{{ [key: string]: {} }}", self.any_of(others.iter().copied(), false, indent)),
+            (Some(properties), others) => self.members(properties, others, entries, indent),
         }
     }
 
-    /// The members of an object in braces, each on a line of its own.
-    fn members(self, properties: &Map<String, Value>, entries: &Map<String, Value>, indent: usize) -> String {
+    /// The union of the types of schemas.
+    fn any_of<'v>(self, schemas: impl Iterator<Item = &'v Value>, or_undefined: bool, indent: usize) -> String {
+        let mut types: Vec<String> = Vec::new();
+        for ty in schemas.map(|schema| self.of(schema, indent)).chain(or_undefined.then(|| "undefined".to_owned())) {
+            if !types.contains(&ty) {
+                types.push(ty);
+            }
+        }
+        types.join(" | ")
+    }
+
+    /// The members of an object in braces, each on a line of its own. `others` are the schemas of other members.
+    fn members(
+        self,
+        properties: &Map<String, Value>,
+        others: &[&Value],
+        entries: &Map<String, Value>,
+        indent: usize,
+    ) -> String {
         let required = entries.get("required").and_then(Value::as_array);
         let is_required = |name: &str| required.is_some_and(|names| names.iter().any(|known| known == name));
         let (outer, inner) = (spaces(indent), spaces(indent + 2));
@@ -123,6 +139,13 @@ impl Types<'_> {
             text.push_str(&comment(schema["description"].as_str().unwrap_or_default(), indent + 2));
             let optional = if is_required(name) { "" } else { "?" };
             let line = format!("{inner}{}{optional}: {};\n", key(name), self.of(schema, indent + 2));
+            text.push_str(&line);
+        }
+        if !others.is_empty() {
+            // TypeScript wants the type of the other members to be one that the named ones have as well.
+            let all = others.iter().copied().chain(properties.values());
+            let some_are_optional = properties.keys().any(|name| !is_required(name));
+            let line = format!("{inner}[key: string]: {};\n", self.any_of(all, some_are_optional, indent + 2));
             text.push_str(&line);
         }
         text + &outer + "}"
@@ -138,7 +161,8 @@ fn literals(entries: &Map<String, Value>) -> Option<String> {
 }
 
 fn is_only_a_kind(entries: &Map<String, Value>) -> bool {
-    let says_more = ["properties", "additionalProperties"].iter().any(|key| entries.contains_key(*key));
+    let says_more =
+        ["properties", "additionalProperties", "patternProperties"].iter().any(|key| entries.contains_key(*key));
     !says_more && ["oneOf", "anyOf", "allOf", "$ref"].iter().any(|key| entries.contains_key(*key))
 }
 
@@ -157,6 +181,10 @@ pub(super) fn literal(value: &Value) -> String {
 
 /// A name as the key of an object.
 pub(super) fn key(name: &str) -> String {
+    if name == "__proto__" {
+        // Without brackets, it would be the prototype of an object.
+        return "[\"__proto__\"]".to_owned();
+    }
     let is_plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '$')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$');
     if is_plain { name.to_owned() } else { Value::from(name).to_string() }
@@ -235,6 +263,23 @@ mod tests {
                 "[number, string]",
             ),
             (json!({ "type": "object", "additionalProperties": { "type": "number" } }), "{ [key: string]: number }"),
+            (
+                json!({
+                    "type": "object",
+                    "additionalProperties": false,
+                    "patternProperties": { "^\\d+$": { "type": "string" } },
+                }),
+                "{ [key: string]: string }",
+            ),
+            (
+                json!({
+                    "type": "object",
+                    "properties": { "a": { "type": "string" }, "b": { "type": "number" } },
+                    "required": ["a"],
+                    "additionalProperties": { "type": "number" },
+                }),
+                "{\n  a: string;\n  b?: number;\n  [key: string]: number | string | undefined;\n}",
+            ),
             (json!({ "type": "object" }), "Record<string, unknown>"),
             (
                 json!({ "type": "object", "properties": { "a-b": { "type": "string" }, "c": {} }, "required": ["c"] }),
@@ -255,6 +300,12 @@ mod tests {
         ] {
             assert_eq!(types.of(&schema, 0), expected, "{schema}");
         }
+    }
+
+    #[test]
+    fn keys_are_names_strings_or_computed() {
+        let keys = ["$a_1", "1a", "a-b", "\"", "__proto__"].map(key);
+        assert_eq!(keys, ["$a_1", "\"1a\"", "\"a-b\"", "\"\\\"\"", "[\"__proto__\"]"]);
     }
 
     #[test]
