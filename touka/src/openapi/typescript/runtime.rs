@@ -18,7 +18,7 @@ files! {
     "parser.ts",
     "route.ts",
     "request.ts",
-    "link.ts",
+    "attempt.ts",
     "connection.ts",
     "source.ts",
     "options.ts",
