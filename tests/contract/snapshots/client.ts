@@ -68,8 +68,6 @@ export type AppRoomsListenEvent =
       status: number;
       title: string;
     }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string }
   /** The client may have missed events before this one. */
   | { event: "gap"; data: {
       /** The id that the client came with. */
@@ -87,9 +85,7 @@ export type AppRoomsSilentEvent =
   | { event: "error"; data: {
       status: number;
       title: string;
-    }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string };
+    }; id: string };
 
 /** The events of `app.numbers`. */
 export type AppNumbersEvent =
@@ -103,8 +99,6 @@ export type AppNumbersEvent =
       status: number;
       title: string;
     }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string }
   /** The stream is over. */
   | { event: "done"; data: undefined; id: string };
 
@@ -126,9 +120,7 @@ export type AppCallsEvent =
   | { event: "error"; data: {
       status: number;
       title: string;
-    }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string };
+    }; id: string };
 
 /** The events of `app.anything`. */
 export type AppAnythingEvent = { event: string; data: string; id: string };
@@ -152,8 +144,6 @@ export type AppAskEvent =
       status: number;
       title: string;
     }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string }
   /** The client may have missed events before this one. */
   | { event: "gap"; data: {
       /** The id that the client came with. */
@@ -198,8 +188,6 @@ export type AppWatchEvent =
       status: number;
       title: string;
     }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string }
   /** The client may have missed events before this one. */
   | { event: "gap"; data: {
       /** The id that the client came with. */
@@ -236,21 +224,19 @@ export type AwkwardSayAll2Event =
   | { event: "error"; data: {
       status: number;
       title: string;
-    }; id: string }
-  /** The credential of the client has expired, and the stream is over. */
-  | { event: "expired"; data: undefined; id: string };
+    }; id: string };
 
 // The routes of the app.
 
-const appRoomsListenRoute: Route = { method: "GET", path: "/rooms/{room}", query: ["mood","tag"], events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", expired: "empty", gap: "json" }, resumes: true };
+const appRoomsListenRoute: Route = { method: "GET", path: "/rooms/{room}", query: ["mood","tag"], events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", gap: "json" }, resumes: true };
 const appRoomsSayRoute: Route = { method: "POST", path: "/rooms/{room}", body: "json", answer: "json" };
-const appRoomsSilentRoute: Route = { method: "GET", path: "/rooms/silent", events: { error: "json", expired: "empty" } };
+const appRoomsSilentRoute: Route = { method: "GET", path: "/rooms/silent", events: { error: "json" } };
 const appListRoute: Route = { method: "GET", path: "/rooms", query: ["descending","page"], answer: "json" };
-const appNumbersRoute: Route = { method: "GET", path: "/numbers", events: { changed: "json", error: "json", expired: "empty", done: "empty" }, last: ["done"] };
-const appCallsRoute: Route = { method: "GET", path: "/calls", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", expired: "empty" } };
+const appNumbersRoute: Route = { method: "GET", path: "/numbers", events: { changed: "json", error: "json", done: "empty" }, last: ["done"] };
+const appCallsRoute: Route = { method: "GET", path: "/calls", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json" } };
 const appAnythingRoute: Route = { method: "GET", path: "/anything" };
-const appAskRoute: Route = { method: "POST", path: "/answers/{id}", body: "text", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", expired: "empty", gap: "json", done: "json", failed: "json", cancelled: "json", lost: "json" }, last: ["cancelled","done","failed","lost"], resumes: true };
-const appWatchRoute: Route = { method: "GET", path: "/answers/{id}", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", expired: "empty", gap: "json", done: "json", failed: "json", cancelled: "json", lost: "json" }, last: ["cancelled","done","failed","lost"], resumes: true };
+const appAskRoute: Route = { method: "POST", path: "/answers/{id}", body: "text", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", gap: "json", done: "json", failed: "json", cancelled: "json", lost: "json" }, last: ["cancelled","done","failed","lost"], resumes: true };
+const appWatchRoute: Route = { method: "GET", path: "/answers/{id}", events: { message: "json", joined: "json", log: "text", closed: "empty", error: "json", gap: "json", done: "json", failed: "json", cancelled: "json", lost: "json" }, last: ["cancelled","done","failed","lost"], resumes: true };
 const appStopRoute: Route = { method: "POST", path: "/answers/{id}/stop" };
 const appPageRoute: Route = { method: "GET", path: "/pages/{*rest}", answer: "text" };
 const appUploadRoute: Route = { method: "PUT", path: "/pages/{*rest}", body: "bytes", answer: "json" };
@@ -260,7 +246,7 @@ const appOpaqueRoute: Route = { method: "GET", path: "/opaque" };
 const appPage2Route: Route = { method: "GET", path: "/users/{user}/pages/{*rest}", answer: "text" };
 const awkwardTypeRoute: Route = { method: "POST", path: "/awkward/{body}/{type}", body: "json", bodyName: "body2", answer: "json" };
 const awkwardSayAllRoute: Route = { method: "PUT", path: "/awkward/letters", body: "json", answer: "json" };
-const awkwardSayAll2Route: Route = { method: "GET", path: "/awkward/events", events: { ["__proto__"]: "json", constructor: "json", "\"quoted\" */ </script>  ": "empty", error: "json", expired: "empty" } as const };
+const awkwardSayAll2Route: Route = { method: "GET", path: "/awkward/events", events: { ["__proto__"]: "json", constructor: "json", "\"quoted\" */ </script>  ": "empty", error: "json" } as const };
 const awkwardAModule2Route: Route = { method: "DELETE", path: "/awkward/module", answer: "none" };
 const awkwardAModuleDeleteRoute: Route = { method: "GET", path: "/awkward/module", answer: "none" };
 

@@ -126,7 +126,6 @@ impl Described {
         for events in self.events_mut() {
             streams = true;
             standard::add_error(events);
-            standard::add_expired(events);
             if resumes {
                 standard::add_gap(events);
             }

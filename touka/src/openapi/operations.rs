@@ -173,7 +173,7 @@ mod tests {
 
     /// Each would be a second member of one object, or a second constant of one name, in the client.
     #[test]
-    fn operations_whose_names_are_alike_in_the_client_have_different_names() {
+    fn similar_names_of_operations_differ_in_the_client() {
         let ids = |handlers: &[&str]| {
             let routed = |handler| Routed { method: "GET", path: "/", handler, describe: |_| {} };
             let operations = Operations::of(handlers.iter().copied().map(routed));

@@ -9,13 +9,6 @@ pub(super) fn add_error(events: &mut EventSet) {
     events.add("error", "The stream has failed, and is over.", Data::Json(status_and_title(json!({}))));
 }
 
-/// The event of a stream that ends with its credential, unless the app has an event of that name.
-pub(super) fn add_expired(events: &mut EventSet) {
-    if events.branches.iter().all(|branch| branch.name != "expired") {
-        events.add("expired", "The credential of the client has expired, and the stream is over.", Data::Empty);
-    }
-}
-
 /// The event of a client that may have missed events.
 pub(super) fn add_gap(events: &mut EventSet) {
     // In the order of `GapReason`.
