@@ -122,7 +122,7 @@ fn schema(ident: &Ident, input: &Input, message: &Message, paths: &Paths) -> Tok
 fn of_field(field: &Field, input: &Input, paths: &Paths) -> TokenStream {
     let (docs, ty) = (&field.docs, resolve_self(field.ty.to_token_stream(), input));
     let attributes = if is_described(field) { field.serde.only(&OF_FIELDS) } else { quote!(#[serde(skip)]) };
-    let deferred = paths.to("Deferred");
+    let deferred = paths.to(if field.serde.has(&["flatten"]) { "Flattened" } else { "Deferred" });
     let ty = match () {
         () if !field.is_data() => ty,
         () if field.serde.has(&UNKNOWN) => paths.to("AnyJson"),
