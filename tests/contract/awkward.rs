@@ -41,6 +41,11 @@ enum AwkwardEvent {
     Proto { __proto__: u8 },
     #[event(name = "constructor")]
     Constructor(Nested),
+    Flattened {
+        text: String,
+        #[serde(flatten)]
+        may_be_missing: Box<Option<Letters>>,
+    },
     #[event(name = "\"quoted\" */ </script> \u{2028}")]
     Quoted,
 }

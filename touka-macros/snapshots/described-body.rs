@@ -76,18 +76,18 @@ impl open {
     {
         ::touka::__private::Route::described(
             Self::__touka_route::<__ToukaState, __ToukaVia>(),
-            |operation| {
-                ::touka::__private::describe_handler(operation, "", true);
+            |__touka_operation| {
+                ::touka::__private::describe_handler(__touka_operation, "", true);
                 <State<
                     App,
                 > as ::touka::__private::DescribedRequest<
                     __ToukaState,
-                >>::describe(operation);
+                >>::describe(__touka_operation);
                 <Json<
                     Room,
                 > as ::touka::__private::DescribedRequest<
                     __ToukaState,
-                >>::describe(operation);
+                >>::describe(__touka_operation);
             },
         )
     }

@@ -174,20 +174,20 @@ const _: () = {
         for<'__touka> &'a str: ::touka::__private::derived::DataSchema<'__touka>,
         for<'__touka> T: ::touka::__private::derived::DataSchema<'__touka>,
     {
-        fn describe(events: &mut ::touka::__private::derived::Events<'_>) {
-            events
+        fn describe(__touka_events: &mut ::touka::__private::derived::Events<'_>) {
+            __touka_events
                 .json_inline::<
                     __ToukaSchema0<'a, T>,
                 >(
                     "token",
                     ::core::primitive::str::trim(::core::concat!(" A token. ", "\n")),
                 );
-            events
+            __touka_events
                 .json::<
                     ::touka::__private::derived::Deferred<T>,
                 >("usage", ::core::primitive::str::trim(""));
-            events.text("line", ::core::primitive::str::trim(""));
-            events.empty("done", ::core::primitive::str::trim(""));
+            __touka_events.text("line", ::core::primitive::str::trim(""));
+            __touka_events.empty("done", ::core::primitive::str::trim(""));
         }
     }
 };

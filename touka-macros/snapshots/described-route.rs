@@ -99,9 +99,9 @@ impl room {
     {
         ::touka::__private::Route::described(
             Self::__touka_route::<__ToukaState, __ToukaVia>(),
-            |operation| {
+            |__touka_operation| {
                 ::touka::__private::describe_handler(
-                    operation,
+                    __touka_operation,
                     ::core::concat!(" Follows a room.", "\n"),
                     false,
                 );
@@ -109,22 +109,22 @@ impl room {
                     u64,
                 > as ::touka::__private::DescribedParameter<
                     __ToukaState,
-                >>::query(operation, "since");
+                >>::query(__touka_operation, "since");
                 <State<
                     App,
                 > as ::touka::__private::DescribedRequest<
                     __ToukaState,
-                >>::describe(operation);
+                >>::describe(__touka_operation);
                 <String as ::touka::__private::DescribedParameter<
                     __ToukaState,
-                >>::capture(operation, "room");
-                ::touka::__private::describe_end(operation, "done");
+                >>::capture(__touka_operation, "room");
+                ::touka::__private::describe_end(__touka_operation, "done");
                 <Result<
                     ::touka::EventStream<Tick>,
                     Refusal,
                 > as ::touka::__private::DescribedResponse<
                     __ToukaState,
-                >>::describe(operation);
+                >>::describe(__touka_operation);
             },
         )
     }

@@ -219,6 +219,9 @@ export type AwkwardSayAll2Event =
       ["__proto__"]: number;
     }; id: string }
   | { event: "constructor"; data: Nested; id: string }
+  | { event: "flattened"; data: {
+      text: string;
+    }; id: string }
   | { event: "\"quoted\" */ </script>  "; data: undefined; id: string }
   /** The stream has failed, and is over. */
   | { event: "error"; data: {
@@ -246,7 +249,7 @@ const appOpaqueRoute: Route = { method: "GET", path: "/opaque" };
 const appPage2Route: Route = { method: "GET", path: "/users/{user}/pages/{*rest}", answer: "text" };
 const awkwardTypeRoute: Route = { method: "POST", path: "/awkward/{body}/{type}", body: "json", bodyName: "body2", answer: "json" };
 const awkwardSayAllRoute: Route = { method: "PUT", path: "/awkward/letters", body: "json", answer: "json" };
-const awkwardSayAll2Route: Route = { method: "GET", path: "/awkward/events", events: { ["__proto__"]: "json", constructor: "json", "\"quoted\" */ </script>  ": "empty", error: "json" } as const };
+const awkwardSayAll2Route: Route = { method: "GET", path: "/awkward/events", events: { ["__proto__"]: "json", constructor: "json", flattened: "json", "\"quoted\" */ </script>  ": "empty", error: "json" } as const };
 const awkwardAModule2Route: Route = { method: "DELETE", path: "/awkward/module", answer: "none" };
 const awkwardAModuleDeleteRoute: Route = { method: "GET", path: "/awkward/module", answer: "none" };
 

@@ -21,6 +21,8 @@ const UNKNOWN: [&str; 4] = ["with", "serialize_with", "into", "getter"];
 
 pub(super) fn describe(input: &Input, paths: &Paths) -> TokenStream {
     let [describe, events, schemars] = ["DescribeEvents", "Events", "schemars"].map(|name| paths.to(name));
+    // The name is not that of a constant of the user's, which a pattern would match against.
+    let variable = Ident::new("__touka_events", Span::call_site());
     let mut generics = input.generics.clone();
     let (mut structs, mut calls) = (TokenStream::new(), TokenStream::new());
     for (index, message) in input.messages.iter().enumerate() {
@@ -47,7 +49,7 @@ pub(super) fn describe(input: &Input, paths: &Paths) -> TokenStream {
                 quote!(json_inline::<#ident #ty_generics>)
             }
         };
-        calls.extend(quote!(events.#call(#name, ::core::primitive::str::trim(#doc));));
+        calls.extend(quote!(#variable.#call(#name, ::core::primitive::str::trim(#doc));));
     }
     let alias = (!structs.is_empty()).then(|| {
         let alias = Ident::new(SCHEMARS, Span::call_site());
@@ -70,7 +72,7 @@ pub(super) fn describe(input: &Input, paths: &Paths) -> TokenStream {
 
             #[automatically_derived]
             impl #impl_generics #describe for #ident #ty_generics #where_clause {
-                fn describe(events: &mut #events<'_>) {
+                fn describe(#variable: &mut #events<'_>) {
                     #calls
                 }
             }
@@ -120,7 +122,7 @@ fn schema(ident: &Ident, input: &Input, message: &Message, paths: &Paths) -> Tok
 fn of_field(field: &Field, input: &Input, paths: &Paths) -> TokenStream {
     let (docs, ty) = (&field.docs, resolve_self(field.ty.to_token_stream(), input));
     let attributes = if is_described(field) { field.serde.only(&OF_FIELDS) } else { quote!(#[serde(skip)]) };
-    let deferred = paths.to("Deferred");
+    let deferred = paths.to(if field.serde.has(&["flatten"]) { "Flattened" } else { "Deferred" });
     let ty = match () {
         () if !field.is_data() => ty,
         () if field.serde.has(&UNKNOWN) => paths.to("AnyJson"),

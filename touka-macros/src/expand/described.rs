@@ -1,6 +1,6 @@
 //! The function that makes a route with its description, for `contract!`.
 
-use proc_macro2::{Ident, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::Type;
 
@@ -21,6 +21,8 @@ pub(super) enum Source {
 /// The bounds that the description adds, and the statements of it.
 pub(super) struct Described {
     pub(super) bounds: Vec<TokenStream>,
+    /// The variable of the statements. A pattern would match against a constant of the user's that has its name.
+    pub(super) operation: Ident,
     pub(super) describe: TokenStream,
 }
 
@@ -34,37 +36,38 @@ pub(super) fn expand(
     runtime: &Runtime,
 ) -> Described {
     let (mut bounds, mut describe) = (Vec::new(), TokenStream::new());
+    let operation = Ident::new("__touka_operation", Span::call_site());
     let (about, doc, deprecated) =
         (runtime.private("describe_handler"), docs::text(&handler.attrs), docs::is_deprecated(&handler.attrs));
-    describe.extend(quote!(#about(operation, #doc, #deprecated);));
+    describe.extend(quote!(#about(#operation, #doc, #deprecated);));
     for (source, ty) in sources {
         let at = located(ty);
         let private = |name| runtime.private_at(at, name);
         let bound =
             private(if matches!(source, Source::Extractor) { "DescribedRequest" } else { "DescribedParameter" });
         let call = match source {
-            Source::Capture(name) => quote_spanned!(at=> capture(operation, #name)),
-            Source::Query(name) => quote_spanned!(at=> query(operation, #name)),
-            Source::Extractor => quote_spanned!(at=> describe(operation)),
+            Source::Capture(name) => quote_spanned!(at=> capture(#operation, #name)),
+            Source::Query(name) => quote_spanned!(at=> query(#operation, #name)),
+            Source::Extractor => quote_spanned!(at=> describe(#operation)),
         };
         bounds.push(quote_spanned!(at=> #ty: #bound<#state>,));
         describe.extend(quote_spanned!(at=> <#ty as #bound<#state>>::#call;));
     }
     if let Some(end) = end {
         let ends = runtime.private("describe_end");
-        describe.extend(quote!(#ends(operation, #end);));
+        describe.extend(quote!(#ends(#operation, #end);));
     }
     if options.is_detached() {
         let runs = runtime.private("describe_run");
-        describe.extend(quote!(#runs(operation);));
+        describe.extend(quote!(#runs(#operation);));
     }
     if let Some(output) = output(handler, options, runtime) {
         let at = handler.output().map_or_else(|| located(&handler.sig.ident), located);
         let bound = runtime.bound_at(at, "DescribedResponse");
         bounds.push(quote_spanned!(at=> #output: #bound<#state>,));
-        describe.extend(quote_spanned!(at=> <#output as #bound<#state>>::describe(operation);));
+        describe.extend(quote_spanned!(at=> <#output as #bound<#state>>::describe(#operation);));
     }
-    Described { bounds, describe }
+    Described { bounds, operation, describe }
 }
 
 /// The return type. `None` if it has no name, so that nothing can be said about it.

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::{LitStr, PatType, Type};
 
-use super::described::{self, Source};
+use super::described::{self, Described, Source};
 use super::detached::{self, Detached};
 use crate::keyword::{ANY, SSE_HANDLER};
 use crate::model::{self, Handler};
@@ -70,7 +70,7 @@ pub(crate) fn route(
         if method == ANY { (quote!(any), None) } else { (quote!(new), Some(quote!(#method_type::#method,))) };
     let described_route = describes.then(|| {
         let described = described::expand(handler, options, &sources, end, &state, runtime);
-        let (described_bounds, describe) = (&described.bounds, &described.describe);
+        let Described { bounds: described_bounds, operation, describe } = described;
         let via = takes_body.then(|| quote!(, #via));
         quote! {
             #[doc(hidden)]
@@ -83,7 +83,7 @@ pub(crate) fn route(
                 #bound
                 #(#described_bounds)*
             {
-                #route::described(Self::__touka_route::<#state #via>(), |operation| { #describe })
+                #route::described(Self::__touka_route::<#state #via>(), |#operation| { #describe })
             }
         }
     });

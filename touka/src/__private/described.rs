@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 
 use http::StatusCode;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
 
 use crate::openapi::{DescribeRequest, DescribeResponse, Operation};
 
@@ -132,6 +133,32 @@ where
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::schema(generator)
+    }
+}
+
+/// A type whose members are flattened into the data. Nothing is said of members that may be missing: those of an `Option`,
+/// also in a `Box` or by another name.
+#[derive(Debug)]
+pub struct Flattened<T>(PhantomData<fn() -> T>);
+
+impl<T> JsonSchema for Flattened<T>
+where
+    for<'a> T: DataSchema<'a>,
+{
+    fn schema_name() -> Cow<'static, str> {
+        T::name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let schema = T::schema(generator);
+        let has = |key: &str, null: &Value| {
+            schema.get(key).and_then(Value::as_array).is_some_and(|choices| choices.contains(null))
+        };
+        if has("anyOf", &json!({ "type": "null" })) || has("type", &json!("null")) { Schema::default() } else { schema }
     }
 }
 

@@ -33,7 +33,7 @@ pub mod derived {
     pub use serde;
 
     #[cfg(feature = "openapi")]
-    pub use super::described::{DataSchema, Deferred};
+    pub use super::described::{DataSchema, Deferred, Flattened};
     pub use crate::error::Result;
     pub use crate::event::folding::{Concat, common_name, concat_text};
     pub use crate::event::reading::{JsonRead, Reading, TextRead};

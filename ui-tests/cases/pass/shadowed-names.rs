@@ -3,7 +3,7 @@
 #![allow(dead_code, non_camel_case_types, unused_macros)]
 
 use futures_util::StreamExt;
-use touka::{Event, EventStream, routes};
+use touka::{Event, EventStream, contract, routes};
 
 mod core {}
 mod std {}
@@ -62,9 +62,25 @@ mod inner {
     }
 }
 
+mod constants {
+    #![allow(non_upper_case_globals)]
+
+    const events: u8 = 0;
+    const operation: u8 = 0;
+
+    #[derive(touka::IntoEvent)]
+    pub struct Tick(u8);
+
+    #[touka::route(GET, "/ticks")]
+    pub async fn ticks() -> touka::EventStream<Tick> {
+        touka::EventStream::generate(|_| async {})
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let _: touka::Router = touka::Router::new().mount(routes![clock, inner::request, inner::emit]).with_state(1);
+    let _: touka::Router = touka::Router::new().mount(contract![constants::ticks]);
     let stream: EventStream = clock("a".into(), "b".into(), 1, 2, 3, 4, 5, 6, touka::extract::State(7)).await;
     let events: Vec<Event> = stream.collect().await;
     assert_eq!(events[0].as_data(), Some("ab1234567123"));
