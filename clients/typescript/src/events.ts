@@ -65,6 +65,7 @@ export async function* receive<E extends StreamEvent>(
   let probing = false;
 
   for (;;) {
+    signal.throwIfAborted();
     const link = new Link(signal, byFetch ? (options.watchdog ?? SILENCE) : 0);
     let floor = 0;
     let cause: unknown;
@@ -137,6 +138,5 @@ export async function* receive<E extends StreamEvent>(
     const delay = cause && link.isAwake ? floor : range;
     await until(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
     await pause(delay, floor, signal);
-    signal.throwIfAborted();
   }
 }

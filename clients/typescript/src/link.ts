@@ -49,6 +49,7 @@ export class Link {
       if (Date.now() - begun >= silence) stall();
     });
     try {
+      this.signal.throwIfAborted();
       return await until(this.signal, start());
     } catch (error) {
       throw new Lost(error);

@@ -567,3 +567,19 @@ test('a slow consumer stops the reading', async () => {
   }
   await iterator.return();
 });
+
+for (const [name, end] of [
+  ['an abort', (_, abort) => abort.abort()],
+  ['a return', (iterator) => iterator.return()],
+]) {
+  test(`${name} in the tick of the first next sends no request`, async () => {
+    const abort = new AbortController();
+    const { events, requests } = open([silent], { signal: abort.signal });
+    const iterator = events[Symbol.asyncIterator]();
+    const next = iterator.next();
+    await end(iterator, abort);
+    assert.equal((await next).done, true);
+    assert.equal(requests.length, 0);
+    assert.equal(listeners(abort.signal), 0);
+  });
+}
