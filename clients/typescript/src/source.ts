@@ -27,7 +27,9 @@ export async function connectSource(
     // An `error` without data is an event of the `EventSource` itself.
     if ('data' in event) {
       const { type, data, lastEventId } = event as MessageEvent<string>;
-      queue.push({ event: type, data, id: lastEventId });
+      // An `EventSource` does not know of the id in its URL.
+      if (lastEventId) id = '';
+      queue.push({ event: type, data, id: lastEventId || id });
       full = queue.length >= LONGEST_QUEUE;
       if (full) source.close();
     }
