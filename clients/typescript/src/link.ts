@@ -52,7 +52,8 @@ export class Link {
       this.signal.throwIfAborted();
       return await until(this.signal, start());
     } catch (error) {
-      throw new Lost(error);
+      // A `fetch` of the user may reject with `undefined`, which would look like a regular end.
+      throw new Lost(error || new TypeError('the request failed without a reason'));
     } finally {
       clearTimeout(pending);
       stopWaking();

@@ -583,3 +583,10 @@ for (const [name, end] of [
     assert.equal(listeners(abort.signal), 0);
   });
 }
+
+for (const reason of [undefined, null, 0, '']) {
+  test(`a fetch that rejects with ${JSON.stringify(reason)} is a lost connection`, async () => {
+    const { events } = open([() => Promise.reject(reason)], {}, { ...POST, last: undefined });
+    await assert.rejects(collect(events), (error) => error instanceof CutError && error.cause instanceof Error);
+  });
+}
