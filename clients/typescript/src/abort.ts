@@ -10,7 +10,10 @@ export async function untilAborted<T>(signal: AbortSignal, value: T | PromiseLik
     else signal.addEventListener('abort', abort);
   });
   try {
-    return await Promise.race([aborted, value]);
+    const result = await Promise.race([aborted, value]);
+    // An abort in the same tick must not be overtaken by a value that was there already.
+    signal.throwIfAborted();
+    return result;
   } finally {
     signal.removeEventListener('abort', abort);
   }

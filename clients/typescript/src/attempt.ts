@@ -49,9 +49,11 @@ export class StreamAttempt {
       if (Date.now() - begun >= silence) stall();
     });
     try {
+      this.signal.throwIfAborted();
       return await untilAborted(this.signal, start());
     } catch (error) {
-      throw new LostConnection(error);
+      // A `fetch` of the user may reject with `undefined`, which would look like a regular end.
+      throw new LostConnection(error || new TypeError('the request failed without a reason'));
     } finally {
       clearTimeout(pending);
       stopWaking();

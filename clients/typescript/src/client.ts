@@ -60,13 +60,19 @@ export class Client {
     const sender = new RouteSender(this.#options, route, params, options.headers);
     const signal = options.signal ?? new AbortController().signal;
     let response: Response;
+    // The body may have failed already.
+    const drop = (): void => void response.body?.cancel().catch(() => {});
     do {
       signal.throwIfAborted();
       response = await untilAborted(signal, sender.send(await sender.headers(signal), signal));
-    } while (sender.renews(response.status) && (response.body?.cancel(), true));
-    if (!response.ok) throw await httpError(response, (begin) => untilAborted(signal, begin()));
+    } while (sender.renews(response.status) && (drop(), true));
+    if (!response.ok) {
+      const error = await httpError(response, (begin) => untilAborted(signal, begin()));
+      signal.throwIfAborted();
+      throw error;
+    }
     if (!route.answer) return response as T;
-    const text = route.answer === 'none' ? void response.body?.cancel() : await untilAborted(signal, response.text());
+    const text = route.answer === 'none' ? drop() : await untilAborted(signal, response.text());
     return (route.answer === 'json' && text ? JSON.parse(text) : text) as T;
   }
 

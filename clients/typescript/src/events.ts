@@ -65,6 +65,7 @@ export async function* receiveEvents<E extends StreamEvent>(
   let probing = false;
 
   for (;;) {
+    signal.throwIfAborted();
     const attempt = new StreamAttempt(signal, byFetch ? (options.watchdog ?? DEFAULT_WATCHDOG) : 0);
     let floor = 0;
     let cause: unknown;
@@ -137,6 +138,5 @@ export async function* receiveEvents<E extends StreamEvent>(
     const delay = cause && attempt.isAwake ? floor : range;
     await untilAborted(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
     await waitForRetry(delay, floor, signal);
-    signal.throwIfAborted();
   }
 }

@@ -296,3 +296,45 @@ test('an EventSource sends no headers and no POST', LIMIT, async () => {
   }
   assert.equal(server.streams().length, 0);
 });
+
+// React's strict mode begins each effect, ends it in the same tick, and begins it again.
+test('an EventSource that is ended in the tick of its start is closed', LIMIT, async () => {
+  const server = await start((_, response) => head(response));
+  const tab = await visit(server);
+  const states = await tab.evaluate(async (route) => {
+    const sources = [];
+    window.EventSource = class extends EventSource {
+      constructor(...given) {
+        super(...given);
+        sources.push(this);
+      }
+    };
+    const abort = new AbortController();
+    const events = new Client().stream(route, {}, { transport: 'eventsource', signal: abort.signal });
+    const next = events[Symbol.asyncIterator]().next();
+    abort.abort();
+    await next;
+    return sources.filter(({ readyState }) => readyState !== EventSource.CLOSED).length;
+  }, log(1).route);
+  assert.equal(states, 0);
+});
+
+test('the id to begin after stays until an EventSource gets another', LIMIT, async () => {
+  const server = await start((_, response) => {
+    head(response);
+    response.end('event: tick\ndata: 1\n\nid: 8\nevent: tick\ndata: 2\n\nid\nevent: tick\ndata: 3\n\nevent: done\ndata\n\n');
+  });
+  const tab = await visit(server);
+  const saved = await tab.evaluate(async (route) => {
+    const ids = [];
+    const store = { load: () => '7', save: (id) => ids.push(id) };
+    await read(route, { transport: 'eventsource', store });
+    return ids;
+  }, log(1).route);
+  assert.equal(server.streams()[0].url, '/log?lastEventId=7');
+  assert.deepEqual(
+    (await seenBy(tab)).map(({ id }) => id),
+    ['7', '8', '', ''],
+  );
+  assert.deepEqual(saved, ['8', '']);
+});

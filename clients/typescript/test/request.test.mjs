@@ -163,6 +163,7 @@ for (const [name, answer, headers] of [
   ['before the response of a fetch without signals', () => new Promise(() => {})],
   ['in the headers', status(200), () => new Promise(() => {})],
   ['in the body', () => new Response(new ReadableStream({}))],
+  ['in the body of an error', () => new Response(new ReadableStream({}), { status: 404 })],
 ]) {
   test(`an abort ${name} rejects a plain request`, async () => {
     const abort = new AbortController();
@@ -178,3 +179,18 @@ for (const [name, answer, headers] of [
     assert.equal(getEventListeners(abort.signal, 'abort').length, 0);
   });
 }
+
+test('a body that nobody reads may fail', async () => {
+  const unhandled = [];
+  const note = (reason) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  const failed = (code) => () =>
+    new Response(new ReadableStream({ start: (controller) => controller.error(new Error('reset')) }), { status: code });
+  const { fetch, requests } = fakeFetch(failed(401), failed(200));
+  const client = new Client({ baseUrl: 'http://x', fetch, headers: () => ({}) });
+  assert.equal(await client.call({ method: 'GET', path: '/', answer: 'none' }, {}), undefined);
+  await settle();
+  process.off('unhandledRejection', note);
+  assert.deepEqual(unhandled, []);
+  assert.equal(requests.length, 2);
+});
