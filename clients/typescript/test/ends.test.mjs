@@ -5,7 +5,7 @@ import { getEventListeners } from 'node:events';
 import { mock, test } from 'node:test';
 import { CutError } from '../dist/runtime.mjs';
 import { body, collect, refused, settle, silent, status, stream } from './support/fake.mjs';
-import { DONE, GAP, memory, open, tick } from './support/ticks.mjs';
+import { DONE, GAP, ROUTE, memory, open, tick } from './support/ticks.mjs';
 
 const POST = { ...ROUTE, method: 'POST', body: 'json' };
 

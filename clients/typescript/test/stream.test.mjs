@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mock, test } from 'node:test';
 import { DataError, GapError } from '../dist/runtime.mjs';
 import { collect, refused, settle, status, stream } from './support/fake.mjs';
-import { DONE, GAP, RAW, ids, memory, open, tick } from './support/ticks.mjs';
+import { DONE, GAP, RAW, ROUTE, ids, memory, open, tick } from './support/ticks.mjs';
 
 test('data is decoded by the name of the event', async () => {
   const { events } = open([
