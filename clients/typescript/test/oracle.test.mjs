@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createParser } from 'eventsource-parser';
 import { StreamParser } from '../dist/runtime.mjs';
-import { below, chooseSeed, generator, text } from './support/random.mjs';
+import { below, chooseSeed, generator, text } from '../../../tests/browser/support/random.mjs';
 
 const STREAMS = 3000;
 const NAMES = ['data', 'data', 'data', 'event', 'id', 'retry', '', 'Data', 'datas', 'dat'];

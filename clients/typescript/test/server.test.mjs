@@ -7,7 +7,7 @@ import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, mock, test } from 'node:test';
 import { Client, HttpError } from '../dist/runtime.mjs';
 import { collect } from './support/fake.mjs';
-import { below, chooseSeed, generator } from './support/random.mjs';
+import { below, chooseSeed, generator } from '../../../tests/browser/support/random.mjs';
 import { head, log, serve } from './support/server.mjs';
 
 const LIMIT = { timeout: 120_000 };
