@@ -243,7 +243,9 @@ mod tests {
         let [mut sent, mut received, mut other] =
             [schemas.sent::<Odd>(), schemas.received::<Odd>(), schemas.received::<AlmostAsOdd>()];
         let joined = schemas.join();
-        [&mut sent, &mut received, &mut other].into_iter().for_each(|schema| joined.settle(schema));
+        for schema in [&mut sent, &mut received, &mut other] {
+            joined.settle(schema);
+        }
         assert_eq!(sent["$ref"], "#/components/schemas/Gr__e____T_");
         assert_eq!(received["$ref"], "#/components/schemas/Gr__e____T_Input");
         assert_eq!(other["$ref"], "#/components/schemas/Gr__e____T_2");
