@@ -25,7 +25,12 @@ export async function connect(sender: Sender, id: string, link: Link): Promise<C
   if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
   // Headers are bytes: each character is one byte of the id's UTF-8.
   if (id) headers.set('last-event-id', String.fromCharCode(...new TextEncoder().encode(id)));
-  const response = await link.wait(() => sender.send(headers, link.signal, { cache: 'no-store' }));
+  const response = await link.wait(async () => {
+    const late = await sender.send(headers, link.signal, { cache: 'no-store' });
+    // A `fetch` of the user may ignore the signal.
+    if (link.signal.aborted) late.body?.cancel().catch(() => {});
+    return late;
+  });
   const { status } = response;
   if (sender.renews(status)) return 'renew';
   if (status === 204) return 'over';
@@ -37,7 +42,6 @@ export async function connect(sender: Sender, id: string, link: Link): Promise<C
   const type = response.headers.get('content-type') ?? '';
   if (!/^\s*text\/event-stream\s*(;|$)/i.test(type)) throw new ContentTypeError(type);
   const reader = response.body?.getReader();
-  // A `fetch` of the user may ignore the signal.
   link.signal.addEventListener('abort', () => reader?.cancel().catch(() => {}));
   const parser = new Parser(id);
   return {
