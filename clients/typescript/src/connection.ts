@@ -24,7 +24,10 @@ export async function connect(sender: Sender, id: string, link: Link): Promise<C
   const headers = await sender.headers(link.signal);
   if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
   // Headers are bytes: each character is one byte of the id's UTF-8.
-  if (id) headers.set('last-event-id', String.fromCharCode(...new TextEncoder().encode(id)));
+  const bytes = Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+  // Node takes such a header for a network error, and servers refuse it.
+  if (/[^\t -~\x80-\xff]/.test(bytes)) throw new TypeError(`headers cannot carry the id ${JSON.stringify(id)}`);
+  if (id) headers.set('last-event-id', bytes);
   const response = await link.wait(async () => {
     const late = await sender.send(headers, link.signal, { cache: 'no-store' });
     // A `fetch` of the user may ignore the signal.

@@ -131,7 +131,7 @@ export async function* receive<E extends StreamEvent>(
     if (!repeats && !(cause instanceof HttpError && (cause.status === 429 || cause.status === 503))) {
       if (cause instanceof HttpError) throw cause;
       // Without a last event, the regular end of such a stream is its end.
-      if (!cause && !lastNames?.length) return;
+      if (!cause && !restart && !lastNames?.length) return;
       throw new CutError(cause);
     }
     const range = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));

@@ -614,3 +614,24 @@ test('a response that comes after the end is cancelled', async () => {
   await settle();
   assert.equal(cancelled, true);
 });
+
+test('a POST that cannot be sent again does not end at a restart', async () => {
+  const { events, requests } = open([stream(GAP, 'open')], { onGap: 'restart' }, { ...POST, last: undefined });
+  await assert.rejects(collect(events), CutError);
+  assert.equal(requests.length, 1);
+});
+
+for (const character of ['\u0001', '\u001b', '\u007f']) {
+  test(`an id with ${JSON.stringify(character)} is an error, not a lost connection`, async () => {
+    const { events, requests } = open([stream(`id: 1${character}\nevent: ping\ndata\n\n`, 'fail'), stream(DONE)]);
+    await assert.rejects(collect(events), /headers cannot carry the id "1/);
+    assert.equal(requests.length, 1);
+  });
+}
+
+test('a long id is sent', async () => {
+  const id = 'é'.repeat(100_000);
+  const { events, ids: sent } = open([stream(`id: ${id}\nevent: ping\ndata\n\n`, 'fail'), stream(DONE)]);
+  await collect(events);
+  assert.equal(Buffer.from(sent()[1], 'latin1').toString(), id);
+});
