@@ -132,6 +132,8 @@ for (const [name, value, delay] of [
   ['a past date', 'Sun, 01 Nov 2015 00:00:09 GMT', 1000],
   ['nonsense', 'soon', 1000],
   ['less than the delay', '0', 1000],
+  ['a negative number', '-5', 1000],
+  ['a fraction', '2040.5', 2_040_500],
 ]) {
   test(`Retry-After of ${name} is a floor`, async () => {
     const run = read([status(503, { 'retry-after': value }), stream(DONE)]);
