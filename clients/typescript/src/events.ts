@@ -14,6 +14,9 @@ import { pause } from './wake.ts';
 /** The default of the watchdog, four times the server's default keep-alive. */
 const SILENCE = 60_000;
 
+/** The shortest time between two attempts that wake-ups of the page have brought forward, in milliseconds. */
+const HURRY = 1000;
+
 /**
  * The requests of one stream.
  * @internal
@@ -50,6 +53,7 @@ export async function* receive<E extends StreamEvent>(
   const byFetch = options.transport !== 'eventsource';
   const make = (route: Route): Sender => new Sender(plan.client, route, plan.params, options.headers);
   const backoff = new Backoff();
+  let hurried = -Infinity;
   let route = plan.route;
   let sender = make(route);
   if (!byFetch && (sender.hasHeaders || route.method !== 'GET')) {
@@ -135,8 +139,10 @@ export async function* receive<E extends StreamEvent>(
       throw new CutError(cause);
     }
     const range = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
-    const delay = cause && link.isAwake ? floor : range;
+    // A page that goes online and offline again and again must not flood the server.
+    const least = Math.max(floor, Math.min(range, hurried + HURRY - Date.now()));
+    const delay = cause && link.isAwake ? least : range;
     await until(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
-    await pause(delay, floor, signal);
+    if ((await pause(delay, least, signal)) || delay < range) hurried = Date.now();
   }
 }

@@ -349,3 +349,23 @@ test('a clock that jumps while the consumer works is not a silence', async () =>
   assert.equal(requests.length, 1);
   await iterator.return();
 });
+
+test('wake-ups bring forward one attempt a second', async () => {
+  const { fire } = page();
+  const run = read([refused]);
+  const wake = async () => {
+    await settle();
+    fire('online');
+    mock.timers.tick(0);
+    await settle();
+  };
+  await wake();
+  assert.equal(run.requests.length, 2);
+  for (let count = 0; count < 5; count += 1) await wake();
+  assert.equal(run.requests.length, 2);
+  mock.timers.tick(999);
+  await wake();
+  assert.equal(run.requests.length, 2);
+  await passes(run, 1, 3);
+  await run.stop();
+});
