@@ -15,15 +15,24 @@ export class StreamAttempt {
   #outer: AbortSignal;
   #silence: number;
   #woken = -Infinity;
+  /** The beginning of the current wait. */
+  #begun = Infinity;
   #abort = (): void => this.#controller.abort(this.#outer.reason);
 
-  /** `silence` is the time of the watchdog in milliseconds; 0 is none. */
+  /** `outer` is not aborted yet. `silence` is the time of the watchdog in milliseconds; 0 is none. */
   constructor(outer: AbortSignal, silence: number) {
     this.#outer = outer;
-    this.#silence = silence;
-    if (outer.aborted) this.#abort();
-    else outer.addEventListener('abort', this.#abort);
+    this.#silence = silence || Infinity;
+    outer.addEventListener('abort', this.#abort);
+    const stopWaking = onWake(() => {
+      this.#woken = Date.now();
+      // Timers stop while a computer sleeps, and the connection is dead afterwards.
+      if (Date.now() - this.#begun >= this.#silence) this.#stall();
+    });
+    this.signal.addEventListener('abort', stopWaking);
   }
+
+  #stall = (): void => this.#controller.abort(new DOMException(`no byte for ${this.#silence} ms`, 'TimeoutError'));
 
   get signal(): AbortSignal {
     return this.#controller.signal;
@@ -39,15 +48,8 @@ export class StreamAttempt {
 
   /** Waits for something of the server. A failure is a `LostConnection`, and so is a silence that is too long. */
   wait: WaitFunction = async (start) => {
-    const silence = this.#silence || Infinity;
-    const begun = Date.now();
-    const stall = (): void => this.#controller.abort(new DOMException(`no byte for ${silence} ms`, 'TimeoutError'));
-    const pending = startTimer(stall, silence);
-    // Timers stop while a computer sleeps, and the connection is dead afterwards.
-    const stopWaking = onWake(() => {
-      this.#woken = Date.now();
-      if (Date.now() - begun >= silence) stall();
-    });
+    this.#begun = Date.now();
+    const pending = startTimer(this.#stall, this.#silence);
     try {
       this.signal.throwIfAborted();
       return await untilAborted(this.signal, start());
@@ -56,7 +58,7 @@ export class StreamAttempt {
       throw new LostConnection(error || new TypeError('the request failed without a reason'));
     } finally {
       clearTimeout(pending);
-      stopWaking();
+      this.#begun = Infinity;
     }
   };
 

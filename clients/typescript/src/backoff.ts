@@ -27,6 +27,8 @@ export class StreamBackoff {
  */
 export function retryAfter(headers: Headers): number {
   const value = headers.get('retry-after') ?? '';
-  const time = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  const seconds = Number(value);
+  // A fraction such as "2040.5" must not be read as a year.
+  const time = Number.isNaN(seconds) ? Date.parse(value) - Date.now() : seconds * 1000;
   return time > 0 ? time : 0;
 }

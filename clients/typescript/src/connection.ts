@@ -28,8 +28,16 @@ export async function connectFetch(
   const headers = await sender.headers(attempt.signal);
   if (!headers.has('accept')) headers.set('accept', 'text/event-stream');
   // Headers are bytes: each character is one byte of the id's UTF-8.
-  if (id) headers.set('last-event-id', String.fromCharCode(...new TextEncoder().encode(id)));
-  const response = await attempt.wait(() => sender.send(headers, attempt.signal, { cache: 'no-store' }));
+  const bytes = Array.from(new TextEncoder().encode(id), (byte) => String.fromCharCode(byte)).join('');
+  // Node takes such a header for a network error, and servers refuse it.
+  if (/[^\t -~\x80-\xff]/.test(bytes)) throw new TypeError(`headers cannot carry the id ${JSON.stringify(id)}`);
+  if (id) headers.set('last-event-id', bytes);
+  const response = await attempt.wait(async () => {
+    const late = await sender.send(headers, attempt.signal, { cache: 'no-store' });
+    // A `fetch` of the user may ignore the signal.
+    if (attempt.signal.aborted) late.body?.cancel().catch(() => {});
+    return late;
+  });
   const { status } = response;
   if (sender.renews(status)) return 'renew';
   if (status === 204) return 'over';
@@ -42,7 +50,6 @@ export async function connectFetch(
   const type = response.headers.get('content-type') ?? '';
   if (!/^\s*text\/event-stream\s*(;|$)/i.test(type)) throw new ContentTypeError(type);
   const reader = response.body?.getReader();
-  // A `fetch` of the user may ignore the signal.
   attempt.signal.addEventListener('abort', () => reader?.cancel().catch(() => {}));
   const parser = new StreamParser(id);
   return {

@@ -14,6 +14,9 @@ import { waitForRetry } from './wake.ts';
 /** The default of the watchdog, four times the server's default keep-alive. */
 const DEFAULT_WATCHDOG = 60_000;
 
+/** The shortest time between two attempts that wake-ups of the page have brought forward, in milliseconds. */
+const HURRY = 1000;
+
 /**
  * The requests of one stream.
  * @internal
@@ -50,6 +53,7 @@ export async function* receiveEvents<E extends StreamEvent>(
   const byFetch = options.transport !== 'eventsource';
   const make = (route: Route): RouteSender => new RouteSender(plan.client, route, plan.params, options.headers);
   const backoff = new StreamBackoff();
+  let hurried = -Infinity;
   let route = plan.route;
   let sender = make(route);
   if (!byFetch && (sender.hasHeaders || route.method !== 'GET')) {
@@ -131,12 +135,14 @@ export async function* receiveEvents<E extends StreamEvent>(
     if (!repeats && !(cause instanceof HttpError && (cause.status === 429 || cause.status === 503))) {
       if (cause instanceof HttpError) throw cause;
       // Without a last event, the regular end of such a stream is its end.
-      if (!cause && !lastNames?.length) return;
+      if (!cause && !restart && !lastNames?.length) return;
       throw new CutError(cause);
     }
     const range = backoff.next(Math.max(floor, cause || restart ? 0 : backoff.base));
-    const delay = cause && attempt.isAwake ? floor : range;
+    // A page that goes online and offline again and again must not flood the server.
+    const least = Math.max(floor, Math.min(range, hurried + HURRY - Date.now()));
+    const delay = cause && attempt.isAwake ? least : range;
     await untilAborted(signal, options.onRetry?.({ error: cause, delay, attempts: backoff.attempts }));
-    await waitForRetry(delay, floor, signal);
+    if ((await waitForRetry(delay, least, signal)) || delay < range) hurried = Date.now();
   }
 }

@@ -38,8 +38,8 @@ export class RouteSender {
 
   constructor(client: ClientOptions, route: Route, params: object, headers: HeadersSource | undefined) {
     this.url = urlOf(client.baseUrl ?? '', route, params);
-    // An invalid URL would look like a network error. A `fetch` of the user may know what it is relative to.
-    if (!client.fetch) new URL(this.url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    // `fetch` reports a URL or a method that it does not take as a network error. A `fetch` of the user may take it.
+    if (!client.fetch) new Request(this.url, { method: route.method });
     const { body, type } = bodyOf(route, params);
     this.#client = client;
     this.#sources = [client.headers, headers];

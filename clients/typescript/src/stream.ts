@@ -37,7 +37,8 @@ export class EventStream<E extends StreamEvent> implements AsyncIterable<E> {
         if (stop.signal.aborted) return end();
         try {
           const result = await events.next();
-          if (!result.done && !stop.signal.aborted) return result;
+          // Without `strict`, TypeScript does not narrow the type by `done`.
+          if (!result.done && !stop.signal.aborted) return result as IteratorYieldResult<E>;
         } catch (error) {
           if (!stop.signal.aborted) {
             await end();

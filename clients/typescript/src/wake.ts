@@ -28,19 +28,22 @@ export function onWake(callback: () => void): () => void {
 
 /**
  * Waits for a delay, or until the page wakes up, but at least for `floor` milliseconds. An abort ends the wait.
+ * Resolves with whether the page woke up.
  * @internal
  */
-export function waitForRetry(delay: number, floor: number, signal: AbortSignal): Promise<void> {
+export function waitForRetry(delay: number, floor: number, signal: AbortSignal): Promise<boolean> {
   return new Promise((resolve) => {
     const begun = Date.now();
+    let woken = false;
     const end = (): void => {
       clearTimeout(pending);
       stopWaking();
       signal.removeEventListener('abort', end);
-      resolve();
+      resolve(woken);
     };
     let pending = startTimer(end, delay);
     const stopWaking = onWake(() => {
+      woken = true;
       clearTimeout(pending);
       // The wall clock goes on while a computer sleeps. It may also have been set back.
       pending = startTimer(end, Math.min(floor, floor - (Date.now() - begun)));

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Client, ContentTypeError, CutError, HttpError } from '../dist/runtime.mjs';
 import { body, collect, fakeFetch, refused, status, stream } from './support/fake.mjs';
-import { DONE, ROUTE, ids, open, tick } from './support/ticks.mjs';
+import { DONE, GAP, ROUTE, ids, open, tick } from './support/ticks.mjs';
 
 test('a 4xx is an error with its problem', async () => {
   const problem = { title: 'Not Found', status: 404 };
@@ -163,4 +163,25 @@ test('a POST that may be repeated begins anew', async () => {
   );
   await collect(events);
   assert.equal(requests.length, 3);
+});
+
+test('a POST that cannot be sent again does not end at a restart', async () => {
+  const { events, requests } = open([stream(GAP, 'open')], { onGap: 'restart' }, { ...POST, last: undefined });
+  await assert.rejects(collect(events), CutError);
+  assert.equal(requests.length, 1);
+});
+
+for (const character of ['\u0001', '\u001b', '\u007f']) {
+  test(`an id with ${JSON.stringify(character)} is an error, not a lost connection`, async () => {
+    const { events, requests } = open([stream(`id: 1${character}\nevent: ping\ndata\n\n`, 'fail'), stream(DONE)]);
+    await assert.rejects(collect(events), /headers cannot carry the id "1/);
+    assert.equal(requests.length, 1);
+  });
+}
+
+test('a long id is sent', async () => {
+  const id = 'é'.repeat(100_000);
+  const { events, ids: sent } = open([stream(`id: ${id}\nevent: ping\ndata\n\n`, 'fail'), stream(DONE)]);
+  await collect(events);
+  assert.equal(Buffer.from(sent()[1], 'latin1').toString(), id);
 });

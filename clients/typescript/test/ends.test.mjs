@@ -211,3 +211,27 @@ for (const reason of [undefined, null, 0, '']) {
     await assert.rejects(collect(events), (error) => error instanceof CutError && error.cause instanceof Error);
   });
 }
+
+test('a response that comes after the end is cancelled', async () => {
+  let answer;
+  let cancelled = false;
+  const { events } = open([
+    () =>
+      new Promise((resolve) => {
+        answer = resolve;
+      }),
+  ]);
+  const iterator = events[Symbol.asyncIterator]();
+  const next = iterator.next();
+  await settle();
+  await iterator.return();
+  assert.equal((await next).done, true);
+  const late = new ReadableStream({
+    cancel() {
+      cancelled = true;
+    },
+  });
+  answer(new Response(late, { headers: { 'content-type': 'text/event-stream' } }));
+  await settle();
+  assert.equal(cancelled, true);
+});

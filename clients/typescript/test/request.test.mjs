@@ -70,12 +70,19 @@ test('the base may end with a slash and have a path', async () => {
   assert.equal((await client.call({ method: 'GET', path: '/x', answer: 'json' }, {})).url, '/api/x');
 });
 
-test('a URL without an origin is an error, not a lost connection', async () => {
-  await assert.rejects(
-    new Client().stream({ method: 'GET', path: '/x' }, {})[Symbol.asyncIterator]().next(),
-    /Invalid URL/,
-  );
-});
+for (const [name, baseUrl, method] of [
+  ['a URL without an origin', '', 'GET'],
+  ['a URL with a password', 'http://user:password@127.0.0.1:9', 'GET'],
+  ['a method that fetch forbids', 'http://127.0.0.1:9', 'TRACE'],
+]) {
+  test(`${name} is an error, not a lost connection`, async () => {
+    const onRetry = () => {
+      throw new Error('lost');
+    };
+    const events = new Client({ baseUrl }).stream({ method, path: '/x' }, {}, { onRetry, repeat: true });
+    await assert.rejects(events[Symbol.asyncIterator]().next(), TypeError);
+  });
+}
 
 for (const [kind, body, sent, type] of [
   ['json', { a: [1] }, '{"a":[1]}', 'application/json'],

@@ -132,6 +132,8 @@ for (const [name, value, delay] of [
   ['a past date', 'Sun, 01 Nov 2015 00:00:09 GMT', 1000],
   ['nonsense', 'soon', 1000],
   ['less than the delay', '0', 1000],
+  ['a negative number', '-5', 1000],
+  ['a fraction', '2040.5', 2_040_500],
 ]) {
   test(`Retry-After of ${name} is a floor`, async () => {
     const run = read([status(503, { 'retry-after': value }), stream(DONE)]);
@@ -307,4 +309,63 @@ test('a connection that fails just after a wake-up is replaced at once', async (
   assert.equal(run.requests.length, 2);
   // One wake-up is worth one attempt.
   await passes(run, 2000, 3);
+});
+
+test('a wake-up while the consumer works counts for the next failure', async () => {
+  const { fire, listeners } = page();
+  let fail;
+  const body = new ReadableStream({
+    start: (controller) => {
+      controller.enqueue(new TextEncoder().encode(TICK));
+      fail = () => controller.error(new TypeError('network error'));
+    },
+  });
+  const { fetch, requests } = fakeFetch(
+    () => new Response(body, { headers: { 'content-type': 'text/event-stream' } }),
+    stream(DONE),
+  );
+  const iterator = new Client({ baseUrl: 'http://x', fetch }).stream(ROUTE, {})[Symbol.asyncIterator]();
+  assert.equal((await iterator.next()).value.event, 'tick');
+  fire('pageshow', { persisted: true });
+  fail();
+  const next = iterator.next();
+  await settle();
+  mock.timers.tick(0);
+  await settle();
+  assert.equal(requests.length, 2);
+  assert.equal((await next).value.event, 'done');
+  assert.equal((await iterator.next()).done, true);
+  assert.equal(listeners(), 0);
+});
+
+test('a clock that jumps while the consumer works is not a silence', async () => {
+  const { fire } = page();
+  const { fetch, requests } = fakeFetch(stream([TICK, TICK], 'open'));
+  const iterator = new Client({ baseUrl: 'http://x', fetch }).stream(ROUTE, {})[Symbol.asyncIterator]();
+  await iterator.next();
+  mock.timers.setTime(Date.now() + 3_600_000);
+  fire('visibilitychange');
+  assert.equal((await iterator.next()).value.event, 'tick');
+  assert.equal(requests.length, 1);
+  await iterator.return();
+});
+
+test('wake-ups bring forward one attempt a second', async () => {
+  const { fire } = page();
+  const run = read([refused]);
+  const wake = async () => {
+    await settle();
+    fire('online');
+    mock.timers.tick(0);
+    await settle();
+  };
+  await wake();
+  assert.equal(run.requests.length, 2);
+  for (let count = 0; count < 5; count += 1) await wake();
+  assert.equal(run.requests.length, 2);
+  mock.timers.tick(999);
+  await wake();
+  assert.equal(run.requests.length, 2);
+  await passes(run, 1, 3);
+  await run.stop();
 });
