@@ -16,6 +16,16 @@ pub(crate) fn camel_case(name: &str) -> String {
     if name.starts_with(|first: char| first.is_ascii_digit()) { format!("_{name}") } else { name }
 }
 
+/// `rooms.sayAll` for `rooms::say_all`.
+pub(crate) fn accessor(path: &[String]) -> String {
+    path.iter().map(|name| camel_case(name)).collect::<Vec<_>>().join(".")
+}
+
+/// `roomsSayAll` for `rooms::say_all`: the name of what belongs to a handler, without its modules.
+pub(crate) fn joined_name(path: &[String]) -> String {
+    camel_case(&path.join("_"))
+}
+
 fn capitalized(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::described::{Described, Parameter, Place, RunPart};
-use super::names::camel_case;
+use super::names::{accessor, joined_name};
 use super::operation::Operation;
 use super::schemas::{Joined, Schemas, free_name};
 use serde_json::json;
@@ -97,16 +97,12 @@ fn modules(path_of_handler: &[String]) -> Vec<String> {
     depths.map(|depth| accessor(&path_of_handler[..depth])).collect()
 }
 
-fn accessor(path: &[String]) -> String {
-    path.iter().map(|name| camel_case(name)).collect::<Vec<_>>().join(".")
-}
-
 /// The names that no other operation may have, if a handler of these modules has this name. The client has the functions
 /// `sayAll`, and `sayAllRun` for a run, and one constant for each path, with its names in one.
 fn claims(modules: &[String], name: &str, starts_run: bool) -> Vec<String> {
     let named = |name: String| [modules, &[name]].concat();
     let path = named(name.to_owned());
-    let mut claims = vec![accessor(&path), format!("constant {}", camel_case(&path.join("_")))];
+    let mut claims = vec![accessor(&path), format!("constant {}", joined_name(&path))];
     if starts_run {
         claims.push(accessor(&named(format!("{name}_run"))));
     }

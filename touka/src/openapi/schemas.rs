@@ -144,7 +144,7 @@ fn component(name: &str) -> String {
 }
 
 /// The name at the end of a reference, which is a JSON pointer in the fragment of a URL.
-fn decoded(name: &str) -> String {
+pub(crate) fn decoded(name: &str) -> String {
     percent_decoded(name).unwrap_or_default().replace("~1", "/").replace("~0", "~")
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::types::{Types, comment, key, spaces};
 use crate::openapi::described::{Body, Content, Described, Parameter, Place, RunPart};
 use crate::openapi::events::{Branch, Data, EventSet};
-use crate::openapi::names::{camel_case, pascal_case};
+use crate::openapi::names::{accessor, camel_case, joined_name, pascal_case};
 use crate::openapi::operations::Named;
 use crate::openapi::schemas::free_name;
 
@@ -90,7 +90,7 @@ fn body_name(described: &Described) -> String {
 }
 
 fn constant_name(named: &Named) -> String {
-    camel_case(&named.path_of_handler.join("_")) + "Route"
+    joined_name(&named.path_of_handler) + "Route"
 }
 
 fn of(described: &Described, place: Place) -> impl Iterator<Item = &Parameter> {
@@ -104,7 +104,7 @@ pub(super) fn event_type(named: &Named) -> String {
 
 /// The declaration of that union.
 pub(super) fn event_union(name: &str, named: &Named, events: &EventSet, types: Types<'_>) -> String {
-    let about = comment(&format!("The events of `{}`.", accessor(named)), 0);
+    let about = comment(&format!("The events of `{}`.", accessor(&named.path_of_handler)), 0);
     if events.any {
         return format!("{about}export type {name} = {{ event: string; data: string; id: string }};\n");
     }
@@ -120,11 +120,6 @@ pub(super) fn event_union(name: &str, named: &Named, events: &EventSet, types: T
         text.extend(["  | { event: ", &event.to_string(), "; data: ", &data, "; id: string }\n"]);
     }
     text.trim_end().to_owned() + ";\n"
-}
-
-fn accessor(named: &Named) -> String {
-    let names: Vec<String> = named.path_of_handler.iter().map(|name| camel_case(name)).collect();
-    names.join(".")
 }
 
 impl Method<'_> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::openapi::schemas::COMPONENTS;
+use crate::openapi::schemas::{COMPONENTS, decoded};
 
 /// The names of schemas in TypeScript, by their names in the document.
 pub(super) type Names = BTreeMap<String, String>;
@@ -164,11 +164,6 @@ fn is_only_a_kind(entries: &Map<String, Value>) -> bool {
     let says_more =
         ["properties", "additionalProperties", "patternProperties"].iter().any(|key| entries.contains_key(*key));
     !says_more && ["oneOf", "anyOf", "allOf", "$ref"].iter().any(|key| entries.contains_key(*key))
-}
-
-/// A name in a JSON pointer, decoded.
-fn decoded(name: &str) -> String {
-    name.replace("~1", "/").replace("~0", "~")
 }
 
 /// A JSON value as a type. JSON's strings are TypeScript's.
